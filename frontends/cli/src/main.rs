@@ -1,0 +1,2 @@
+//! The `brolga` command.
+fn main() {}

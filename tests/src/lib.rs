@@ -1,0 +1,1 @@
+//! The workspace's integration tests live in the one test binary beside this file, `all.rs`.
