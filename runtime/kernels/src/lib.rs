@@ -1,1 +1,22 @@
-//! See the crate's description.
+//! The precompiled CPU kernels of Brolga: what compiled programs call by name.
+//!
+//! Every kernel is a C symbol without dependencies, so that this crate is at once a Rust library for
+//! the runtime's JIT linker ([`symbols`]) and a static library for an object file to link against.
+//! Each exists once in source and is compiled for several instruction sets, of which the best that
+//! the host has is chosen once, at run time ([`Isa::detect`]). All sets that have fused multiply-add
+//! compute the same bits.
+
+#![allow(unsafe_code)]
+
+mod isa;
+pub mod tile;
+
+pub use isa::Isa;
+
+/// The C symbols of this crate by name, for the linker of JIT code.
+pub fn symbols() -> Vec<(&'static str, *const u8)> {
+    vec![
+        ("brolga_tile_f32", tile::brolga_tile_f32 as *const u8),
+        ("brolga_tile_f64", tile::brolga_tile_f64 as *const u8),
+    ]
+}
