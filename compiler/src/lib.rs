@@ -1,1 +1,5 @@
-//! See the crate's description.
+//! The compiler: a static dataflow graph in, native code out. See the module list in the order
+//! of the straight line.
+
+pub mod ir;
+pub mod ops;

@@ -1,0 +1,565 @@
+//! What an element of a result is, as an expression of elements of operands.
+//!
+//! Expressions and indices are interned in an [`Exprs`] pool: the same expression at the same
+//! index is one id, so common subexpressions are shared from the moment they are built.
+//! Indices are kept in a normal form, sums of `coefficient · term`, where a term is an axis, a
+//! division or a remainder; every axis has an extent, and what its range decides is simplified.
+
+use std::fmt;
+
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
+
+use super::{BinaryFn, CompareFn, DType, Scalar, UnaryFn};
+
+/// A loop variable: counts from 0 up to its extent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AxisId(pub u32);
+
+/// An interned [`Index`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IndexId(pub u32);
+
+/// An interned [`Expr`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExprId(pub u32);
+
+/// A value that a statement of the loop IR binds: a `Let` or the result of a fold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VarId(pub u32);
+
+/// A memory that a kernel reads or writes: an argument of the kernel, or its scratch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PlaceId {
+    /// The kernel's argument of that number.
+    Buffer(u32),
+    /// The kernel's local of that number, in the thread's scratch.
+    Local(u32),
+}
+
+/// An atom of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Term {
+    /// The value of an axis.
+    Axis(AxisId),
+    /// `floor(index / n)`, `n > 0`.
+    Div(IndexId, i64),
+    /// `index mod n`, in `0..n`, `n > 0`.
+    Mod(IndexId, i64),
+    /// An integer element, clamped to `0..n`; what lies outside is reported in the status word.
+    Data(ExprId, i64),
+}
+
+/// A sum of terms and a constant, in normal form: terms sorted, no coefficient zero.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Index {
+    /// `(term, coefficient)`.
+    pub terms: Vec<(Term, i64)>,
+    /// The constant part.
+    pub constant: i64,
+}
+
+/// A value of one element.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Expr {
+    /// A number, by type and bits.
+    Const(DType, u64),
+    /// The element of the op's operand `operand` at an index per dimension. Only in a
+    /// [`Lowering`]; substitution replaces it.
+    Element {
+        /// The number of the operand.
+        operand: u32,
+        /// One index per dimension of the operand.
+        index: Box<[IndexId]>,
+        /// The operand's element type.
+        dtype: DType,
+    },
+    /// The element of a memory. Only in a kernel.
+    Load {
+        /// The memory.
+        place: PlaceId,
+        /// The position in elements.
+        index: IndexId,
+        /// The element type.
+        dtype: DType,
+    },
+    /// A bound value. Only in a kernel.
+    Var(VarId, DType),
+    /// An index as a number of an integer type.
+    Index(IndexId, DType),
+    /// A function of one element.
+    Unary(UnaryFn, ExprId),
+    /// A function of two elements.
+    Binary(BinaryFn, ExprId, ExprId),
+    /// A comparison.
+    Compare(CompareFn, ExprId, ExprId),
+    /// `condition ? a : b`, both evaluated.
+    Select(ExprId, ExprId, ExprId),
+    /// Conversion to another element type.
+    Cast(DType, ExprId),
+    /// `a · b + c` with one rounding. Made by loop passes.
+    Fma(ExprId, ExprId, ExprId),
+    /// The same bits as another type of the same size. Made by `expand_math`.
+    Bitcast(DType, ExprId),
+    /// An integer shifted left by a constant number of bits. Made by `expand_math`.
+    ShiftLeft(ExprId, u8),
+    /// An integer shifted right by a constant number of bits, the sign moving in. Made by
+    /// `expand_math`.
+    ShiftRightSigned(ExprId, u8),
+}
+
+/// An associative function with a neutral element, by which a reduction combines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Monoid {
+    /// `a + b`, from 0.
+    Sum,
+    /// `a · b`, from 1.
+    Product,
+    /// The larger, from the smallest value; NaN if any is.
+    Max,
+    /// The smaller, from the largest value; NaN if any is.
+    Min,
+    /// Logical and, from true.
+    All,
+    /// Logical or, from false.
+    Any,
+    /// Of pairs (value, index): the largest value, at its first index; a NaN is largest.
+    ArgMax,
+    /// Of pairs (value, index): the smallest value, at its first index; a NaN is smallest.
+    ArgMin,
+}
+
+/// How an operation's result is computed, element by element, once every dimension is a number.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lowering {
+    /// The element at `axes` is `body`.
+    Map {
+        /// One axis per dimension of the result.
+        axes: Vec<AxisId>,
+        /// The element.
+        body: ExprId,
+    },
+    /// The element at `axes` is `body` folded over all of `reduced`, in row-major order up to
+    /// the fixed tree of the loop IR. For `ArgMax` and `ArgMin` the result is the index, the
+    /// row-major position within `reduced`.
+    Reduce {
+        /// One axis per dimension of the result.
+        axes: Vec<AxisId>,
+        /// The axes that the result does not have; outermost first.
+        reduced: Vec<AxisId>,
+        /// How elements combine.
+        monoid: Monoid,
+        /// The element that is folded.
+        body: ExprId,
+    },
+    /// The element at `axes` is the sum over `reduced` of the product of two operand elements.
+    Contract {
+        /// One axis per dimension of the result.
+        axes: Vec<AxisId>,
+        /// The axes that are summed over; outermost first, at most three.
+        reduced: Vec<AxisId>,
+        /// The index of the left factor, operand 0.
+        a: Vec<IndexId>,
+        /// The index of the right factor, operand 1.
+        b: Vec<IndexId>,
+    },
+    /// Parts of the result, each an operand put somewhere in it; `fill` elsewhere.
+    Place {
+        /// The parts; they do not overlap.
+        parts: Vec<Part>,
+        /// What the elements are that no part covers; `None` where the parts cover all.
+        fill: Option<Scalar>,
+    },
+    /// Words of random bits (a kernel of the runtime): the element at row-major position `i` is
+    /// the Philox word `i` for (`key`, seed, step), operands 0 and 1.
+    RandomBits {
+        /// The hash of the node's scoped name.
+        key: u64,
+    },
+    /// A region that is run so many times.
+    Repeat,
+    /// Nothing to compute: a leaf, or the selection of a result.
+    Leaf,
+}
+
+/// A part of a [`Lowering::Place`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The operand.
+    pub operand: u32,
+    /// One axis per dimension of the operand.
+    pub axes: Vec<AxisId>,
+    /// Where in the result the operand's element at `axes` goes, one index per dimension.
+    pub index: Vec<IndexId>,
+}
+
+/// The pool in which expressions, indices and axes are interned.
+#[derive(Clone, Debug, Default)]
+pub struct Exprs {
+    exprs: IndexSet<Expr, FxBuildHasher>,
+    indices: IndexSet<Index, FxBuildHasher>,
+    /// The extent of each axis.
+    extents: Vec<i64>,
+    n_vars: u32,
+}
+
+impl Exprs {
+    /// A new axis that counts up to `extent`.
+    pub fn axis(&mut self, extent: usize) -> AxisId {
+        self.extents.push(extent as i64);
+        AxisId(self.extents.len() as u32 - 1)
+    }
+
+    /// New axes, one per size.
+    pub fn axes(&mut self, sizes: &[usize]) -> Vec<AxisId> {
+        sizes.iter().map(|&n| self.axis(n)).collect()
+    }
+
+    /// A new variable for a `Let` or a fold.
+    pub fn var(&mut self) -> VarId {
+        self.n_vars += 1;
+        VarId(self.n_vars - 1)
+    }
+
+    /// The extent of an axis.
+    pub fn extent(&self, axis: AxisId) -> i64 {
+        self.extents[axis.0 as usize]
+    }
+
+    /// The expression of an id of this pool.
+    pub fn expr(&self, id: ExprId) -> &Expr {
+        self.exprs.get_index(id.0 as usize).expect("an id of this pool")
+    }
+
+    /// The index of an id of this pool.
+    pub fn index(&self, id: IndexId) -> &Index {
+        self.indices.get_index(id.0 as usize).expect("an id of this pool")
+    }
+
+    /// Interns an expression as it is.
+    pub fn intern(&mut self, expr: Expr) -> ExprId {
+        ExprId(self.exprs.insert_full(expr).0 as u32)
+    }
+
+    /// A number.
+    pub fn constant(&mut self, value: Scalar) -> ExprId {
+        self.intern(Expr::Const(value.dtype(), value.bits()))
+    }
+
+    /// The number that an expression is, if it is one.
+    pub fn as_constant(&self, id: ExprId) -> Option<Scalar> {
+        if let Expr::Const(dtype, bits) = self.expr(id) {
+            Some(Scalar::from_bits(*dtype, *bits))
+        } else {
+            None
+        }
+    }
+
+    /// The element of operand `operand` at `index`.
+    pub fn element(&mut self, operand: usize, index: &[IndexId], dtype: DType) -> ExprId {
+        self.intern(Expr::Element { operand: operand as u32, index: index.into(), dtype })
+    }
+
+    /// A function of one element.
+    pub fn unary(&mut self, f: UnaryFn, x: ExprId) -> ExprId {
+        self.intern(Expr::Unary(f, x))
+    }
+
+    /// A function of two elements.
+    pub fn binary(&mut self, f: BinaryFn, a: ExprId, b: ExprId) -> ExprId {
+        self.intern(Expr::Binary(f, a, b))
+    }
+
+    /// A comparison.
+    pub fn compare(&mut self, f: CompareFn, a: ExprId, b: ExprId) -> ExprId {
+        self.intern(Expr::Compare(f, a, b))
+    }
+
+    /// `condition ? a : b`.
+    pub fn select(&mut self, condition: ExprId, a: ExprId, b: ExprId) -> ExprId {
+        self.intern(Expr::Select(condition, a, b))
+    }
+
+    /// A conversion; none where the type is the same.
+    pub fn cast(&mut self, dtype: DType, x: ExprId) -> ExprId {
+        if self.dtype(x) == dtype { x } else { self.intern(Expr::Cast(dtype, x)) }
+    }
+
+    /// The element type of an expression.
+    pub fn dtype(&self, id: ExprId) -> DType {
+        match self.expr(id) {
+            Expr::Const(d, _) | Expr::Element { dtype: d, .. } | Expr::Load { dtype: d, .. } => *d,
+            Expr::Var(_, d) | Expr::Index(_, d) | Expr::Cast(d, _) | Expr::Bitcast(d, _) => *d,
+            Expr::Compare(..) => DType::Bool,
+            Expr::Unary(_, x) | Expr::Binary(_, x, _) | Expr::Select(_, x, _) => self.dtype(*x),
+            Expr::Fma(x, _, _) | Expr::ShiftLeft(x, _) | Expr::ShiftRightSigned(x, _) => {
+                self.dtype(*x)
+            }
+        }
+    }
+
+    /// The expressions that an expression is made of, without those inside indices.
+    pub fn operands(&self, id: ExprId) -> Vec<ExprId> {
+        match self.expr(id) {
+            Expr::Const(..) | Expr::Element { .. } | Expr::Load { .. } | Expr::Var(..) => vec![],
+            Expr::Index(..) => vec![],
+            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Bitcast(_, x) => vec![*x],
+            Expr::ShiftLeft(x, _) | Expr::ShiftRightSigned(x, _) => vec![*x],
+            Expr::Binary(_, a, b) | Expr::Compare(_, a, b) => vec![*a, *b],
+            Expr::Select(a, b, c) | Expr::Fma(a, b, c) => vec![*a, *b, *c],
+        }
+    }
+
+    /// Interns an index that is in normal form.
+    pub fn intern_index(&mut self, index: Index) -> IndexId {
+        IndexId(self.indices.insert_full(index).0 as u32)
+    }
+
+    /// A constant index.
+    pub fn index_constant(&mut self, n: i64) -> IndexId {
+        self.intern_index(Index { terms: vec![], constant: n })
+    }
+
+    /// The value of an axis; 0 where its extent is 1.
+    pub fn index_axis(&mut self, axis: AxisId) -> IndexId {
+        if self.extent(axis) == 1 {
+            return self.index_constant(0);
+        }
+        self.index_term(Term::Axis(axis))
+    }
+
+    /// One index per axis.
+    pub fn index_axes(&mut self, axes: &[AxisId]) -> Vec<IndexId> {
+        axes.iter().map(|&a| self.index_axis(a)).collect()
+    }
+
+    fn index_term(&mut self, term: Term) -> IndexId {
+        self.intern_index(Index { terms: vec![(term, 1)], constant: 0 })
+    }
+
+    /// An integer element as an index, clamped to `0..n`.
+    pub fn index_data(&mut self, expr: ExprId, n: usize) -> IndexId {
+        self.index_term(Term::Data(expr, n as i64))
+    }
+
+    /// `a + b · k`.
+    pub fn index_add(&mut self, a: IndexId, b: IndexId, k: i64) -> IndexId {
+        let (x, y) = (self.index(a).clone(), self.index(b));
+        let mut terms = x.terms;
+        terms.extend(y.terms.iter().map(|(t, c)| (*t, c * k)));
+        let constant = x.constant + y.constant * k;
+        self.normal(terms, constant)
+    }
+
+    /// `a · k + constant`.
+    pub fn index_scale(&mut self, a: IndexId, k: i64, constant: i64) -> IndexId {
+        let zero = self.index_constant(constant);
+        self.index_add(zero, a, k)
+    }
+
+    /// The sum of `index · stride`: a position in row-major memory.
+    pub fn index_dot(&mut self, indices: &[IndexId], strides: &[i64]) -> IndexId {
+        let zero = self.index_constant(0);
+        indices.iter().zip(strides).fold(zero, |sum, (&i, &s)| self.index_add(sum, i, s))
+    }
+
+    fn normal(&mut self, mut terms: Vec<(Term, i64)>, constant: i64) -> IndexId {
+        terms.sort_unstable();
+        let mut merged: Vec<(Term, i64)> = Vec::with_capacity(terms.len());
+        for (t, c) in terms {
+            match merged.last_mut() {
+                Some((last, sum)) if *last == t => *sum += c,
+                _ => merged.push((t, c)),
+            }
+        }
+        merged.retain(|(_, c)| *c != 0);
+        self.join_division(&mut merged);
+        self.intern_index(Index { terms: merged, constant })
+    }
+
+    /// `n · (x / n) + x mod n = x`: what reshaping there and back leaves behind.
+    fn join_division(&mut self, terms: &mut Vec<(Term, i64)>) {
+        for i in 0..terms.len() {
+            let (Term::Mod(x, n), c) = terms[i] else { continue };
+            let Some(j) = terms.iter().position(|t| *t == (Term::Div(x, n), c * n)) else {
+                continue;
+            };
+            let inner = self.index(x).clone();
+            if inner.constant != 0 {
+                continue;
+            }
+            let (first, second) = (i.max(j), i.min(j));
+            terms.remove(first);
+            terms.remove(second);
+            terms.extend(inner.terms.iter().map(|(t, k)| (*t, k * c)));
+            terms.sort_unstable();
+            return;
+        }
+    }
+
+    /// The smallest and the largest value of an index.
+    pub fn range(&self, id: IndexId) -> (i64, i64) {
+        let index = self.index(id);
+        index.terms.iter().fold((index.constant, index.constant), |(lo, hi), (term, c)| {
+            let (a, b) = self.term_range(*term);
+            (lo + (a * c).min(b * c), hi + (a * c).max(b * c))
+        })
+    }
+
+    fn term_range(&self, term: Term) -> (i64, i64) {
+        match term {
+            Term::Axis(axis) => (0, (self.extent(axis) - 1).max(0)),
+            Term::Div(x, n) => {
+                let (lo, hi) = self.range(x);
+                (lo.div_euclid(n), hi.div_euclid(n))
+            }
+            Term::Mod(_, n) | Term::Data(_, n) => (0, (n - 1).max(0)),
+        }
+    }
+
+    /// Splits `index` into `n · quotient + rest`, as far as coefficients show it.
+    fn split(&mut self, id: IndexId, n: i64) -> (IndexId, IndexId) {
+        let index = self.index(id).clone();
+        let (whole, rest): (Vec<_>, Vec<_>) = index.terms.iter().partition(|(_, c)| c % n == 0);
+        let quotient = whole.into_iter().map(|(t, c)| (t, c / n)).collect();
+        let q = self.normal(quotient, index.constant.div_euclid(n));
+        (q, self.normal(rest, index.constant.rem_euclid(n)))
+    }
+
+    /// `floor(index / n)`.
+    pub fn index_div(&mut self, id: IndexId, n: i64) -> IndexId {
+        let (quotient, rest) = self.split(id, n);
+        let (lo, hi) = self.range(rest);
+        let (below, above) = (lo.div_euclid(n), hi.div_euclid(n));
+        if below == above {
+            return self.index_scale(quotient, 1, below);
+        }
+        let tail = self.index_term(Term::Div(rest, n));
+        self.index_add(quotient, tail, 1)
+    }
+
+    /// `index mod n`.
+    pub fn index_mod(&mut self, id: IndexId, n: i64) -> IndexId {
+        let (_, rest) = self.split(id, n);
+        let (lo, hi) = self.range(rest);
+        if lo.div_euclid(n) == hi.div_euclid(n) {
+            return self.index_scale(rest, 1, -lo.div_euclid(n) * n);
+        }
+        self.index_term(Term::Mod(rest, n))
+    }
+
+    /// The indices per dimension of the element at row-major position `position` of `sizes`.
+    pub fn unflatten(&mut self, position: IndexId, sizes: &[usize]) -> Vec<IndexId> {
+        let mut rest = position;
+        let mut indices = vec![];
+        for (d, &n) in sizes.iter().enumerate().rev() {
+            // The outermost needs no remainder: the position is within the tensor.
+            indices.push(if d == 0 { rest } else { self.index_mod(rest, n.max(1) as i64) });
+            rest = self.index_div(rest, n.max(1) as i64);
+        }
+        indices.reverse();
+        indices
+    }
+}
+
+/// Row-major strides in elements.
+pub fn strides(sizes: &[usize]) -> Vec<i64> {
+    let mut strides = vec![1i64; sizes.len()];
+    for d in (1..sizes.len()).rev() {
+        strides[d - 1] = strides[d] * sizes[d] as i64;
+    }
+    strides
+}
+
+impl Monoid {
+    /// The name in dumps.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Monoid::Sum => "sum",
+            Monoid::Product => "prod",
+            Monoid::Max => "max",
+            Monoid::Min => "min",
+            Monoid::All => "all",
+            Monoid::Any => "any",
+            Monoid::ArgMax => "argmax",
+            Monoid::ArgMin => "argmin",
+        }
+    }
+
+    /// The neutral element of a type; of the value, for pairs.
+    pub fn neutral(self, dtype: DType) -> Scalar {
+        match self {
+            Monoid::Sum | Monoid::Any => Scalar::zero(dtype),
+            Monoid::Product | Monoid::All => Scalar::one(dtype),
+            Monoid::Max | Monoid::ArgMax => lowest(dtype),
+            Monoid::Min | Monoid::ArgMin => highest(dtype),
+        }
+    }
+
+    /// The two-operand function, for those that fold single values.
+    pub const fn function(self) -> Option<BinaryFn> {
+        match self {
+            Monoid::Sum => Some(BinaryFn::Add),
+            Monoid::Product => Some(BinaryFn::Mul),
+            Monoid::Max => Some(BinaryFn::Max),
+            Monoid::Min => Some(BinaryFn::Min),
+            Monoid::All => Some(BinaryFn::And),
+            Monoid::Any => Some(BinaryFn::Or),
+            Monoid::ArgMax | Monoid::ArgMin => None,
+        }
+    }
+
+    /// For pairs: whether `(v, i)` takes the place of the best so far, `(best, at)`.
+    pub fn replaces(self, best: Scalar, at: i64, v: Scalar, i: i64) -> bool {
+        let order = if self == Monoid::ArgMin { CompareFn::Lt } else { CompareFn::Gt };
+        let nan = |s: Scalar| CompareFn::Ne.eval(s, s);
+        match (nan(best), nan(v)) {
+            (false, true) => true,
+            (true, false) => false,
+            (true, true) => i < at,
+            (false, false) => order.eval(v, best) || (CompareFn::Eq.eval(v, best) && i < at),
+        }
+    }
+}
+
+fn lowest(dtype: DType) -> Scalar {
+    Scalar::F64(f64::NEG_INFINITY).cast(dtype)
+}
+
+fn highest(dtype: DType) -> Scalar {
+    Scalar::F64(f64::INFINITY).cast(dtype)
+}
+
+impl fmt::Display for AxisId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "i{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reshape_there_and_back_is_the_identity() {
+        let mut p = Exprs::default();
+        let axes = p.axes(&[7, 4, 5]);
+        let indices = p.index_axes(&axes);
+        let flat = p.index_dot(&indices, &strides(&[7, 4, 5]));
+        let as_28_5 = p.unflatten(flat, &[28, 5]);
+        assert_eq!(as_28_5[1], indices[2]);
+        let back = p.index_dot(&as_28_5, &strides(&[28, 5]));
+        assert_eq!(back, flat);
+        assert_eq!(p.unflatten(back, &[7, 4, 5]), indices);
+    }
+
+    #[test]
+    fn what_a_range_cannot_decide_stays() {
+        let mut p = Exprs::default();
+        let i = p.axis(10);
+        let i = p.index_axis(i);
+        let (q, r) = (p.index_div(i, 4), p.index_mod(i, 4));
+        assert_eq!(p.range(q), (0, 2));
+        assert_eq!(p.index_dot(&[q, r], &[4, 1]), i);
+    }
+}

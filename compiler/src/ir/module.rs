@@ -1,0 +1,107 @@
+//! A module: the variables of a program and its graphs, one per mode.
+
+use indexmap::IndexMap;
+
+use super::{Graph, Name, NodeId, Provenance, TensorType};
+
+/// What a variable is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VariableKind {
+    /// Trained by an optimiser.
+    Param,
+    /// Written by `update` alone.
+    State,
+    /// An optimiser's memory (`optimizer.minimize.m.h.w`).
+    Slot,
+}
+
+/// A tensor that lives between steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variable {
+    /// What it is for.
+    pub kind: VariableKind,
+    /// Its type. Symbols are bound at the first use and then fixed.
+    pub tensor_type: TensorType,
+    /// A closed graph with one output, the initial value. It may read the seed.
+    pub initial: Graph,
+    /// Where it was declared.
+    pub provenance: Provenance,
+}
+
+/// A whole program: what a `.graph` file or the builder makes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Module {
+    /// The name of the graph, if it has one.
+    pub name: Option<Name>,
+    /// The variables by name, in the order of their declaration.
+    pub variables: IndexMap<Name, Variable>,
+    /// The program with `training` true.
+    pub train: Graph,
+    /// The program with `training` false.
+    pub infer: Graph,
+}
+
+/// `step NAME: minimize LOSS over ... with ... every N`.
+#[derive(Clone, Debug)]
+pub struct TrainingStep {
+    /// The step's name; `minimize` where the file gives none.
+    pub name: Name,
+    /// The minimised scalar.
+    pub loss: NodeId,
+    /// The variables with their optimisers; a variable belongs to one group.
+    pub groups: Vec<ParameterGroup>,
+    /// The step runs on batches whose number (`step`) is a multiple of this; at least 1.
+    pub every: u64,
+    /// Where it was written.
+    pub provenance: Provenance,
+}
+
+/// Variables that share an optimiser.
+#[derive(Clone, Debug)]
+pub struct ParameterGroup {
+    /// The names of the variables.
+    pub variables: Vec<Name>,
+    /// The optimiser.
+    pub optimizer: OptimizerCall,
+}
+
+/// `adam(lr=1e-3)`.
+#[derive(Clone, Debug)]
+pub struct OptimizerCall {
+    /// The name of the optimiser.
+    pub name: Name,
+    /// The arguments that were written, by name.
+    pub arguments: Vec<(Name, OptimizerArgument)>,
+}
+
+/// An argument of an optimiser.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OptimizerArgument {
+    /// A scalar float of the graph (a schedule).
+    Node(NodeId),
+    /// A number known at compile time.
+    Number(f64),
+    /// A switch.
+    Bool(bool),
+}
+
+impl TrainingStep {
+    /// The nodes that the step reads: its loss and its optimisers' arguments.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let arguments = self.groups.iter().flat_map(|g| &g.optimizer.arguments);
+        let nodes = arguments.filter_map(|(_, a)| match a {
+            OptimizerArgument::Node(n) => Some(*n),
+            OptimizerArgument::Number(_) | OptimizerArgument::Bool(_) => None,
+        });
+        std::iter::once(self.loss).chain(nodes)
+    }
+
+    pub(super) fn map_nodes(&mut self, f: &mut impl FnMut(NodeId) -> NodeId) {
+        self.loss = f(self.loss);
+        for (_, argument) in self.groups.iter_mut().flat_map(|g| &mut g.optimizer.arguments) {
+            if let OptimizerArgument::Node(n) = argument {
+                *n = f(*n);
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Where a node came from: an interned set of places, each a span with its chain of calls.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// At most so many places are kept for one node; the rest are only counted.
+const MAX_PLACES: usize = 8;
+
+/// A position in a source file; lines and columns count from 1, columns in characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position {
+    /// The name of the file as the user wrote it.
+    pub file: Arc<str>,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// The length of the text in characters; 0 where it is unknown (read from a dump).
+    pub length: u32,
+}
+
+/// A position in the user's file followed by the positions inside the functions called there,
+/// outermost first, and what the compiler did there (`gradient`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// Outermost (the user's own line) first; never empty.
+    pub chain: Vec<Position>,
+    /// Why the compiler made the node, where the user did not write it: `gradient`, `update`.
+    pub role: Option<Arc<str>>,
+}
+
+/// The places that a node answers for. Cloning is cheap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    places: Arc<[Place]>,
+    more: u32,
+}
+
+impl Provenance {
+    /// The provenance of a single place.
+    pub fn of(place: Place) -> Provenance {
+        Provenance { places: Arc::new([place]), more: 0 }
+    }
+
+    /// The provenance of a caller in Rust source.
+    pub fn of_caller(location: &std::panic::Location<'_>) -> Provenance {
+        let position = Position {
+            file: location.file().into(),
+            line: location.line(),
+            column: location.column(),
+            length: 0,
+        };
+        Provenance::of(Place { chain: vec![position], role: None })
+    }
+
+    /// The places, in the order of their positions.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// How many places were left out.
+    pub fn n_more(&self) -> u32 {
+        self.more
+    }
+
+    /// The places of both.
+    pub fn merge(&self, other: &Provenance) -> Provenance {
+        if other.places.is_empty() || Arc::ptr_eq(&self.places, &other.places) {
+            return self.clone();
+        }
+        if self.places.is_empty() {
+            return other.clone();
+        }
+        let all: BTreeSet<&Place> = self.places.iter().chain(other.places.iter()).collect();
+        let more = self.more.max(other.more) + all.len().saturating_sub(MAX_PLACES) as u32;
+        Provenance { places: all.into_iter().take(MAX_PLACES).cloned().collect(), more }
+    }
+
+    /// The same places as the origin of a node that the compiler made for `role`.
+    pub fn with_role(&self, role: &str) -> Provenance {
+        let places =
+            self.places.iter().map(|p| Place { chain: p.chain.clone(), role: Some(role.into()) });
+        Provenance { places: places.collect(), more: self.more }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, p) in self.chain.iter().enumerate() {
+            write!(f, "{}{}:{}:{}", if i > 0 { " > " } else { "" }, p.file, p.line, p.column)?;
+        }
+        match &self.role {
+            Some(role) => write!(f, " ({role})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Prints as after `#@`: `mlp.graph:8:15 > std.graph:12:9; mlp.graph:9:1 (gradient) +3`.
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, place) in self.places.iter().enumerate() {
+            write!(f, "{}{place}", if i > 0 { "; " } else { "" })?;
+        }
+        if self.more > 0 {
+            write!(f, " +{}", self.more)?;
+        }
+        Ok(())
+    }
+}

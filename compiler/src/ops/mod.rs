@@ -1,0 +1,259 @@
+//! The operations: a closed enum of families, one file a family, and the rules every family has.
+//!
+//! [`OpRules`] has no default bodies, so that an operation without a rule does not compile.
+
+mod leaf;
+
+pub use leaf::Leaf;
+
+use crate::ir::{
+    Binding, DType, Dim, DimError, ExprId, Exprs, Graph, IndexId, Literal, Lowering, NodeId,
+    Origin, Scalar, TensorType,
+};
+
+/// What a node computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// Inputs, variables, constants, clocks.
+    Leaf(Leaf),
+}
+
+/// What the compiler knows of an operation. Every family implements all of it.
+pub trait OpRules {
+    /// The name, operands, attributes and documentation.
+    fn signature(&self) -> &'static Signature;
+    /// The values of the attributes, in the order of the signature.
+    fn attributes(&self) -> Vec<Attribute>;
+    /// The types of the results. Errors: what does not fit, as data.
+    fn infer(&self, operands: &[&TensorType]) -> Result<Vec<TensorType>, TypeError>;
+    /// The same operation with every symbol in its attributes replaced by its number.
+    fn specialise(&self, binding: &Binding) -> Result<Op, DimError>;
+    /// The results for known operands, whose types `infer` accepts and whose sizes are numbers:
+    /// the constant folder, the eager mode and the oracle.
+    fn eval(&self, cx: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError>;
+    /// The cotangents of the operands as nodes of the graph, one per operand; `None` where there
+    /// is none (integers) or it is zero.
+    fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError>;
+    /// How an element of the result is computed; every dimension is a number.
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering;
+}
+
+impl Op {
+    /// The rules of the family.
+    fn rules(&self) -> &dyn OpRules {
+        match self {
+            Op::Leaf(op) => op,
+        }
+    }
+
+    /// The region that the op runs, if it runs one.
+    pub fn region(&self) -> Option<&Graph> {
+        None
+    }
+}
+
+impl OpRules for Op {
+    fn signature(&self) -> &'static Signature {
+        self.rules().signature()
+    }
+    fn attributes(&self) -> Vec<Attribute> {
+        self.rules().attributes()
+    }
+    fn infer(&self, operands: &[&TensorType]) -> Result<Vec<TensorType>, TypeError> {
+        self.rules().infer(operands)
+    }
+    fn specialise(&self, binding: &Binding) -> Result<Op, DimError> {
+        self.rules().specialise(binding)
+    }
+    fn eval(&self, cx: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
+        self.rules().eval(cx, operands)
+    }
+    fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
+        self.rules().gradient(cx)
+    }
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
+        self.rules().lower(cx)
+    }
+}
+
+/// The name of an operation, its operands and attributes: drives parser, printer, builder and
+/// documentation.
+#[derive(Debug, PartialEq)]
+pub struct Signature {
+    /// The name in the language.
+    pub name: &'static str,
+    /// The names of the operands; a name that ends in `...` stands for any number of them.
+    pub operands: &'static [&'static str],
+    /// The attributes.
+    pub attributes: &'static [AttributeSignature],
+    /// What it computes: shapes, formula, gradient.
+    pub doc: &'static str,
+}
+
+/// An attribute of an operation.
+#[derive(Debug, PartialEq)]
+pub struct AttributeSignature {
+    /// The name.
+    pub name: &'static str,
+    /// The default in the language; `None` where it must be given.
+    pub default: Option<&'static str>,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// The value of an attribute at the boundary to a frontend.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attribute {
+    /// A switch.
+    Bool(bool),
+    /// A number: a dimension, an axis, a count.
+    Dim(Dim),
+    /// A list of numbers.
+    Dims(Vec<Dim>),
+    /// A list of lists of numbers (`pad`).
+    DimLists(Vec<Vec<Dim>>),
+    /// An element type.
+    DType(DType),
+    /// A typed number.
+    Scalar(Scalar),
+    /// A name (of an input, a variable, a random operation).
+    Name(String),
+    /// A constant tensor.
+    Literal(Literal),
+}
+
+/// What does not fit in the operands or attributes of an operation. The user is at fault.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct TypeError {
+    /// The code: `E0203`.
+    pub code: &'static str,
+    /// What does not fit, in words, lower case without a full stop.
+    pub message: String,
+    /// What to change, if that is known.
+    pub help: Option<String>,
+}
+
+impl TypeError {
+    /// An error without help.
+    pub fn new(code: &'static str, message: impl Into<String>) -> TypeError {
+        TypeError { code, message: message.into(), help: None }
+    }
+
+    /// The same error with help.
+    pub fn with_help(mut self, help: impl Into<String>) -> TypeError {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl From<DimError> for TypeError {
+    fn from(error: DimError) -> TypeError {
+        TypeError::new("E0210", error.to_string())
+    }
+}
+
+/// Why values cannot be computed from values. The data are at fault.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum EvalError {
+    /// An index that lies outside of what it indexes.
+    #[error("the index {index} is out of range for a dimension of {size}")]
+    IndexOutOfRange {
+        /// The index.
+        index: i64,
+        /// The size of the dimension.
+        size: usize,
+    },
+    /// A leaf without a value.
+    #[error("`{0}` has no value")]
+    Unfed(String),
+}
+
+/// Why an operation has no gradient. The user is at fault.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum GradientError {
+    /// The operation has none.
+    #[error("`{0}` has no gradient")]
+    None(&'static str),
+    /// The gradient's own types do not fit: a bug of the rule.
+    #[error(transparent)]
+    Type(#[from] TypeError),
+}
+
+/// What `eval` needs besides operands.
+pub struct EvalContext<'a> {
+    /// The values of leaves.
+    pub leaves: &'a dyn Leaves,
+    /// How products of matrices are computed.
+    pub contraction: &'a dyn Contraction,
+}
+
+/// The values of the leaves of a graph.
+pub trait Leaves {
+    /// The value of a leaf other than a constant; `None` where there is none.
+    fn leaf(&self, leaf: &Leaf) -> Option<Literal>;
+}
+
+/// No leaves but constants.
+impl Leaves for () {
+    fn leaf(&self, _: &Leaf) -> Option<Literal> {
+        None
+    }
+}
+
+/// Products of matrices of one float type: the reference one, or the runtime's kernels.
+pub trait Contraction {
+    /// `a · b` for `a` of `[..., m, k]` and `b` of `[..., k, n]` with equal leading sizes: `[..., m, n]`.
+    fn matmul(&self, a: &Literal, b: &Literal) -> Literal;
+}
+
+/// What a gradient rule may use: it adds nodes to `graph` at `origin`.
+pub struct GradientContext<'a> {
+    /// The graph that holds the node and takes the new ones.
+    pub graph: &'a mut Graph,
+    /// The node.
+    pub node: NodeId,
+    /// One cotangent per result; at least one is there.
+    pub cotangents: &'a [Option<NodeId>],
+    /// Name and provenance of the nodes that the rule adds.
+    pub origin: Origin,
+}
+
+impl GradientContext<'_> {
+    /// The operand of that number.
+    pub fn operand(&self, k: usize) -> NodeId {
+        self.graph.operands(self.node)[k]
+    }
+
+    /// The cotangent of the only result.
+    pub fn dy(&self) -> NodeId {
+        self.cotangents[0].expect("the walk calls a rule only with a cotangent")
+    }
+}
+
+/// What `lower` may use.
+pub struct LowerContext<'a> {
+    /// The pool that takes the expressions.
+    pub exprs: &'a mut Exprs,
+    /// The types of the operands; every dimension is a number.
+    pub operands: &'a [&'a TensorType],
+    /// The type of the result.
+    pub result: &'a TensorType,
+}
+
+impl LowerContext<'_> {
+    /// The sizes of an operand.
+    pub fn operand_sizes(&self, k: usize) -> Vec<usize> {
+        self.operands[k].sizes().expect("lowering sees only numbers")
+    }
+
+    /// The sizes of the result.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.result.sizes().expect("lowering sees only numbers")
+    }
+
+    /// The element of operand `k` at `index`.
+    pub fn element(&mut self, k: usize, index: &[IndexId]) -> ExprId {
+        self.exprs.element(k, index, self.operands[k].dtype)
+    }
+}
