@@ -2,4 +2,6 @@
 //! of the straight line.
 
 pub mod ir;
+pub mod loop_ir;
 pub mod ops;
+pub mod program;

@@ -1,0 +1,278 @@
+//! The loop IR: what one kernel does, as loops over interned expressions.
+//!
+//! A kernel runs a range of **units**; the coordinates of a unit are the values of the unit
+//! axes. Inside a unit the body runs once. Memory is reached through *places*: the kernel's
+//! buffers (its arguments) and its locals (in the thread's scratch). Every index is in elements.
+//!
+//! # Meaning of the statements
+//! - `For` runs its body for each value of its axis, in order. A vector loop runs `lanes`
+//!   consecutive values at once; what is left of the extent runs one value at a time after that.
+//!   Values that differ between the lanes are vectors, all others scalars.
+//! - A fold of a serial loop is `acc = acc ⊕ value`, in order, from `init`. A fold of a vector
+//!   loop has `lanes` accumulators, each from the neutral element; lane `l` folds the values `l`,
+//!   `l + lanes`, ... in order. After the whole vectors the lanes are combined by halves (lane `l`
+//!   with lane `l + n/2`, until one is left), then `init ⊕ that`, then the values of the tail in
+//!   order. If the extent is below `lanes`, only `init` and the tail count. This order is part of
+//!   the meaning: it depends on extents alone.
+//! - `Let` binds the value of an expression at that point.
+//! - `Store` writes one element (in a vector loop, `lanes` of them).
+//! - `Tile` adds a product of matrices into a view; each element is one chain of fused
+//!   multiply-adds in the order of the reduction levels, from 0 or from the element before.
+//! - `Check` reports an index out of range; the load that uses it clamps it.
+//! - `Chunk` applies a library function to consecutive elements.
+//! - Loads see the stores before them in program order.
+
+use crate::ir::{AxisId, DType, ExprId, Exprs, IndexId, Monoid, PlaceId, UnaryFn, VarId};
+
+/// One kernel: closed but for its arguments.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// The name in dumps, from the nodes that it computes.
+    pub name: String,
+    /// The expressions, indices and axes of the body.
+    pub exprs: Exprs,
+    /// The unit axes, outermost first; the number of units is the product of their extents.
+    pub units: Vec<AxisId>,
+    /// The arguments.
+    pub buffers: Vec<Buffer>,
+    /// The memories in scratch.
+    pub locals: Vec<Local>,
+    /// What a unit does.
+    pub body: Vec<Stmt>,
+    /// The relative cost of a unit: an estimate in nanoseconds, at least 1.
+    pub cost: u64,
+}
+
+/// An argument of a kernel: a pointer to elements.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Buffer {
+    /// The name in dumps.
+    pub name: String,
+    /// The element type.
+    pub dtype: DType,
+    /// How many elements the kernel may reach.
+    pub len: usize,
+    /// Whether the kernel writes it.
+    pub written: bool,
+}
+
+/// A memory of a unit in the thread's scratch; what it holds at the start is undefined.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Local {
+    /// The name in dumps.
+    pub name: String,
+    /// The element type.
+    pub dtype: DType,
+    /// How many elements it holds.
+    pub len: usize,
+}
+
+/// How far a loop counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Extent {
+    /// Always so far.
+    Const(usize),
+    /// `min(block, total - block · axis)`: the rows of the block of rows that the unit axis
+    /// numbers, of which the last may be smaller.
+    Block {
+        /// The unit axis.
+        axis: AxisId,
+        /// The rows of a whole block.
+        block: usize,
+        /// All rows.
+        total: usize,
+    },
+}
+
+/// How a loop is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoopKind {
+    /// One value after the other.
+    Serial,
+    /// So many values at once: 4, 8 or 16.
+    Vector(u8),
+    /// One value after the other, each with its own code; for small constant extents.
+    Unrolled,
+}
+
+/// A reduction that a loop carries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fold {
+    /// How values combine.
+    pub monoid: Monoid,
+    /// The accumulator, readable after the loop; for `ArgMax` and `ArgMin` the value and the index.
+    pub vars: Vec<VarId>,
+    /// What it starts from, evaluated before the loop; one per variable.
+    pub init: Vec<ExprId>,
+    /// The values that are folded in at the end of each iteration; one per variable.
+    pub values: Vec<ExprId>,
+}
+
+/// A statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stmt {
+    /// A loop.
+    For(Loop),
+    /// Binds a value.
+    Let(VarId, ExprId),
+    /// Writes an element.
+    Store {
+        /// The memory.
+        place: PlaceId,
+        /// The position in elements.
+        index: IndexId,
+        /// The value, of the memory's element type.
+        value: ExprId,
+    },
+    /// Writes `number + 1` into the frame's status word, if that is 0 and `value`, an integer,
+    /// is outside of `0..size`.
+    Check {
+        /// The value that is used as an index.
+        value: ExprId,
+        /// The size of the dimension.
+        size: i64,
+        /// The number of the check in the program.
+        number: u32,
+    },
+    /// A product of matrices.
+    Tile(Tile),
+    /// A library function on consecutive elements.
+    Chunk(Chunk),
+}
+
+/// A loop with its body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loop {
+    /// The axis that counts.
+    pub axis: AxisId,
+    /// How far.
+    pub extent: Extent,
+    /// How.
+    pub kind: LoopKind,
+    /// What each iteration does.
+    pub body: Vec<Stmt>,
+    /// What the loop carries.
+    pub folds: Vec<Fold>,
+}
+
+/// A matrix in a memory: rows `row` elements apart, its first element at `offset`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct View {
+    /// The memory.
+    pub place: PlaceId,
+    /// The position of the first element; it reads axes outside of the tile alone.
+    pub offset: IndexId,
+    /// The distance of rows in elements; unused for the right factor.
+    pub row: i64,
+}
+
+/// `c[i, j] = (accumulate ? c[i, j] : 0) + Σ a[i, r] · b[r, j]`, over three strided levels `r`.
+/// The columns of `b` and `c` are adjacent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tile {
+    /// The element type, a float.
+    pub dtype: DType,
+    /// The result.
+    pub c: View,
+    /// The left factor.
+    pub a: View,
+    /// The right factor.
+    pub b: View,
+    /// Rows of the result.
+    pub m: Extent,
+    /// Columns of the result.
+    pub n: Extent,
+    /// Lengths of the levels of the reduction, outermost first.
+    pub len: [usize; 3],
+    /// Distances in `a` of neighbours on a level.
+    pub a_step: [i64; 3],
+    /// Distances in `b` of neighbours on a level.
+    pub b_step: [i64; 3],
+    /// Whether to add to what `c` holds.
+    pub accumulate: bool,
+}
+
+/// A library function applied to `n` consecutive elements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chunk {
+    /// The function.
+    pub function: ChunkFn,
+    /// Where the results go.
+    pub to: (PlaceId, IndexId),
+    /// How many.
+    pub n: Extent,
+}
+
+/// The library functions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ChunkFn {
+    /// A function of each element of another memory of the same float type: the same polynomial
+    /// as `expand_math`'s, bit for bit.
+    Math {
+        /// The function.
+        function: UnaryFn,
+        /// The element type.
+        dtype: DType,
+        /// The argument's first element.
+        from: (PlaceId, IndexId),
+    },
+    /// Philox words (as i32) for a key, a seed and a step.
+    Philox {
+        /// The hash of the node's name.
+        key: u64,
+        /// The number of the first word.
+        first: IndexId,
+        /// The place of the seed (one i64).
+        seed: PlaceId,
+        /// The place of the step (one i64).
+        step: PlaceId,
+    },
+}
+
+impl Kernel {
+    /// The number of units.
+    pub fn n_units(&self) -> usize {
+        self.units.iter().map(|&a| self.exprs.extent(a) as usize).product()
+    }
+
+    /// The element type of a memory.
+    pub fn place_dtype(&self, place: PlaceId) -> DType {
+        match place {
+            PlaceId::Buffer(b) => self.buffers[b as usize].dtype,
+            PlaceId::Local(l) => self.locals[l as usize].dtype,
+        }
+    }
+
+    /// The number of elements of a memory.
+    pub fn place_len(&self, place: PlaceId) -> usize {
+        match place {
+            PlaceId::Buffer(b) => self.buffers[b as usize].len,
+            PlaceId::Local(l) => self.locals[l as usize].len,
+        }
+    }
+
+    /// The offset in bytes of each local in the thread's scratch, each on a cache line, and the
+    /// bytes of all of them.
+    pub fn scratch_layout(&self) -> (Vec<usize>, usize) {
+        let mut end = 0;
+        let offsets = self.locals.iter().map(|local| {
+            let offset = end;
+            end += (local.len * local.dtype.size()).next_multiple_of(CACHE_LINE);
+            offset
+        });
+        (offsets.collect(), end)
+    }
+}
+
+/// Bytes of a cache line: memories start on one.
+pub const CACHE_LINE: usize = 64;
+
+impl Extent {
+    /// The largest value.
+    pub fn max(self) -> usize {
+        match self {
+            Extent::Const(n) => n,
+            Extent::Block { block, total, .. } => block.min(total),
+        }
+    }
+}

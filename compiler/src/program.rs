@@ -1,0 +1,136 @@
+//! A compiled step as plain data: kernels, calls in waves, places of every memory, signature.
+
+use crate::ir::{Literal, Name, NodeId, Provenance, TensorType};
+use crate::loop_ir::Kernel;
+
+/// All that a step does, before machine code.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The kernels, each once however often it is called.
+    pub kernels: Vec<Kernel>,
+    /// The calls, wave after wave; a barrier between waves.
+    pub waves: Vec<Wave>,
+    /// The variables that are read or written, with their types: the order of the frame's table.
+    pub variables: Vec<(Name, TensorType)>,
+    /// The feeds: the order of the frame's table.
+    pub feeds: Vec<(Name, TensorType)>,
+    /// The results: the order of the frame's table. Metrics and losses come after the outputs.
+    pub outputs: Vec<Output>,
+    /// The constants that are no immediates, with their offset in the constants block.
+    pub constants: Vec<(usize, Literal)>,
+    /// Bytes of the constants block.
+    pub constants_bytes: usize,
+    /// Bytes of the arena.
+    pub arena_bytes: usize,
+    /// Bytes of scratch that one thread needs.
+    pub scratch_bytes: usize,
+    /// What the node numbers in the status word stand for: name and provenance.
+    pub checks: Vec<(Name, Provenance)>,
+}
+
+/// A result of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// The name.
+    pub name: Name,
+    /// The type.
+    pub tensor_type: TensorType,
+    /// What it is.
+    pub kind: OutputKind,
+}
+
+/// What a result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutputKind {
+    /// An output or a fetched value.
+    Output,
+    /// The value of a metric, or the part of one (number `part`) that is summed over an epoch.
+    Metric {
+        /// The number of the metric among the graph's metrics.
+        metric: usize,
+        /// The number of the part.
+        part: usize,
+    },
+}
+
+/// Calls that do not depend on each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wave {
+    /// The calls.
+    pub calls: Vec<Call>,
+    /// Too cheap to share: one thread runs it.
+    pub serial: bool,
+}
+
+/// A kernel on places.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The kernel's number in [`Program::kernels`].
+    pub kernel: usize,
+    /// One place per buffer of the kernel.
+    pub arguments: Vec<Location>,
+    /// The nodes whose values the call computes: their names and provenance.
+    pub nodes: Vec<(NodeId, Name, Provenance)>,
+}
+
+/// Where a memory is while a step runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Location {
+    /// A variable of the frame's table.
+    Variable(usize),
+    /// A feed of the frame's table.
+    Feed(usize),
+    /// An output of the frame's table.
+    Output(usize),
+    /// At so many bytes in the arena.
+    Arena(usize),
+    /// At so many bytes in the constants block.
+    Constant(usize),
+    /// The frame's seed.
+    Seed,
+    /// The frame's step.
+    Step,
+    /// The frame's epoch.
+    Epoch,
+}
+
+/// All that machine code sees of the world, the same for the JIT and for object files. Tables
+/// hold one pointer per entry of the program's signature; every memory is aligned to 64 bytes.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Frame {
+    /// The variables' memories.
+    pub variables: *const *mut u8,
+    /// The feeds' memories.
+    pub feeds: *const *mut u8,
+    /// The outputs' memories.
+    pub outputs: *const *mut u8,
+    /// The arena, [`Program::arena_bytes`] long.
+    pub arena: *mut u8,
+    /// The constants block.
+    pub constants: *const u8,
+    /// The scratch of thread 0; thread `t`'s begins `t · scratch_bytes` (rounded up to a cache
+    /// line) later.
+    pub scratch: *mut u8,
+    /// The thread pool, or null for one thread.
+    pub pool: *const u8,
+    /// The seed of all randomness.
+    pub seed: i64,
+    /// The number of the batch.
+    pub step: i64,
+    /// The number of the epoch.
+    pub epoch: i64,
+    /// 0, or 1 plus the number (in [`Program::checks`]) of the check that failed.
+    pub status: u64,
+}
+
+impl Location {
+    /// Whether a step may write there.
+    pub fn is_writable(self) -> bool {
+        match self {
+            Location::Variable(_) | Location::Output(_) | Location::Arena(_) => true,
+            Location::Feed(_) | Location::Constant(_) => false,
+            Location::Seed | Location::Step | Location::Epoch => false,
+        }
+    }
+}
