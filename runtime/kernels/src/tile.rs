@@ -145,17 +145,17 @@ impl<T> Blocks<T> {
     }
 }
 
-/// Goes through the panels of columns, in each through the blocks of rows: a panel of B is read from
-/// memory once and then from the cache, and within a block from registers.
+/// Goes through the blocks of rows, in each through the panels of columns: the rows of A stay in the
+/// first cache meanwhile, while B streams from the second, and within a block from registers.
 ///
 /// # Safety
 /// As for [`brolga_tile_f32`], with elements `T`; the instruction set must be available.
 unsafe fn product<T>(blocks: &Blocks<T>, tile: &Tile) {
     let tile = &gather_levels(tile);
-    let mut j = 0;
-    while j < tile.n {
-        let (kernels, columns) = blocks.panel(tile.n - j);
-        for (i, rows) in even_parts(tile.m, kernels.len()) {
+    for (i, rows) in even_parts(tile.m, rows_at_once(blocks, tile)) {
+        let mut j = 0;
+        while j < tile.n {
+            let (kernels, columns) = blocks.panel(tile.n - j);
             let corner = Corner {
                 c: tile.c.cast::<T>().wrapping_offset(i as isize * tile.c_row).wrapping_add(j),
                 a: tile.a.cast::<T>().wrapping_offset(i as isize * tile.a_row),
@@ -163,9 +163,23 @@ unsafe fn product<T>(blocks: &Blocks<T>, tile: &Tile) {
             };
             // SAFETY: the block lies within the tile, whose elements are accessible.
             unsafe { kernels[rows - 1](tile, corner, columns) };
+            j += columns;
         }
-        j += columns;
     }
+}
+
+/// Bytes after which addresses fall into the same set of the first cache again: 64 sets of 64 bytes,
+/// on x86 processors of every size.
+const L1_PERIOD: isize = 4096;
+/// Lines that such a set holds (more on some).
+const L1_WAYS: usize = 8;
+
+/// The most rows of a block. Rows of A a multiple of the cache's period apart, as those of 1024
+/// numbers are, evict each other when they are more than its ways.
+fn rows_at_once<T>(blocks: &Blocks<T>, tile: &Tile) -> usize {
+    let registers = blocks.wide.len();
+    let apart = tile.a_row.wrapping_mul(size_of::<T>() as isize);
+    if apart != 0 && apart % L1_PERIOD == 0 { registers.min(L1_WAYS) } else { registers }
 }
 
 /// Splits `0..m` into the fewest parts of at most `limit`, as even as can be: `(first, length)`.
