@@ -9,8 +9,10 @@
 #![allow(unsafe_code)]
 
 mod isa;
+pub mod philox;
 pub mod pool;
 pub mod tile;
+pub mod transpose;
 pub mod wave;
 
 pub use isa::Isa;
@@ -21,10 +23,13 @@ pub use wave::{Call, Kernel};
 /// The C symbols of this crate by name, for the linker of JIT code.
 pub fn symbols() -> Vec<(&'static str, *const u8)> {
     vec![
+        ("brolga_philox", philox::brolga_philox as *const u8),
         ("brolga_pool_free", pool::brolga_pool_free as *const u8),
         ("brolga_pool_new", pool::brolga_pool_new as *const u8),
         ("brolga_tile_f32", tile::brolga_tile_f32 as *const u8),
         ("brolga_tile_f64", tile::brolga_tile_f64 as *const u8),
+        ("brolga_transpose_f32", transpose::brolga_transpose_f32 as *const u8),
+        ("brolga_transpose_f64", transpose::brolga_transpose_f64 as *const u8),
         ("brolga_wave", wave::brolga_wave as *const u8),
     ]
 }
