@@ -8,9 +8,6 @@ use crate::isa::Isa;
 
 /// Words of a block.
 const WORDS: usize = 4;
-/// Blocks computed side by side: four words each of 16 blocks fill 8 registers of 512 bits, or 16 of
-/// 256, in lanes of 64 bits.
-const BLOCKS: usize = 16;
 const ROUNDS: u32 = 10;
 /// The multipliers of the round (Salmon et al. 2011, table 2).
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -57,6 +54,7 @@ impl Stream {
     }
 
     /// A block of four words.
+    #[inline(always)]
     fn block(self, index: u64) -> [u32; WORDS] {
         let [a, b] = halves(index);
         let [c, d] = halves(self.step);
@@ -80,26 +78,19 @@ fn mix(x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// The block of a counter under a key.
-fn philox(counter: [u32; WORDS], key: [u32; 2]) -> [u32; WORDS] {
-    let mut block = counter.map(|word| [u64::from(word)]);
-    rounds(&mut block, key);
-    block.map(|[word]| word as u32)
-}
-
-/// The rounds over `N` blocks side by side. Each word is the low half of 64 bits; the high half is
-/// left as it comes, which is what a vector multiply of 32 by 32 bits ignores too.
+/// The block of a counter under a key. A word is the low half of 64 bits until the end; the high half
+/// is left as it comes, which is what a vector multiply of 32 by 32 bits ignores too.
 #[inline(always)]
-fn rounds<const N: usize>([a, b, c, d]: &mut [[u64; N]; WORDS], key: [u32; 2]) {
+fn philox(counter: [u32; WORDS], key: [u32; 2]) -> [u32; WORDS] {
+    let [mut a, mut b, mut c, mut d] = counter.map(u64::from);
     for round in 0..ROUNDS {
         let [k0, k1] = [0, 1].map(|i| u64::from(key[i].wrapping_add(WEYL[i].wrapping_mul(round))));
-        for i in 0..N {
-            let ac = (a[i] & 0xFFFF_FFFF) * MULTIPLIERS[0];
-            let cc = (c[i] & 0xFFFF_FFFF) * MULTIPLIERS[1];
-            (a[i], b[i]) = ((cc >> 32) ^ b[i] ^ k0, cc);
-            (c[i], d[i]) = ((ac >> 32) ^ d[i] ^ k1, ac);
-        }
+        let ab = (a & 0xFFFF_FFFF) * MULTIPLIERS[0];
+        let cd = (c & 0xFFFF_FFFF) * MULTIPLIERS[1];
+        (a, b) = ((cd >> 32) ^ b ^ k0, cd);
+        (c, d) = ((ab >> 32) ^ d ^ k1, ab);
     }
+    [a, b, c, d].map(|word| word as u32)
 }
 
 /// Fills `words` from index `first` with the code for one instruction set, which must be available.
@@ -128,30 +119,14 @@ fn fill(isa: Isa, words: &mut [u32], first: u64, stream: Stream) {
 
 /// Fills `words` from the beginning of a block.
 #[inline(always)]
-fn fill_blocks(words: &mut [u32], mut index: u64, stream: Stream) {
-    let (chunks, rest) = words.as_chunks_mut::<{ BLOCKS * WORDS }>();
-    for chunk in chunks {
-        *chunk = blocks(index, stream);
-        index = index.wrapping_add(BLOCKS as u64);
+fn fill_blocks(words: &mut [u32], index: u64, stream: Stream) {
+    let (blocks, rest) = words.as_chunks_mut::<WORDS>();
+    for (i, block) in blocks.iter_mut().enumerate() {
+        *block = stream.block(index.wrapping_add(i as u64));
     }
     if !rest.is_empty() {
-        rest.copy_from_slice(&blocks(index, stream)[..rest.len()]);
+        rest.copy_from_slice(&stream.block(index.wrapping_add(blocks.len() as u64))[..rest.len()]);
     }
-}
-
-/// So many blocks, one after the other.
-#[inline(always)]
-fn blocks(index: u64, stream: Stream) -> [u32; BLOCKS * WORDS] {
-    let counter = |i: usize| index.wrapping_add(i as u64);
-    let [c, d] = halves(stream.step).map(u64::from);
-    let mut state = [
-        std::array::from_fn(counter),
-        std::array::from_fn(|i| counter(i) >> 32),
-        [c; BLOCKS],
-        [d; BLOCKS],
-    ];
-    rounds(&mut state, halves(stream.key));
-    std::array::from_fn(|i| state[i % WORDS][i / WORDS] as u32)
 }
 
 /// [`fill_blocks`] compiled for AVX-512.
