@@ -1,1 +1,11 @@
-//! See the crate's description.
+//! The runtime of Brolga: gives a compiled program memory, threads and library kernels, feeds it
+//! with data and trains with it.
+
+pub mod arena;
+pub mod eager;
+mod error;
+mod host;
+mod link;
+
+pub use error::{Fault, RunError};
+pub use host::{host_memory, host_target, host_threads};

@@ -1,0 +1,171 @@
+//! Memory for compiled programs: zeroed blocks that start on a cache line, taken from a budget.
+//!
+//! A block is asked for with its final size, may be refused, and is touched once here, so that no
+//! step pays for the first touch of a page.
+
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use brolga_compiler::loop_ir::CACHE_LINE;
+
+use crate::RunError;
+
+/// How many bytes may be taken, and how many are. Cloning shares both.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Count>);
+
+#[derive(Debug)]
+struct Count {
+    limit: usize,
+    taken: AtomicUsize,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    pub fn new(limit: usize) -> Budget {
+        Budget(Arc::new(Count { limit, taken: AtomicUsize::new(0) }))
+    }
+
+    /// Bytes that may be taken in all.
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
+    /// Bytes that are taken now.
+    pub fn taken(&self) -> usize {
+        self.0.taken.load(Ordering::Relaxed)
+    }
+
+    /// A zeroed block of at least `bytes` bytes for `purpose`, which stands in the error.
+    ///
+    /// # Errors
+    /// If that is beyond the budget, or the machine has no such block.
+    pub fn block(&self, bytes: usize, purpose: &str) -> Result<Block, RunError> {
+        let refused = || RunError::MemoryLimit {
+            purpose: purpose.to_string(),
+            bytes: bytes as u64,
+            limit: self.0.limit as u64,
+        };
+        let size = bytes.checked_next_multiple_of(CACHE_LINE).ok_or_else(refused)?;
+        let free = |taken: usize| taken.checked_add(size).filter(|&sum| sum <= self.0.limit);
+        let counter = &self.0.taken;
+        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).map_err(|_| refused())?;
+        allocate(size).map(|start| Block { start, size, budget: self.clone() }).ok_or_else(|| {
+            counter.fetch_sub(size, Ordering::Relaxed);
+            RunError::OutOfMemory { purpose: purpose.to_string(), bytes: bytes as u64 }
+        })
+    }
+}
+
+/// So many zeroed bytes, a multiple of the cache line, all of whose pages have been written to.
+fn allocate(size: usize) -> Option<NonNull<u8>> {
+    if size == 0 {
+        return Some(CacheLine::dangling());
+    }
+    let layout = Layout::from_size_align(size, CACHE_LINE).ok()?;
+    // SAFETY: the size is not 0; the bytes that are zeroed are those of the allocation.
+    unsafe {
+        let start = NonNull::new(alloc(layout))?;
+        start.write_bytes(0, size);
+        Some(start)
+    }
+}
+
+/// Gives an empty block an address that is as aligned as any other's.
+#[repr(align(64))]
+struct CacheLine;
+
+impl CacheLine {
+    fn dangling() -> NonNull<u8> {
+        NonNull::<CacheLine>::dangling().cast()
+    }
+}
+
+const _: () = assert!(align_of::<CacheLine>() == CACHE_LINE);
+
+/// Owned bytes that start on a cache line and end with one.
+#[derive(Debug)]
+pub struct Block {
+    start: NonNull<u8>,
+    size: usize,
+    budget: Budget,
+}
+
+// SAFETY: a block owns its bytes alone.
+unsafe impl Send for Block {}
+// SAFETY: a shared block can only be read, but through the pointer, whose user answers for that.
+unsafe impl Sync for Block {}
+
+impl Block {
+    /// The number of bytes: what was asked for, rounded up to whole cache lines.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The first byte, for machine code. Writing through it needs the same exclusive access as
+    /// [`Block::bytes_mut`].
+    pub fn pointer(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: all bytes were initialised and are owned.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.size) }
+    }
+
+    /// The bytes, to write.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: all bytes were initialised and are owned, and `self` is borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.size) }
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if self.size > 0 {
+            let layout = Layout::from_size_align(self.size, CACHE_LINE)
+                .expect("the layout that it was allocated with");
+            // SAFETY: allocated with this layout, and not freed before.
+            unsafe { dealloc(self.start.as_ptr(), layout) };
+        }
+        self.budget.0.taken.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_zeroed_aligned_and_counted() {
+        let budget = Budget::new(4096);
+        let mut block = budget.block(100, "a test").expect("it fits");
+        assert_eq!((block.size(), block.pointer().addr() % CACHE_LINE), (128, 0));
+        assert!(block.bytes().iter().all(|&b| b == 0));
+        block.bytes_mut()[127] = 7;
+        let empty = budget.block(0, "a test").expect("it fits");
+        assert_eq!((empty.size(), empty.pointer().addr() % CACHE_LINE), (0, 0));
+        assert_eq!(budget.taken(), 128);
+        drop((block, empty));
+        assert_eq!(budget.taken(), 0);
+    }
+
+    #[test]
+    fn what_is_beyond_the_budget_is_refused() {
+        let budget = Budget::new(1 << 20);
+        let kept = budget.block(1 << 19, "a test").expect("it fits");
+        let error = budget.block((1 << 19) + 1, "the arena").expect_err("beyond the budget");
+        assert_eq!(error.code(), "E0602");
+        assert!(error.to_string().contains("the arena"), "{error}");
+        assert_eq!(budget.taken(), kept.size());
+        assert!(budget.block(usize::MAX, "a test").is_err());
+        let endless = Budget::new(usize::MAX);
+        let error = endless.block(usize::MAX - 100, "a test").expect_err("no such layout");
+        assert_eq!((error.code(), endless.taken()), ("E0601", 0));
+    }
+}

@@ -1,0 +1,87 @@
+//! Products of matrices for eager mode, by the kernels that compiled programs call too.
+
+use brolga_compiler::ir::Literal;
+use brolga_compiler::ops::Contraction;
+use brolga_kernels::Pool;
+
+use crate::link::product::product;
+
+/// The runtime's kernels on the threads of a pool, or on this thread.
+pub struct Kernels<'a> {
+    /// The threads.
+    pub pool: Option<&'a Pool>,
+}
+
+impl Contraction for Kernels<'_> {
+    fn matmul(&self, a: &Literal, b: &Literal) -> Literal {
+        if let (Some(a), Some(b)) = (a.array::<f64>(), b.array::<f64>()) {
+            return Literal::new(product(a.view(), b.view(), self.pool));
+        }
+        let floats = "inference lets only products of one float type pass";
+        let (a, b) = (a.array::<f32>().expect(floats), b.array::<f32>().expect(floats));
+        Literal::new(product(a.view(), b.view(), self.pool))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{ArrayD, IxDyn, s};
+
+    use super::*;
+
+    /// Numbers in [-1, 1), the same each time.
+    fn numbers(sizes: &[usize], mut state: u32) -> ArrayD<f32> {
+        ArrayD::from_shape_simple_fn(IxDyn(sizes), || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+    }
+
+    fn check(a: ArrayD<f32>, b: ArrayD<f32>) {
+        let pools = [1, 2, 3].map(|n| Pool::new(n).expect("threads for a test"));
+        let results = pools.each_ref().map(|pool| product(a.view(), b.view(), Some(pool)));
+        assert!(results[1] == results[0] && results[2] == results[0], "bits depend on threads");
+        let [m, k, n] = [a.shape()[a.ndim() - 2], a.shape()[a.ndim() - 1], b.shape()[b.ndim() - 1]];
+        let batch = a.len() / (m * k).max(1);
+        let matrices = |x: &ArrayD<f32>, r: usize, c: usize| {
+            let x = x.mapv(f64::from).as_standard_layout().into_owned();
+            x.into_shape_with_order((batch, r, c)).expect("the number of elements stays")
+        };
+        let (a, b, c) = (matrices(&a, m, k), matrices(&b, k, n), matrices(&results[0], m, n));
+        for i in 0..batch {
+            let exact = a.slice(s![i, .., ..]).dot(&b.slice(s![i, .., ..]));
+            let error = (&exact - &c.slice(s![i, .., ..])).mapv(f64::abs);
+            let worst = error.iter().fold(0.0, |x: f64, &y| x.max(y));
+            assert!(worst <= 1e-6 * k as f64, "{m} x {k} x {n}: {worst}");
+        }
+    }
+
+    #[test]
+    fn products_of_all_sizes_and_layouts() {
+        for (m, k, n) in [(1, 1, 1), (3, 5, 7), (32, 78, 128), (33, 64, 10), (5, 300, 131)] {
+            check(numbers(&[m, k], 1), numbers(&[k, n], 2));
+            check(numbers(&[k, m], 1).reversed_axes(), numbers(&[k, n], 2));
+            check(numbers(&[m, k], 1), numbers(&[n, k], 2).reversed_axes());
+        }
+        check(numbers(&[520, 530], 1), numbers(&[530, 540], 2));
+        check(numbers(&[520, 530], 1), numbers(&[540, 530], 2).reversed_axes());
+    }
+
+    #[test]
+    fn products_of_batches() {
+        check(numbers(&[2, 3, 5, 7], 1), numbers(&[2, 3, 7, 4], 2));
+        let mut heads = numbers(&[2, 40, 4, 16], 1);
+        heads.swap_axes(1, 2);
+        let mut keys = numbers(&[2, 40, 4, 16], 2);
+        keys.swap_axes(1, 2);
+        keys.swap_axes(2, 3);
+        check(heads, keys);
+    }
+
+    #[test]
+    fn empty_sums_are_zero() {
+        let pool = Pool::new(1).expect("threads for a test");
+        let c = product::<f32>(numbers(&[2, 0], 1).view(), numbers(&[0, 3], 1).view(), Some(&pool));
+        assert_eq!(c, ArrayD::<f32>::zeros(IxDyn(&[2, 3])));
+    }
+}

@@ -1,0 +1,5 @@
+//! Eager mode: a graph is run node by node, in order, by the ops' own `eval`.
+
+mod contraction;
+
+pub use contraction::Kernels;

@@ -1,0 +1,179 @@
+//! What can go wrong between a module and its results.
+
+use brolga_compiler::ir::{Name, Provenance, TensorType};
+use brolga_compiler::ops::EvalError;
+
+/// An error of the runtime. [`RunError::fault`] says who has to change something.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RunError {
+    /// The machine has no memory left.
+    #[error("the machine has no {bytes} bytes of memory for {purpose}")]
+    OutOfMemory {
+        /// What the memory was for.
+        purpose: String,
+        /// How many bytes were asked for.
+        bytes: u64,
+    },
+    /// More memory is needed than is allowed.
+    #[error("{purpose} needs {bytes} bytes, which is beyond the memory limit of {limit} bytes")]
+    MemoryLimit {
+        /// What the memory was for.
+        purpose: String,
+        /// How many bytes were asked for.
+        bytes: u64,
+        /// How many bytes the session may have in all.
+        limit: u64,
+    },
+    /// Machine code calls what the runtime does not have: a bug.
+    #[error("the program calls `{0}`, which the runtime does not have")]
+    UnknownSymbol(String),
+    /// Machine code could not be made: a bug.
+    #[error("no machine code could be made: {0}")]
+    Code(String),
+    /// The values of a node cannot be computed from the data.
+    #[error("{error}, in `{node}`{}", At(provenance))]
+    Eval {
+        /// The node.
+        node: Name,
+        /// Where it came from.
+        provenance: Provenance,
+        /// What is wrong.
+        error: EvalError,
+    },
+    /// Machine code met an index that is out of range.
+    #[error("an index is out of range in `{node}`{}", At(provenance))]
+    IndexOutOfRange {
+        /// The node.
+        node: Name,
+        /// Where it came from.
+        provenance: Provenance,
+    },
+    /// An input was not fed.
+    #[error("the input `{0}` is needed, but not fed")]
+    Unfed(Name),
+    /// There is no such input.
+    #[error("there is no input `{0}`")]
+    UnknownInput(Name),
+    /// An input was fed with something else.
+    #[error("the input `{name}` is {declared}, but it is fed with {fed}")]
+    FeedType {
+        /// The input.
+        name: Name,
+        /// Its type.
+        declared: TensorType,
+        /// The type of what it was fed with.
+        fed: TensorType,
+    },
+    /// Two inputs give a dimension different sizes.
+    #[error("the input `{name}` makes `{symbol}` {found}, but it is {bound} already")]
+    Symbol {
+        /// The input.
+        name: Name,
+        /// The dimension.
+        symbol: String,
+        /// What the input makes it.
+        found: u64,
+        /// What it is by other inputs, or because it was given.
+        bound: u64,
+    },
+    /// A variable is needed with another type than it has.
+    #[error("the variable `{name}` is {bound} since its first use, and cannot become {wanted}")]
+    VariableType {
+        /// The variable.
+        name: Name,
+        /// The type that it has.
+        bound: TensorType,
+        /// The type that it is needed with.
+        wanted: TensorType,
+    },
+    /// A variable was loaded with another type than it has.
+    #[error("the variable `{name}` is {declared}, but {loaded} was loaded for it")]
+    LoadedType {
+        /// The variable.
+        name: Name,
+        /// Its type.
+        declared: TensorType,
+        /// The type of what was loaded.
+        loaded: TensorType,
+    },
+    /// The system refused a thread.
+    #[error("the system refused a thread: {0}")]
+    Threads(String),
+    /// The outputs of several batches cannot be joined.
+    #[error(
+        "the output `{name}` is {tensor_type}: its first dimension is not the batch's {rows} rows, so batches cannot be joined"
+    )]
+    NoBatchDimension {
+        /// The output.
+        name: Name,
+        /// Its type.
+        tensor_type: TensorType,
+        /// The rows of the batch.
+        rows: usize,
+    },
+    /// A log could not be written.
+    #[error("the log cannot be written: {0}")]
+    Log(String),
+}
+
+/// Who has to change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The user: the file, the data or the arguments.
+    Input,
+    /// The machine: no memory, no threads, a full disk.
+    Machine,
+    /// Brolga: to be reported.
+    Bug,
+}
+
+impl RunError {
+    /// The code: `E0602`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RunError::OutOfMemory { .. } => "E0601",
+            RunError::MemoryLimit { .. } => "E0602",
+            RunError::UnknownSymbol(_) => "E0603",
+            RunError::Code(_) => "E0604",
+            RunError::Eval { .. } | RunError::IndexOutOfRange { .. } => "E0605",
+            RunError::Unfed(_) => "E0606",
+            RunError::UnknownInput(_) => "E0607",
+            RunError::FeedType { .. } => "E0608",
+            RunError::Symbol { .. } => "E0609",
+            RunError::VariableType { .. } => "E0610",
+            RunError::LoadedType { .. } => "E0611",
+            RunError::Threads(_) => "E0612",
+            RunError::NoBatchDimension { .. } => "E0613",
+            RunError::Log(_) => "E0614",
+        }
+    }
+
+    /// Who has to change something.
+    pub fn fault(&self) -> Fault {
+        match self {
+            RunError::OutOfMemory { .. } | RunError::Threads(_) | RunError::Log(_) => {
+                Fault::Machine
+            }
+            RunError::UnknownSymbol(_) | RunError::Code(_) => Fault::Bug,
+            RunError::MemoryLimit { .. }
+            | RunError::Eval { .. }
+            | RunError::IndexOutOfRange { .. }
+            | RunError::Unfed(_)
+            | RunError::UnknownInput(_)
+            | RunError::FeedType { .. }
+            | RunError::Symbol { .. }
+            | RunError::VariableType { .. }
+            | RunError::LoadedType { .. }
+            | RunError::NoBatchDimension { .. } => Fault::Input,
+        }
+    }
+}
+
+/// Prints ` (mlp.graph:8:15)`, or nothing where the place is not known.
+struct At<'a>(&'a Provenance);
+
+impl std::fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.places().is_empty() { Ok(()) } else { write!(f, " ({})", self.0) }
+    }
+}

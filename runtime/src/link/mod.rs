@@ -1,0 +1,5 @@
+//! Where Rust meets native code.
+
+#![allow(unsafe_code)]
+
+pub(crate) mod product;
