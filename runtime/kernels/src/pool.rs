@@ -1,15 +1,17 @@
 //! The thread pool of a step: it forks and joins in a fraction of a microsecond.
 //!
 //! The caller is thread 0 and works too. Workers spin for a while after their last work, so that the
-//! next wave finds them awake, and then park. Work is split statically: which thread does what
-//! depends on the number of threads alone, and a result must not depend even on that.
+//! next wave finds them awake, and then park. Work is split in as many parts as there are threads. A
+//! part that its worker has not begun when the caller is done with its own, the caller takes back: so
+//! a worker that is parked, or whose core is busy with something else, costs no more than its share,
+//! and a wave that is too short to be shared is not.
 //!
 //! A pool serves one caller at a time; whoever comes meanwhile (another session, or work that itself
 //! forks) does its work alone, on its own thread.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -17,10 +19,13 @@ use std::time::{Duration, Instant};
 /// How long a worker stays awake without work. Waking a parked thread takes some 50 us: far more than
 /// a wave, far less than this, which in turn is little to the time between two trainings.
 const AWAKE: Duration = Duration::from_micros(1500);
-/// Looks at the work before a waiting thread offers its core to others, and again after that: some
-/// 20 us if nothing else wants the core, as a pause takes 10 to 40 ns.
-const SPINS: u32 = 1000;
-/// The same when there are more threads than cores, so that someone is surely waiting for the core.
+/// Looks at the work before a waiting thread first offers its core to others: some 10 us, as a pause
+/// takes up to 50 ns. A wave is seldom longer, and what it waits for may need this very core.
+const SPINS: u32 = 200;
+/// Looks after that from one offer to the next. An offer that nobody takes costs less than half a
+/// microsecond, a quarter of these.
+const SPINS_BETWEEN: u32 = 50;
+/// Looks before each offer when there are more threads than cores: someone surely needs the core.
 const SPINS_CROWDED: u32 = 20;
 
 /// A fixed number of threads that work together, of which the caller is the first.
@@ -41,10 +46,11 @@ impl Pool {
     pub fn new(threads: usize) -> std::io::Result<Pool> {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let shared = Arc::new(Shared {
-            ticket: Ticket(AtomicPtr::new(std::ptr::null_mut())),
-            slots: (1..threads).map(|_| Slot::default()).collect(),
+            slots: (1..threads)
+                .map(|_| Slot { word: AtomicPtr::new(IDLE), parked: AtomicBool::new(false) })
+                .collect(),
             panic: Mutex::new(None),
-            spins: if threads > cores { SPINS_CROWDED } else { SPINS },
+            crowded: threads > cores,
         });
         let mut pool =
             Pool { shared, workers: vec![], threads: vec![], busy: AtomicBool::new(false) };
@@ -70,8 +76,8 @@ impl Pool {
         self.shared.unpark(&self.threads);
     }
 
-    /// Calls `part(0)` .. `part(parts − 1)`, each once, of which each thread takes a contiguous
-    /// range in ascending order; returns when all are done.
+    /// Calls `part(0)` .. `part(parts − 1)`, each once, as so many contiguous ranges as there are
+    /// threads, within a range in ascending order; returns when all are done.
     ///
     /// # Panics
     /// If a part panics, with its payload (one of them, if several do), after the others are done.
@@ -84,8 +90,8 @@ impl Pool {
         }
     }
 
-    /// Calls `work(thread)` on every thread of the pool and returns true; or false, without a call,
-    /// if the pool is busy or has one thread.
+    /// Calls `work(part)` for as many parts as the pool has threads, each on one thread, and returns
+    /// true; or false, without a call, if the pool is busy or has one thread.
     pub(crate) fn fork(&self, work: &(dyn Fn(usize) + Sync)) -> bool {
         if self.workers.is_empty() || self.busy.swap(true, Ordering::Acquire) {
             return false;
@@ -119,7 +125,7 @@ pub unsafe extern "C" fn brolga_pool_free(pool: *mut Pool) {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.publish(&self.threads, std::ptr::null());
+        self.shared.publish(&self.threads, END);
         for worker in self.workers.drain(..) {
             // A worker catches what its work throws, so there is nothing to report.
             let _ = worker.join();
@@ -127,67 +133,69 @@ impl Drop for Pool {
     }
 }
 
-/// Work for every thread. Aligned so that the low bits of its address are free for the turn.
-#[repr(align(64))]
+/// Work for every thread, called with the number of the part.
 struct Job<'a>(&'a (dyn Fn(usize) + Sync));
-
-/// The bits of a ticket that count turns.
-const TURN: usize = 63;
 
 /// What is thrown.
 type Payload = Box<dyn Any + Send>;
 
 /// What callers and workers share.
 struct Shared {
-    ticket: Ticket,
     /// One of each worker.
     slots: Box<[Slot]>,
     /// What a worker's part threw in this turn.
     panic: Mutex<Option<Payload>>,
-    /// Looks at an unchanged place before yielding.
-    spins: u32,
+    /// True if there are more threads than cores.
+    crowded: bool,
 }
 
-/// The job of the current turn, borrowed until all workers have done it, or none to tell them to end;
-/// its low bits count the turns, so that the next ticket is always another. One word, alone on its
-/// cache line (two, as the processor fetches pairs): a turn begins with one write.
-#[repr(align(128))]
-struct Ticket(AtomicPtr<Job<'static>>);
-
-/// What one worker says.
-#[derive(Default)]
+/// Where a worker finds its part. Alone on its cache line (two, as the processor fetches pairs).
 #[repr(align(128))]
 struct Slot {
-    /// The address of the last ticket that it has done.
-    done: AtomicUsize,
-    /// True while it is parked, or about to be.
+    /// [`IDLE`], a job whose part is open, [`TAKEN`] or [`END`]. A part is taken by its worker, or
+    /// back by the caller: whoever exchanges the word. The job is borrowed until the word is idle.
+    word: AtomicPtr<Job<'static>>,
+    /// True while the worker is parked, or about to be.
     parked: AtomicBool,
 }
 
+/// There is no job, or its part is done.
+const IDLE: *mut Job<'static> = std::ptr::null_mut();
+/// The worker computes its part.
+const TAKEN: *mut Job<'static> = std::ptr::without_provenance_mut(1);
+/// The worker is to end.
+const END: *mut Job<'static> = std::ptr::without_provenance_mut(2);
+
 impl Shared {
-    /// Runs a job on all threads, the caller among them; returns what it threw, if it did.
+    /// Runs all parts of a job; returns what one of them threw, if any did.
     fn fork_join(&self, threads: &[Thread], job: &Job<'_>) -> Result<(), Payload> {
-        let ticket = self.publish(threads, std::ptr::from_ref(job).cast());
-        let own = catch_unwind(AssertUnwindSafe(|| job.0(0)));
+        let open: *mut Job<'static> = std::ptr::from_ref(job).cast_mut().cast();
+        self.publish(threads, open);
+        let run = |part: usize| catch_unwind(AssertUnwindSafe(|| job.0(part)));
+        let mut outcome = run(0);
+        for (slot, part) in self.slots.iter().zip(1..) {
+            if slot.exchange(open, IDLE) {
+                outcome = outcome.and(run(part));
+            }
+        }
         for slot in &self.slots {
-            let mut spin = Spin::new(self.spins);
-            while slot.done.load(Ordering::Acquire) != ticket {
+            let mut spin = Spin::new(self.crowded);
+            while slot.word.load(Ordering::Acquire) != IDLE {
                 spin.wait();
             }
         }
         let theirs = self.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
-        own.and(theirs.map_or(Ok(()), Err))
+        outcome.and(theirs.map_or(Ok(()), Err))
     }
 
-    /// Begins a turn and returns the address of its ticket. All workers have done the one before.
-    fn publish(&self, threads: &[Thread], job: *const Job<'static>) -> usize {
-        let turn = (self.ticket.0.load(Ordering::Relaxed).addr() + 1) & TURN;
-        let ticket = job.cast_mut().map_addr(|job| job | turn);
-        // Sequentially consistent, as is the worker's side: either the worker sees the ticket before
-        // it parks, or the caller sees that it parks.
-        self.ticket.0.swap(ticket, Ordering::SeqCst);
+    /// Tells every worker a word; all are idle.
+    fn publish(&self, threads: &[Thread], word: *mut Job<'static>) {
+        for slot in &self.slots {
+            // Sequentially consistent, as is the worker's side: either the worker sees the word
+            // before it parks, or the caller sees that it parks.
+            slot.word.store(word, Ordering::SeqCst);
+        }
         self.unpark(threads);
-        ticket.addr()
     }
 
     /// Wakes the workers that are parked.
@@ -199,51 +207,63 @@ impl Shared {
         }
     }
 
-    /// What a worker does all its life.
-    fn work(&self, thread: usize) {
-        let slot = &self.slots[thread - 1];
-        let mut last = std::ptr::null_mut();
+    /// What the worker of a part does all its life.
+    fn work(&self, part: usize) {
+        let slot = &self.slots[part - 1];
         loop {
-            last = self.next_ticket(slot, last);
-            let job = last.map_addr(|ticket| ticket & !TURN);
-            // SAFETY: whoever gave out the ticket keeps the job alive until all have done it.
-            let Some(job) = (unsafe { job.as_ref() }) else { return };
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.0(thread))) {
+            let word = self.next_word(slot);
+            if word == END {
+                return;
+            }
+            if !slot.exchange(word, TAKEN) {
+                continue;
+            }
+            // SAFETY: the part was open, so the word is a job, which its caller keeps alive until
+            // this worker is idle.
+            let job = unsafe { &*word };
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.0(part))) {
                 *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(payload);
             }
-            slot.done.store(last.addr(), Ordering::Release);
+            slot.word.store(IDLE, Ordering::Release);
         }
     }
 
-    /// Waits for a ticket after `last`: spins for a while, then parks.
-    fn next_ticket(&self, slot: &Slot, last: *mut Job<'static>) -> *mut Job<'static> {
+    /// Waits for a word other than idle: spins for a while, then parks.
+    fn next_word(&self, slot: &Slot) -> *mut Job<'static> {
         loop {
-            if let Some(ticket) = self.spin_for_ticket(last) {
-                return ticket;
+            if let Some(word) = self.spin_for_word(slot) {
+                return word;
             }
             slot.parked.store(true, Ordering::SeqCst);
-            while slot.parked.load(Ordering::SeqCst) && self.ticket.0.load(Ordering::SeqCst) == last
-            {
+            while slot.parked.load(Ordering::SeqCst) && slot.word.load(Ordering::SeqCst) == IDLE {
                 std::thread::park();
             }
             slot.parked.store(false, Ordering::SeqCst);
         }
     }
 
-    /// Spins for a ticket after `last`, for [`AWAKE`] at most.
-    fn spin_for_ticket(&self, last: *mut Job<'static>) -> Option<*mut Job<'static>> {
-        let mut spin = Spin::new(self.spins);
+    /// Spins for a word other than idle, for [`AWAKE`] at most.
+    fn spin_for_word(&self, slot: &Slot) -> Option<*mut Job<'static>> {
+        let mut spin = Spin::new(self.crowded);
         let start = Instant::now();
         loop {
-            let ticket = self.ticket.0.load(Ordering::Acquire);
-            if ticket != last {
-                return Some(ticket);
+            let word = slot.word.load(Ordering::Relaxed);
+            if word != IDLE {
+                return Some(word);
             }
             let yielded = spin.wait();
             if yielded && start.elapsed() > AWAKE {
                 return None;
             }
         }
+    }
+}
+
+impl Slot {
+    /// Replaces the word if it is `from`; returns true if it was.
+    fn exchange(&self, from: *mut Job<'static>, to: *mut Job<'static>) -> bool {
+        self.word.load(Ordering::Relaxed) == from
+            && self.word.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -255,8 +275,12 @@ struct Spin {
 }
 
 impl Spin {
-    fn new(spins: u32) -> Self {
-        Spin { left: spins, between: spins }
+    fn new(crowded: bool) -> Self {
+        if crowded {
+            Spin { left: SPINS_CROWDED, between: SPINS_CROWDED }
+        } else {
+            Spin { left: SPINS, between: SPINS_BETWEEN }
+        }
     }
 
     /// Waits; returns true if it yielded.

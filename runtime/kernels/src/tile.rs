@@ -145,27 +145,43 @@ impl<T> Blocks<T> {
     }
 }
 
-/// Goes through the blocks of rows, in each through the panels of columns: the rows of A stay in the
-/// first cache meanwhile, while B streams from the second, and within a block from registers.
+/// Goes through strips of columns, whose part of B stays in the second cache; in each through blocks
+/// of rows, whose part of A stays in the first; in each through panels of columns: blocks, whose C
+/// stays in registers.
 ///
 /// # Safety
 /// As for [`brolga_tile_f32`], with elements `T`; the instruction set must be available.
 unsafe fn product<T>(blocks: &Blocks<T>, tile: &Tile) {
     let tile = &gather_levels(tile);
-    for (i, rows) in even_parts(tile.m, rows_at_once(blocks, tile)) {
-        let mut j = 0;
-        while j < tile.n {
-            let (kernels, columns) = blocks.panel(tile.n - j);
-            let corner = Corner {
-                c: tile.c.cast::<T>().wrapping_offset(i as isize * tile.c_row).wrapping_add(j),
-                a: tile.a.cast::<T>().wrapping_offset(i as isize * tile.a_row),
-                b: tile.b.cast::<T>().wrapping_add(j),
-            };
-            // SAFETY: the block lies within the tile, whose elements are accessible.
-            unsafe { kernels[rows - 1](tile, corner, columns) };
-            j += columns;
+    let (rows_at_once, strip) = (rows_at_once(blocks, tile), columns_of_strip(blocks, tile));
+    for first in (0..tile.n).step_by(strip) {
+        let end = tile.n.min(first.saturating_add(strip));
+        for (i, rows) in even_parts(tile.m, rows_at_once) {
+            let mut j = first;
+            while j < end {
+                let (kernels, columns) = blocks.panel(end - j);
+                let corner = Corner {
+                    c: tile.c.cast::<T>().wrapping_offset(i as isize * tile.c_row).wrapping_add(j),
+                    a: tile.a.cast::<T>().wrapping_offset(i as isize * tile.a_row),
+                    b: tile.b.cast::<T>().wrapping_add(j),
+                };
+                // SAFETY: the block lies within the tile, whose elements are accessible.
+                unsafe { kernels[rows - 1](tile, corner, columns) };
+                j += columns;
+            }
         }
     }
+}
+
+/// Half of a second cache of 1 MB, in bytes.
+const L2_SHARE: usize = 512 << 10;
+
+/// The columns of a strip: as many panels as fit in the second cache, at least one.
+fn columns_of_strip<T>(blocks: &Blocks<T>, tile: &Tile) -> usize {
+    let panel = 2 * blocks.lanes;
+    let steps = tile.len.into_iter().fold(1, usize::saturating_mul);
+    let panels = L2_SHARE / steps.saturating_mul(panel * size_of::<T>()).max(1);
+    panels.max(1) * panel
 }
 
 /// Bytes after which addresses fall into the same set of the first cache again: 64 sets of 64 bytes,

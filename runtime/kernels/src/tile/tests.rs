@@ -158,7 +158,9 @@ macro_rules! suite {
 
             #[test]
             fn long_chains() {
-                for (m, n, k) in [(33, 77, 77), (7, 33, 130), (8, 40, 784), (1, 10, 300)] {
+                for (m, n, k) in
+                    [(33, 77, 77), (7, 33, 130), (8, 40, 784), (17, 10, 1024), (2, 70, 5000)]
+                {
                     check(Case::plain(m, n, [1, 1, k], false));
                     check(Case::transposed(m, n, [1, 1, k], true));
                 }
