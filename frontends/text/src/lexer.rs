@@ -44,12 +44,14 @@ macro_rules! spelled {
         pub(crate) enum $name { $($variant,)* }
 
         impl $name {
-            /// All of them.
-            pub(crate) const ALL: &'static [$name] = &[$($name::$variant,)*];
-
             /// The text as it is written.
             pub(crate) fn text(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
+            }
+
+            /// The member that is written as `text`.
+            pub(crate) fn spelled(text: &str) -> Option<$name> {
+                match text { $($text => Some($name::$variant),)* _ => None }
             }
         }
     };
@@ -68,7 +70,7 @@ spelled! {
 }
 
 spelled! {
-    /// Punctuation; a longer sign stands before those that it begins with.
+    /// Punctuation.
     Sign {
         Dots3 "..." Dots2 ".." StarStar "**" SlashSlash "//" EqualEqual "==" NotEqual "!="
         LessEqual "<=" GreaterEqual ">=" Comma "," Colon ":" Equal "=" Less "<" Greater ">"
@@ -160,18 +162,52 @@ pub(crate) fn lex(source: &Source) -> Lexed {
 
 /// The element type or other reserved word that `text` spells.
 pub(crate) fn reserved(text: &str) -> Option<Kind> {
-    let element = Element::ALL.into_iter().find(|element| element.word() == text);
-    let word = || Word::ALL.iter().copied().find(|word| word.text() == text);
-    // No reserved word is longer than `training` or `minimize`.
-    if text.len() > 8 {
-        None
-    } else {
-        element.map(Kind::Element).or_else(|| word().map(Kind::Word))
+    let element = || Element::ALL.into_iter().find(|element| element.word() == text);
+    // No word for an element type is longer than `bool` or `bf16`.
+    let may_be_element = text.len() <= 4;
+    let word = Word::spelled(text).map(Kind::Word);
+    if may_be_element { word.or_else(|| element().map(Kind::Element)) } else { word }
+}
+
+/// Words that begin a statement and stand nowhere else.
+const STATEMENT_WORDS: [Word; 15] = [
+    Word::Import,
+    Word::Const,
+    Word::Input,
+    Word::Fn,
+    Word::Output,
+    Word::Metric,
+    Word::Minimize,
+    Word::Param,
+    Word::State,
+    Word::Shared,
+    Word::Update,
+    Word::For,
+    Word::If,
+    Word::Return,
+    Word::Emit,
+];
+
+/// Whether no `(` or `[` that is open before this token can be closed after it: blocks and
+/// statements do not stand in them.
+fn ends_brackets(token: Token) -> bool {
+    match token.kind {
+        Kind::Sign(sign) => sign == Sign::OpenBrace,
+        Kind::Word(word) => token.first_on_line && STATEMENT_WORDS.contains(&word),
+        Kind::Name
+        | Kind::Int
+        | Kind::Float
+        | Kind::Str
+        | Kind::Pattern
+        | Kind::Element(_)
+        | Kind::Error
+        | Kind::LineEnd
+        | Kind::End => false,
     }
 }
 
 /// Partners of all brackets. A closing bracket takes the nearest opening one of its kind; those
-/// opened in between are never closed. `O(n)`: every bracket is pushed and popped once, because
+/// opened in between are never closed, nor is a `(` or `[` before a block or a statement. `O(n)`: every bracket is pushed and popped once, because
 /// the count of open ones of each kind says beforehand whether there is one to find.
 fn pair_brackets(tokens: &[Token]) -> Vec<u32> {
     let mut pairs = vec![NO_PARTNER; tokens.len()];
@@ -180,6 +216,11 @@ fn pair_brackets(tokens: &[Token]) -> Vec<u32> {
     let slot = |closing: Sign| BRACKETS.iter().position(|pair| pair.1 == closing);
     let slot = |closing: Sign| slot(closing).expect("only closing brackets are asked for");
     for (at, token) in tokens.iter().enumerate() {
+        while ends_brackets(*token)
+            && let Some((_, closing)) = open.pop_if(|(_, closing)| *closing != Sign::CloseBrace)
+        {
+            n_open[slot(closing)] -= 1;
+        }
         let Kind::Sign(sign) = token.kind else { continue };
         if let Some(closing) = sign.closing() {
             open.push((at, closing));
@@ -357,8 +398,9 @@ impl Lexer<'_> {
         let mut chars = self.text[start..].char_indices().peekable();
         chars.next();
         let end = self.string_end(start, &mut chars);
-        let line = self.text[start..].split('\n').next().unwrap_or_default();
-        self.at = start + end.unwrap_or(line.len());
+        // Only a string that is never closed is worth the walk to the end of the line.
+        let rest_of_line = || self.text[start..].split('\n').next().unwrap_or_default().len();
+        self.at = start + end.unwrap_or_else(rest_of_line);
         if end.is_none() {
             self.report(
                 Code::MalformedString,
@@ -423,8 +465,10 @@ impl Lexer<'_> {
             self.report(Code::MalformedNumber, message, start, help);
             return self.push(Kind::Error, start);
         }
-        match Sign::ALL.iter().find(|sign| rest.starts_with(sign.text())) {
-            Some(&sign) => {
+        // The longest sign counts; none has more than three bytes.
+        let spelled = |n| rest.get(..n).and_then(Sign::spelled);
+        match spelled(3).or_else(|| spelled(2)).or_else(|| spelled(1)) {
+            Some(sign) => {
                 self.at += sign.text().len();
                 self.push(Kind::Sign(sign), start);
             }
@@ -469,9 +513,11 @@ impl Lexer<'_> {
         self.push(Kind::Error, start);
     }
 
+    /// Skips to the next single quote on the line, if there is one.
     fn skip_quoted(&mut self) {
-        let line = self.text[self.at..].split('\n').next().unwrap_or_default();
-        self.at += line.find('\'').map_or(0, |quote| quote + 1);
+        let rest = &self.text[self.at..];
+        let end = rest.find(['\'', '\n']).filter(|&at| rest[at..].starts_with('\''));
+        self.at += end.map_or(0, |quote| quote + 1);
     }
 
     fn skip_foreign_word(&mut self) {

@@ -2,10 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-pub mod ast;
+pub mod source;
 pub mod codes;
 pub mod diagnostics;
+pub mod ast;
 mod lexer;
 pub mod parser;
 pub mod print;
-pub mod source;

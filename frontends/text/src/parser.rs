@@ -7,7 +7,7 @@
 mod expressions;
 mod statements;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::ast::{Block, File, Name, Provenance, Stmt};
@@ -180,7 +180,7 @@ impl<'a> Parser<'a> {
         self.depth = saved.depth;
         loop {
             let token = self.token();
-            let on_next_line = token.first_on_line && self.at > first;
+            let on_next_line = token.first_on_line && !continues(token) && self.at > first;
             match token.kind {
                 Kind::End | Kind::Sign(Sign::CloseBrace) => break,
                 _ if on_next_line => break,
@@ -276,8 +276,7 @@ impl<'a> Parser<'a> {
     /// The next token, or the end of the line where that ends the statement.
     fn peek(&self) -> Kind {
         let token = self.token();
-        let goes_on = matches!(token.kind, Kind::Word(Word::Over | Word::With | Word::Every));
-        let ends = token.first_on_line && !self.run_on && !goes_on;
+        let ends = token.first_on_line && !self.run_on && !continues(token);
         if ends && self.at != self.statement_start && token.kind != Kind::End {
             Kind::LineEnd
         } else {
@@ -412,7 +411,13 @@ impl<'a> Parser<'a> {
             if self.lexed.partner(open).is_none() {
                 return Err(self.unclosed(open));
             }
-            return Err(self.expected(&format!("{expected} or `{}`", closing.text())));
+            let expected = format!("{expected} or `{}`", closing.text());
+            if !self.token().first_on_line || self.token().kind == Kind::Error {
+                return Err(self.expected(&expected));
+            }
+            // The bracket may be on another line, and what closes it may be another's.
+            let error = self.unexpected(&expected).with(self.span_of(open), "opened here");
+            return Err(self.report(error));
         }
         self.at += 1;
         self.open.pop();
@@ -446,13 +451,15 @@ impl<'a> Parser<'a> {
 
     /// Reports the names of which an earlier one has the same text.
     fn check_distinct<'n>(&mut self, what: &str, names: impl Iterator<Item = &'n Name>) {
-        let mut seen: HashSet<&str> = HashSet::new();
+        let mut seen: HashMap<&str, Span> = HashMap::new();
         for name in names {
-            if !seen.insert(&name.text) {
-                let message = format!("{what} `{}` is given twice", name.text);
-                self.diagnostics
-                    .push(Diagnostic::error(Code::RepeatedArgument, message).at(name.span, ""));
-            }
+            let Some(&first) = seen.get(&*name.text) else {
+                seen.insert(&name.text, name.span);
+                continue;
+            };
+            let message = format!("{what} `{}` is given twice", name.text);
+            let error = Diagnostic::error(Code::RepeatedArgument, message);
+            self.diagnostics.push(error.at(name.span, "again here").with(first, "first here"));
         }
     }
 
@@ -530,4 +537,9 @@ impl<'a> Parser<'a> {
         let error = Diagnostic::error(Code::StrayBracket, message).at(self.here(), "");
         self.report(error)
     }
+}
+
+/// Whether a line that begins with this token continues the one before.
+fn continues(token: Token) -> bool {
+    matches!(token.kind, Kind::Word(Word::Over | Word::With | Word::Every))
 }

@@ -11,7 +11,8 @@ fn parsed(name: &str, bytes: &[u8]) -> (Parsed, String) {
     let mut sources = Sources::new();
     let id = sources.add(name, bytes);
     let parsed = parse(sources.get(id), &Limits::default());
-    let errors = render(&parsed.diagnostics, &sources, &RenderOptions::default());
+    let options = RenderOptions { limit: 100, ..RenderOptions::default() };
+    let errors = render(&parsed.diagnostics, &sources, &options);
     (parsed, errors)
 }
 

@@ -361,6 +361,10 @@ impl Parser<'_> {
             let error = self.unexpected("`<-`");
             return Err(self.report(error.help("a variable is written by `<-`")));
         }
+        if self.at_sign(Sign::Less) {
+            let error = self.unexpected("`<-`");
+            return Err(self.report(error.help("there is no space inside `<-`")));
+        }
         Err(self.expected("`<-`"))
     }
 
