@@ -140,8 +140,7 @@ impl Graph {
         origin: &Origin,
     ) -> Result<NodeId, TypeError> {
         let op = op.into();
-        let types: Vec<&TensorType> = operands.iter().map(|&o| self.tensor_type(o)).collect();
-        let types = op.infer(&types)?;
+        let types = op.infer(&self.operand_types(&op, operands))?;
         let name = self.unique_name(origin.name.as_deref().unwrap_or(op.signature().name));
         let provenance = origin.provenance.clone();
         let node = Node { op, operands: operands.to_vec(), types, name: name.clone(), provenance };
@@ -186,6 +185,13 @@ impl Graph {
     /// The type of a node's first result: of the only one, unless it runs a region.
     pub fn tensor_type(&self, id: NodeId) -> &TensorType {
         &self.node(id).types[0]
+    }
+
+    /// The types that the rules of `op` see: the first of each operand; all of them where it
+    /// picks one.
+    pub fn operand_types(&self, op: &Op, operands: &[NodeId]) -> Vec<&TensorType> {
+        let n = if op.picks_result() { usize::MAX } else { 1 };
+        operands.iter().flat_map(|&o| self.node(o).types.iter().take(n)).collect()
     }
 
     /// The node of that name.

@@ -25,6 +25,7 @@ pub use module::{
 };
 pub use provenance::{Place, Position, Provenance};
 pub use scalar::{BinaryFn, CompareFn, Scalar, UnaryFn, erf_f64};
+pub(crate) use scalar::{Float, Int};
 pub use target::Target;
 pub use tensor_type::{ShapeText, TensorType};
 pub use verify::{VerifyError, verify};

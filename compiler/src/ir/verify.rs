@@ -25,6 +25,7 @@ pub fn verify(graph: &Graph, pass: &str) -> Result<(), VerifyError> {
             message,
         };
         check_types(graph, id).map_err(fail)?;
+        check_results(graph, id).map_err(fail)?;
         if graph.find(&graph.node(id).name) != Some(id) {
             return Err(fail("its name leads to another node".to_string()));
         }
@@ -44,7 +45,7 @@ pub fn verify(graph: &Graph, pass: &str) -> Result<(), VerifyError> {
 
 fn check_types(graph: &Graph, id: NodeId) -> Result<(), String> {
     let node = graph.node(id);
-    let operands: Vec<_> = node.operands.iter().map(|&o| graph.tensor_type(o)).collect();
+    let operands = graph.operand_types(&node.op, &node.operands);
     let inferred = node.op.infer(&operands).map_err(|e| e.to_string())?;
     if inferred == node.types {
         return Ok(());
@@ -53,6 +54,18 @@ fn check_types(graph: &Graph, id: NodeId) -> Result<(), String> {
         types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
     Err(format!("its type is {} but its op gives {}", list(&node.types), list(&inferred)))
+}
+
+/// Several results are read by what picks one alone.
+fn check_results(graph: &Graph, id: NodeId) -> Result<(), String> {
+    let node = graph.node(id);
+    let several = |o: &&NodeId| graph.op(**o).region().is_some();
+    match node.operands.iter().find(several) {
+        Some(&o) if !node.op.picks_result() => {
+            Err(format!("it reads `{}` without picking a result", graph.node(o).name))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn check_update(graph: &Graph, update: &super::Update) -> Result<(), String> {

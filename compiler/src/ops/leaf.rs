@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError,
+    Attribute, AttributeSignature, Attributes, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Op, OpRules, Signature, TypeError,
 };
 use crate::ir::{
     Binding, DType, Dim, DimError, Literal, Lowering, Name, NodeId, Scalar, TensorType,
@@ -99,6 +99,24 @@ static PARAMETER: Signature = Signature {
     attributes: &[attribute("number", "the position in the region's operands")],
     doc: "A value that a region is given.",
 };
+
+/// The signatures of the family.
+pub(super) fn signatures() -> Vec<&'static Signature> {
+    vec![&INPUT, &VARIABLE, &CONSTANT, &DIM, &SEED, &STEP, &EPOCH, &PARAMETER]
+}
+
+/// The leaf of that name, if it is one that a name and attributes determine: inputs, variables
+/// and parameters, which have a declared type, are made by the frontend itself.
+pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeError> {
+    Ok(match a.name() {
+        "constant" => Some(Leaf::constant(a.literal("value")?).into()),
+        "dim" => Some(Leaf::Dim { dim: a.dim("dim")?, dtype: a.dtype("dtype")? }.into()),
+        "seed" => Some(Leaf::Seed.into()),
+        "step" => Some(Leaf::Step.into()),
+        "epoch" => Some(Leaf::Epoch.into()),
+        _ => None,
+    })
+}
 
 impl Leaf {
     /// A constant.

@@ -2,9 +2,38 @@
 //!
 //! [`OpRules`] has no default bodies, so that an operation without a rule does not compile.
 
+mod attributes;
+pub mod build;
+mod contract;
+mod control;
+mod creation;
+mod elementwise;
+mod evaluate;
+mod indexing;
 mod leaf;
+mod movement;
+mod placement;
+mod random;
+mod reduce;
+mod shape;
+mod table;
 
+pub use attributes::Attributes;
+pub use build::Build;
+pub use contract::{Contract, Reference};
+pub use control::{Control, Scan};
+pub use creation::Creation;
+pub use elementwise::Elementwise;
+pub use evaluate::{EvalFailure, evaluate};
+pub use indexing::Indexing;
 pub use leaf::Leaf;
+pub use movement::Movement;
+pub use placement::Placement;
+pub use random::{Random, random_words};
+pub use reduce::{Reduce, ReduceFn};
+pub use table::{build_op, signatures};
+
+use std::sync::Arc;
 
 use crate::ir::{
     Binding, DType, Dim, DimError, ExprId, Exprs, Graph, IndexId, Literal, Lowering, NodeId,
@@ -16,6 +45,60 @@ use crate::ir::{
 pub enum Op {
     /// Inputs, variables, constants, clocks.
     Leaf(Leaf),
+    /// Functions of elements at one index.
+    Elementwise(Elementwise),
+    /// Elements at other indices: reshape, transpose, broadcast, slice, reverse.
+    Movement(Movement),
+    /// Values of indices: iota.
+    Creation(Creation),
+    /// A monoid over axes.
+    Reduce(Reduce),
+    /// Sums of products: matmul.
+    Contract(Contract),
+    /// Parts put somewhere in the result: concat, pad.
+    Placement(Placement),
+    /// Indices that are data.
+    Indexing(Indexing),
+    /// Random bits.
+    Random(Random),
+    /// Loops, the choice of a result, marks.
+    Control(Control),
+}
+
+/// The codes of the errors in types: each is explained where errors are rendered.
+pub mod codes {
+    /// The element types of operands differ.
+    pub const DTYPES_DIFFER: &str = "E0201";
+    /// The shapes of operands differ and do not broadcast.
+    pub const SHAPES_DIFFER: &str = "E0202";
+    /// These shapes cannot be multiplied.
+    pub const SHAPES_CANNOT_BE_MULTIPLIED: &str = "E0203";
+    /// The operation does not exist for this element type.
+    pub const DTYPE_REFUSED: &str = "E0204";
+    /// A reshape changes the number of elements.
+    pub const RESHAPE_SIZE: &str = "E0205";
+    /// There is no such axis.
+    pub const NO_SUCH_AXIS: &str = "E0206";
+    /// An index or a slice reaches beyond its axis.
+    pub const OUT_OF_RANGE: &str = "E0207";
+    /// An attribute is missing, unknown or of the wrong kind.
+    pub const ATTRIBUTE: &str = "E0208";
+    /// The number of operands is wrong.
+    pub const OPERAND_COUNT: &str = "E0209";
+    /// A dimension overflows, is divided by zero or is not bound.
+    pub const DIM: &str = "E0210";
+    /// A dimension is negative.
+    pub const NEGATIVE_DIM: &str = "E0211";
+    /// There is no operation of this name.
+    pub const NO_SUCH_OPERATION: &str = "E0212";
+    /// The operands of a scan do not fit its body.
+    pub const SCAN: &str = "E0213";
+    /// A gradient is wanted of what is no float scalar.
+    pub const NOT_A_FLOAT_SCALAR: &str = "E0214";
+    /// The operation has no gradient.
+    pub const NO_GRADIENT: &str = "E0215";
+    /// A tensor has more bytes than can be addressed.
+    pub const TOO_LARGE: &str = "E0216";
 }
 
 /// What the compiler knows of an operation. Every family implements all of it.
@@ -26,7 +109,8 @@ pub trait OpRules {
     fn attributes(&self) -> Vec<Attribute>;
     /// The types of the results. Errors: what does not fit, as data.
     fn infer(&self, operands: &[&TensorType]) -> Result<Vec<TensorType>, TypeError>;
-    /// The same operation with every symbol in its attributes replaced by its number.
+    /// The same operation with every symbol in its attributes replaced by its number; a region
+    /// stays as it is.
     fn specialise(&self, binding: &Binding) -> Result<Op, DimError>;
     /// The results for known operands, whose types `infer` accepts and whose sizes are numbers:
     /// the constant folder, the eager mode and the oracle.
@@ -43,12 +127,44 @@ impl Op {
     fn rules(&self) -> &dyn OpRules {
         match self {
             Op::Leaf(op) => op,
+            Op::Elementwise(op) => op,
+            Op::Movement(op) => op,
+            Op::Creation(op) => op,
+            Op::Reduce(op) => op,
+            Op::Contract(op) => op,
+            Op::Placement(op) => op,
+            Op::Indexing(op) => op,
+            Op::Random(op) => op,
+            Op::Control(op) => op,
         }
+    }
+
+    fn scan(&self) -> Option<&Scan> {
+        if let Op::Control(Control::Scan(scan)) = self { Some(scan) } else { None }
     }
 
     /// The region that the op runs, if it runs one.
     pub fn region(&self) -> Option<&Graph> {
-        None
+        self.scan().map(|scan| &*scan.body)
+    }
+
+    /// The same operation with another region; the operation itself if it runs none.
+    pub fn with_region(&self, region: Graph) -> Op {
+        match self.scan() {
+            Some(scan) => Scan { body: Arc::new(region), ..scan.clone() }.into(),
+            None => self.clone(),
+        }
+    }
+
+    /// The number of the result that this op picks of its operand, if that is what it does: its
+    /// rules see all results of the operand, those of other ops only the first.
+    pub fn picked_result(&self) -> Option<usize> {
+        if let Op::Control(Control::Result { index }) = self { Some(*index) } else { None }
+    }
+
+    /// Whether this op picks one of several results.
+    pub fn picks_result(&self) -> bool {
+        self.picked_result().is_some()
     }
 }
 
@@ -149,7 +265,7 @@ impl TypeError {
 
 impl From<DimError> for TypeError {
     fn from(error: DimError) -> TypeError {
-        TypeError::new("E0210", error.to_string())
+        TypeError::new(codes::DIM, error.to_string())
     }
 }
 
@@ -175,6 +291,9 @@ pub enum GradientError {
     /// The operation has none.
     #[error("`{0}` has no gradient")]
     None(&'static str),
+    /// This release has none.
+    #[error("the gradient of `{0}` is not supported in this release")]
+    NotYet(&'static str),
     /// The gradient's own types do not fit: a bug of the rule.
     #[error(transparent)]
     Type(#[from] TypeError),
@@ -223,6 +342,11 @@ impl GradientContext<'_> {
     /// The operand of that number.
     pub fn operand(&self, k: usize) -> NodeId {
         self.graph.operands(self.node)[k]
+    }
+
+    /// Adds nodes at the origin.
+    pub fn build(&mut self) -> Build<'_> {
+        Build { graph: self.graph, origin: &self.origin }
     }
 
     /// The cotangent of the only result.

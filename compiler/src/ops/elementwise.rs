@@ -1,0 +1,497 @@
+//! Elementwise operations: the result's element at an index is a function of the operands'
+//! elements at that index. All operands have the result's shape; broadcasting is a node.
+
+use ndarray::{ArcArray, IxDyn, Zip};
+
+use super::attributes::Attributes;
+use super::shape::{accepts, exactly, same_dtype, same_shape};
+use super::{
+    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
+    LowerContext, Op, OpRules, Signature, TypeError,
+};
+use crate::ir::{
+    BinaryFn, Binding, CompareFn, DType, DimError, Element, Float, Int, Literal, Lowering, NodeId,
+    Scalar, TensorType, UnaryFn,
+};
+use crate::with_array;
+
+/// An elementwise operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Elementwise {
+    /// A function of one operand.
+    Unary(UnaryFn),
+    /// A function of two operands of the same type.
+    Binary(BinaryFn),
+    /// A comparison of two operands of the same type.
+    Compare(CompareFn),
+    /// `cond ? a : b`, for a bool and two operands of the same type.
+    Select,
+    /// Conversion to an element type.
+    Cast(DType),
+}
+
+impl From<Elementwise> for Op {
+    fn from(op: Elementwise) -> Op {
+        Op::Elementwise(op)
+    }
+}
+impl From<UnaryFn> for Op {
+    fn from(f: UnaryFn) -> Op {
+        Op::Elementwise(Elementwise::Unary(f))
+    }
+}
+impl From<BinaryFn> for Op {
+    fn from(f: BinaryFn) -> Op {
+        Op::Elementwise(Elementwise::Binary(f))
+    }
+}
+impl From<CompareFn> for Op {
+    fn from(f: CompareFn) -> Op {
+        Op::Elementwise(Elementwise::Compare(f))
+    }
+}
+
+const fn unary(name: &'static str, doc: &'static str) -> Signature {
+    Signature { name, operands: &["x"], attributes: &[], doc }
+}
+const fn binary(name: &'static str, doc: &'static str) -> Signature {
+    Signature { name, operands: &["a", "b"], attributes: &[], doc }
+}
+
+fn unary_signature(f: UnaryFn) -> &'static Signature {
+    match f {
+        UnaryFn::Neg => const { &unary("neg", "y = -x, dx = -dy.") },
+        UnaryFn::Abs => const { &unary("abs", "y = |x|, dx = dy sign(x).") },
+        UnaryFn::Sign => const { &unary("sign", "-1, 0 or 1; dx = 0.") },
+        UnaryFn::Exp => const { &unary("exp", "y = e^x, dx = dy y.") },
+        UnaryFn::Log => const { &unary("log", "y = ln x, dx = dy / x.") },
+        UnaryFn::Sqrt => const { &unary("sqrt", "y = √x, dx = dy / (2 y).") },
+        UnaryFn::Sin => const { &unary("sin", "y = sin x, dx = dy cos x.") },
+        UnaryFn::Cos => const { &unary("cos", "y = cos x, dx = -dy sin x.") },
+        UnaryFn::Tanh => const { &unary("tanh", "y = tanh x, dx = dy (1 - y²).") },
+        UnaryFn::Sigmoid => const { &unary("sigmoid", "y = 1 / (1 + e^-x), dx = dy y (1 - y).") },
+        UnaryFn::Erf => const { &unary("erf", "y = erf x, dx = dy 2/√π e^(-x²).") },
+        UnaryFn::Floor => const { &unary("floor", "The largest integer not above x; dx = 0.") },
+        UnaryFn::Ceil => const { &unary("ceil", "The smallest integer not below x; dx = 0.") },
+        UnaryFn::Round => const { &unary("round", "The nearest integer, ties to even; dx = 0.") },
+        UnaryFn::Relu => const { &unary("relu", "y = max(x, 0), dx = dy where x > 0, else 0.") },
+        UnaryFn::Not => const { &unary("not", "Logical negation of a bool.") },
+    }
+}
+
+fn binary_signature(f: BinaryFn) -> &'static Signature {
+    match f {
+        BinaryFn::Add => const { &binary("add", "y = a + b, da = db = dy.") },
+        BinaryFn::Sub => const { &binary("sub", "y = a - b, da = dy, db = -dy.") },
+        BinaryFn::Mul => const { &binary("mul", "y = a b, da = dy b, db = dy a.") },
+        BinaryFn::Div => const { &binary("div", "y = a / b, da = dy / b, db = -dy y / b.") },
+        BinaryFn::FloorDiv => {
+            const { &binary("floor_div", "a / b rounded down; 0 where an integer b is 0.") }
+        }
+        BinaryFn::Mod => {
+            const { &binary("mod", "y = a - floor(a / b) b, da = dy, db = -dy floor(a / b).") }
+        }
+        BinaryFn::Max => {
+            const { &binary("maximum", "The larger; NaN if either is. A tie halves dy.") }
+        }
+        BinaryFn::Min => {
+            const { &binary("minimum", "The smaller; NaN if either is. A tie halves dy.") }
+        }
+        BinaryFn::Pow => {
+            const { &binary("pow", "y = a^b, da = dy b a^(b - 1), db = dy y ln a (0 at a = 0).") }
+        }
+        BinaryFn::And => const { &binary("and", "Logical and of bools.") },
+        BinaryFn::Or => const { &binary("or", "Logical or of bools.") },
+        BinaryFn::Xor => const { &binary("xor", "Exclusive or of bools or of bits.") },
+        BinaryFn::ShiftRight => {
+            const { &binary("shift_right", "a shifted right by b bits, zeros moving in.") }
+        }
+    }
+}
+
+fn compare_signature(f: CompareFn) -> &'static Signature {
+    match f {
+        CompareFn::Eq => const { &binary("equal", "a == b, a bool; false with a NaN.") },
+        CompareFn::Ne => const { &binary("not_equal", "a != b, a bool; true with a NaN.") },
+        CompareFn::Lt => const { &binary("less", "a < b, a bool; false with a NaN.") },
+        CompareFn::Le => const { &binary("less_equal", "a <= b, a bool; false with a NaN.") },
+        CompareFn::Gt => const { &binary("greater", "a > b, a bool; false with a NaN.") },
+        CompareFn::Ge => const { &binary("greater_equal", "a >= b, a bool; false with a NaN.") },
+    }
+}
+
+static SELECT: Signature = Signature {
+    name: "select",
+    operands: &["cond", "a", "b"],
+    attributes: &[],
+    doc: "a where cond, else b; da = select(cond, dy, 0), db = select(cond, 0, dy).",
+};
+static CAST: Signature = Signature {
+    name: "cast",
+    operands: &["x"],
+    attributes: &[AttributeSignature { name: "dtype", default: None, doc: "the element type" }],
+    doc: "x in another element type: saturating, NaN to 0; between floats dx = cast(dy).",
+};
+
+/// Every operation of the family; of `cast`, one.
+fn all() -> impl Iterator<Item = Elementwise> {
+    let unary = UnaryFn::ALL.into_iter().map(Elementwise::Unary);
+    let binary = BinaryFn::ALL.into_iter().map(Elementwise::Binary);
+    let compare = CompareFn::ALL.into_iter().map(Elementwise::Compare);
+    unary.chain(binary).chain(compare).chain([Elementwise::Select, Elementwise::Cast(DType::F32)])
+}
+
+/// The signatures of the family.
+pub(super) fn signatures() -> Vec<&'static Signature> {
+    all().map(|op| op.signature()).collect()
+}
+
+/// The operation of that name, if it is one of the family.
+pub(super) fn from_attributes(attributes: &Attributes<'_>) -> Result<Option<Op>, TypeError> {
+    let found = all().find(|op| op.signature().name == attributes.name());
+    Ok(match found {
+        Some(Elementwise::Cast(_)) => Some(Elementwise::Cast(attributes.dtype("dtype")?).into()),
+        Some(op) => Some(op.into()),
+        None => None,
+    })
+}
+
+impl OpRules for Elementwise {
+    fn signature(&self) -> &'static Signature {
+        match self {
+            Elementwise::Unary(f) => unary_signature(*f),
+            Elementwise::Binary(f) => binary_signature(*f),
+            Elementwise::Compare(f) => compare_signature(*f),
+            Elementwise::Select => &SELECT,
+            Elementwise::Cast(_) => &CAST,
+        }
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        match self {
+            Elementwise::Cast(dtype) => vec![Attribute::DType(*dtype)],
+            Elementwise::Unary(_)
+            | Elementwise::Binary(_)
+            | Elementwise::Compare(_)
+            | Elementwise::Select => vec![],
+        }
+    }
+
+    fn infer(&self, operands: &[&TensorType]) -> Result<Vec<TensorType>, TypeError> {
+        let signature = self.signature();
+        let name = signature.name;
+        let same = |a: &TensorType, b: &TensorType| {
+            same_dtype(name, a, b).and_then(|()| same_shape(name, a, b))
+        };
+        Ok(vec![match self {
+            Elementwise::Unary(f) => {
+                let [x] = exactly(signature, operands)?;
+                accepts(name, f.accepts(x.dtype), x)?;
+                x.clone()
+            }
+            Elementwise::Binary(f) => {
+                let [a, b] = exactly(signature, operands)?;
+                same(a, b)?;
+                accepts(name, f.accepts(a.dtype), a)?;
+                a.clone()
+            }
+            Elementwise::Compare(_) => {
+                let [a, b] = exactly(signature, operands)?;
+                same(a, b)?;
+                TensorType::new(DType::Bool, a.shape.clone())
+            }
+            Elementwise::Select => {
+                let [cond, a, b] = exactly(signature, operands)?;
+                accepts(name, cond.dtype == DType::Bool, cond)?;
+                same(a, b)?;
+                same_shape(name, cond, a)?;
+                a.clone()
+            }
+            Elementwise::Cast(dtype) => {
+                let [x] = exactly(signature, operands)?;
+                TensorType::new(*dtype, x.shape.clone())
+            }
+        }])
+    }
+
+    fn specialise(&self, _: &Binding) -> Result<Op, DimError> {
+        Ok((*self).into())
+    }
+
+    fn eval(&self, _: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
+        Ok(vec![match self {
+            Elementwise::Unary(f) => with_array!(operands[0], x => eval_unary(*f, x)),
+            Elementwise::Binary(f) => {
+                with_array!(operands[0], a => eval_binary(*f, a, of_type(operands[1])))
+            }
+            Elementwise::Compare(f) => {
+                with_array!(operands[0], a => eval_compare(*f, a, of_type(operands[1])))
+            }
+            Elementwise::Select => with_array!(operands[1], a => {
+                eval_select(of_type(operands[0]), a, of_type(operands[2]))
+            }),
+            Elementwise::Cast(dtype) => cast_literal(*dtype, operands[0]),
+        }])
+    }
+
+    fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
+        match self {
+            Elementwise::Unary(f) => Ok(vec![unary_gradient(*f, cx)?]),
+            Elementwise::Binary(f) => Ok(binary_gradient(*f, cx)?.into()),
+            Elementwise::Compare(_) => Ok(vec![None, None]),
+            Elementwise::Select => {
+                let (cond, dy) = (cx.operand(0), cx.dy());
+                let mut g = cx.build();
+                let zero = g.zeros_like(dy)?;
+                let (da, db) = (g.select(cond, dy, zero)?, g.select(cond, zero, dy)?);
+                Ok(vec![None, Some(da), Some(db)])
+            }
+            Elementwise::Cast(_) => {
+                let (x, dy) = (cx.operand(0), cx.dy());
+                let dtype = cx.graph.tensor_type(x).dtype;
+                if !dtype.is_float() {
+                    return Ok(vec![None]);
+                }
+                Ok(vec![Some(cx.build().cast(dy, dtype)?)])
+            }
+        }
+    }
+
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
+        let axes = cx.exprs.axes(&cx.sizes());
+        let index = cx.exprs.index_axes(&axes);
+        let body = match self {
+            Elementwise::Unary(f) => {
+                let x = cx.element(0, &index);
+                cx.exprs.unary(*f, x)
+            }
+            Elementwise::Binary(f) => {
+                let (a, b) = (cx.element(0, &index), cx.element(1, &index));
+                cx.exprs.binary(*f, a, b)
+            }
+            Elementwise::Compare(f) => {
+                let (a, b) = (cx.element(0, &index), cx.element(1, &index));
+                cx.exprs.compare(*f, a, b)
+            }
+            Elementwise::Select => {
+                let cond = cx.element(0, &index);
+                let (a, b) = (cx.element(1, &index), cx.element(2, &index));
+                cx.exprs.select(cond, a, b)
+            }
+            Elementwise::Cast(dtype) => {
+                let x = cx.element(0, &index);
+                cx.exprs.cast(*dtype, x)
+            }
+        };
+        Lowering::Map { axes, body }
+    }
+}
+
+fn unary_gradient(f: UnaryFn, cx: &mut GradientContext<'_>) -> Result<Option<NodeId>, TypeError> {
+    let (x, y, dy) = (cx.operand(0), cx.node, cx.dy());
+    let mut g = cx.build();
+    Ok(Some(match f {
+        UnaryFn::Neg => g.neg(dy)?,
+        UnaryFn::Abs => {
+            let sign = g.unary(UnaryFn::Sign, x)?;
+            g.mul(dy, sign)?
+        }
+        UnaryFn::Exp => g.mul(dy, y)?,
+        UnaryFn::Log => g.div(dy, x)?,
+        UnaryFn::Sqrt => {
+            let half = g.scale(dy, 0.5)?;
+            g.div(half, y)?
+        }
+        UnaryFn::Sin => {
+            let cos = g.unary(UnaryFn::Cos, x)?;
+            g.mul(dy, cos)?
+        }
+        UnaryFn::Cos => {
+            let sin = g.unary(UnaryFn::Sin, x)?;
+            let dx = g.mul(dy, sin)?;
+            g.neg(dx)?
+        }
+        UnaryFn::Tanh => {
+            let (one, square) = (g.constant_like(y, 1.0)?, g.square(y)?);
+            let slope = g.sub(one, square)?;
+            g.mul(dy, slope)?
+        }
+        UnaryFn::Sigmoid => {
+            let one = g.constant_like(y, 1.0)?;
+            let rest = g.sub(one, y)?;
+            let slope = g.mul(y, rest)?;
+            g.mul(dy, slope)?
+        }
+        UnaryFn::Erf => {
+            let square = g.square(x)?;
+            let exponent = g.neg(square)?;
+            let bell = g.unary(UnaryFn::Exp, exponent)?;
+            let slope = g.scale(bell, std::f64::consts::FRAC_2_SQRT_PI)?;
+            g.mul(dy, slope)?
+        }
+        UnaryFn::Relu => {
+            // Of y, not x: so x need not be kept for the backward pass.
+            let zero = g.zeros_like(y)?;
+            let positive = g.compare(CompareFn::Gt, y, zero)?;
+            g.select(positive, dy, zero)?
+        }
+        UnaryFn::Sign | UnaryFn::Floor | UnaryFn::Ceil | UnaryFn::Round | UnaryFn::Not => {
+            return Ok(None);
+        }
+    }))
+}
+
+fn binary_gradient(
+    f: BinaryFn,
+    cx: &mut GradientContext<'_>,
+) -> Result<[Option<NodeId>; 2], TypeError> {
+    let (a, b, y, dy) = (cx.operand(0), cx.operand(1), cx.node, cx.dy());
+    let mut g = cx.build();
+    Ok(match f {
+        BinaryFn::Add => [Some(dy), Some(dy)],
+        BinaryFn::Sub => [Some(dy), Some(g.neg(dy)?)],
+        BinaryFn::Mul => [Some(g.mul(dy, b)?), Some(g.mul(dy, a)?)],
+        BinaryFn::Div => {
+            let da = g.div(dy, b)?;
+            let db = g.mul(da, y)?;
+            [Some(da), Some(g.neg(db)?)]
+        }
+        BinaryFn::Mod => {
+            let floor = g.binary(BinaryFn::FloorDiv, a, b)?;
+            let db = g.mul(dy, floor)?;
+            [Some(dy), Some(g.neg(db)?)]
+        }
+        BinaryFn::Max | BinaryFn::Min => {
+            let (zero, half) = (g.zeros_like(dy)?, g.scale(dy, 0.5)?);
+            let tie = g.compare(CompareFn::Eq, a, b)?;
+            let rest = g.select(tie, half, zero)?;
+            let (greater, less) =
+                (g.compare(CompareFn::Gt, a, b)?, g.compare(CompareFn::Lt, a, b)?);
+            let (of_a, of_b) = if f == BinaryFn::Max { (greater, less) } else { (less, greater) };
+            [Some(g.select(of_a, dy, rest)?), Some(g.select(of_b, dy, rest)?)]
+        }
+        BinaryFn::Pow => {
+            let (zero, one) = (g.zeros_like(a)?, g.constant_like(a, 1.0)?);
+            // Where b is 0 the slope is 0, also at a = 0, where a^(b - 1) is infinite.
+            let less_one = g.sub(b, one)?;
+            let power = g.binary(BinaryFn::Pow, a, less_one)?;
+            let slope = g.mul(b, power)?;
+            let constant = g.compare(CompareFn::Eq, b, zero)?;
+            let slope = g.select(constant, zero, slope)?;
+            let at_zero = g.compare(CompareFn::Eq, a, zero)?;
+            let base = g.select(at_zero, one, a)?;
+            let log = g.unary(UnaryFn::Log, base)?;
+            let growth = g.mul(y, log)?;
+            [Some(g.mul(dy, slope)?), Some(g.mul(dy, growth)?)]
+        }
+        BinaryFn::FloorDiv
+        | BinaryFn::And
+        | BinaryFn::Or
+        | BinaryFn::Xor
+        | BinaryFn::ShiftRight => [None, None],
+    })
+}
+
+/// What `eval` needs of an element type.
+pub(super) trait Arithmetic: Element + PartialOrd {
+    fn unary(f: UnaryFn, x: Self) -> Self;
+    fn binary(f: BinaryFn, a: Self, b: Self) -> Self;
+    fn of_scalar(s: Scalar) -> Self;
+}
+
+macro_rules! arithmetic {
+    ($($t:ty, $variant:ident, $as:ident);*) => {$(
+        impl Arithmetic for $t {
+            #[inline(always)]
+            fn unary(f: UnaryFn, x: $t) -> $t { <$t as $as>::unary(f, x) }
+            #[inline(always)]
+            fn binary(f: BinaryFn, a: $t, b: $t) -> $t { <$t as $as>::binary(f, a, b) }
+            #[inline(always)]
+            fn of_scalar(s: Scalar) -> $t {
+                if let Scalar::$variant(x) = s.cast(DType::$variant) { x } else { Self::ZERO }
+            }
+        }
+    )*};
+}
+arithmetic!(f32, F32, Float; f64, F64, Float; i32, I32, Int; i64, I64, Int; u8, U8, Int);
+
+impl Arithmetic for bool {
+    fn unary(f: UnaryFn, x: bool) -> bool {
+        f.eval(Scalar::Bool(x)) == Scalar::Bool(true)
+    }
+    fn binary(f: BinaryFn, a: bool, b: bool) -> bool {
+        f.eval(Scalar::Bool(a), Scalar::Bool(b)) == Scalar::Bool(true)
+    }
+    fn of_scalar(s: Scalar) -> bool {
+        s.cast(DType::Bool) == Scalar::Bool(true)
+    }
+}
+
+/// The array of an operand whose type `infer` has compared.
+fn of_type<T: Element>(x: &Literal) -> &ArcArray<T, IxDyn> {
+    T::of(x).expect("infer has seen the element type")
+}
+
+/// `$body` with `$f` bound to a constant, so that each loop holds one function.
+macro_rules! by_function {
+    ($f:ident: $enum:ident [$($variant:ident)*] => $body:expr) => {
+        match $f { $($enum::$variant => { const $f: $enum = $enum::$variant; $body })* }
+    };
+}
+
+#[allow(non_upper_case_globals)]
+fn eval_unary<T: Arithmetic>(f: UnaryFn, x: &ArcArray<T, IxDyn>) -> Literal {
+    Literal::new(by_function!(f: UnaryFn [
+        Neg Abs Sign Exp Log Sqrt Sin Cos Tanh Sigmoid Erf Floor Ceil Round Relu Not
+    ] => x.map(|&x| T::unary(f, x))))
+}
+
+#[allow(non_upper_case_globals)]
+fn eval_binary<T: Arithmetic>(
+    f: BinaryFn,
+    a: &ArcArray<T, IxDyn>,
+    b: &ArcArray<T, IxDyn>,
+) -> Literal {
+    Literal::new(by_function!(f: BinaryFn [
+        Add Sub Mul Div FloorDiv Mod Max Min Pow And Or Xor ShiftRight
+    ] => Zip::from(a).and(b).map_collect(|&a, &b| T::binary(f, a, b))))
+}
+
+#[allow(non_upper_case_globals)]
+fn eval_compare<T: Arithmetic>(
+    f: CompareFn,
+    a: &ArcArray<T, IxDyn>,
+    b: &ArcArray<T, IxDyn>,
+) -> Literal {
+    Literal::new(by_function!(f: CompareFn [Eq Ne Lt Le Gt Ge] => {
+        Zip::from(a).and(b).map_collect(|a, b| f.holds(a, b))
+    }))
+}
+
+fn eval_select<T: Element>(
+    cond: &ArcArray<bool, IxDyn>,
+    a: &ArcArray<T, IxDyn>,
+    b: &ArcArray<T, IxDyn>,
+) -> Literal {
+    let pick = |&c: &bool, &a: &T, &b: &T| if c { a } else { b };
+    Literal::new(Zip::from(cond).and(a).and(b).map_collect(pick))
+}
+
+/// The same numbers in another element type.
+pub(super) fn cast_literal(dtype: DType, x: &Literal) -> Literal {
+    if x.dtype() == dtype { x.clone() } else { with_array!(x, x => eval_cast(dtype, x)) }
+}
+
+fn eval_cast<T: Element>(dtype: DType, x: &ArcArray<T, IxDyn>) -> Literal {
+    fn to<T: Element, U: Arithmetic>(x: &ArcArray<T, IxDyn>) -> Literal {
+        Literal::new(x.map(|x| U::of_scalar(x.scalar())))
+    }
+    match dtype {
+        DType::F32 => to::<T, f32>(x),
+        DType::F64 => to::<T, f64>(x),
+        DType::I32 => to::<T, i32>(x),
+        DType::I64 => to::<T, i64>(x),
+        DType::U8 => to::<T, u8>(x),
+        DType::Bool => to::<T, bool>(x),
+    }
+}

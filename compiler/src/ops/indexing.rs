@@ -1,0 +1,241 @@
+//! Indexing by data: which element is read depends on values.
+
+use ndarray::{ArcArray, ArrayD, Axis, IxDyn};
+
+use super::attributes::Attributes;
+use super::elementwise::Arithmetic;
+use super::shape::{accepts, check_axis, dims_agree, exactly, not_negative};
+use super::{
+    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
+    LowerContext, Op, OpRules, Signature, TypeError, codes,
+};
+use crate::ir::{
+    BinaryFn, Binding, CompareFn, DType, Dim, DimError, Element, Expr, Literal, Lowering, Monoid,
+    NodeId, Scalar, TensorType,
+};
+use crate::with_array;
+
+/// An operation whose indices are data. Operand `ids` is i32, of the rank of the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Indexing {
+    /// `y[.., k, ..] = x[.., ids[.., k, ..], ..]`; the result has the shape of `ids`.
+    TakeAlongAxis {
+        /// The axis that the indices run along.
+        axis: usize,
+    },
+    /// `y[.., j, ..]` is the sum over `k` of `dy[.., k, ..]` where `ids[.., k, ..]` is `j`: the
+    /// gradient of [`Indexing::TakeAlongAxis`].
+    PutAlongAxis {
+        /// The axis that the indices run along.
+        axis: usize,
+        /// The length of the result along it.
+        size: Dim,
+    },
+}
+
+impl From<Indexing> for Op {
+    fn from(op: Indexing) -> Op {
+        Op::Indexing(op)
+    }
+}
+
+const AXIS: AttributeSignature =
+    AttributeSignature { name: "axis", default: None, doc: "the axis that the indices run along" };
+
+static TAKE: Signature = Signature {
+    name: "take_along_axis",
+    operands: &["x", "ids"],
+    attributes: &[AXIS],
+    doc: "y[.., k, ..] = x[.., ids[.., k, ..], ..], of the shape of ids (i32); an index out of \
+          range stops the run. dx = put_along_axis(ids, dy).",
+};
+static PUT: Signature = Signature {
+    name: "put_along_axis",
+    operands: &["ids", "values"],
+    attributes: &[
+        AXIS,
+        AttributeSignature { name: "size", default: None, doc: "the result's length along it" },
+    ],
+    doc: "y[.., j, ..] = the sum of values[.., k, ..] over the k whose ids[.., k, ..] is j; \
+          dvalues = take_along_axis(dy, ids).",
+};
+
+/// The signatures of the family.
+pub(super) fn signatures() -> Vec<&'static Signature> {
+    vec![&TAKE, &PUT]
+}
+
+/// The operation of that name, if it is one of the family.
+pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeError> {
+    Ok(match a.name() {
+        "take_along_axis" => Some(Indexing::TakeAlongAxis { axis: a.axis("axis")? }.into()),
+        "put_along_axis" => {
+            let (axis, size) = (a.axis("axis")?, a.dim("size")?);
+            Some(Indexing::PutAlongAxis { axis, size }.into())
+        }
+        _ => None,
+    })
+}
+
+fn check_ids(
+    name: &str,
+    x: &TensorType,
+    ids: &TensorType,
+    free: Option<usize>,
+) -> Result<(), TypeError> {
+    accepts(name, ids.dtype == DType::I32, ids).map_err(|e| e.with_help("write cast(..., i32)"))?;
+    let mut dims = x.shape.iter().zip(&ids.shape).enumerate();
+    let fits =
+        x.rank() == ids.rank() && dims.all(|(d, (a, b))| Some(d) == free || dims_agree(a, b));
+    if fits {
+        return Ok(());
+    }
+    let message = format!("`{name}` of {x} with indices {ids}: the other dimensions must be equal");
+    Err(TypeError::new(codes::SHAPES_DIFFER, message))
+}
+
+impl OpRules for Indexing {
+    fn signature(&self) -> &'static Signature {
+        match self {
+            Indexing::TakeAlongAxis { .. } => &TAKE,
+            Indexing::PutAlongAxis { .. } => &PUT,
+        }
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        match self {
+            Indexing::TakeAlongAxis { axis } => vec![Attribute::Dim(Dim::from(*axis))],
+            Indexing::PutAlongAxis { axis, size } => {
+                vec![Attribute::Dim(Dim::from(*axis)), Attribute::Dim(size.clone())]
+            }
+        }
+    }
+
+    fn infer(&self, operands: &[&TensorType]) -> Result<Vec<TensorType>, TypeError> {
+        let name = self.signature().name;
+        match self {
+            Indexing::TakeAlongAxis { axis } => {
+                let [x, ids] = exactly(self.signature(), operands)?;
+                check_axis(name, *axis, x)?;
+                check_ids(name, x, ids, Some(*axis))?;
+                Ok(vec![TensorType::new(x.dtype, ids.shape.clone())])
+            }
+            Indexing::PutAlongAxis { axis, size } => {
+                let [ids, values] = exactly(self.signature(), operands)?;
+                check_axis(name, *axis, values)?;
+                check_ids(name, values, ids, None)?;
+                accepts(name, values.dtype != DType::Bool, values)?;
+                let mut shape = values.shape.clone();
+                shape[*axis] = size.clone();
+                not_negative(name, "a dimension", &shape)?;
+                Ok(vec![TensorType::new(values.dtype, shape)])
+            }
+        }
+    }
+
+    fn specialise(&self, binding: &Binding) -> Result<Op, DimError> {
+        Ok(Op::Indexing(match self {
+            Indexing::TakeAlongAxis { axis } => Indexing::TakeAlongAxis { axis: *axis },
+            Indexing::PutAlongAxis { axis, size } => {
+                Indexing::PutAlongAxis { axis: *axis, size: Dim::number(size.evaluate(binding)?) }
+            }
+        }))
+    }
+
+    fn eval(&self, _: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
+        let ids = |k: usize| operands[k].array::<i32>().expect("infer has seen i32");
+        Ok(vec![match self {
+            Indexing::TakeAlongAxis { axis } => {
+                with_array!(operands[0], x => take(x, ids(1), *axis)?)
+            }
+            Indexing::PutAlongAxis { axis, size } => {
+                let size = size.as_number().expect("evaluation sees only numbers");
+                with_array!(operands[1], values => put(ids(0), values, *axis, size as usize))
+            }
+        }])
+    }
+
+    fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
+        let dy = cx.dy();
+        match self {
+            Indexing::TakeAlongAxis { axis } => {
+                let (x, ids) = (cx.operand(0), cx.operand(1));
+                let size = cx.graph.tensor_type(x).shape[*axis].clone();
+                let put = Indexing::PutAlongAxis { axis: *axis, size };
+                Ok(vec![Some(cx.build().node(put, &[ids, dy])?), None])
+            }
+            Indexing::PutAlongAxis { axis, .. } => {
+                let ids = cx.operand(0);
+                let take = Indexing::TakeAlongAxis { axis: *axis };
+                Ok(vec![None, Some(cx.build().node(take, &[dy, ids])?)])
+            }
+        }
+    }
+
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
+        let axes = cx.exprs.axes(&cx.sizes());
+        let mut index = cx.exprs.index_axes(&axes);
+        match self {
+            Indexing::TakeAlongAxis { axis } => {
+                let id = cx.element(1, &index);
+                let n = cx.operand_sizes(0)[*axis];
+                index[*axis] = cx.exprs.index_data(id, n);
+                Lowering::Map { axes, body: cx.element(0, &index) }
+            }
+            Indexing::PutAlongAxis { axis, .. } => {
+                let n = cx.operand_sizes(0)[*axis];
+                let j = cx.exprs.intern(Expr::Index(index[*axis], DType::I32));
+                let k = cx.exprs.axis(n);
+                index[*axis] = cx.exprs.index_axis(k);
+                let (id, value) = (cx.element(0, &index), cx.element(1, &index));
+                let here = cx.exprs.compare(CompareFn::Eq, id, j);
+                let zero = cx.exprs.constant(Scalar::zero(cx.operands[1].dtype));
+                let body = cx.exprs.select(here, value, zero);
+                if n == 1 {
+                    return Lowering::Map { axes, body };
+                }
+                Lowering::Reduce { axes, reduced: vec![k], monoid: Monoid::Sum, body }
+            }
+        }
+    }
+}
+
+/// The element of `x` at each index. Errors: an index below 0 or beyond the axis.
+fn take<T: Element>(
+    x: &ArcArray<T, IxDyn>,
+    ids: &ArcArray<i32, IxDyn>,
+    axis: usize,
+) -> Result<Literal, EvalError> {
+    let size = x.len_of(Axis(axis));
+    let outside = |id: i32| usize::try_from(id).is_err() || id as usize >= size;
+    if let Some(&id) = ids.iter().find(|&&id| outside(id)) {
+        return Err(EvalError::IndexOutOfRange { index: i64::from(id), size });
+    }
+    let element = |at: IxDyn| {
+        let mut from = at.clone();
+        from[axis] = ids[&at] as usize;
+        x[from]
+    };
+    Ok(Literal::new(ArrayD::from_shape_fn(ids.raw_dim(), element)))
+}
+
+/// The values added up where the indices say; an index out of range adds to nothing.
+fn put<T: Arithmetic>(
+    ids: &ArcArray<i32, IxDyn>,
+    values: &ArcArray<T, IxDyn>,
+    axis: usize,
+    size: usize,
+) -> Literal {
+    let mut shape = values.raw_dim();
+    shape[axis] = size;
+    let mut y = ArrayD::from_elem(shape, T::of_scalar(Scalar::zero(T::DTYPE)));
+    for (at, &value) in values.indexed_iter() {
+        let id = ids[&at];
+        let mut to = at;
+        to[axis] = id as usize;
+        if id >= 0 && (id as usize) < size {
+            y[&to] = T::binary(BinaryFn::Add, y[&to], value);
+        }
+    }
+    Literal::new(y)
+}
