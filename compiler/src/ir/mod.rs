@@ -6,6 +6,7 @@ mod expr;
 mod graph;
 mod literal;
 mod module;
+mod philox;
 mod provenance;
 mod scalar;
 mod target;
@@ -23,6 +24,7 @@ pub use literal::{Element, Literal};
 pub use module::{
     Module, OptimizerArgument, OptimizerCall, ParameterGroup, TrainingStep, Variable, VariableKind,
 };
+pub use philox::philox_word;
 pub use provenance::{Place, Position, Provenance};
 pub use scalar::{BinaryFn, CompareFn, Scalar, UnaryFn, erf_f64};
 pub(crate) use scalar::{Float, Int};

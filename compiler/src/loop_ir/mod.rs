@@ -22,6 +22,15 @@
 //! - `Chunk` applies a library function to consecutive elements.
 //! - Loads see the stores before them in program order.
 
+mod expand_math;
+mod interpret;
+mod print;
+mod verify;
+
+pub use expand_math::expand_unary;
+pub use interpret::{Memories, Slot, run_program, run_units};
+pub use verify::{KernelError, Problem, verify};
+
 use crate::ir::{AxisId, DType, ExprId, Exprs, IndexId, Monoid, PlaceId, UnaryFn, VarId};
 
 /// One kernel: closed but for its arguments.
@@ -276,3 +285,6 @@ impl Extent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,568 @@
+//! The meaning of kernels, executed: the oracle that machine code is compared with, bit for bit
+//! but for the bits of a NaN. A kernel must have passed [`verify`](super::verify()).
+
+use std::ops::Range;
+
+use super::expand_math::expand_unary;
+use super::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile};
+use crate::ir::{
+    AxisId, BinaryFn, DType, Expr, ExprId, Exprs, IndexId, Monoid, PlaceId, Scalar, Target, Term,
+    VarId, philox_word,
+};
+use crate::program::{Location, Program};
+
+/// Where an argument of a kernel is: in which of the memories, from which byte on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The number of the memory.
+    pub memory: usize,
+    /// The position in bytes.
+    pub offset: usize,
+}
+
+/// All memories of a program that is interpreted; the same order as in its signature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Memories {
+    /// The variables' bytes, little-endian.
+    pub variables: Vec<Vec<u8>>,
+    /// The feeds' bytes.
+    pub feeds: Vec<Vec<u8>>,
+    /// The outputs' bytes.
+    pub outputs: Vec<Vec<u8>>,
+    /// The arena.
+    pub arena: Vec<u8>,
+    /// The constants block.
+    pub constants: Vec<u8>,
+    /// The seed of all randomness.
+    pub seed: i64,
+    /// The number of the batch.
+    pub step: i64,
+    /// The number of the epoch.
+    pub epoch: i64,
+    /// 0, or 1 plus the number of the first check that failed.
+    pub status: u64,
+}
+
+impl Memories {
+    /// Memories of a program's sizes: constants as they are, all else zero; `None` if a type of
+    /// the signature has no size.
+    pub fn new(program: &Program) -> Option<Memories> {
+        let zeros = |bytes: Option<usize>| bytes.map(|n| vec![0u8; n]);
+        let variables = program.variables.iter().map(|(_, t)| zeros(t.n_bytes()));
+        let feeds = program.feeds.iter().map(|(_, t)| zeros(t.n_bytes()));
+        let outputs = program.outputs.iter().map(|o| zeros(o.tensor_type.n_bytes()));
+        let mut constants = vec![0; program.constants_bytes];
+        for (offset, literal) in &program.constants {
+            let bytes = literal.to_bytes();
+            constants[*offset..offset + bytes.len()].copy_from_slice(&bytes);
+        }
+        Some(Memories {
+            variables: variables.collect::<Option<_>>()?,
+            feeds: feeds.collect::<Option<_>>()?,
+            outputs: outputs.collect::<Option<_>>()?,
+            arena: vec![0; program.arena_bytes],
+            constants,
+            seed: 0,
+            step: 0,
+            epoch: 0,
+            status: 0,
+        })
+    }
+
+    /// The memories as one list, in which [`Memories::slot`] finds places.
+    fn take(&mut self) -> Vec<Vec<u8>> {
+        let tables = [&mut self.variables, &mut self.feeds, &mut self.outputs];
+        let mut all: Vec<Vec<u8>> =
+            tables.into_iter().flat_map(|t| t.iter_mut().map(std::mem::take)).collect();
+        all.push(std::mem::take(&mut self.arena));
+        all.push(std::mem::take(&mut self.constants));
+        all.extend([self.seed, self.step, self.epoch].map(|x| x.to_le_bytes().to_vec()));
+        all
+    }
+
+    fn put_back(&mut self, all: Vec<Vec<u8>>) {
+        let mut all = all.into_iter();
+        let tables = [&mut self.variables, &mut self.feeds, &mut self.outputs];
+        let places = tables.into_iter().flat_map(|t| t.iter_mut());
+        for place in places.chain([&mut self.arena, &mut self.constants]) {
+            *place = all.next().unwrap_or_default();
+        }
+    }
+
+    fn slot(&self, location: Location) -> Slot {
+        let (v, f, o) = (self.variables.len(), self.feeds.len(), self.outputs.len());
+        let tables = v + f + o;
+        let (memory, offset) = match location {
+            Location::Variable(i) => (i, 0),
+            Location::Feed(i) => (v + i, 0),
+            Location::Output(i) => (v + f + i, 0),
+            Location::Arena(offset) => (tables, offset),
+            Location::Constant(offset) => (tables + 1, offset),
+            Location::Seed => (tables + 2, 0),
+            Location::Step => (tables + 3, 0),
+            Location::Epoch => (tables + 4, 0),
+        };
+        Slot { memory, offset }
+    }
+}
+
+/// Runs a step: wave after wave, call after call.
+pub fn run_program(program: &Program, target: &Target, memories: &mut Memories) {
+    let calls = program.waves.iter().flat_map(|wave| &wave.calls);
+    let slots: Vec<Vec<Slot>> = calls
+        .clone()
+        .map(|call| call.arguments.iter().map(|&l| memories.slot(l)).collect())
+        .collect();
+    let mut all = memories.take();
+    for (call, slots) in calls.zip(&slots) {
+        let kernel = &program.kernels[call.kernel];
+        let units = 0..kernel.n_units();
+        run_units(kernel, target, slots, &mut all, units, &mut memories.status);
+    }
+    memories.put_back(all);
+}
+
+/// Runs a range of a kernel's units on `memories`, of which `arguments` names one place per
+/// buffer. Arguments may overlap as far as the kernel allows. `status` becomes 1 plus the number
+/// of the first check that fails, if it is 0.
+pub fn run_units(
+    kernel: &Kernel,
+    target: &Target,
+    arguments: &[Slot],
+    memories: &mut [Vec<u8>],
+    units: Range<usize>,
+    status: &mut u64,
+) {
+    // All bits set is a NaN: what reads a local before it is written shows.
+    let locals = kernel.locals.iter().map(|l| vec![0xFF; l.len * l.dtype.size()]).collect();
+    let mut machine = Machine {
+        kernel,
+        target,
+        arguments,
+        memories,
+        locals,
+        status,
+        axes: vec![],
+        lanes: (None, 1),
+        vars: vec![],
+        known: Known::default(),
+    };
+    for unit in units {
+        let mut rest = unit;
+        for &axis in kernel.units.iter().rev() {
+            let extent = kernel.exprs.extent(axis).max(1) as usize;
+            machine.set_axis(axis, rest % extent);
+            rest /= extent;
+        }
+        machine.body(&kernel.body);
+    }
+}
+
+/// The values of expressions within one evaluation, so that what is shared is computed once.
+#[derive(Default)]
+struct Known {
+    evaluation: u64,
+    values: Vec<(u64, Scalar)>,
+}
+
+struct Machine<'a> {
+    kernel: &'a Kernel,
+    target: &'a Target,
+    arguments: &'a [Slot],
+    memories: &'a mut [Vec<u8>],
+    locals: Vec<Vec<u8>>,
+    status: &'a mut u64,
+    /// By axis: what it counts. Within a vector loop lane 0's.
+    axes: Vec<i64>,
+    /// The axis of the vector loop around, and how many values it runs at once.
+    lanes: (Option<AxisId>, usize),
+    /// By variable: one value, or one a lane.
+    vars: Vec<Vec<Scalar>>,
+    known: Known,
+}
+
+impl Machine<'_> {
+    fn set_axis(&mut self, axis: AxisId, value: usize) {
+        let i = axis.0 as usize;
+        if self.axes.len() <= i {
+            self.axes.resize(i + 1, 0);
+        }
+        self.axes[i] = value as i64;
+    }
+
+    fn set_var(&mut self, var: VarId, values: Vec<Scalar>) {
+        let i = var.0 as usize;
+        if self.vars.len() <= i {
+            self.vars.resize(i + 1, vec![]);
+        }
+        self.vars[i] = values;
+    }
+
+    fn count(&self, extent: Extent) -> usize {
+        match extent {
+            Extent::Const(n) => n,
+            Extent::Block { axis, block, total } => {
+                block.min(total - block * self.axes[axis.0 as usize] as usize)
+            }
+        }
+    }
+
+    fn body(&mut self, body: &[Stmt]) {
+        for stmt in body {
+            match stmt {
+                Stmt::For(l) => self.for_loop(l),
+                Stmt::Let(var, value) => {
+                    let values = self.lanes_of(*value);
+                    self.set_var(*var, values);
+                }
+                Stmt::Store { place, index, value } => {
+                    let positions: Vec<usize> =
+                        (0..self.lanes.1).map(|lane| self.position(*index, lane)).collect();
+                    let values = self.lanes_of(*value);
+                    for (position, value) in positions.into_iter().zip(values) {
+                        self.store(*place, position, value);
+                    }
+                }
+                Stmt::Check { value, size, number } => {
+                    for x in self.lanes_of(*value) {
+                        let within = (0..*size).contains(&integer(x));
+                        if !within && *self.status == 0 {
+                            *self.status = u64::from(*number) + 1;
+                        }
+                    }
+                }
+                Stmt::Tile(tile) => self.tile(tile),
+                Stmt::Chunk(chunk) => self.chunk(chunk),
+            }
+        }
+    }
+
+    fn for_loop(&mut self, l: &Loop) {
+        let n = self.count(l.extent);
+        let mut folded: Vec<Vec<Vec<Scalar>>> = l.folds.iter().map(|f| self.initial(f)).collect();
+        let mut done = 0;
+        if let LoopKind::Vector(lanes) = l.kind {
+            let lanes = usize::from(lanes);
+            if n >= lanes {
+                self.vector_part(l, lanes, n, &mut folded);
+                done = n - n % lanes;
+            }
+        }
+        for i in done..n {
+            self.set_axis(l.axis, i);
+            self.body(&l.body);
+            self.fold_in(l, &mut folded);
+        }
+        for (fold, values) in l.folds.iter().zip(folded) {
+            for (v, &var) in fold.vars.iter().enumerate() {
+                self.set_var(var, values.iter().map(|value| value[v]).collect());
+            }
+        }
+    }
+
+    /// The start of a fold: per lane, per variable.
+    fn initial(&mut self, fold: &Fold) -> Vec<Vec<Scalar>> {
+        let init: Vec<Vec<Scalar>> = fold.init.iter().map(|&x| self.lanes_of(x)).collect();
+        transposed(&init)
+    }
+
+    /// `acc = acc ⊕ value` in every lane.
+    fn fold_in(&mut self, l: &Loop, folded: &mut [Vec<Vec<Scalar>>]) {
+        let values: Vec<Vec<Vec<Scalar>>> = l
+            .folds
+            .iter()
+            .map(|fold| fold.values.iter().map(|&x| self.lanes_of(x)).collect::<Vec<_>>())
+            .map(|of_vars| transposed(&of_vars))
+            .collect();
+        for ((fold, acc), values) in l.folds.iter().zip(folded).zip(values) {
+            for (acc, value) in acc.iter_mut().zip(values) {
+                *acc = combine(fold.monoid, acc, &value);
+            }
+        }
+    }
+
+    /// The whole vectors of a vector loop, and what their lanes fold to.
+    fn vector_part(&mut self, l: &Loop, lanes: usize, n: usize, folded: &mut [Vec<Vec<Scalar>>]) {
+        self.lanes = (Some(l.axis), lanes);
+        let mut partial: Vec<Vec<Vec<Scalar>>> =
+            l.folds.iter().map(|fold| vec![neutral(&self.kernel.exprs, fold); lanes]).collect();
+        for i in (0..n - n % lanes).step_by(lanes) {
+            self.set_axis(l.axis, i);
+            self.body(&l.body);
+            self.fold_in(l, &mut partial);
+        }
+        self.lanes = (None, 1);
+        for ((fold, partial), acc) in l.folds.iter().zip(&mut partial).zip(folded) {
+            let mut half = lanes / 2;
+            while half > 0 {
+                for lane in 0..half {
+                    partial[lane] = combine(fold.monoid, &partial[lane], &partial[lane + half]);
+                }
+                half /= 2;
+            }
+            acc[0] = combine(fold.monoid, &acc[0], &partial[0]);
+        }
+    }
+
+    /// The value of an expression in every lane.
+    fn lanes_of(&mut self, id: ExprId) -> Vec<Scalar> {
+        (0..self.lanes.1).map(|lane| self.value(id, lane)).collect()
+    }
+
+    fn value(&mut self, id: ExprId, lane: usize) -> Scalar {
+        self.known.evaluation += 1;
+        self.expr(id, lane)
+    }
+
+    fn position(&mut self, index: IndexId, lane: usize) -> usize {
+        self.known.evaluation += 1;
+        self.index(index, lane) as usize
+    }
+
+    fn expr(&mut self, id: ExprId, lane: usize) -> Scalar {
+        let i = id.0 as usize;
+        if self.known.values.len() <= i {
+            self.known.values.resize(i + 1, (0, Scalar::I64(0)));
+        }
+        let (evaluation, known) = self.known.values[i];
+        if evaluation == self.known.evaluation {
+            return known;
+        }
+        let value = self.compute(id, lane);
+        self.known.values[i] = (self.known.evaluation, value);
+        value
+    }
+
+    fn compute(&mut self, id: ExprId, lane: usize) -> Scalar {
+        let kernel = self.kernel;
+        match kernel.exprs.expr(id) {
+            Expr::Load { place, index, dtype } => {
+                let position = self.index(*index, lane) as usize;
+                self.load(*place, position, *dtype)
+            }
+            Expr::Var(var, _) => {
+                let values = &self.vars[var.0 as usize];
+                values[lane.min(values.len() - 1)]
+            }
+            Expr::Index(index, dtype) => Scalar::I64(self.index(*index, lane)).cast(*dtype),
+            Expr::Const(..)
+            | Expr::Element { .. }
+            | Expr::Unary(..)
+            | Expr::Binary(..)
+            | Expr::Compare(..)
+            | Expr::Select(..)
+            | Expr::Cast(..)
+            | Expr::Fma(..)
+            | Expr::Bitcast(..)
+            | Expr::ShiftLeft(..)
+            | Expr::ShiftRightSigned(..) => {
+                let operands = kernel.exprs.operands(id);
+                let x: Vec<Scalar> = operands.into_iter().map(|x| self.expr(x, lane)).collect();
+                apply(kernel.exprs.expr(id), &x)
+            }
+        }
+    }
+
+    fn index(&mut self, id: IndexId, lane: usize) -> i64 {
+        let kernel = self.kernel;
+        let index = kernel.exprs.index(id);
+        let terms = index.terms.iter().map(|&(term, c)| c * self.term(term, lane));
+        terms.sum::<i64>() + index.constant
+    }
+
+    fn term(&mut self, term: Term, lane: usize) -> i64 {
+        match term {
+            Term::Axis(axis) => {
+                let lane = if self.lanes.0 == Some(axis) { lane as i64 } else { 0 };
+                self.axes[axis.0 as usize] + lane
+            }
+            Term::Div(x, n) => self.index(x, lane).div_euclid(n),
+            Term::Mod(x, n) => self.index(x, lane).rem_euclid(n),
+            Term::Data(value, n) => integer(self.expr(value, lane)).min(n - 1).max(0),
+        }
+    }
+
+    fn load(&self, place: PlaceId, position: usize, dtype: DType) -> Scalar {
+        let (bytes, start) = match place {
+            PlaceId::Buffer(b) => {
+                let slot = self.arguments[b as usize];
+                (&self.memories[slot.memory], slot.offset)
+            }
+            PlaceId::Local(l) => (&self.locals[l as usize], 0),
+        };
+        let size = dtype.size();
+        let from = start + position * size;
+        let mut bits = [0; 8];
+        bits[..size].copy_from_slice(&bytes[from..from + size]);
+        Scalar::from_bits(dtype, u64::from_le_bytes(bits))
+    }
+
+    fn store(&mut self, place: PlaceId, position: usize, value: Scalar) {
+        let (bytes, start) = match place {
+            PlaceId::Buffer(b) => {
+                let slot = self.arguments[b as usize];
+                (&mut self.memories[slot.memory], slot.offset)
+            }
+            PlaceId::Local(l) => (&mut self.locals[l as usize], 0),
+        };
+        let size = value.dtype().size();
+        let from = start + position * size;
+        bytes[from..from + size].copy_from_slice(&value.bits().to_le_bytes()[..size]);
+    }
+
+    fn tile(&mut self, tile: &Tile) {
+        let [c, a, b] = [tile.c.offset, tile.a.offset, tile.b.offset].map(|x| self.position(x, 0));
+        let [l0, l1, l2] = tile.len;
+        let at = |start: usize, steps: [i64; 3], [i, j, k]: [usize; 3]| {
+            start as i64 + steps[0] * i as i64 + steps[1] * j as i64 + steps[2] * k as i64
+        };
+        for i in 0..self.count(tile.m) {
+            let a = (a as i64 + tile.a.row * i as i64) as usize;
+            for j in 0..self.count(tile.n) {
+                let to = (c as i64 + tile.c.row * i as i64) as usize + j;
+                let mut sum = Scalar::zero(tile.dtype);
+                if tile.accumulate {
+                    sum = self.load(tile.c.place, to, tile.dtype);
+                }
+                let levels = (0..l0)
+                    .flat_map(|x| (0..l1).flat_map(move |y| (0..l2).map(move |z| [x, y, z])));
+                for r in levels {
+                    let x = self.load(tile.a.place, at(a, tile.a_step, r) as usize, tile.dtype);
+                    let y = self.load(tile.b.place, at(b + j, tile.b_step, r) as usize, tile.dtype);
+                    sum = multiply_add(self.target.fma, x, y, sum);
+                }
+                self.store(tile.c.place, to, sum);
+            }
+        }
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) {
+        let n = self.count(chunk.n);
+        let to = self.position(chunk.to.1, 0);
+        match &chunk.function {
+            ChunkFn::Math { function, dtype, from } => {
+                let start = self.position(from.1, 0);
+                let mut exprs = Exprs::default();
+                let var = exprs.var();
+                let x = exprs.intern(Expr::Var(var, *dtype));
+                let y = expand_unary(&mut exprs, *function, x, self.target);
+                for i in 0..n {
+                    let x = self.load(from.0, start + i, *dtype);
+                    self.store(chunk.to.0, to + i, evaluate(&exprs, y, x));
+                }
+            }
+            ChunkFn::Philox { key, first, seed, step } => {
+                let first = self.position(*first, 0);
+                let [seed, step] =
+                    [seed, step].map(|&place| self.load(place, 0, DType::I64).bits());
+                for i in 0..n {
+                    let word = philox_word((first + i) as u64, *key, seed, step);
+                    self.store(chunk.to.0, to + i, Scalar::I32(word as i32));
+                }
+            }
+        }
+    }
+}
+
+/// The value of an expression of constants and of one variable that is `x`. Recomputes nothing.
+pub(crate) fn evaluate(exprs: &Exprs, id: ExprId, x: Scalar) -> Scalar {
+    fn value(
+        exprs: &Exprs,
+        id: ExprId,
+        x: Scalar,
+        known: &mut rustc_hash::FxHashMap<ExprId, Scalar>,
+    ) -> Scalar {
+        if let Some(&value) = known.get(&id) {
+            return value;
+        }
+        let operands = exprs.operands(id);
+        let y = if let Expr::Var(..) = exprs.expr(id) {
+            x
+        } else {
+            let operands: Vec<Scalar> =
+                operands.into_iter().map(|y| value(exprs, y, x, known)).collect();
+            apply(exprs.expr(id), &operands)
+        };
+        known.insert(id, y);
+        y
+    }
+    value(exprs, id, x, &mut rustc_hash::FxHashMap::default())
+}
+
+/// What an expression makes of its operands; zero for those that need a machine.
+fn apply(expr: &Expr, x: &[Scalar]) -> Scalar {
+    match expr {
+        Expr::Const(dtype, bits) => Scalar::from_bits(*dtype, *bits),
+        Expr::Unary(f, _) => f.eval(x[0]),
+        Expr::Binary(f, _, _) => f.eval(x[0], x[1]),
+        Expr::Compare(f, _, _) => Scalar::Bool(f.eval(x[0], x[1])),
+        Expr::Select(..) => {
+            if x[0].bits() != 0 {
+                x[1]
+            } else {
+                x[2]
+            }
+        }
+        Expr::Cast(dtype, _) => x[0].cast(*dtype),
+        Expr::Fma(..) => multiply_add(true, x[0], x[1], x[2]),
+        Expr::Bitcast(dtype, _) => Scalar::from_bits(*dtype, x[0].bits()),
+        Expr::ShiftLeft(_, n) => Scalar::from_bits(x[0].dtype(), x[0].bits() << n),
+        Expr::ShiftRightSigned(_, n) => match x[0] {
+            Scalar::I32(x) => Scalar::I32(x >> n),
+            Scalar::I64(x) => Scalar::I64(x >> n),
+            Scalar::U8(x) => Scalar::U8(x >> n),
+            Scalar::F32(_) | Scalar::F64(_) | Scalar::Bool(_) => x[0],
+        },
+        Expr::Element { .. } | Expr::Load { .. } | Expr::Var(..) | Expr::Index(..) => {
+            Scalar::I64(0)
+        }
+    }
+}
+
+/// `a · b + c`, rounded once if `fused`, else twice.
+fn multiply_add(fused: bool, a: Scalar, b: Scalar, c: Scalar) -> Scalar {
+    match (a, b, c) {
+        (Scalar::F32(a), Scalar::F32(b), Scalar::F32(c)) if fused => Scalar::F32(a.mul_add(b, c)),
+        (Scalar::F64(a), Scalar::F64(b), Scalar::F64(c)) if fused => Scalar::F64(a.mul_add(b, c)),
+        (a, b, c) => BinaryFn::Add.eval(BinaryFn::Mul.eval(a, b), c),
+    }
+}
+
+fn integer(x: Scalar) -> i64 {
+    match x {
+        Scalar::I32(x) => i64::from(x),
+        Scalar::I64(x) => x,
+        Scalar::U8(x) => i64::from(x),
+        Scalar::Bool(x) => i64::from(x),
+        Scalar::F32(_) | Scalar::F64(_) => 0,
+    }
+}
+
+/// The neutral element of a fold, per variable. An index is as large as can be, so that a value
+/// that equals the neutral one still replaces it.
+fn neutral(exprs: &Exprs, fold: &Fold) -> Vec<Scalar> {
+    let dtypes = fold.values.iter().map(|&v| exprs.dtype(v)).enumerate();
+    dtypes
+        .map(|(i, dtype)| match i {
+            0 => fold.monoid.neutral(dtype),
+            _ => Scalar::I64(i64::MAX).cast(dtype),
+        })
+        .collect()
+}
+
+/// `acc ⊕ value`.
+fn combine(monoid: Monoid, acc: &[Scalar], value: &[Scalar]) -> Vec<Scalar> {
+    match monoid.function() {
+        Some(f) => vec![f.eval(acc[0], value[0])],
+        None if monoid.replaces(acc[0], integer(acc[1]), value[0], integer(value[1])) => {
+            value.to_vec()
+        }
+        None => acc.to_vec(),
+    }
+}
+
+/// From one list of lanes per variable to one list of variables per lane.
+fn transposed(of_vars: &[Vec<Scalar>]) -> Vec<Vec<Scalar>> {
+    let lanes = of_vars.first().map_or(0, Vec::len);
+    (0..lanes).map(|lane| of_vars.iter().map(|v| v[lane]).collect()).collect()
+}
