@@ -15,14 +15,17 @@ use brolga_kernels::transpose::{brolga_transpose_f32, brolga_transpose_f64};
 use brolga_kernels::{Isa, Pool};
 
 fn main() -> std::io::Result<()> {
-    let effort = if std::env::args().any(|arg| arg == "--smoke") { SMOKE } else { FULL };
+    run(if std::env::args().any(|arg| arg == "--smoke") { &SMOKE } else { &FULL })
+}
+
+fn run(effort: &Effort) -> std::io::Result<()> {
     let pool = Pool::new(2)?;
     println!("instruction set: {:?}", Isa::detect());
-    products(&effort, &pool);
-    convolutions(&effort, &pool);
-    fork_join(&effort, &pool);
-    random_words(&effort);
-    transposes(&effort);
+    products(effort, &pool);
+    convolutions(effort, &pool);
+    fork_join(effort, &pool);
+    random_words(effort);
+    transposes(effort);
     Ok(())
 }
 
@@ -161,7 +164,10 @@ const CONVOLUTIONS: [Conv; 3] = [
     Conv { images: 64, side: 15, channels: 32, filters: 64 },
 ];
 
-/// The places of an image's result, gradient or filter in the calls of a convolution.
+/// Filters in a part of a weight gradient.
+const BLOCK: usize = 32;
+
+/// What a convolution reads and writes.
 struct Operands {
     x: Vec<f32>,
     w: Vec<f32>,
@@ -208,18 +214,23 @@ impl Conv {
         unsafe { brolga_tile_f32(&tile) }
     }
 
-    /// The gradient of a part, of six, of the filter: of half the filters in a row. A reduction over
-    /// images and the result's rows and columns.
+    /// Parts of the gradient of the filter.
+    fn gradient_parts(self) -> usize {
+        3 * self.filters / BLOCK
+    }
+
+    /// The gradient of a part of the filter: of a block of filters in a row. A reduction over images
+    /// and the result's rows and columns.
     fn weight_gradient(self, Operands { x, w, y }: &Operands, part: usize) {
         let Conv { images, side, channels, filters } = self;
-        let (out, row, column) = (self.out(), part % 3, part / 3 * (filters / 2));
+        let (out, row, column) = (self.out(), part % 3, part / 3 * BLOCK);
         let image = (side * side * channels, out * out * filters);
         let tile = Tile {
             c: w[row * 3 * channels * filters + column..].as_ptr().cast_mut().cast(),
             a: x[row * side * channels..].as_ptr().cast(),
             b: y[column..].as_ptr().cast(),
             m: 3 * channels,
-            n: filters / 2,
+            n: BLOCK,
             c_row: filters as isize,
             a_row: 1,
             len: [images, out, out],
@@ -245,8 +256,8 @@ fn convolutions(effort: &Effort, pool: &Pool) {
         let two = effort.time(|| pool.run(images, &image));
         print_rates(&format!("{name} fwd"), conv.flops(), one, two);
         let part = |part: usize| conv.weight_gradient(operands, part);
-        let one = effort.time(|| (0..6).for_each(part));
-        let two = effort.time(|| pool.run(6, &part));
+        let one = effort.time(|| (0..conv.gradient_parts()).for_each(part));
+        let two = effort.time(|| pool.run(conv.gradient_parts(), &part));
         print_rates(&format!("{name} dW"), conv.flops(), one, two);
     }
 }
@@ -311,5 +322,13 @@ fn transposes(effort: &Effort) {
             rate(4, single),
             rate(8, double)
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn runs_at_its_smallest_size() {
+        super::run(&super::SMOKE).expect("two threads for a test");
     }
 }
