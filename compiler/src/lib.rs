@@ -1,7 +1,12 @@
-//! The compiler: a static dataflow graph in, native code out. See the module list in the order
-//! of the straight line.
+//! The compiler.
 
 pub mod ir;
-pub mod loop_ir;
 pub mod ops;
+pub mod error;
+pub mod passes;
+pub mod loop_ir;
+pub mod fuse;
+pub mod lower;
 pub mod program;
+pub mod schedule;
+pub mod plan;

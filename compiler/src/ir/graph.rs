@@ -27,6 +27,11 @@ impl NodeId {
         self.0 as usize
     }
 
+    /// The node of that number.
+    pub(crate) fn from_number(number: u32) -> NodeId {
+        NodeId(number)
+    }
+
     fn at(self) -> NodeIndex {
         NodeIndex::new(self.0 as usize)
     }

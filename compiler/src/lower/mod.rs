@@ -1,0 +1,391 @@
+//! Lowers a group to a kernel, by substituting producers into consumers.
+//!
+//! Every stage becomes a loop nest, a tile, a placement or a library call; values go to the
+//! place that `fuse` chose for them. The order of statements inside a loop body is: the values
+//! of all members, then their stores, so that a store never comes between two reads of what it
+//! overwrites.
+
+mod contract;
+mod nest;
+
+use rustc_hash::FxHashMap;
+
+use crate::fuse::{Fusion, Group, Residence, Value, Values, Work, is_memory};
+use crate::ir::{
+    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Name, NodeId, PlaceId, Rewrite, strides,
+};
+use crate::loop_ir::{Buffer, Chunk, ChunkFn, Extent, Kernel, Local, Loop, LoopKind, Stmt};
+
+/// A kernel with what its arguments are.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// What each buffer holds: the node, and whether the kernel writes it.
+    pub arguments: Vec<(NodeId, bool)>,
+    /// The nodes that the kernel computes, inlined ones included.
+    pub nodes: Vec<NodeId>,
+}
+
+/// A check of an index, by the node that reads with it.
+pub type Checks = Vec<NodeId>;
+
+/// Lowers every group; `checks` collects the nodes whose indices come from data.
+pub fn lower(graph: &Graph, fusion: &Fusion, checks: &mut Checks) -> Vec<Lowered> {
+    fusion.groups.iter().map(|g| Builder::new(graph, &fusion.values, g, checks).run()).collect()
+}
+
+/// A loop over one dimension of a value, as a stage sees it.
+#[derive(Clone, Copy)]
+struct Dimension {
+    /// The loop's axis; `None` where the unit or a size of 1 fixes the index.
+    axis: Option<(AxisId, Extent)>,
+    /// The index along the dimension.
+    index: IndexId,
+}
+
+struct Builder<'a> {
+    graph: &'a Graph,
+    values: &'a Values,
+    group: &'a Group,
+    checks: &'a mut Checks,
+    exprs: Exprs,
+    /// The axis of each unit dimension.
+    units: Vec<AxisId>,
+    buffers: Vec<Buffer>,
+    arguments: Vec<(NodeId, bool)>,
+    locals: Vec<Local>,
+    /// The place of a node's elements, and whether it is a local of this unit's part.
+    places: FxHashMap<(NodeId, bool), PlaceId>,
+    body: Vec<Stmt>,
+    nodes: Vec<NodeId>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(
+        graph: &'a Graph,
+        values: &'a Values,
+        group: &'a Group,
+        checks: &'a mut Checks,
+    ) -> Builder<'a> {
+        let mut exprs = Exprs::default();
+        let units = group.units.iter().map(|u| exprs.axis(u.extent.div_ceil(u.block)));
+        let units = units.collect();
+        Builder {
+            graph,
+            values,
+            group,
+            checks,
+            exprs,
+            units,
+            buffers: vec![],
+            arguments: vec![],
+            locals: vec![],
+            places: FxHashMap::default(),
+            body: vec![],
+            nodes: vec![],
+        }
+    }
+
+    fn run(mut self) -> Lowered {
+        for stage in &self.group.stages {
+            let stmts = match &stage.domain {
+                Some(_) => self.nest(stage),
+                None => self.single(stage.members[0]),
+            };
+            self.body.extend(stmts);
+        }
+        let group = self.group;
+        let members = || group.members.iter().map(|m| &self.values.list[m.value]);
+        let units: usize = self.units.iter().map(|&u| self.exprs.extent(u) as usize).product();
+        let cost = members().map(|v| v.cost).sum::<f64>() / units.max(1) as f64;
+        let kernel = Kernel {
+            name: self.name(),
+            exprs: self.exprs,
+            units: self.units,
+            buffers: self.buffers,
+            locals: self.locals,
+            body: self.body,
+            cost: (cost as u64).max(1),
+        };
+        Lowered { kernel, arguments: self.arguments, nodes: self.nodes }
+    }
+
+    /// The names of the values that leave the kernel, at most three.
+    fn name(&self) -> String {
+        let written = self.arguments.iter().filter(|(_, written)| *written);
+        let names: Vec<&Name> = written.map(|(n, _)| &self.graph.node(*n).name).collect();
+        let mut text = names.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join("+");
+        if names.len() > 3 {
+            text.push_str(&format!("+{}", names.len() - 3));
+        }
+        text
+    }
+
+    fn value(&self, at: usize) -> &'a Value {
+        &self.values.list[self.group.members[at].value]
+    }
+
+    /// The loops over the dimensions of a member: those of its result, in their order.
+    fn dimensions(&mut self, at: usize) -> Vec<Dimension> {
+        let sizes = &self.value(at).sizes;
+        let dims = &self.group.members[at].dims;
+        sizes.iter().enumerate().map(|(d, &n)| {
+            match dims.iter().position(|&u| u == d) {
+                Some(u) => self.unit_dimension(u),
+                None => self.free_dimension(n),
+            }
+        }).collect()
+    }
+
+    /// The rows of the unit's block.
+    fn unit_dimension(&mut self, u: usize) -> Dimension {
+        let unit = self.group.units[u];
+        let first = self.exprs.index_axis(self.units[u]);
+        if unit.block == 1 {
+            return Dimension { axis: None, index: first };
+        }
+        let row = self.exprs.axis(unit.block);
+        let extent = if unit.extent % unit.block == 0 {
+            Extent::Const(unit.block)
+        } else {
+            Extent::Block { axis: self.units[u], block: unit.block, total: unit.extent }
+        };
+        let row_index = self.exprs.index_axis(row);
+        let index = self.exprs.index_add(row_index, first, unit.block as i64);
+        Dimension { axis: Some((row, extent)), index }
+    }
+
+    fn free_dimension(&mut self, n: usize) -> Dimension {
+        if n == 1 {
+            return Dimension { axis: None, index: self.exprs.index_constant(0) };
+        }
+        let axis = self.exprs.axis(n);
+        Dimension { axis: Some((axis, Extent::Const(n))), index: self.exprs.index_axis(axis) }
+    }
+
+    /// The member that a node is, if this group computes it.
+    fn member_of(&self, node: NodeId) -> Option<usize> {
+        let value = self.values.position.get(&node)?;
+        self.group.members.iter().position(|m| m.value == *value)
+    }
+
+    /// Where the elements of a node are, for reading; with its position for an index.
+    fn position(&mut self, node: NodeId, index: &[IndexId]) -> (PlaceId, IndexId) {
+        let local = self.member_of(node).filter(|&at| {
+            self.group.members[at].residence == Residence::Local
+        });
+        match local {
+            Some(at) => self.local_position(at, index),
+            None => {
+                let sizes = self.graph.tensor_type(node).sizes().expect("numbers");
+                let place = self.buffer(node, false);
+                (place, self.exprs.index_dot(index, &strides(&sizes)))
+            }
+        }
+    }
+
+    /// The sizes of the part of a member that a unit computes.
+    fn local_sizes(&self, at: usize) -> Vec<usize> {
+        let member = &self.group.members[at];
+        let mut sizes = self.value(at).sizes.clone();
+        for (unit, &d) in self.group.units.iter().zip(&member.dims) {
+            sizes[d] = unit.block;
+        }
+        sizes
+    }
+
+    fn local_position(&mut self, at: usize, index: &[IndexId]) -> (PlaceId, IndexId) {
+        let sizes = self.local_sizes(at);
+        let mut index = index.to_vec();
+        for (u, &d) in self.group.members[at].dims.iter().enumerate() {
+            let unit = self.exprs.index_axis(self.units[u]);
+            index[d] = self.exprs.index_add(index[d], unit, -(self.group.units[u].block as i64));
+        }
+        let node = self.value(at).node;
+        let place = match self.places.get(&(node, true)) {
+            Some(&place) => place,
+            None => {
+                let place = PlaceId::Local(self.locals.len() as u32);
+                self.locals.push(Local {
+                    name: self.graph.node(node).name.to_string(),
+                    dtype: self.value(at).tensor_type.dtype,
+                    len: sizes.iter().product(),
+                });
+                self.places.insert((node, true), place);
+                place
+            }
+        };
+        (place, self.exprs.index_dot(&index, &strides(&sizes)))
+    }
+
+    fn buffer(&mut self, node: NodeId, written: bool) -> PlaceId {
+        let next = PlaceId::Buffer(self.buffers.len() as u32);
+        let place = *self.places.entry((node, false)).or_insert(next);
+        if place == next {
+            let node_type = self.graph.tensor_type(node);
+            let len = node_type.n_elements().expect("numbers");
+            let name = self.graph.node(node).name.to_string();
+            self.buffers.push(Buffer { name, dtype: node_type.dtype, len, written });
+            self.arguments.push((node, written));
+        }
+        if let PlaceId::Buffer(b) = place {
+            self.buffers[b as usize].written |= written;
+            self.arguments[b as usize].1 |= written;
+        }
+        place
+    }
+
+    /// Where a member's own elements are written; `None` for a register.
+    fn destination(&mut self, at: usize, index: &[IndexId]) -> Option<(PlaceId, IndexId)> {
+        match self.group.members[at].residence {
+            Residence::Register => None,
+            Residence::Local => Some(self.local_position(at, index)),
+            Residence::Memory => {
+                let value = self.value(at);
+                let place = self.buffer(value.node, true);
+                Some((place, self.exprs.index_dot(index, &strides(&value.sizes))))
+            }
+        }
+    }
+
+    /// Copies an expression of a value into the kernel. `registers` holds the values of the
+    /// stage's members at the current index.
+    fn rewrite(
+        &mut self,
+        pairs: &[(AxisId, IndexId)],
+        registers: &FxHashMap<NodeId, ExprId>,
+        body: ExprId,
+    ) -> ExprId {
+        self.rewrite_with(pairs, registers, |r| r.expr(body))
+    }
+
+    fn rewrite_with<T>(
+        &mut self,
+        pairs: &[(AxisId, IndexId)],
+        registers: &FxHashMap<NodeId, ExprId>,
+        run: impl FnOnce(&mut Rewrite<'_, &mut ElementFn<'_>>) -> T,
+    ) -> T {
+        let values = self.values;
+        // The pool moves between the rewrite and the place of an element, which needs `self`.
+        let mut pool = std::mem::take(&mut self.exprs);
+        let mut element = |pool: &mut Exprs, n: u32, index: &[IndexId], dtype| {
+            let node = NodeId::from_number(n);
+            if let Some(&value) = registers.get(&node) {
+                return value;
+            }
+            std::mem::swap(pool, &mut self.exprs);
+            let (place, index) = self.position(node, index);
+            let load = self.exprs.intern(Expr::Load { place, index, dtype });
+            std::mem::swap(pool, &mut self.exprs);
+            load
+        };
+        let element: &mut ElementFn<'_> = &mut element;
+        let result =
+            run(&mut Rewrite::new(&values.exprs, &mut pool, pairs.iter().copied(), element));
+        self.exprs = pool;
+        result
+    }
+
+    /// The stages that are not loops over elements.
+    fn single(&mut self, at: usize) -> Vec<Stmt> {
+        let value = self.value(at);
+        self.note(at);
+        match &value.work {
+            Work::Contract { reduced, a, b } => self.contract(at, reduced, a, b),
+            Work::Place { .. } => self.place(at),
+            Work::Random { key, seed, step } => self.random(at, *key, *seed, *step),
+            Work::Repeat | Work::Result => vec![],
+            Work::Map(_) | Work::Reduce { .. } => unreachable!("those are nests"),
+        }
+    }
+
+    /// Notes that the kernel computes a member, with everything inlined into it.
+    fn note(&mut self, at: usize) {
+        let mut stack = vec![self.value(at).node];
+        let values = self.values;
+        while let Some(node) = stack.pop() {
+            if self.nodes.contains(&node) {
+                continue;
+            }
+            self.nodes.push(node);
+            let inlined = self.graph.operands(node).iter().filter(|o| {
+                !values.position.contains_key(o) && !is_memory(self.graph, **o)
+            });
+            stack.extend(inlined);
+        }
+    }
+
+    /// The parts of a placement, each its own nest of loops, after the fill.
+    fn place(&mut self, at: usize) -> Vec<Stmt> {
+        let value = self.value(at);
+        let Work::Place { parts, fill } = &value.work else { return vec![] };
+        let mut stmts = vec![];
+        if let Some(fill) = fill {
+            let dims: Vec<Dimension> = value.sizes.iter().map(|&n| self.free_dimension(n)).collect();
+            let index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
+            let value = self.exprs.constant(*fill);
+            stmts.extend(self.store_nest(at, &dims, &index, value));
+        }
+        for part in parts {
+            let sizes: Vec<usize> =
+                part.axes.iter().map(|&a| self.values.exprs.extent(a) as usize).collect();
+            let dims: Vec<Dimension> = sizes.iter().map(|&n| self.free_dimension(n)).collect();
+            let pairs: Vec<(AxisId, IndexId)> =
+                part.axes.iter().copied().zip(dims.iter().map(|d| d.index)).collect();
+            let none = FxHashMap::default();
+            let body = self.rewrite(&pairs, &none, part.body);
+            let index = self.rewrite_with(&pairs, &none, |r| {
+                part.index.iter().map(|&i| r.index(i)).collect::<Vec<_>>()
+            });
+            stmts.extend(self.store_nest(at, &dims, &index, body));
+        }
+        stmts
+    }
+
+    /// Loops over `dims` around a store of `value` at `index` of a member.
+    fn store_nest(
+        &mut self,
+        at: usize,
+        dims: &[Dimension],
+        index: &[IndexId],
+        value: ExprId,
+    ) -> Vec<Stmt> {
+        let Some((place, index)) = self.destination(at, index) else { return vec![] };
+        let store = Stmt::Store { place, index, value };
+        let axes: Vec<(AxisId, Extent)> = dims.iter().filter_map(|d| d.axis).collect();
+        self.vector_nest(&axes, vec![store])
+    }
+
+    /// One library call per row of the result.
+    fn random(&mut self, at: usize, key: u64, seed: NodeId, step: NodeId) -> Vec<Stmt> {
+        let dims = self.dimensions(at);
+        let sizes = &self.value(at).sizes;
+        let seed = self.buffer(seed, false);
+        let step = self.buffer(step, false);
+        let mut index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
+        let mut n = Extent::Const(1);
+        if let Some((axis, extent)) = dims.last().and_then(|d| d.axis) {
+            // The chunk begins where the last dimension's loop would.
+            let last = self.exprs.index_axis(axis);
+            let end = index.len() - 1;
+            index[end] = self.exprs.index_add(index[end], last, -1);
+            n = extent;
+        }
+        let first = self.exprs.index_dot(&index, &strides(sizes));
+        let Some(to) = self.destination(at, &index) else { return vec![] };
+        let call = Chunk { function: ChunkFn::Philox { key, first, seed, step }, to, n };
+        let outer = dims.split_last().map_or(&[][..], |(_, outer)| outer);
+        let axes: Vec<(AxisId, Extent)> = outer.iter().filter_map(|d| d.axis).collect();
+        wrap(&axes, vec![Stmt::Chunk(call)])
+    }
+}
+
+/// Serial loops around statements, the first axis outermost.
+fn wrap(axes: &[(AxisId, Extent)], body: Vec<Stmt>) -> Vec<Stmt> {
+    axes.iter().rev().fold(body, |body, &(axis, extent)| {
+        vec![Stmt::For(Loop { axis, extent, kind: LoopKind::Serial, body, folds: vec![] })]
+    })
+}
+
+type ElementFn<'a> = dyn FnMut(&mut Exprs, u32, &[IndexId], crate::ir::DType) -> ExprId + 'a;

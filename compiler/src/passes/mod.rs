@@ -1,0 +1,106 @@
+//! The passes over the graph, and the order in which they run.
+//!
+//! A pass redirects uses and adds nodes; only `dce` deletes. After every pass the verifier can
+//! re-infer every type.
+
+mod const_fold;
+mod cse;
+mod dce;
+mod own_roots;
+mod products;
+mod simplify;
+
+use std::time::Instant;
+
+use crate::error::{CompileError, codes};
+use crate::ir::{Graph, Provenance, verify};
+
+pub use simplify::{Rule, rules};
+
+/// A transformation of a specialised graph into one that computes the same.
+pub struct Pass {
+    /// The name, that of its file.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub doc: &'static str,
+    /// The transformation.
+    pub run: fn(&mut Graph) -> Result<(), CompileError>,
+    /// Whether the stages after depend on it: it cannot be switched off.
+    pub required: bool,
+}
+
+/// Every pass, in order.
+pub static PIPELINE: &[Pass] = &[
+    // First, so that the others see less.
+    Pass { name: "dce", doc: "removes what no root needs", run: dce::run, required: false },
+    // Constants come before simplification, whose rules look for them.
+    Pass { name: "const_fold", doc: "computes what is known", run: const_fold::run, required: false },
+    Pass { name: "simplify", doc: "rewrites by algebraic rules", run: simplify::run, required: false },
+    // After simplification, which makes equal what was written differently.
+    Pass { name: "cse", doc: "computes equal expressions once", run: cse::run, required: false },
+    // What CSE made equal can simplify further: x - x, select(c, a, a).
+    Pass { name: "simplify_again", doc: "rewrites by the same rules", run: simplify::run, required: false },
+    // After CSE, which may have merged transposes.
+    Pass { name: "products", doc: "moves transposes into products", run: products::run, required: true },
+    // Last of those that may make two roots one node or a root a leaf.
+    Pass { name: "own_roots", doc: "gives every root a node of its own", run: own_roots::run, required: true },
+    Pass { name: "dce_last", doc: "removes what is left over", run: dce::run, required: false },
+];
+
+/// Which passes run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PassOptions {
+    /// The names of passes that are switched off.
+    pub disable: Vec<String>,
+    /// The last pass that runs, required ones apart.
+    pub stop_after: Option<String>,
+    /// Whether to verify the graph after every pass.
+    pub verify: bool,
+}
+
+/// What a pass did.
+#[derive(Clone, Debug)]
+pub struct PassReport {
+    /// The pass.
+    pub name: &'static str,
+    /// How long it took, in milliseconds.
+    pub ms: f64,
+}
+
+/// Runs the pipeline; `observe` sees the graph after each pass. Errors: an unknown pass name, a
+/// broken invariant.
+pub fn optimize(
+    graph: &mut Graph,
+    options: &PassOptions,
+    observe: &mut dyn FnMut(&Pass, &Graph),
+) -> Result<Vec<PassReport>, CompileError> {
+    for name in options.disable.iter().chain(&options.stop_after) {
+        check_name(name)?;
+    }
+    let mut reports = vec![];
+    let mut stopped = false;
+    for pass in PIPELINE {
+        let off = stopped || options.disable.iter().any(|d| d == pass.name);
+        if !off || pass.required {
+            let start = Instant::now();
+            (pass.run)(graph)?;
+            reports.push(PassReport { name: pass.name, ms: start.elapsed().as_secs_f64() * 1e3 });
+            if options.verify {
+                verify(graph, pass.name)?;
+            }
+            observe(pass, graph);
+        }
+        stopped |= options.stop_after.as_deref() == Some(pass.name);
+    }
+    Ok(reports)
+}
+
+fn check_name(name: &str) -> Result<(), CompileError> {
+    if PIPELINE.iter().any(|p| p.name == name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = PIPELINE.iter().map(|p| p.name).collect();
+    let message = format!("there is no pass named `{name}`");
+    Err(CompileError::new(codes::UNKNOWN_PASS, message, &Provenance::default())
+        .with_help(format!("the passes are {}", names.join(", "))))
+}
