@@ -40,7 +40,11 @@ pub mod codes {
 
 impl CompileError {
     /// An error at a place.
-    pub fn new(code: &'static str, message: impl Into<String>, provenance: &Provenance) -> CompileError {
+    pub fn new(
+        code: &'static str,
+        message: impl Into<String>,
+        provenance: &Provenance,
+    ) -> CompileError {
         CompileError {
             code,
             message: message.into(),

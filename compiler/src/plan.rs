@@ -7,9 +7,9 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::ir::{Exprs, Expr, Graph, MetricKind, Name, NodeId, PlaceId, Provenance, TensorType};
-use crate::lower::Lowered;
+use crate::ir::{Expr, Exprs, Graph, MetricKind, Name, NodeId, PlaceId, Provenance, TensorType};
 use crate::loop_ir::{Buffer, CACHE_LINE, Extent, Kernel, Loop, LoopKind, Stmt};
+use crate::lower::Lowered;
 use crate::ops::{Leaf, Op};
 use crate::program::{Call, Location, Output, OutputKind, Program, Wave};
 use crate::schedule::Schedule;
@@ -22,7 +22,12 @@ const SERIAL: u64 = 1_500;
 const COPY_BLOCK: usize = 16_384;
 
 /// Gives every value a place and puts the program together.
-pub fn plan(graph: &Graph, lowered: Vec<Lowered>, schedule: &Schedule, checks: &[NodeId]) -> Program {
+pub fn plan(
+    graph: &Graph,
+    lowered: Vec<Lowered>,
+    schedule: &Schedule,
+    checks: &[NodeId],
+) -> Program {
     let mut planner = Planner { graph, program: empty(), locations: FxHashMap::default() };
     planner.place_leaves();
     planner.place_roots(schedule);
@@ -204,7 +209,11 @@ impl Planner<'_> {
 }
 
 /// The lowest offset at which `bytes` are free during `life`.
-fn lowest_gap(placed: &[(usize, usize, (usize, usize))], bytes: usize, life: (usize, usize)) -> usize {
+fn lowest_gap(
+    placed: &[(usize, usize, (usize, usize))],
+    bytes: usize,
+    life: (usize, usize),
+) -> usize {
     let overlaps = |other: (usize, usize)| other.0 <= life.1 && life.0 <= other.1;
     let mut taken: Vec<(usize, usize)> =
         placed.iter().filter(|p| overlaps(p.2)).map(|p| (p.0, p.0 + p.1)).collect();
@@ -236,7 +245,11 @@ fn copy_kernel(variable: &Name, tensor_type: &TensorType) -> Kernel {
     } else {
         Extent::Block { axis: unit, block, total: len }
     };
-    let kind = if block >= 16 { LoopKind::Vector((64 / dtype.size().max(4)) as u8) } else { LoopKind::Serial };
+    let kind = if block >= 16 {
+        LoopKind::Vector((64 / dtype.size().max(4)) as u8)
+    } else {
+        LoopKind::Serial
+    };
     let body = vec![Stmt::Store { place: to, index, value }];
     let buffer = |name: &str, written| Buffer { name: name.to_string(), dtype, len, written };
     Kernel {

@@ -129,7 +129,8 @@ fn waves(edges: &[FxHashSet<usize>]) -> Vec<Vec<usize>> {
     for start in 0..edges.len() {
         let mut stack = vec![start];
         while let Some(&g) = stack.last() {
-            let open: Vec<usize> = edges[g].iter().copied().filter(|&e| level[e].is_none()).collect();
+            let open: Vec<usize> =
+                edges[g].iter().copied().filter(|&e| level[e].is_none()).collect();
             if level[g].is_some() {
                 stack.pop();
             } else if open.is_empty() {

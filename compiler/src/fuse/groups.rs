@@ -63,7 +63,8 @@ pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> 
     let mut drafts: Vec<Draft> = vec![];
     let mut group_of: FxHashMap<NodeId, usize> = FxHashMap::default();
     for (i, value) in values.list.iter().enumerate() {
-        let joined = if fuse && may_join(value) { join(values, &drafts, &group_of, i) } else { None };
+        let joined =
+            if fuse && may_join(value) { join(values, &drafts, &group_of, i) } else { None };
         let at = match joined {
             Some((g, kept)) => {
                 add(&mut drafts[g], values, i, kept);
@@ -126,9 +127,10 @@ fn join(
 }
 
 fn joinable(values: &Values, draft: &Draft) -> bool {
-    draft.members.iter().all(|&m| {
-        !matches!(values.list[m].work, Work::Repeat | Work::Result | Work::Place { .. })
-    })
+    draft
+        .members
+        .iter()
+        .all(|&m| !matches!(values.list[m].work, Work::Repeat | Work::Result | Work::Place { .. }))
 }
 
 /// Whether a producer of the value outside of group `g` depends on `g`: joining `g` would then
@@ -197,8 +199,9 @@ fn enough(draft: &Draft, value: &Value, kept: &[(usize, usize)]) -> bool {
     let units: usize = kept.iter().map(|&(u, _)| draft.dims[u].0).product();
     let before: usize = draft.dims.iter().map(|d| d.0).product();
     let keeps_first = draft.dims.is_empty() || kept.first().is_some_and(|k| k.0 == 0);
-    draft.cost + value.cost < CHEAP || (keeps_first && units >= MIN_UNITS.min(before))
-        && (value.cost < CHEAP || units >= MIN_UNITS)
+    draft.cost + value.cost < CHEAP
+        || (keeps_first && units >= MIN_UNITS.min(before))
+            && (value.cost < CHEAP || units >= MIN_UNITS)
 }
 
 fn add(draft: &mut Draft, values: &Values, i: usize, kept: Vec<(usize, usize)>) {

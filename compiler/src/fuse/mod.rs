@@ -18,7 +18,7 @@ mod stages;
 mod values;
 
 pub use groups::{Group, UnitDim};
-pub use stages::{Residence, Stage};
+pub use stages::{Residence, Stage, is_own_index};
 pub use values::{Factor, PlacedPart, Value, Values, Work, is_memory};
 
 use crate::ir::{Graph, Target};

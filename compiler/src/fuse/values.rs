@@ -308,7 +308,8 @@ impl<'a> Builder<'a> {
     /// Makes sure that both factors are strided views of stored values, the right one with
     /// adjacent columns: what is not gets stored in the order in which it is read.
     fn store_factors(&mut self, node: NodeId) {
-        let Lowering::Contract { axes, reduced, a, b } = self.lowered[&node].lowering.clone() else {
+        let Lowering::Contract { axes, reduced, a, b } = self.lowered[&node].lowering.clone()
+        else {
             return;
         };
         let from = &self.lowered[&node].exprs;
@@ -360,7 +361,8 @@ impl<'a> Builder<'a> {
         let Lowering::Map { axes, body } = &self.lowered[&node].lowering else {
             unreachable!("only maps are inlined")
         };
-        let pairs: Vec<(AxisId, IndexId)> = axes.iter().copied().zip(index.iter().copied()).collect();
+        let pairs: Vec<(AxisId, IndexId)> =
+            axes.iter().copied().zip(index.iter().copied()).collect();
         let body = *body;
         let expr = self.substitute(node, &pairs, |b| b.expr(body));
         self.inlined.insert(key, expr);
@@ -555,9 +557,8 @@ fn reads(values: &Values, value: &Value) -> Vec<NodeId> {
 /// (four lanes, about four a nanosecond), memory at 30 GB/s.
 fn cost(values: &Values, value: &Value) -> f64 {
     let elements = value.sizes.iter().product::<usize>() as f64;
-    let extent = |axes: &[AxisId]| -> f64 {
-        axes.iter().map(|&a| values.exprs.extent(a) as f64).product()
-    };
+    let extent =
+        |axes: &[AxisId]| -> f64 { axes.iter().map(|&a| values.exprs.extent(a) as f64).product() };
     let per = |body: ExprId| 0.13 + 0.06 * f64::from(own_size(&values.exprs, body));
     match &value.work {
         Work::Map(body) => elements * per(*body),

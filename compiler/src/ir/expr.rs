@@ -517,7 +517,14 @@ where
         element: F,
     ) -> Rewrite<'a, F> {
         let axes = axes.into_iter().collect();
-        Rewrite { from, into, axes, element, done: FxHashMap::default(), done_indices: FxHashMap::default() }
+        Rewrite {
+            from,
+            into,
+            axes,
+            element,
+            done: FxHashMap::default(),
+            done_indices: FxHashMap::default(),
+        }
     }
 
     /// The copy of an expression.

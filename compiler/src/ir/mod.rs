@@ -16,8 +16,8 @@ mod verify;
 pub use dim::{Agreement, Binding, Dim, DimError, Symbol};
 pub use dtype::DType;
 pub use expr::{
-    AxisId, Expr, ExprId, Exprs, Index, IndexId, Lowering, Monoid, Part, PlaceId, Rewrite, Term, VarId,
-    strides,
+    AxisId, Expr, ExprId, Exprs, Index, IndexId, Lowering, Monoid, Part, PlaceId, Rewrite, Term,
+    VarId, strides,
 };
 pub use graph::{Graph, Metric, MetricKind, Name, Node, NodeId, Origin, Update};
 pub use literal::{Element, Literal};

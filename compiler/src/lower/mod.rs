@@ -130,12 +130,14 @@ impl<'a> Builder<'a> {
     fn dimensions(&mut self, at: usize) -> Vec<Dimension> {
         let sizes = &self.value(at).sizes;
         let dims = &self.group.members[at].dims;
-        sizes.iter().enumerate().map(|(d, &n)| {
-            match dims.iter().position(|&u| u == d) {
+        sizes
+            .iter()
+            .enumerate()
+            .map(|(d, &n)| match dims.iter().position(|&u| u == d) {
                 Some(u) => self.unit_dimension(u),
                 None => self.free_dimension(n),
-            }
-        }).collect()
+            })
+            .collect()
     }
 
     /// The rows of the unit's block.
@@ -172,9 +174,8 @@ impl<'a> Builder<'a> {
 
     /// Where the elements of a node are, for reading; with its position for an index.
     fn position(&mut self, node: NodeId, index: &[IndexId]) -> (PlaceId, IndexId) {
-        let local = self.member_of(node).filter(|&at| {
-            self.group.members[at].residence == Residence::Local
-        });
+        let local =
+            self.member_of(node).filter(|&at| self.group.members[at].residence == Residence::Local);
         match local {
             Some(at) => self.local_position(at, index),
             None => {
@@ -309,9 +310,11 @@ impl<'a> Builder<'a> {
                 continue;
             }
             self.nodes.push(node);
-            let inlined = self.graph.operands(node).iter().filter(|o| {
-                !values.position.contains_key(o) && !is_memory(self.graph, **o)
-            });
+            let inlined = self
+                .graph
+                .operands(node)
+                .iter()
+                .filter(|o| !values.position.contains_key(o) && !is_memory(self.graph, **o));
             stack.extend(inlined);
         }
     }
@@ -322,7 +325,8 @@ impl<'a> Builder<'a> {
         let Work::Place { parts, fill } = &value.work else { return vec![] };
         let mut stmts = vec![];
         if let Some(fill) = fill {
-            let dims: Vec<Dimension> = value.sizes.iter().map(|&n| self.free_dimension(n)).collect();
+            let dims: Vec<Dimension> =
+                value.sizes.iter().map(|&n| self.free_dimension(n)).collect();
             let index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
             let value = self.exprs.constant(*fill);
             stmts.extend(self.store_nest(at, &dims, &index, value));

@@ -4,9 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Builder, Dimension};
 use crate::fuse::{Stage, Work};
-use crate::ir::{
-    AxisId, DType, Expr, ExprId, Exprs, IndexId, Monoid, NodeId, Scalar, Term, VarId,
-};
+use crate::ir::{AxisId, DType, Expr, ExprId, Exprs, IndexId, Monoid, NodeId, Scalar, Term, VarId};
 use crate::loop_ir::{Extent, Fold, Loop, LoopKind, Stmt};
 use crate::ops::Op;
 
@@ -215,7 +213,8 @@ impl Builder<'_> {
     fn wrap_levels(&mut self, items: &[Item], levels: &[Level], body: Vec<Stmt>) -> Vec<Stmt> {
         let mut stmts = body;
         // The value of each fold so far: the element, then the result of the loops inside.
-        let mut carried: Vec<Vec<ExprId>> = items.iter().map(|i| self.fold_values(i, levels)).collect();
+        let mut carried: Vec<Vec<ExprId>> =
+            items.iter().map(|i| self.fold_values(i, levels)).collect();
         // Folds without a loop are done before any loop is wrapped around.
         self.finish_folds(items, levels, levels.len(), &carried, &mut stmts);
         for (n, level) in levels.iter().enumerate().rev() {
@@ -224,7 +223,10 @@ impl Builder<'_> {
                 let Some((monoid, kept)) = item.fold else { continue };
                 if level.dim >= kept {
                     let fold = self.fold(monoid, carried);
-                    *carried = fold.vars.iter().zip(carried.iter())
+                    *carried = fold
+                        .vars
+                        .iter()
+                        .zip(carried.iter())
                         .map(|(&v, &c)| self.exprs.intern(Expr::Var(v, self.exprs.dtype(c))))
                         .collect();
                     folds.push(fold);
@@ -313,7 +315,12 @@ fn kind(extent: Extent, lanes: u8) -> LoopKind {
 
 /// The elements that serve as indices, with the size of what they index.
 fn data_terms(exprs: &Exprs, body: ExprId) -> Vec<(ExprId, i64)> {
-    fn visit(exprs: &Exprs, id: ExprId, seen: &mut FxHashSet<ExprId>, found: &mut Vec<(ExprId, i64)>) {
+    fn visit(
+        exprs: &Exprs,
+        id: ExprId,
+        seen: &mut FxHashSet<ExprId>,
+        found: &mut Vec<(ExprId, i64)>,
+    ) {
         if !seen.insert(id) {
             return;
         }

@@ -34,16 +34,41 @@ pub static PIPELINE: &[Pass] = &[
     // First, so that the others see less.
     Pass { name: "dce", doc: "removes what no root needs", run: dce::run, required: false },
     // Constants come before simplification, whose rules look for them.
-    Pass { name: "const_fold", doc: "computes what is known", run: const_fold::run, required: false },
-    Pass { name: "simplify", doc: "rewrites by algebraic rules", run: simplify::run, required: false },
+    Pass {
+        name: "const_fold",
+        doc: "computes what is known",
+        run: const_fold::run,
+        required: false,
+    },
+    Pass {
+        name: "simplify",
+        doc: "rewrites by algebraic rules",
+        run: simplify::run,
+        required: false,
+    },
     // After simplification, which makes equal what was written differently.
     Pass { name: "cse", doc: "computes equal expressions once", run: cse::run, required: false },
     // What CSE made equal can simplify further: x - x, select(c, a, a).
-    Pass { name: "simplify_again", doc: "rewrites by the same rules", run: simplify::run, required: false },
+    Pass {
+        name: "simplify_again",
+        doc: "rewrites by the same rules",
+        run: simplify::run,
+        required: false,
+    },
     // After CSE, which may have merged transposes.
-    Pass { name: "products", doc: "moves transposes into products", run: products::run, required: true },
+    Pass {
+        name: "products",
+        doc: "moves transposes into products",
+        run: products::run,
+        required: true,
+    },
     // Last of those that may make two roots one node or a root a leaf.
-    Pass { name: "own_roots", doc: "gives every root a node of its own", run: own_roots::run, required: true },
+    Pass {
+        name: "own_roots",
+        doc: "gives every root a node of its own",
+        run: own_roots::run,
+        required: true,
+    },
     Pass { name: "dce_last", doc: "removes what is left over", run: dce::run, required: false },
 ];
 

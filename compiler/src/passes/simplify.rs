@@ -108,9 +108,8 @@ fn add_zero(graph: &mut Graph, node: NodeId) -> Rewritten {
     let (a, b) = binary(graph, node, BinaryFn::Add)?;
     let float = graph.tensor_type(node).dtype.is_float();
     let neutral = |n| {
-        splat(graph, n).is_some_and(|s| {
-            s.to_f64() == 0.0 && (!float || s.to_f64().is_sign_negative())
-        })
+        splat(graph, n)
+            .is_some_and(|s| s.to_f64() == 0.0 && (!float || s.to_f64().is_sign_negative()))
     };
     if neutral(b) {
         return Some(Ok(a));
