@@ -10,7 +10,7 @@
 //! So its bits do not depend on how rows and columns are split, here, by the caller or over threads,
 //! nor on the instruction set, as long as that has fused multiply-add ([`Isa::fuses`]).
 //!
-//! A panel of two vectors of columns and up to so many rows is held in registers ([`Blocks`]).
+//! A panel of two vectors of columns and up to so many rows is held in registers (`Blocks`).
 
 mod vector;
 
