@@ -10,3 +10,4 @@ pub mod lower;
 pub mod program;
 pub mod schedule;
 pub mod plan;
+pub mod compile;

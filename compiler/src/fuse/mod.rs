@@ -13,11 +13,13 @@
 //! which visits the groups between a producer and its consumer.
 
 mod groups;
+mod print;
 
 mod stages;
 mod values;
 
 pub use groups::{Group, UnitDim};
+pub use print::FusionText;
 pub use stages::{Residence, Stage, is_own_index};
 pub use values::{Factor, PlacedPart, Value, Values, Work, is_memory};
 

@@ -23,12 +23,18 @@
 //! - Loads see the stores before them in program order.
 
 mod expand_math;
+mod fma;
 mod interpret;
+mod place;
 mod print;
+mod serialise;
 mod verify;
 
 pub use expand_math::expand_unary;
+pub use fma::fma;
 pub use interpret::{Memories, Slot, run_program, run_units};
+pub use place::place;
+pub use serialise::serialise;
 pub use verify::{KernelError, Problem, verify};
 
 use crate::ir::{AxisId, DType, ExprId, Exprs, IndexId, Monoid, PlaceId, UnaryFn, VarId};

@@ -1,0 +1,153 @@
+//! The straight line from a module to a program.
+
+use std::time::Instant;
+
+use indexmap::IndexMap;
+
+use crate::error::{CompileError, codes};
+use crate::fuse::{Fusion, fuse};
+use crate::ir::{Graph, Name, Provenance, Target, Variable, verify};
+use crate::loop_ir::{self, Kernel};
+use crate::lower::lower;
+use crate::passes::{Pass, PassOptions, optimize};
+use crate::plan::plan;
+use crate::program::Program;
+use crate::schedule::schedule;
+
+/// How to compile.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// Which graph passes run.
+    pub passes: PassOptions,
+    /// Whether nodes share kernels; without, every node is a kernel of its own.
+    pub fuse: bool,
+    /// Whether loops run several elements at once; without, every loop is serial.
+    pub vectorise: bool,
+    /// The most bytes that variables, arena and scratch of a step may take.
+    pub memory_limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            passes: PassOptions::default(),
+            fuse: true,
+            vectorise: true,
+            memory_limit: 16 << 30,
+        }
+    }
+}
+
+/// A step ready for code generation, with the stages that led to it.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The graph with numbers for dimensions, before any pass: what eager mode runs.
+    pub specialised: Graph,
+    /// The graph after the passes.
+    pub optimized: Graph,
+    /// Its groups.
+    pub fusion: Fusion,
+    /// The program.
+    pub program: Program,
+    /// The variables that the optimisers add, with symbolic types.
+    pub slots: IndexMap<Name, Variable>,
+    /// How long each phase took, in milliseconds.
+    pub timings: Vec<(&'static str, f64)>,
+}
+
+/// Compiles a graph whose dimensions are numbers.
+pub fn compile_graph(
+    specialised: Graph,
+    target: &Target,
+    options: &Options,
+) -> Result<Compiled, CompileError> {
+    let mut clock = Clock::new();
+    check_memory(&specialised, options)?;
+    let mut optimized = specialised.clone();
+    if options.passes.verify {
+        verify(&optimized, "specialise")?;
+    }
+    optimize(&mut optimized, &options.passes, &mut |_: &Pass, _: &Graph| {})?;
+    clock.lap("passes");
+    let fusion = fuse(&optimized, target, options.fuse);
+    clock.lap("fuse");
+    let mut checks = vec![];
+    let mut lowered = lower(&optimized, &fusion, &mut checks);
+    for l in &mut lowered {
+        loop_passes(&mut l.kernel, target, options)?;
+    }
+    clock.lap("lower");
+    let schedule = schedule(&optimized, &fusion, &lowered);
+    let program = plan(&optimized, lowered, &schedule, &checks);
+    check_program(&program, options)?;
+    clock.lap("plan");
+    let slots = IndexMap::new();
+    Ok(Compiled { specialised, optimized, fusion, program, slots, timings: clock.timings })
+}
+
+/// The passes over the loops of one kernel.
+fn loop_passes(
+    kernel: &mut Kernel,
+    target: &Target,
+    options: &Options,
+) -> Result<(), CompileError> {
+    if !options.vectorise {
+        loop_ir::serialise(kernel);
+    }
+    if target.fma {
+        loop_ir::fma(kernel);
+    }
+    // Last: it gives names to what the others made.
+    loop_ir::place(kernel);
+    if options.passes.verify {
+        loop_ir::verify(kernel).map_err(|e| CompileError::bug(e.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Refuses a graph with a value that could not be held.
+fn check_memory(graph: &Graph, options: &Options) -> Result<(), CompileError> {
+    for node in graph.order() {
+        for tensor_type in &graph.node(node).types {
+            let fits = tensor_type.n_bytes().is_some_and(|n| n <= options.memory_limit);
+            if !fits {
+                let node = graph.node(node);
+                let message = format!(
+                    "a value of type {tensor_type} does not fit in the memory limit of {} bytes",
+                    options.memory_limit
+                );
+                return Err(CompileError::new(codes::MEMORY, message, &node.provenance)
+                    .with_help("make it smaller, or raise --memory-limit"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_program(program: &Program, options: &Options) -> Result<(), CompileError> {
+    if program.arena_bytes <= options.memory_limit {
+        return Ok(());
+    }
+    let message = format!(
+        "a step needs {} bytes for its values, and the memory limit is {} bytes",
+        program.arena_bytes, options.memory_limit
+    );
+    Err(CompileError::new(codes::MEMORY, message, &Provenance::default())
+        .with_help("use smaller batches, or raise --memory-limit"))
+}
+
+struct Clock {
+    start: Instant,
+    timings: Vec<(&'static str, f64)>,
+}
+
+impl Clock {
+    fn new() -> Clock {
+        Clock { start: Instant::now(), timings: vec![] }
+    }
+
+    fn lap(&mut self, phase: &'static str) {
+        self.timings.push((phase, self.start.elapsed().as_secs_f64() * 1e3));
+        self.start = Instant::now();
+    }
+}

@@ -1,0 +1,100 @@
+//! Prints the groups: the `fused` stage of a dump.
+//!
+//! ```text
+//! group 0: units 4 of 8 rows
+//!   stage: tile
+//!     hidden.dense.matmul  local
+//!   stage: 32 x 128
+//!     hidden  memory = relu(...)
+//! ```
+
+use std::fmt;
+
+use super::{Fusion, Group, Residence, Stage, Values, Work};
+use crate::ir::{Graph, NodeId};
+
+/// The groups of a graph as text.
+pub struct FusionText<'a> {
+    /// The graph.
+    pub graph: &'a Graph,
+    /// Its groups.
+    pub fusion: &'a Fusion,
+}
+
+impl fmt::Display for FusionText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (g, group) in self.fusion.groups.iter().enumerate() {
+            writeln!(f, "group {g}: {}", units(group))?;
+            for stage in &group.stages {
+                self.stage(f, group, stage)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn units(group: &Group) -> String {
+    if group.units.is_empty() {
+        return "one unit".to_string();
+    }
+    let dims = group.units.iter().map(|u| match u.block {
+        1 => format!("{}", u.extent),
+        block => format!("{} in blocks of {block}", u.extent),
+    });
+    format!("units {}", dims.collect::<Vec<_>>().join(" x "))
+}
+
+impl FusionText<'_> {
+    fn stage(&self, f: &mut fmt::Formatter<'_>, group: &Group, stage: &Stage) -> fmt::Result {
+        let values = &self.fusion.values;
+        match &stage.domain {
+            Some(domain) => {
+                let sizes: Vec<String> = domain.iter().map(ToString::to_string).collect();
+                let sizes = if sizes.is_empty() { "1".to_string() } else { sizes.join(" x ") };
+                writeln!(f, "  loops {sizes}")?;
+            }
+            None => writeln!(f, "  {}", kind(values, group, stage))?,
+        }
+        for &at in &stage.members {
+            let member = &group.members[at];
+            let value = &values.list[member.value];
+            let name = &self.graph.node(value.node).name;
+            let residence = match member.residence {
+                Residence::Register => "register",
+                Residence::Local => "local",
+                Residence::Memory => "memory",
+            };
+            let work = match &value.work {
+                Work::Map(_) => "map",
+                Work::Reduce { monoid, .. } => monoid.name(),
+                Work::Contract { .. } => "product",
+                Work::Place { .. } => "place",
+                Work::Random { .. } => "random",
+                Work::Repeat => "repeat",
+                Work::Result => "result",
+            };
+            let reads: Vec<String> = value.reads.iter().map(|&n| self.name(n)).collect();
+            writeln!(
+                f,
+                "    {name}: {} in {residence} = {work} of {}",
+                value.tensor_type,
+                reads.join(", ")
+            )?;
+        }
+        Ok(())
+    }
+
+    fn name(&self, node: NodeId) -> String {
+        self.graph.node(node).name.to_string()
+    }
+}
+
+fn kind(values: &Values, group: &Group, stage: &Stage) -> &'static str {
+    match values.list[group.members[stage.members[0]].value].work {
+        Work::Contract { .. } => "tile",
+        Work::Place { .. } => "parts",
+        Work::Random { .. } => "library",
+        Work::Repeat | Work::Result => "loop",
+        Work::Map(_) | Work::Reduce { .. } => "loops",
+    }
+}

@@ -1,0 +1,110 @@
+//! Forms fused multiply-adds where the target has them: `a · b + c` becomes one rounding. A
+//! product that something else uses too keeps its own value. Linear.
+
+use rustc_hash::FxHashMap;
+
+use super::place::map_operands;
+use super::{Fold, Kernel, Loop, Stmt};
+use crate::ir::{BinaryFn, Expr, ExprId, Exprs};
+
+/// Forms the fused multiply-adds of a kernel.
+pub fn fma(kernel: &mut Kernel) {
+    let body = std::mem::take(&mut kernel.body);
+    let mut uses = FxHashMap::default();
+    count(&kernel.exprs, &body, &mut uses);
+    let mut former = Former { exprs: &mut kernel.exprs, uses, done: FxHashMap::default() };
+    kernel.body = former.stmts(body);
+}
+
+fn count(exprs: &Exprs, stmts: &[Stmt], uses: &mut FxHashMap<ExprId, u32>) {
+    let mut visit = |root: ExprId| {
+        let mut stack = vec![root];
+        while let Some(id) = stack.pop() {
+            let n = uses.entry(id).or_insert(0);
+            *n += 1;
+            if *n == 1 {
+                stack.extend(exprs.operands(id));
+            }
+        }
+    };
+    for stmt in stmts {
+        match stmt {
+            Stmt::Let(_, v) | Stmt::Store { value: v, .. } | Stmt::Check { value: v, .. } => {
+                visit(*v)
+            }
+            Stmt::For(l) => l.folds.iter().flat_map(|f| &f.values).for_each(|&v| visit(v)),
+            Stmt::Tile(_) | Stmt::Chunk(_) => {}
+        }
+    }
+    for stmt in stmts {
+        if let Stmt::For(l) = stmt {
+            count(exprs, &l.body, uses);
+        }
+    }
+}
+
+struct Former<'a> {
+    exprs: &'a mut Exprs,
+    uses: FxHashMap<ExprId, u32>,
+    done: FxHashMap<ExprId, ExprId>,
+}
+
+impl Former<'_> {
+    fn stmts(&mut self, stmts: Vec<Stmt>) -> Vec<Stmt> {
+        stmts.into_iter().map(|s| self.stmt(s)).collect()
+    }
+
+    fn stmt(&mut self, stmt: Stmt) -> Stmt {
+        match stmt {
+            Stmt::For(l) => {
+                let folds = l.folds.into_iter().map(|f| Fold {
+                    values: f.values.iter().map(|&v| self.expr(v)).collect(),
+                    ..f
+                });
+                let folds = folds.collect();
+                Stmt::For(Loop { body: self.stmts(l.body), folds, ..l })
+            }
+            Stmt::Let(var, value) => Stmt::Let(var, self.expr(value)),
+            Stmt::Store { place, index, value } => {
+                Stmt::Store { place, index, value: self.expr(value) }
+            }
+            Stmt::Check { value, size, number } => {
+                Stmt::Check { value: self.expr(value), size, number }
+            }
+            Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
+        }
+    }
+
+    fn expr(&mut self, id: ExprId) -> ExprId {
+        if let Some(&done) = self.done.get(&id) {
+            return done;
+        }
+        let expr = self.exprs.expr(id).clone();
+        let product = |s: &Self, x: ExprId| match s.exprs.expr(x) {
+            Expr::Binary(BinaryFn::Mul, a, b) if s.uses.get(&x) == Some(&1) => Some((*a, *b)),
+            _ => None,
+        };
+        let new = match expr {
+            Expr::Binary(BinaryFn::Add, x, y) if self.exprs.dtype(id).is_float() => {
+                match (product(self, x), product(self, y)) {
+                    (Some((a, b)), _) => self.fused(a, b, y),
+                    (None, Some((a, b))) => self.fused(a, b, x),
+                    (None, None) => self.same(id, &expr),
+                }
+            }
+            _ => self.same(id, &expr),
+        };
+        self.done.insert(id, new);
+        new
+    }
+
+    fn fused(&mut self, a: ExprId, b: ExprId, c: ExprId) -> ExprId {
+        let (a, b, c) = (self.expr(a), self.expr(b), self.expr(c));
+        self.exprs.intern(Expr::Fma(a, b, c))
+    }
+
+    fn same(&mut self, id: ExprId, expr: &Expr) -> ExprId {
+        let new = map_operands(expr, &mut |o| self.expr(o));
+        if new == *expr { id } else { self.exprs.intern(new) }
+    }
+}

@@ -1,0 +1,345 @@
+//! Places every expression in the outermost loop where what it reads is known, and gives a name
+//! to each that is used twice: scalars before the loops, row values once a row.
+//!
+//! In: a kernel whose statements hold whole expressions. Out: the same values, bit for bit, with
+//! `Let`s. A load moves only out of loops that do not write its memory. Linear in the
+//! expressions times the depth of the loops.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{Chunk, Fold, Kernel, Loop, Stmt, Tile};
+use crate::ir::{AxisId, Expr, ExprId, Exprs, IndexId, PlaceId, Term, VarId};
+
+/// Places the expressions of a kernel.
+pub fn place(kernel: &mut Kernel) {
+    let body = std::mem::take(&mut kernel.body);
+    let mut placer = Placer { exprs: &mut kernel.exprs };
+    kernel.body = placer.block(body);
+}
+
+/// What a loop changes from one iteration to the next.
+#[derive(Default)]
+struct Varying {
+    axes: FxHashSet<AxisId>,
+    vars: FxHashSet<VarId>,
+    written: FxHashSet<PlaceId>,
+}
+
+struct Placer<'a> {
+    exprs: &'a mut Exprs,
+}
+
+impl Placer<'_> {
+    /// Hoists out of each loop of a block what does not vary in it, then goes inside.
+    fn block(&mut self, stmts: Vec<Stmt>) -> Vec<Stmt> {
+        let mut placed = vec![];
+        for stmt in stmts {
+            match stmt {
+                Stmt::For(l) => {
+                    let hoisted = self.hoist(l, &mut placed);
+                    let l = self.bind_folded(hoisted);
+                    placed.push(Stmt::For(Loop { body: self.block(l.body), ..l }));
+                }
+                other => placed.push(other),
+            }
+        }
+        self.share(placed)
+    }
+
+    fn hoist(&mut self, l: Loop, before: &mut Vec<Stmt>) -> Loop {
+        let mut varying = Varying::default();
+        varying.axes.insert(l.axis);
+        collect_varying(&l.body, &mut varying);
+        varying.vars.extend(l.folds.iter().flat_map(|f| &f.vars));
+        let mut mover = Mover {
+            exprs: self.exprs,
+            varying: &varying,
+            lets: vec![],
+            done: FxHashMap::default(),
+            varies: FxHashMap::default(),
+        };
+        let body = mover.stmts(l.body);
+        let folds = l
+            .folds
+            .into_iter()
+            .map(|f| Fold { values: f.values.iter().map(|&v| mover.expr(v)).collect(), ..f });
+        let folds = folds.collect();
+        before.append(&mut mover.lets);
+        Loop { body, folds, ..l }
+    }
+
+    /// Binds what a loop folds at the end of its body, where it shares with the stores.
+    fn bind_folded(&mut self, mut l: Loop) -> Loop {
+        for value in l.folds.iter_mut().flat_map(|f| &mut f.values) {
+            if !is_free(self.exprs.expr(*value)) {
+                let (var, dtype) = (self.exprs.var(), self.exprs.dtype(*value));
+                l.body.push(Stmt::Let(var, *value));
+                *value = self.exprs.intern(Expr::Var(var, dtype));
+            }
+        }
+        l
+    }
+
+    /// Names what a block uses more than once, where it is first used.
+    fn share(&mut self, stmts: Vec<Stmt>) -> Vec<Stmt> {
+        let mut out: Vec<Stmt> = vec![];
+        // A store changes what a load gives, so sharing is between stores.
+        let mut run: Vec<Stmt> = vec![];
+        for stmt in stmts {
+            let ends = !matches!(stmt, Stmt::Let(..) | Stmt::Store { .. } | Stmt::Check { .. });
+            run.push(stmt);
+            if ends {
+                let last = run.pop();
+                self.share_run(std::mem::take(&mut run), &mut out);
+                out.extend(last);
+            }
+        }
+        self.share_run(run, &mut out);
+        out
+    }
+
+    fn share_run(&mut self, stmts: Vec<Stmt>, out: &mut Vec<Stmt>) {
+        let mut uses: FxHashMap<ExprId, u32> = FxHashMap::default();
+        for root in stmts.iter().flat_map(roots) {
+            self.count(root, &mut uses);
+        }
+        let mut named: FxHashMap<ExprId, ExprId> = FxHashMap::default();
+        for stmt in stmts {
+            let mut lets = vec![];
+            let stmt = match stmt {
+                Stmt::Let(var, value) => {
+                    let inner = match named.get(&value) {
+                        Some(&var) => var,
+                        None => self.name_operands(value, &uses, &mut named, &mut lets),
+                    };
+                    let dtype = self.exprs.dtype(value);
+                    named.insert(value, self.exprs.intern(Expr::Var(var, dtype)));
+                    Stmt::Let(var, inner)
+                }
+                Stmt::Store { place, index, value } => {
+                    let value = self.name(value, &uses, &mut named, &mut lets);
+                    Stmt::Store { place, index, value }
+                }
+                Stmt::Check { value, size, number } => {
+                    let value = self.name(value, &uses, &mut named, &mut lets);
+                    Stmt::Check { value, size, number }
+                }
+                Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
+            };
+            out.extend(lets);
+            // After a store a load of the same memory is another value.
+            if let Stmt::Store { place, .. } = stmt {
+                named.retain(|&e, _| !loads(self.exprs, e, place));
+            }
+            out.push(stmt);
+        }
+    }
+
+    fn count(&self, root: ExprId, uses: &mut FxHashMap<ExprId, u32>) {
+        let mut stack = vec![root];
+        while let Some(id) = stack.pop() {
+            let n = uses.entry(id).or_insert(0);
+            *n += 1;
+            if *n == 1 {
+                stack.extend(self.exprs.operands(id));
+                stack.extend(index_exprs(self.exprs, id));
+            }
+        }
+    }
+
+    fn name(
+        &mut self,
+        id: ExprId,
+        uses: &FxHashMap<ExprId, u32>,
+        named: &mut FxHashMap<ExprId, ExprId>,
+        lets: &mut Vec<Stmt>,
+    ) -> ExprId {
+        if let Some(&var) = named.get(&id) {
+            return var;
+        }
+        let inner = self.name_operands(id, uses, named, lets);
+        if uses.get(&id).copied().unwrap_or(0) < 2 || is_free(self.exprs.expr(id)) {
+            return inner;
+        }
+        let var = self.exprs.var();
+        let dtype = self.exprs.dtype(id);
+        lets.push(Stmt::Let(var, inner));
+        let var = self.exprs.intern(Expr::Var(var, dtype));
+        named.insert(id, var);
+        var
+    }
+
+    fn name_operands(
+        &mut self,
+        id: ExprId,
+        uses: &FxHashMap<ExprId, u32>,
+        named: &mut FxHashMap<ExprId, ExprId>,
+        lets: &mut Vec<Stmt>,
+    ) -> ExprId {
+        let expr = self.exprs.expr(id).clone();
+        let new = map_operands(&expr, &mut |o| self.name(o, uses, named, lets));
+        if new == expr { id } else { self.exprs.intern(new) }
+    }
+}
+
+/// The expressions that a statement evaluates itself.
+fn roots(stmt: &Stmt) -> Vec<ExprId> {
+    match stmt {
+        Stmt::Let(_, value) | Stmt::Store { value, .. } | Stmt::Check { value, .. } => vec![*value],
+        Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_) => vec![],
+    }
+}
+
+/// Whether evaluating it again costs nothing.
+fn is_free(expr: &Expr) -> bool {
+    matches!(expr, Expr::Const(..) | Expr::Var(..))
+}
+
+fn index_exprs(exprs: &Exprs, id: ExprId) -> Vec<ExprId> {
+    match exprs.expr(id) {
+        Expr::Load { index, .. } | Expr::Index(index, _) => exprs.data_of(*index),
+        _ => vec![],
+    }
+}
+
+fn loads(exprs: &Exprs, id: ExprId, place: PlaceId) -> bool {
+    let mut seen = FxHashSet::default();
+    let mut stack = vec![id];
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        if matches!(exprs.expr(id), Expr::Load { place: p, .. } if *p == place) {
+            return true;
+        }
+        stack.extend(exprs.operands(id));
+        stack.extend(index_exprs(exprs, id));
+    }
+    false
+}
+
+/// The same expression with other operands.
+pub(super) fn map_operands(expr: &Expr, f: &mut impl FnMut(ExprId) -> ExprId) -> Expr {
+    match expr {
+        Expr::Const(..) | Expr::Element { .. } | Expr::Load { .. } => expr.clone(),
+        Expr::Var(..) | Expr::Index(..) => expr.clone(),
+        Expr::Unary(g, x) => Expr::Unary(*g, f(*x)),
+        Expr::Cast(d, x) => Expr::Cast(*d, f(*x)),
+        Expr::Bitcast(d, x) => Expr::Bitcast(*d, f(*x)),
+        Expr::ShiftLeft(x, n) => Expr::ShiftLeft(f(*x), *n),
+        Expr::ShiftRightSigned(x, n) => Expr::ShiftRightSigned(f(*x), *n),
+        Expr::Binary(g, a, b) => Expr::Binary(*g, f(*a), f(*b)),
+        Expr::Compare(g, a, b) => Expr::Compare(*g, f(*a), f(*b)),
+        Expr::Select(a, b, c) => Expr::Select(f(*a), f(*b), f(*c)),
+        Expr::Fma(a, b, c) => Expr::Fma(f(*a), f(*b), f(*c)),
+    }
+}
+
+fn collect_varying(stmts: &[Stmt], varying: &mut Varying) {
+    for stmt in stmts {
+        match stmt {
+            Stmt::For(l) => {
+                varying.axes.insert(l.axis);
+                varying.vars.extend(l.folds.iter().flat_map(|f| &f.vars));
+                collect_varying(&l.body, varying);
+            }
+            Stmt::Let(var, _) => {
+                varying.vars.insert(*var);
+            }
+            Stmt::Store { place, .. } => {
+                varying.written.insert(*place);
+            }
+            Stmt::Tile(Tile { c, .. }) => {
+                varying.written.insert(c.place);
+            }
+            Stmt::Chunk(Chunk { to, .. }) => {
+                varying.written.insert(to.0);
+            }
+            Stmt::Check { .. } => {}
+        }
+    }
+}
+
+/// Takes what does not vary out of the statements of a loop.
+struct Mover<'a> {
+    exprs: &'a mut Exprs,
+    varying: &'a Varying,
+    lets: Vec<Stmt>,
+    done: FxHashMap<ExprId, ExprId>,
+    varies: FxHashMap<ExprId, bool>,
+}
+
+impl Mover<'_> {
+    fn stmts(&mut self, stmts: Vec<Stmt>) -> Vec<Stmt> {
+        stmts.into_iter().map(|s| self.stmt(s)).collect()
+    }
+
+    fn stmt(&mut self, stmt: Stmt) -> Stmt {
+        match stmt {
+            Stmt::For(l) => {
+                let fold = |m: &mut Self, f: Fold| Fold {
+                    init: f.init.iter().map(|&v| m.expr(v)).collect(),
+                    values: f.values.iter().map(|&v| m.expr(v)).collect(),
+                    ..f
+                };
+                let folds = l.folds.into_iter().map(|f| fold(self, f)).collect();
+                Stmt::For(Loop { body: self.stmts(l.body), folds, ..l })
+            }
+            Stmt::Let(var, value) => Stmt::Let(var, self.expr(value)),
+            Stmt::Store { place, index, value } => {
+                let value = self.expr(value);
+                Stmt::Store { place, index, value }
+            }
+            Stmt::Check { value, size, number } => {
+                let value = self.expr(value);
+                Stmt::Check { value, size, number }
+            }
+            Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
+        }
+    }
+
+    fn expr(&mut self, id: ExprId) -> ExprId {
+        if let Some(&done) = self.done.get(&id) {
+            return done;
+        }
+        let new = if !self.varies(id) && !is_free(self.exprs.expr(id)) {
+            let var = self.exprs.var();
+            let dtype = self.exprs.dtype(id);
+            self.lets.push(Stmt::Let(var, id));
+            self.exprs.intern(Expr::Var(var, dtype))
+        } else {
+            let expr = self.exprs.expr(id).clone();
+            let new = map_operands(&expr, &mut |o| self.expr(o));
+            if new == expr { id } else { self.exprs.intern(new) }
+        };
+        self.done.insert(id, new);
+        new
+    }
+
+    fn varies(&mut self, id: ExprId) -> bool {
+        if let Some(&known) = self.varies.get(&id) {
+            return known;
+        }
+        let varies = match self.exprs.expr(id).clone() {
+            Expr::Const(..) => false,
+            Expr::Element { .. } => true,
+            Expr::Var(var, _) => self.varying.vars.contains(&var),
+            Expr::Index(index, _) => self.index_varies(index),
+            Expr::Load { place, index, .. } => {
+                self.varying.written.contains(&place) || self.index_varies(index)
+            }
+            _ => self.exprs.operands(id).into_iter().any(|o| self.varies(o)),
+        };
+        self.varies.insert(id, varies);
+        varies
+    }
+
+    fn index_varies(&mut self, id: IndexId) -> bool {
+        let terms = self.exprs.index(id).terms.clone();
+        terms.into_iter().any(|(term, _)| match term {
+            Term::Axis(axis) => self.varying.axes.contains(&axis),
+            Term::Div(x, _) | Term::Mod(x, _) => self.index_varies(x),
+            Term::Data(x, _) => self.varies(x),
+        })
+    }
+}
