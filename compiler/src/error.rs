@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ir::{DimError, Graph, NodeId, Provenance, VerifyError};
+use crate::ir::{Graph, NodeId, Provenance, VerifyError};
 use crate::ops::{GradientError, TypeError};
 
 /// One thing that is wrong.
@@ -22,8 +22,6 @@ pub struct CompileError {
 
 /// Codes of errors that the compiler itself finds.
 pub mod codes {
-    /// A type does not fit once its dimensions are numbers.
-    pub const BOUND_SHAPE: &str = "E0211";
     /// A value has no gradient.
     pub const NO_GRADIENT: &str = "E0220";
     /// A name that is not in the graph.
@@ -72,12 +70,6 @@ impl CompileError {
         }
     }
 
-    /// A dimension that cannot be computed at a node.
-    pub fn of_dim(error: &DimError, graph: &Graph, node: NodeId) -> CompileError {
-        let node = graph.node(node);
-        CompileError::new(codes::BOUND_SHAPE, error.to_string(), &node.provenance)
-    }
-
     /// A node without a gradient.
     pub fn of_gradient(error: GradientError, graph: &Graph, node: NodeId) -> CompileError {
         match error {
@@ -85,6 +77,7 @@ impl CompileError {
             other => {
                 let provenance = &graph.node(node).provenance;
                 CompileError::new(codes::NO_GRADIENT, other.to_string(), provenance)
+                    .with_help("`stop_gradient` around it keeps it out of the gradient")
             }
         }
     }

@@ -1,13 +1,19 @@
 //! The compiler.
 
+pub mod error;
 pub mod ir;
 pub mod ops;
-pub mod error;
+
+pub mod autodiff;
+pub mod specialise;
+
 pub mod passes;
-pub mod loop_ir;
+
 pub mod fuse;
+pub mod loop_ir;
 pub mod lower;
 pub mod program;
 pub mod schedule;
-pub mod plan;
+
 pub mod compile;
+pub mod plan;

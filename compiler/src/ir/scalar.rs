@@ -113,7 +113,6 @@ pub enum CompareFn {
 /// What the float functions need of f32 and f64, so that each is written once.
 pub(crate) trait Float: Copy + PartialOrd {
     const ZERO: Self;
-    const ONE: Self;
     fn unary(f: UnaryFn, x: Self) -> Self;
     fn binary(f: BinaryFn, a: Self, b: Self) -> Self;
 }
@@ -122,7 +121,6 @@ macro_rules! float {
     ($t:ty, $erf:path) => {
         impl Float for $t {
             const ZERO: $t = 0.0;
-            const ONE: $t = 1.0;
             fn unary(f: UnaryFn, x: $t) -> $t {
                 match f {
                     UnaryFn::Neg => -x,

@@ -123,8 +123,8 @@ impl Build<'_> {
     pub fn select(&mut self, cond: NodeId, a: NodeId, b: NodeId) -> Result<NodeId, TypeError> {
         let [a, b] = self.together("select", [a, b])?;
         let shape = broadcast_shapes(&self.shape(cond), &self.shape(a))?;
-        let cond = self.broadcast_to(cond, &shape)?;
-        let (a, b) = (self.broadcast_to(a, &shape)?, self.broadcast_to(b, &shape)?);
+        let cond = self.stretch(cond, &shape)?;
+        let (a, b) = (self.stretch(a, &shape)?, self.stretch(b, &shape)?);
         self.node(Elementwise::Select, &[cond, a, b])
     }
 
@@ -133,7 +133,18 @@ impl Build<'_> {
         let (of_a, of_b) = (self.tensor_type(a), self.tensor_type(b));
         same_dtype(name, &of_a, &of_b)?;
         let shape = broadcast_shapes(&of_a.shape, &of_b.shape)?;
-        Ok([self.broadcast_to(a, &shape)?, self.broadcast_to(b, &shape)?])
+        Ok([self.stretch(a, &shape)?, self.stretch(b, &shape)?])
+    }
+
+    /// `x` repeated to a shape that it broadcasts to; `x` itself where nothing is to be repeated,
+    /// also where only bound symbols can tell that two dimensions are equal.
+    fn stretch(&mut self, x: NodeId, shape: &[Dim]) -> Result<NodeId, TypeError> {
+        let of_x = &self.graph.tensor_type(x).shape;
+        let repeats = |(from, to): (&Dim, &Dim)| from.is_one() && !to.is_one();
+        if of_x.len() == shape.len() && !of_x.iter().zip(shape).any(repeats) {
+            return Ok(x);
+        }
+        self.broadcast_to(x, shape)
     }
 
     /// `a + b`.

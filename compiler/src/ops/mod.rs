@@ -17,6 +17,8 @@ mod random;
 mod reduce;
 mod shape;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use attributes::Attributes;
 pub use build::Build;
@@ -95,8 +97,6 @@ pub mod codes {
     pub const SCAN: &str = "E0213";
     /// A gradient is wanted of what is no float scalar.
     pub const NOT_A_FLOAT_SCALAR: &str = "E0214";
-    /// The operation has no gradient.
-    pub const NO_GRADIENT: &str = "E0215";
     /// A tensor has more bytes than can be addressed.
     pub const TOO_LARGE: &str = "E0216";
 }

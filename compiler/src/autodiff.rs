@@ -1,0 +1,114 @@
+//! Reverse-mode differentiation: one walk from a scalar back to what it depends on, asking each
+//! operation for its rule. The result is nodes of the same graph, which can be differentiated
+//! again. (Griewank and Walther 2008, "Evaluating derivatives", chapter 3.)
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::error::CompileError;
+use crate::ir::{BinaryFn, Graph, NodeId, Origin};
+use crate::ops::{Build, GradientContext, GradientError, Op, OpRules, TypeError, codes};
+
+/// The derivative of the float scalar `y` with respect to each of `xs`, as nodes of `graph`; of
+/// the type of the `x`, `None` where `y` does not depend on it by a differentiable path. The
+/// cotangent of a node is called `d.` and its name. Linear in the nodes. Errors: `y` is no float
+/// scalar; an operation on the way has no gradient.
+pub fn differentiate(
+    graph: &mut Graph,
+    y: NodeId,
+    xs: &[NodeId],
+) -> Result<Vec<Option<NodeId>>, CompileError> {
+    let of_y = graph.tensor_type(y);
+    if of_y.rank() > 0 || !of_y.dtype.is_float() {
+        let message = format!("the gradient is of a float scalar, not of {of_y}");
+        let error = TypeError::new(codes::NOT_A_FLOAT_SCALAR, message);
+        let error = error.with_help("reduce it to a scalar, by `sum` or `mean`");
+        return Err(CompileError::of_type(error, graph, y));
+    }
+    let order = graph.order_from(&[y]);
+    let between = between(graph, &order, xs);
+    let mut walk = Walk::new(graph);
+    if between.contains(&y) {
+        let origin = walk.origin(y);
+        let one = Build { graph: walk.graph, origin: &origin }.constant_like(y, 1.0);
+        let one = one.map_err(|e| CompileError::of_type(e, walk.graph, y))?;
+        walk.cotangents.insert(y, vec![Some(one)]);
+    }
+    for &node in order.iter().rev().filter(|n| between.contains(n)) {
+        walk.visit(node, &between).map_err(|e| CompileError::of_gradient(e, walk.graph, node))?;
+    }
+    Ok(xs.iter().map(|x| walk.cotangents.get(x).and_then(|c| c[0])).collect())
+}
+
+/// The nodes that depend on one of `xs` and carry floats. `order` has operands first.
+fn between(graph: &Graph, order: &[NodeId], xs: &[NodeId]) -> FxHashSet<NodeId> {
+    let xs: FxHashSet<NodeId> = xs.iter().copied().collect();
+    let mut between = FxHashSet::default();
+    for &node in order {
+        let is_float = graph.node(node).types.iter().any(|t| t.dtype.is_float());
+        let depends =
+            xs.contains(&node) || graph.operands(node).iter().any(|o| between.contains(o));
+        if is_float && depends {
+            between.insert(node);
+        }
+    }
+    between
+}
+
+/// The state of the walk.
+struct Walk<'a> {
+    graph: &'a mut Graph,
+    /// What has been added up so far, one per result.
+    cotangents: FxHashMap<NodeId, Vec<Option<NodeId>>>,
+    /// The nodes that have their name for good: those from before the walk, and cotangents.
+    named: FxHashSet<NodeId>,
+}
+
+impl Walk<'_> {
+    fn new(graph: &mut Graph) -> Walk<'_> {
+        let named = graph.ids().into_iter().collect();
+        Walk { graph, cotangents: FxHashMap::default(), named }
+    }
+
+    fn origin(&self, node: NodeId) -> Origin {
+        let node = self.graph.node(node);
+        let name = format!("d.{}", node.name).into();
+        Origin { name: Some(name), provenance: node.provenance.with_role("gradient") }
+    }
+
+    /// Hands the cotangent of `node`, which is complete, on to its operands.
+    fn visit(&mut self, node: NodeId, between: &FxHashSet<NodeId>) -> Result<(), GradientError> {
+        let Some(cotangents) = self.cotangents.get(&node).cloned() else { return Ok(()) };
+        let origin = self.origin(node);
+        for &cotangent in cotangents.iter().flatten() {
+            if self.named.insert(cotangent) {
+                self.graph.rename(cotangent, origin.name.as_deref().unwrap_or("d"));
+            }
+        }
+        let op = self.graph.op(node).clone();
+        let of_operands = {
+            let graph = &mut *self.graph;
+            let mut cx = GradientContext { graph, node, cotangents: &cotangents, origin };
+            op.gradient(&mut cx)?
+        };
+        let operands = self.graph.operands(node).to_vec();
+        for (operand, cotangent) in operands.into_iter().zip(of_operands) {
+            if let Some(cotangent) = cotangent.filter(|_| between.contains(&operand)) {
+                self.accumulate(operand, &op, cotangent)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds `cotangent`, which the rule of `op` has given for `operand`.
+    fn accumulate(&mut self, operand: NodeId, op: &Op, cotangent: NodeId) -> Result<(), TypeError> {
+        let origin = self.origin(operand);
+        let n_results = self.graph.node(operand).types.len();
+        let slots = self.cotangents.entry(operand).or_insert_with(|| vec![None; n_results]);
+        let slot = &mut slots[op.picked_result().unwrap_or(0)];
+        *slot = Some(match *slot {
+            None => cotangent,
+            Some(sum) => self.graph.add(BinaryFn::Add, &[sum, cotangent], &origin)?,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,279 @@
+//! Every op's lowering, read element by element, against its `eval`.
+
+use super::*;
+use crate::ir::{
+    AxisId, BinaryFn, CompareFn, Expr, ExprId, Exprs, Index, IndexId, Lowering, Monoid, Term,
+    UnaryFn,
+};
+use crate::ops::{
+    Contract, Control, Creation, Elementwise, Indexing, LowerContext, Movement, Op, OpRules,
+    Placement, Reduce, ReduceFn,
+};
+
+/// The values of axes, and the operands.
+struct Reader<'a> {
+    exprs: &'a Exprs,
+    axes: Vec<(AxisId, i64)>,
+    operands: &'a [Literal],
+}
+
+impl Reader<'_> {
+    fn index(&self, id: IndexId) -> i64 {
+        let Index { terms, constant } = self.exprs.index(id);
+        let value = |term: &Term| match term {
+            Term::Axis(axis) => {
+                self.axes.iter().find(|(a, _)| a == axis).expect("the axis has a value").1
+            }
+            Term::Div(x, n) => self.index(*x).div_euclid(*n),
+            Term::Mod(x, n) => self.index(*x).rem_euclid(*n),
+            Term::Data(x, n) => (self.value(*x).to_f64() as i64).clamp(0, n - 1),
+        };
+        terms.iter().map(|(t, c)| value(t) * c).sum::<i64>() + constant
+    }
+
+    fn element(&self, operand: usize, index: &[IndexId]) -> Scalar {
+        let at: Vec<usize> = index.iter().map(|&i| self.index(i) as usize).collect();
+        let x = &self.operands[operand];
+        crate::with_array!(x, a => crate::ir::Element::scalar(a[ndarray::IxDyn(&at)]))
+    }
+
+    fn value(&self, id: ExprId) -> Scalar {
+        match self.exprs.expr(id) {
+            Expr::Const(dtype, bits) => Scalar::from_bits(*dtype, *bits),
+            Expr::Element { operand, index, .. } => self.element(*operand as usize, index),
+            Expr::Index(index, dtype) => Scalar::I64(self.index(*index)).cast(*dtype),
+            Expr::Unary(f, x) => f.eval(self.value(*x)),
+            Expr::Binary(f, a, b) => f.eval(self.value(*a), self.value(*b)),
+            Expr::Compare(f, a, b) => Scalar::Bool(f.eval(self.value(*a), self.value(*b))),
+            Expr::Select(c, a, b) => {
+                self.value(if self.value(*c) == Scalar::Bool(true) { *a } else { *b })
+            }
+            Expr::Cast(dtype, x) => self.value(*x).cast(*dtype),
+            Expr::Load { .. }
+            | Expr::Var(..)
+            | Expr::Fma(..)
+            | Expr::Bitcast(..)
+            | Expr::ShiftLeft(..)
+            | Expr::ShiftRightSigned(..) => panic!("a lowering does not hold this"),
+        }
+    }
+}
+
+fn fold(monoid: Monoid, values: impl Iterator<Item = Scalar>, dtype: DType) -> Scalar {
+    if let Some(f) = monoid.function() {
+        return values.fold(monoid.neutral(dtype), |a, b| f.eval(a, b));
+    }
+    let mut best: Option<(Scalar, i64)> = None;
+    for (i, v) in values.enumerate() {
+        if best.is_none_or(|(b, at)| monoid.replaces(b, at, v, i as i64)) {
+            best = Some((v, i as i64));
+        }
+    }
+    Scalar::I64(best.map_or(0, |(_, i)| i)).cast(DType::I32)
+}
+
+/// Every value of some axes, row-major.
+fn points(exprs: &Exprs, axes: &[AxisId]) -> Vec<Vec<(AxisId, i64)>> {
+    let mut all = vec![vec![]];
+    for &axis in axes {
+        let grow = |p: &Vec<(AxisId, i64)>| {
+            (0..exprs.extent(axis))
+                .map(|i| [p.clone(), vec![(axis, i)]].concat())
+                .collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(grow).collect();
+    }
+    all
+}
+
+fn read(op: &Op, types: &[&TensorType], result: &TensorType, operands: &[Literal]) -> Vec<Scalar> {
+    let mut exprs = Exprs::default();
+    let mut cx = LowerContext { exprs: &mut exprs, operands: types, result };
+    let lowering = op.lower(&mut cx);
+    let reader = |axes: Vec<(AxisId, i64)>| Reader { exprs: &exprs, axes, operands };
+    match lowering {
+        Lowering::Map { axes, body } => {
+            points(&exprs, &axes).into_iter().map(|p| reader(p).value(body)).collect()
+        }
+        Lowering::Reduce { axes, reduced, monoid, body } => points(&exprs, &axes)
+            .into_iter()
+            .map(|p| {
+                let inner = points(&exprs, &reduced).into_iter();
+                let values = inner.map(|q| reader([p.clone(), q].concat()).value(body));
+                fold(monoid, values, exprs.dtype(body))
+            })
+            .collect(),
+        Lowering::Contract { axes, reduced, a, b } => points(&exprs, &axes)
+            .into_iter()
+            .map(|p| {
+                let inner = points(&exprs, &reduced).into_iter();
+                let values = inner.map(|q| {
+                    let r = reader([p.clone(), q].concat());
+                    BinaryFn::Mul.eval(r.element(0, &a), r.element(1, &b))
+                });
+                fold(Monoid::Sum, values, result.dtype)
+            })
+            .collect(),
+        Lowering::Place { parts, fill } => {
+            let sizes = result.sizes().expect("numbers");
+            let strides = crate::ir::strides(&sizes);
+            let mut all = vec![fill; sizes.iter().product()];
+            for part in parts {
+                for p in points(&exprs, &part.axes) {
+                    let at: Vec<usize> = p.iter().map(|(_, i)| *i as usize).collect();
+                    let r = reader(p);
+                    let position: i64 =
+                        part.index.iter().zip(&strides).map(|(&i, s)| r.index(i) * s).sum();
+                    let x = &operands[part.operand as usize];
+                    let value = crate::with_array!(x, a => {
+                        crate::ir::Element::scalar(a[ndarray::IxDyn(&at)])
+                    });
+                    all[position as usize] = Some(value);
+                }
+            }
+            all.into_iter().map(|v| v.expect("the parts cover the result")).collect()
+        }
+        Lowering::RandomBits { .. } | Lowering::Repeat | Lowering::Leaf => {
+            panic!("this is not computed element by element")
+        }
+    }
+}
+
+fn check(op: impl Into<Op>, types: &[&str]) {
+    let op = op.into();
+    let types: Vec<TensorType> = types.iter().map(|t| typed(t)).collect();
+    let types: Vec<&TensorType> = types.iter().collect();
+    let result = &op.infer(&types).unwrap_or_else(|e| panic!("{op:?}: {e}"))[0];
+    let mut numbers = Numbers(11);
+    let operands: Vec<Literal> = types
+        .iter()
+        .map(|t| match numbers.literal(t) {
+            Literal::I32(a) if matches!(op, Op::Indexing(_)) => {
+                Literal::new(a.map(|&i| i.unsigned_abs() as i32 % 3))
+            }
+            other => other,
+        })
+        .collect();
+    let cx = EvalContext { leaves: &(), contraction: &Reference };
+    let want = op.eval(&cx, &operands.iter().collect::<Vec<_>>()).expect("in range").remove(0);
+    assert_eq!(&want.tensor_type(), result, "{op:?}");
+    let got = read(&op, &types, result, &operands);
+    for (i, (got, want)) in got.into_iter().zip(want.scalars()).enumerate() {
+        let close = (got.to_f64() - want.to_f64()).abs() <= 1e-5 * (1.0 + want.to_f64().abs());
+        assert!(close || got.same_bits(want), "{op:?} at {i}: {got} is not {want}");
+    }
+}
+
+fn dims(numbers: &[i64]) -> Vec<Dim> {
+    numbers.iter().map(|&n| Dim::number(n)).collect()
+}
+
+#[test]
+fn elementwise() {
+    for dtype in DType::ALL {
+        let x = format!("{dtype} 2 3");
+        for f in UnaryFn::ALL.into_iter().filter(|f| f.accepts(dtype)) {
+            check(f, &[&x]);
+        }
+        for f in BinaryFn::ALL.into_iter().filter(|f| f.accepts(dtype)) {
+            check(f, &[&x, &x]);
+        }
+        for f in CompareFn::ALL {
+            check(f, &[&x, &x]);
+        }
+        check(Elementwise::Select, &["bool 2 3", &x, &x]);
+        for to in DType::ALL {
+            check(Elementwise::Cast(to), &[&x]);
+        }
+    }
+}
+
+#[test]
+fn movement() {
+    for dtype in DType::ALL {
+        check(Movement::Reshape { shape: dims(&[5, 3, 4]) }, &[&format!("{dtype} 2 6 5")]);
+        check(Movement::Reshape { shape: dims(&[4, 15]) }, &[&format!("{dtype} 2 6 5")]);
+        check(Movement::Reshape { shape: dims(&[1, 6]) }, &[&format!("{dtype} 2 3")]);
+        check(Movement::Transpose { perm: vec![2, 0, 1] }, &[&format!("{dtype} 2 3 4")]);
+        check(Movement::Broadcast { shape: dims(&[2, 3, 4]) }, &[&format!("{dtype} 3 1")]);
+        check(Movement::Reverse { axes: vec![1] }, &[&format!("{dtype} 2 3")]);
+        let slice = |start: &[i64], len: &[i64], step: &[i64]| Movement::Slice {
+            start: dims(start),
+            len: dims(len),
+            step: step.to_vec(),
+        };
+        check(slice(&[1, 2], &[2, 3], &[1, 3]), &[&format!("{dtype} 3 9")]);
+        check(slice(&[3, 0], &[0, 1], &[1, 1]), &[&format!("{dtype} 3 9")]);
+    }
+}
+
+#[test]
+fn creation_and_marks() {
+    for dtype in DType::ALL.into_iter().filter(|d| *d != DType::Bool) {
+        for axis in 0..2 {
+            check(Creation::Iota { shape: dims(&[3, 4]), axis, dtype }, &[]);
+        }
+    }
+    check(Control::Remat, &["f32 3"]);
+    check(Control::StopGradient, &["i64 3"]);
+}
+
+#[test]
+fn reductions() {
+    for f in ReduceFn::ALL {
+        for dtype in DType::ALL.into_iter().filter(|d| f.accepts(*d)) {
+            for axis in 0..3 {
+                check(Reduce::new(f, &[axis]), &[&format!("{dtype} 2 3 17")]);
+            }
+            if !f.is_index() {
+                check(Reduce::new(f, &[2, 0]), &[&format!("{dtype} 2 3 17")]);
+                check(Reduce::new(f, &[1]), &[&format!("{dtype} 2 0 3")]);
+            }
+        }
+    }
+}
+
+#[test]
+fn contractions() {
+    for dtype in DType::ALL.into_iter().filter(|d| *d != DType::Bool) {
+        for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
+            let a = if ta { format!("{dtype} 2 5 3") } else { format!("{dtype} 2 3 5") };
+            let b = if tb { format!("{dtype} 2 4 5") } else { format!("{dtype} 2 5 4") };
+            check(Contract::Matmul { transpose_a: ta, transpose_b: tb }, &[&a, &b]);
+        }
+        let plain = Contract::Matmul { transpose_a: false, transpose_b: false };
+        check(plain, &[&format!("{dtype} 1 5"), &format!("{dtype} 5 1")]);
+        check(plain, &[&format!("{dtype} 2 0"), &format!("{dtype} 0 3")]);
+    }
+}
+
+#[test]
+fn placements() {
+    for dtype in DType::ALL {
+        let (a, b) = (format!("{dtype} 2 3"), format!("{dtype} 2 1"));
+        check(Placement::Concat { axis: 1 }, &[&a, &b, &a]);
+        let pad = |before: &[i64], after: &[i64], interior: &[i64]| Placement::Pad {
+            before: dims(before),
+            after: dims(after),
+            interior: dims(interior),
+            value: Scalar::one(dtype),
+        };
+        check(pad(&[1, 0], &[0, 2], &[0, 1]), &[&a]);
+        check(pad(&[1, 0], &[3, 2], &[2, 0]), &[&format!("{dtype} 0 3")]);
+    }
+}
+
+#[test]
+fn indexing() {
+    for dtype in DType::ALL {
+        check(Indexing::TakeAlongAxis { axis: 1 }, &[&format!("{dtype} 2 3"), "i32 2 4"]);
+        check(Indexing::TakeAlongAxis { axis: 0 }, &[&format!("{dtype} 3 2"), "i32 1 2"]);
+        if dtype != DType::Bool {
+            for axis in 0..2 {
+                let put = Indexing::PutAlongAxis { axis, size: Dim::number(3) };
+                check(put.clone(), &["i32 1 4", &format!("{dtype} 1 4")]);
+                check(put, &["i32 4 1", &format!("{dtype} 4 1")]);
+            }
+        }
+    }
+}

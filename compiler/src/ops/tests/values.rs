@@ -1,0 +1,242 @@
+//! Values by hand, types that are refused, and attributes there and back.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::ir::{BinaryFn, CompareFn, UnaryFn};
+use crate::ops::{
+    Attribute, Contract, Control, Creation, Elementwise, EvalError, Indexing, Movement, Op,
+    OpRules, Placement, Random, Reduce, ReduceFn, Scan, build_op, signatures,
+};
+
+fn floats(sizes: &[usize], elements: &[f32]) -> Literal {
+    Literal::from_vec(sizes, elements.to_vec()).expect("a test's shape")
+}
+
+fn eval(op: impl Into<Op>, operands: &[&Literal]) -> Result<Literal, EvalError> {
+    let cx = EvalContext { leaves: &(), contraction: &Reference };
+    op.into().eval(&cx, operands).map(|mut r| r.remove(0))
+}
+
+fn refused(op: impl Into<Op>, types: &[&str]) -> &'static str {
+    let types: Vec<TensorType> = types.iter().map(|t| typed(t)).collect();
+    let types: Vec<&TensorType> = types.iter().collect();
+    op.into().infer(&types).map_err(|e| e.code).expect_err("it is refused")
+}
+
+const MATMUL: Contract = Contract::Matmul { transpose_a: false, transpose_b: false };
+
+#[test]
+fn nan_is_largest_and_smallest() {
+    let x = floats(&[4], &[1.0, f32::NAN, 3.0, f32::NAN]);
+    for (f, index) in [(ReduceFn::ArgMax, 1), (ReduceFn::ArgMin, 1)] {
+        assert_eq!(eval(Reduce::new(f, &[0]), &[&x]), Ok(Scalar::I32(index).into()));
+    }
+    for f in [ReduceFn::Max, ReduceFn::Min, ReduceFn::Sum, ReduceFn::Prod] {
+        let y = eval(Reduce::new(f, &[0]), &[&x]).expect("floats");
+        assert!(y.scalars().all(|s| s.to_f64().is_nan()), "{f:?}");
+    }
+}
+
+#[test]
+fn empty_reductions_are_neutral() {
+    let x = floats(&[0], &[]);
+    let of = |f| eval(Reduce::new(f, &[0]), &[&x]).expect("floats").to_string();
+    assert_eq!(of(ReduceFn::Sum), "0.0");
+    assert_eq!(of(ReduceFn::Prod), "1.0");
+    assert_eq!(of(ReduceFn::Max), "-inf");
+    assert_eq!(refused(Reduce::new(ReduceFn::ArgMax, &[0]), &["f32 0"]), "E0207");
+}
+
+#[test]
+fn an_index_out_of_range_is_an_error() {
+    let x = floats(&[3], &[1.0, 2.0, 3.0]);
+    let take = |id: i32| {
+        let ids = Literal::from_vec(&[1], vec![id]).expect("a vector");
+        eval(Indexing::TakeAlongAxis { axis: 0 }, &[&x, &ids])
+    };
+    assert_eq!(take(2), Ok(floats(&[1], &[3.0])));
+    assert_eq!(take(3), Err(EvalError::IndexOutOfRange { index: 3, size: 3 }));
+    assert_eq!(take(-1), Err(EvalError::IndexOutOfRange { index: -1, size: 3 }));
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    assert_eq!(refused(BinaryFn::Add, &["f32 2", "i32 2"]), "E0201");
+    assert_eq!(refused(BinaryFn::Add, &["f32 2", "f32 3"]), "E0202");
+    assert_eq!(refused(BinaryFn::Add, &["f32 n", "f32 3"]), "E0202");
+    assert_eq!(refused(BinaryFn::Add, &["f32 n", "f32 m"]), "E0202");
+    assert_eq!(refused(MATMUL, &["f32 n 784", "f32 785 128"]), "E0203");
+    assert_eq!(refused(MATMUL, &["f32 784", "f32 784 2"]), "E0203");
+    assert_eq!(refused(UnaryFn::Exp, &["i32 2"]), "E0204");
+    assert_eq!(refused(BinaryFn::Add, &["bool 2", "bool 2"]), "E0204");
+    assert_eq!(refused(Movement::Reshape { shape: vec![Dim::number(5)] }, &["f32 2 3"]), "E0205");
+    assert_eq!(refused(Reduce::new(ReduceFn::Sum, &[2]), &["f32 2 3"]), "E0206");
+    let slice =
+        Movement::Slice { start: vec![Dim::number(2)], len: vec![Dim::number(2)], step: vec![1] };
+    assert_eq!(refused(slice, &["f32 3"]), "E0207");
+    assert_eq!(refused(Movement::Transpose { perm: vec![0, 0] }, &["f32 2 3"]), "E0208");
+    assert_eq!(refused(UnaryFn::Exp, &[]), "E0209");
+    let shape = vec![Dim::number(-1)];
+    assert_eq!(refused(Movement::Broadcast { shape }, &["f32"]), "E0211");
+}
+
+#[test]
+fn messages_show_what_met() {
+    let (a, b) = (typed("f32 batch 784"), typed("f32 785 128"));
+    let error = Op::from(MATMUL).infer(&[&a, &b]).expect_err("it is refused");
+    assert_eq!(error.to_string(), "f32[batch, 784] @ f32[785, 128]: 784 is not 785");
+    let (a, b) = (typed("f32 3"), typed("i32 3"));
+    let error = Op::from(BinaryFn::Add).infer(&[&a, &b]).expect_err("it is refused");
+    assert_eq!(error.help.as_deref(), Some("write cast(..., f32) around the other operand"));
+}
+
+#[test]
+fn open_dimensions_are_decided_by_numbers() {
+    let halves = |b: &mut Build<'_>, xs: &[NodeId]| {
+        let half = Dim::symbol("n").floor_div(&Dim::number(2)).expect("small");
+        let slice = Movement::Slice { start: vec![Dim::number(0)], len: vec![half], step: vec![1] };
+        let x = b.node(slice, &[xs[0]])?;
+        b.add(x, xs[1])
+    };
+    let graph = graph_of(&["f32 n", "f32 4"], halves).expect("n // 2 may be 4");
+    assert!(bound(&graph, 9, 1).is_ok());
+    let error = bound(&graph, 10, 1).expect_err("5 is not 4");
+    assert_eq!((error.code, error.label.as_deref()), ("E0202", Some("`add`")));
+    let huge = graph_of(&["f32 n n n"], |b, x| b.unary(UnaryFn::Exp, x[0])).expect("open");
+    assert_eq!(bound(&huge, 1 << 20, 1).map_err(|e| e.code), Err("E0216"));
+    assert_eq!(bound(&huge, u64::MAX, 1).map_err(|e| e.code), Err("E0210"));
+}
+
+#[test]
+fn a_scan_sums_up() {
+    let length = Dim::symbol("n");
+    let body = {
+        let mut body = Graph::default();
+        let parameters = ["f32 2", "f32 2", "f32", "i64"];
+        for (number, t) in parameters.iter().enumerate() {
+            let leaf = Leaf::Parameter { number, tensor_type: typed(t) };
+            let id = body.add(leaf, &[], &Origin::default()).expect("a leaf");
+            body.inputs.push(id);
+        }
+        let p = body.inputs.clone();
+        let mut b = Build { graph: &mut body, origin: &Origin::default() };
+        let scaled = b.mul(p[1], p[2]).expect("floats");
+        let sum = b.add(p[0], scaled).expect("floats");
+        let at = b.cast(p[3], DType::F32).expect("a number");
+        let emitted = b.add(sum, at).expect("floats");
+        body.outputs = vec![("h".into(), sum), ("e".into(), emitted)];
+        body
+    };
+    // Walked from the end: 4 + 2 · 4 = 12 at 2, then 16 and 18; each with its iteration added.
+    let cases = [
+        (false, "[[6.0, 6.0], [11.0, 13.0], [20.0, 24.0]]"),
+        (true, "[[18.0, 22.0], [17.0, 21.0], [14.0, 16.0]]"),
+    ];
+    for (reverse, want) in cases {
+        let (length, body) = (length.clone(), body.clone());
+        let graph = graph_of(&["f32 2", "f32 n 2", "f32"], |b, x| {
+            let scan = Scan {
+                body: Arc::new(body),
+                n_carries: 1,
+                n_sequences: 1,
+                axis: 0,
+                reverse,
+                length,
+            };
+            let scan = b.node(scan, &[x[0], x[1], x[2]])?;
+            b.node(Control::Result { index: 1 }, &[scan])
+        })
+        .expect("the types fit");
+        let graph = bound(&graph, 3, 1).expect("n is bound");
+        verify(&graph, "specialise").expect("well formed");
+        let x = floats(&[3, 2], &[1.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        let first = floats(&[2], &[4.0, 4.0]);
+        let factor = Literal::scalar(Scalar::F32(2.0));
+        let got = output(&graph, &[first, x, factor]);
+        assert_eq!(got.to_string(), want);
+    }
+}
+
+#[test]
+fn random_words_do_not_depend_on_their_number() {
+    let (few, many) = (crate::ops::random_words(1, 2, 3, 5), crate::ops::random_words(1, 2, 3, 64));
+    assert_eq!(few, many[..5]);
+    assert_ne!(few, crate::ops::random_words(1, 2, 4, 5));
+}
+
+/// One op of every signature that can be read back.
+fn samples() -> Vec<(Op, Vec<&'static str>)> {
+    let dims = |n: &[i64]| n.iter().map(|&n| Dim::number(n)).collect::<Vec<Dim>>();
+    let mut all: Vec<(Op, Vec<&'static str>)> = vec![];
+    all.extend(UnaryFn::ALL.map(|f| (f.into(), vec!["f32 2"])));
+    all.extend(BinaryFn::ALL.map(|f| (f.into(), vec!["f32 2", "f32 2"])));
+    all.extend(CompareFn::ALL.map(|f| (f.into(), vec!["f32 2", "f32 2"])));
+    all.extend(ReduceFn::ALL.map(|f| (Reduce::new(f, &[1]).into(), vec!["f32 2 3"])));
+    all.extend([
+        (Leaf::constant(Scalar::F32(1.5)).into(), vec![]),
+        (Leaf::Dim { dim: Dim::symbol("n"), dtype: DType::F32 }.into(), vec![]),
+        (Leaf::Seed.into(), vec![]),
+        (Leaf::Step.into(), vec![]),
+        (Leaf::Epoch.into(), vec![]),
+        (Elementwise::Select.into(), vec!["bool", "f32", "f32"]),
+        (Elementwise::Cast(DType::U8).into(), vec!["f32"]),
+        (Movement::Reshape { shape: vec![Dim::symbol("n")] }.into(), vec!["f32 n 1"]),
+        (Movement::Transpose { perm: vec![1, 0] }.into(), vec!["f32 2 3"]),
+        (Movement::Broadcast { shape: dims(&[2, 3]) }.into(), vec!["f32 3"]),
+        (
+            Movement::Slice { start: dims(&[1]), len: dims(&[2]), step: vec![2] }.into(),
+            vec!["f32 5"],
+        ),
+        (Movement::Reverse { axes: vec![0] }.into(), vec!["f32 5"]),
+        (Creation::Iota { shape: dims(&[5]), axis: 0, dtype: DType::F32 }.into(), vec![]),
+        (
+            Contract::Matmul { transpose_a: true, transpose_b: false }.into(),
+            vec!["f32 2 3", "f32 2 4"],
+        ),
+        (Placement::Concat { axis: 0 }.into(), vec!["f32 2", "f32 3"]),
+        (
+            Placement::Pad {
+                before: dims(&[1]),
+                after: dims(&[2]),
+                interior: dims(&[1]),
+                value: Scalar::F32(f32::NEG_INFINITY),
+            }
+            .into(),
+            vec!["f32 2"],
+        ),
+        (Indexing::TakeAlongAxis { axis: 0 }.into(), vec!["f32 2", "i32 3"]),
+        (Indexing::PutAlongAxis { axis: 0, size: Dim::symbol("n") }.into(), vec!["i32 3", "f32 3"]),
+        (Random::Bits { key: u64::MAX - 5, shape: dims(&[4]) }.into(), vec!["i64", "i64"]),
+        (Control::Result { index: 1 }.into(), vec!["f32", "f32"]),
+        (Control::StopGradient.into(), vec!["f32"]),
+        (Control::Remat.into(), vec!["f32"]),
+    ]);
+    all
+}
+
+#[test]
+fn attributes_read_back() {
+    let mut names: Vec<&str> = vec!["input", "variable", "parameter", "scan"];
+    for (op, types) in samples() {
+        let types: Vec<TensorType> = types.iter().map(|t| typed(t)).collect();
+        let types: Vec<&TensorType> = types.iter().collect();
+        let signature = op.signature();
+        let names_of = signature.attributes.iter().map(|a| a.name.to_string());
+        let attributes: Vec<(String, Attribute)> = names_of.zip(op.attributes()).collect();
+        assert_eq!(attributes.len(), signature.attributes.len(), "{}", signature.name);
+        assert_eq!(build_op(signature.name, &attributes, &types), Ok(op));
+        names.push(signature.name);
+    }
+    for signature in signatures() {
+        assert!(names.contains(&signature.name), "no sample of {}", signature.name);
+    }
+    let mut all: Vec<&str> = signatures().iter().map(|s| s.name).collect();
+    let n = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), n, "names are unique");
+    let error = build_op("exp", &[("axis".to_string(), Attribute::Bool(true))], &[]);
+    assert_eq!(error.map_err(|e| e.to_string()), Err("`exp`: `axis` is no attribute of it".into()));
+    assert_eq!(build_op("exq", &[], &[]).map_err(|e| e.code), Err("E0212"));
+}
