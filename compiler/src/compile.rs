@@ -78,7 +78,7 @@ pub fn compile_graph(
     }
     clock.lap("lower");
     let schedule = schedule(&optimized, &fusion, &lowered);
-    let program = plan(&optimized, lowered, &schedule, &checks);
+    let program = plan(&optimized, lowered, &schedule, checks);
     check_program(&program, options)?;
     clock.lap("plan");
     let slots = IndexMap::new();

@@ -7,9 +7,11 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::ir::{Expr, Exprs, Graph, MetricKind, Name, NodeId, PlaceId, Provenance, TensorType};
+use crate::ir::{
+    Expr, Exprs, Graph, Literal, MetricKind, Name, NodeId, PlaceId, Provenance, TensorType,
+};
 use crate::loop_ir::{Buffer, CACHE_LINE, Extent, Kernel, Loop, LoopKind, Stmt};
-use crate::lower::Lowered;
+use crate::lower::{Argument, Checks, Lowered};
 use crate::ops::{Leaf, Op};
 use crate::program::{Call, Location, Output, OutputKind, Program, Wave};
 use crate::schedule::Schedule;
@@ -22,19 +24,14 @@ const SERIAL: u64 = 1_500;
 const COPY_BLOCK: usize = 16_384;
 
 /// Gives every value a place and puts the program together.
-pub fn plan(
-    graph: &Graph,
-    lowered: Vec<Lowered>,
-    schedule: &Schedule,
-    checks: &[NodeId],
-) -> Program {
+pub fn plan(graph: &Graph, lowered: Vec<Lowered>, schedule: &Schedule, checks: Checks) -> Program {
     let mut planner = Planner { graph, program: empty(), locations: FxHashMap::default() };
     planner.place_leaves();
     planner.place_roots(schedule);
     planner.place_arena(&lowered, schedule);
     planner.calls(lowered, schedule);
     planner.copies(schedule);
-    planner.program.checks = checks.iter().map(|&n| planner.describe(n)).collect();
+    planner.program.checks = checks;
     planner.program
 }
 
@@ -84,13 +81,7 @@ impl Planner<'_> {
                     Location::Feed(self.program.feeds.len() - 1)
                 }
                 Leaf::Variable { name, tensor_type } => self.variable(name, tensor_type),
-                Leaf::Constant(literal) => {
-                    let at = self.program.constants_bytes;
-                    let bytes = literal.n_elements() * literal.dtype().size();
-                    self.program.constants.push((at, (**literal).clone()));
-                    self.program.constants_bytes += bytes.next_multiple_of(CACHE_LINE);
-                    Location::Constant(at)
-                }
+                Leaf::Constant(literal) => self.constant(literal),
                 Leaf::Seed => Location::Seed,
                 Leaf::Step => Location::Step,
                 Leaf::Epoch => Location::Epoch,
@@ -98,6 +89,21 @@ impl Planner<'_> {
                 Leaf::Dim { .. } | Leaf::Parameter { .. } => continue,
             };
             self.locations.insert(node, location);
+        }
+    }
+
+    fn constant(&mut self, literal: &Literal) -> Location {
+        let at = self.program.constants_bytes;
+        let bytes = literal.n_elements() * literal.dtype().size();
+        self.program.constants.push((at, literal.clone()));
+        self.program.constants_bytes += bytes.next_multiple_of(CACHE_LINE);
+        Location::Constant(at)
+    }
+
+    fn location(&mut self, argument: &Argument) -> Location {
+        match argument {
+            Argument::Node(node) => self.locations[node],
+            Argument::Constant(literal) => self.constant(literal),
         }
     }
 
@@ -132,8 +138,9 @@ impl Planner<'_> {
     fn place_arena(&mut self, lowered: &[Lowered], schedule: &Schedule) {
         let mut lives: FxHashMap<NodeId, (usize, usize)> = FxHashMap::default();
         for (w, wave) in schedule.waves.iter().enumerate() {
-            for (node, _) in wave.iter().flat_map(|&g| &lowered[g].arguments) {
-                lives.entry(*node).or_insert((w, w)).1 = w;
+            let arguments = wave.iter().flat_map(|&g| &lowered[g].arguments);
+            for node in arguments.filter_map(|(a, _)| a.node()) {
+                lives.entry(node).or_insert((w, w)).1 = w;
             }
         }
         for node in &schedule.copied {
@@ -164,12 +171,8 @@ impl Planner<'_> {
         for l in lowered {
             let (_, scratch) = l.kernel.scratch_layout();
             self.program.scratch_bytes = self.program.scratch_bytes.max(scratch);
-            let arguments = l.arguments.iter().map(|(n, _)| self.locations[n]).collect();
-            let nodes = l.nodes.iter().map(|&n| {
-                let (name, provenance) = self.describe(n);
-                (n, name, provenance)
-            });
-            let call = Call { kernel: calls.len(), arguments, nodes: nodes.collect() };
+            let arguments = l.arguments.iter().map(|(a, _)| self.location(a)).collect();
+            let call = Call { kernel: calls.len(), arguments, nodes: l.nodes };
             calls.push(Some(call));
             self.program.kernels.push(l.kernel);
         }
@@ -199,7 +202,7 @@ impl Planner<'_> {
             let kernel = self.program.kernels.len();
             self.program.kernels.push(copy_kernel(&update.variable, &tensor_type));
             let arguments = vec![self.locations[&update.value], to];
-            let nodes = vec![(update.value, name, provenance)];
+            let nodes = vec![(name, provenance)];
             calls.push(Call { kernel, arguments, nodes });
         }
         if !calls.is_empty() {

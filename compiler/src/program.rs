@@ -1,6 +1,6 @@
 //! A compiled step as plain data: kernels, calls in waves, places of every memory, signature.
 
-use crate::ir::{Literal, Name, NodeId, Provenance, TensorType};
+use crate::ir::{Literal, Name, Provenance, TensorType};
 use crate::loop_ir::Kernel;
 
 /// All that a step does, before machine code.
@@ -70,7 +70,7 @@ pub struct Call {
     /// One place per buffer of the kernel.
     pub arguments: Vec<Location>,
     /// The nodes whose values the call computes: their names and provenance.
-    pub nodes: Vec<(NodeId, Name, Provenance)>,
+    pub nodes: Vec<(Name, Provenance)>,
 }
 
 /// Where a memory is while a step runs.

@@ -25,8 +25,8 @@ pub fn schedule(graph: &Graph, fusion: &Fusion, lowered: &[Lowered]) -> Schedule
     let writer = writers(lowered);
     let mut edges: Vec<FxHashSet<usize>> = vec![FxHashSet::default(); lowered.len()];
     for (g, l) in lowered.iter().enumerate() {
-        for (node, written) in &l.arguments {
-            match writer.get(node) {
+        for (node, written) in l.arguments.iter().filter_map(|(a, w)| Some((a.node()?, *w))) {
+            match writer.get(&node) {
                 Some(&w) if !written && w != g => {
                     edges[g].insert(w);
                 }
@@ -56,7 +56,8 @@ pub fn schedule(graph: &Graph, fusion: &Fusion, lowered: &[Lowered]) -> Schedule
 fn writers(lowered: &[Lowered]) -> FxHashMap<NodeId, usize> {
     let mut writers = FxHashMap::default();
     for (g, l) in lowered.iter().enumerate() {
-        writers.extend(l.arguments.iter().filter(|(_, w)| *w).map(|(n, _)| (*n, g)));
+        let written = l.arguments.iter().filter(|(_, w)| *w);
+        writers.extend(written.filter_map(|(a, _)| Some((a.node()?, g))));
     }
     writers
 }
@@ -65,8 +66,8 @@ fn writers(lowered: &[Lowered]) -> FxHashMap<NodeId, usize> {
 fn variable_readers(graph: &Graph, lowered: &[Lowered]) -> FxHashMap<Name, Vec<usize>> {
     let mut readers: FxHashMap<Name, Vec<usize>> = FxHashMap::default();
     for (g, l) in lowered.iter().enumerate() {
-        for (node, _) in &l.arguments {
-            if let Op::Leaf(Leaf::Variable { name, .. }) = graph.op(*node) {
+        for node in l.arguments.iter().filter_map(|(a, _)| a.node()) {
+            if let Op::Leaf(Leaf::Variable { name, .. }) = graph.op(node) {
                 readers.entry(name.clone()).or_default().push(g);
             }
         }

@@ -52,6 +52,16 @@ pub struct Group {
     pub stages: Vec<Stage>,
 }
 
+/// Every value of a region in one group without units.
+pub(super) fn region(values: &Values) -> Group {
+    let members = (0..values.list.len()).map(|value| Member {
+        value,
+        dims: vec![],
+        residence: Residence::Register,
+    });
+    Group { members: members.collect(), units: vec![], stages: vec![] }
+}
+
 struct Draft {
     members: Vec<usize>,
     /// Per unit dimension: its extent, and the dimension of each member that it is.

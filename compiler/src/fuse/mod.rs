@@ -45,3 +45,12 @@ pub fn fuse(graph: &Graph, target: &Target, fuse: bool) -> Fusion {
     stages::settle(graph, &values, &mut groups);
     Fusion { values, groups }
 }
+
+/// The values of a region as one group of one unit, all of them in locals.
+pub(crate) fn region(body: &Graph) -> (Values, Group) {
+    let values = values::values(body, true);
+    let mut group = groups::region(&values);
+    stages::stage(&values, &mut group);
+    stages::settle_region(body, &values, &mut group);
+    (values, group)
+}

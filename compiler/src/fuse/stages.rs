@@ -142,6 +142,16 @@ pub(super) fn settle(graph: &Graph, values: &Values, groups: &mut [Group]) {
     }
 }
 
+/// Keeps what a region computes in locals: it lives for an iteration.
+pub(super) fn settle_region(body: &Graph, values: &Values, group: &mut Group) {
+    settle(body, values, std::slice::from_mut(group));
+    for member in &mut group.members {
+        if member.residence == Residence::Memory {
+            member.residence = Residence::Local;
+        }
+    }
+}
+
 /// The group and the stage of each value.
 fn homes(groups: &[Group]) -> FxHashMap<usize, (usize, usize)> {
     let mut homes = FxHashMap::default();

@@ -7,28 +7,52 @@
 
 mod contract;
 mod nest;
+mod repeat;
 
-use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::fuse::{Fusion, Group, Residence, Value, Values, Work, is_memory};
 use crate::ir::{
-    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Name, NodeId, PlaceId, Rewrite, strides,
+    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Literal, Name, NodeId, PlaceId, Provenance,
+    Rewrite, strides,
 };
 use crate::loop_ir::{Buffer, Chunk, ChunkFn, Extent, Kernel, Local, Loop, LoopKind, Stmt};
+use crate::ops::{Leaf, Op};
 
 /// A kernel with what its arguments are.
 #[derive(Clone, Debug)]
 pub struct Lowered {
     /// The kernel.
     pub kernel: Kernel,
-    /// What each buffer holds: the node, and whether the kernel writes it.
-    pub arguments: Vec<(NodeId, bool)>,
-    /// The nodes that the kernel computes, inlined ones included.
-    pub nodes: Vec<NodeId>,
+    /// What each buffer holds, and whether the kernel writes it.
+    pub arguments: Vec<(Argument, bool)>,
+    /// The nodes that the kernel computes, inlined ones included: names and provenance.
+    pub nodes: Vec<(Name, Provenance)>,
 }
 
-/// A check of an index, by the node that reads with it.
-pub type Checks = Vec<NodeId>;
+/// What a buffer of a kernel holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    /// The elements of a node of the graph.
+    Node(NodeId),
+    /// A constant inside of a region.
+    Constant(Arc<Literal>),
+}
+
+impl Argument {
+    /// The node, if it is one.
+    pub fn node(&self) -> Option<NodeId> {
+        match self {
+            Argument::Node(node) => Some(*node),
+            Argument::Constant(_) => None,
+        }
+    }
+}
+
+/// The nodes that read at an index from data, one for each check: names and provenance.
+pub type Checks = Vec<(Name, Provenance)>;
 
 /// Lowers every group; `checks` collects the nodes whose indices come from data.
 pub fn lower(graph: &Graph, fusion: &Fusion, checks: &mut Checks) -> Vec<Lowered> {
@@ -53,12 +77,24 @@ struct Builder<'a> {
     /// The axis of each unit dimension.
     units: Vec<AxisId>,
     buffers: Vec<Buffer>,
-    arguments: Vec<(NodeId, bool)>,
+    arguments: Vec<(Argument, bool)>,
     locals: Vec<Local>,
     /// The place of a node's elements, and whether it is a local of this unit's part.
     places: FxHashMap<(NodeId, bool), PlaceId>,
-    body: Vec<Stmt>,
-    nodes: Vec<NodeId>,
+    /// The parameters of a region, where they are.
+    bound: FxHashMap<NodeId, Bound>,
+    /// The parameter that is the number of the iteration, and its value.
+    iteration: Option<(NodeId, IndexId)>,
+    nodes: Vec<(Name, Provenance)>,
+    noted: FxHashSet<NodeId>,
+}
+
+/// A strided view of a memory that stands for a parameter.
+#[derive(Clone)]
+struct Bound {
+    place: PlaceId,
+    base: IndexId,
+    strides: Vec<i64>,
 }
 
 impl<'a> Builder<'a> {
@@ -82,19 +118,26 @@ impl<'a> Builder<'a> {
             arguments: vec![],
             locals: vec![],
             places: FxHashMap::default(),
-            body: vec![],
+            bound: FxHashMap::default(),
+            iteration: None,
             nodes: vec![],
+            noted: FxHashSet::default(),
         }
     }
 
-    fn run(mut self) -> Lowered {
+    fn stages(&mut self) -> Vec<Stmt> {
+        let mut stmts = vec![];
         for stage in &self.group.stages {
-            let stmts = match &stage.domain {
+            stmts.extend(match &stage.domain {
                 Some(_) => self.nest(stage),
                 None => self.single(stage.members[0]),
-            };
-            self.body.extend(stmts);
+            });
         }
+        stmts
+    }
+
+    fn run(mut self) -> Lowered {
+        let body = self.stages();
         let group = self.group;
         let members = || group.members.iter().map(|m| &self.values.list[m.value]);
         let units: usize = self.units.iter().map(|&u| self.exprs.extent(u) as usize).product();
@@ -105,7 +148,7 @@ impl<'a> Builder<'a> {
             units: self.units,
             buffers: self.buffers,
             locals: self.locals,
-            body: self.body,
+            body,
             cost: (cost as u64).max(1),
         };
         Lowered { kernel, arguments: self.arguments, nodes: self.nodes }
@@ -114,7 +157,8 @@ impl<'a> Builder<'a> {
     /// The names of the values that leave the kernel, at most three.
     fn name(&self) -> String {
         let written = self.arguments.iter().filter(|(_, written)| *written);
-        let names: Vec<&Name> = written.map(|(n, _)| &self.graph.node(*n).name).collect();
+        let nodes = written.filter_map(|(a, _)| a.node());
+        let names: Vec<&Name> = nodes.map(|n| &self.graph.node(n).name).collect();
         let mut text = names.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join("+");
         if names.len() > 3 {
             text.push_str(&format!("+{}", names.len() - 3));
@@ -228,7 +272,13 @@ impl<'a> Builder<'a> {
             let len = node_type.n_elements().expect("numbers");
             let name = self.graph.node(node).name.to_string();
             self.buffers.push(Buffer { name, dtype: node_type.dtype, len, written });
-            self.arguments.push((node, written));
+            let argument = match self.graph.op(node) {
+                Op::Leaf(Leaf::Constant(literal)) if self.iteration.is_some() => {
+                    Argument::Constant(literal.clone())
+                }
+                _ => Argument::Node(node),
+            };
+            self.arguments.push((argument, written));
         }
         if let PlaceId::Buffer(b) = place {
             self.buffers[b as usize].written |= written;
@@ -275,6 +325,9 @@ impl<'a> Builder<'a> {
             if let Some(&value) = registers.get(&node) {
                 return value;
             }
+            if let Some((_, t)) = self.iteration.filter(|(parameter, _)| *parameter == node) {
+                return pool.intern(Expr::Index(t, dtype));
+            }
             std::mem::swap(pool, &mut self.exprs);
             let (place, index) = self.position(node, index);
             let load = self.exprs.intern(Expr::Load { place, index, dtype });
@@ -296,7 +349,8 @@ impl<'a> Builder<'a> {
             Work::Contract { reduced, a, b } => self.contract(at, reduced, a, b),
             Work::Place { .. } => self.place(at),
             Work::Random { key, seed, step } => self.random(at, *key, *seed, *step),
-            Work::Repeat | Work::Result => vec![],
+            Work::Repeat => self.repeat(at),
+            Work::Result => vec![],
             Work::Map(_) | Work::Reduce { .. } => unreachable!("those are nests"),
         }
     }
@@ -306,10 +360,11 @@ impl<'a> Builder<'a> {
         let mut stack = vec![self.value(at).node];
         let values = self.values;
         while let Some(node) = stack.pop() {
-            if self.nodes.contains(&node) {
+            if !self.noted.insert(node) {
                 continue;
             }
-            self.nodes.push(node);
+            let described = self.graph.node(node);
+            self.nodes.push((described.name.clone(), described.provenance.clone()));
             let inlined = self
                 .graph
                 .operands(node)
@@ -365,8 +420,8 @@ impl<'a> Builder<'a> {
     fn random(&mut self, at: usize, key: u64, seed: NodeId, step: NodeId) -> Vec<Stmt> {
         let dims = self.dimensions(at);
         let sizes = &self.value(at).sizes;
-        let seed = self.buffer(seed, false);
-        let step = self.buffer(step, false);
+        let (seed, _) = self.position(seed, &[]);
+        let (step, _) = self.position(step, &[]);
         let mut index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
         let mut n = Extent::Const(1);
         if let Some((axis, extent)) = dims.last().and_then(|d| d.axis) {

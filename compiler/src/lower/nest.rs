@@ -82,10 +82,11 @@ impl Builder<'_> {
     fn index_checks(&mut self, items: &[Item]) -> Vec<Stmt> {
         let mut checks = vec![];
         for item in items {
-            let node = self.indexing_node(self.value(item.at).node);
+            let node = self.graph.node(self.indexing_node(self.value(item.at).node));
+            let described = (node.name.clone(), node.provenance.clone());
             for (value, size) in data_terms(&self.exprs, item.body) {
                 let number = self.checks.len() as u32;
-                self.checks.push(node);
+                self.checks.push(described.clone());
                 checks.push(Stmt::Check { value, size, number });
             }
         }

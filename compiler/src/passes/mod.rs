@@ -108,7 +108,7 @@ pub fn optimize(
         let off = stopped || options.disable.iter().any(|d| d == pass.name);
         if !off || pass.required {
             let start = Instant::now();
-            (pass.run)(graph)?;
+            run_everywhere(pass, graph)?;
             reports.push(PassReport { name: pass.name, ms: start.elapsed().as_secs_f64() * 1e3 });
             if options.verify {
                 verify(graph, pass.name)?;
@@ -118,6 +118,19 @@ pub fn optimize(
         stopped |= options.stop_after.as_deref() == Some(pass.name);
     }
     Ok(reports)
+}
+
+/// Runs a pass on a graph and on every region in it, innermost first.
+fn run_everywhere(pass: &Pass, graph: &mut Graph) -> Result<(), CompileError> {
+    for node in graph.order() {
+        let Some(body) = graph.op(node).region() else { continue };
+        let mut body = body.clone();
+        run_everywhere(pass, &mut body)?;
+        let types = graph.node(node).types.clone();
+        let op = graph.op(node).with_region(body);
+        graph.retype(node, op, types);
+    }
+    (pass.run)(graph)
 }
 
 fn check_name(name: &str) -> Result<(), CompileError> {
