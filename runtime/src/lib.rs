@@ -2,6 +2,8 @@
 //! with data and trains with it.
 
 pub mod arena;
+pub mod checkpoint;
+pub mod data;
 pub mod eager;
 mod error;
 mod host;

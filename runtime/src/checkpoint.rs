@@ -1,0 +1,197 @@
+//! Variables on disk: a safetensors file of named tensors with the clock (`step` and `epoch`, i64
+//! scalars, words that no variable can be called) and text about the file.
+//!
+//! Invariant: the same values give the same bytes, and a file is replaced as a whole or not at all.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::Path;
+
+use brolga_compiler::ir::{DType, Literal, Scalar};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, View, serialize};
+
+use crate::data::{DataError, read_all, write_atomically};
+
+/// The values of variables at a moment of training.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Checkpoint {
+    /// The variables by name, in the order of names after loading.
+    pub variables: Vec<(String, Literal)>,
+    /// The batches trained so far.
+    pub step: i64,
+    /// The epochs trained so far.
+    pub epoch: i64,
+    /// Text about the file.
+    pub metadata: BTreeMap<String, String>,
+}
+
+const STEP: &str = "step";
+const EPOCH: &str = "epoch";
+
+/// The one entry of the file's own metadata, a JSON object of ours in the order of its keys: the
+/// format's writer puts several entries in no fixed order.
+const METADATA: &str = "brolga";
+
+impl Checkpoint {
+    /// Writes the file. Errors: a variable named `step` or `epoch`, two of one name, or a folder
+    /// that cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), DataError> {
+        let clock = [(STEP, self.step), (EPOCH, self.epoch)]
+            .map(|(name, n)| (name.to_string(), Literal::scalar(Scalar::I64(n))));
+        let mut tensors: Vec<(&str, Tensor<'_>)> =
+            self.variables.iter().chain(&clock).map(|(n, l)| (n.as_str(), Tensor(l))).collect();
+        tensors.sort_by_key(|(name, _)| *name);
+        if let Some(pair) = tensors.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            let (source_text, name) = (path.display().to_string(), pair[0].0.to_string());
+            return Err(DataError::RepeatedName { source_text, name });
+        }
+        let text = serde_json::to_string(&self.metadata).map_err(|e| DataError::write(path, &e))?;
+        let metadata = HashMap::from([(METADATA.to_string(), text)]);
+        let bytes = serialize(tensors, Some(metadata)).map_err(|e| DataError::write(path, &e))?;
+        write_atomically(path, |file| file.write_all(&bytes))
+    }
+
+    /// Reads a file that [`Checkpoint::save`] or another program wrote; a clock that is missing
+    /// is 0. f16 and bf16 become f32, small integers wider ones. Errors: a file that cannot be
+    /// read, is damaged, or holds other element types.
+    pub fn load(path: &Path) -> Result<Checkpoint, DataError> {
+        let bytes = read_all(path)?;
+        let tensors = parse(&bytes, path)?;
+        let mut checkpoint = Checkpoint { metadata: metadata(&bytes, path)?, ..Self::default() };
+        for (name, literal) in tensors {
+            match (name.as_str(), literal.array::<i64>().filter(|a| a.ndim() == 0)) {
+                (STEP, Some(n)) => checkpoint.step = n.iter().sum(),
+                (EPOCH, Some(n)) => checkpoint.epoch = n.iter().sum(),
+                (_, _) => checkpoint.variables.push((name, literal)),
+            }
+        }
+        Ok(checkpoint)
+    }
+
+    /// Reads every tensor of a safetensors file, by name. Errors: as for [`Checkpoint::load`].
+    pub fn load_tensors(path: &Path) -> Result<Vec<(String, Literal)>, DataError> {
+        parse(&read_all(path)?, path)
+    }
+}
+
+/// A literal as the format's writer sees it.
+struct Tensor<'a>(&'a Literal);
+
+impl View for Tensor<'_> {
+    fn dtype(&self) -> Dtype {
+        match self.0.dtype() {
+            DType::F32 => Dtype::F32,
+            DType::F64 => Dtype::F64,
+            DType::I32 => Dtype::I32,
+            DType::I64 => Dtype::I64,
+            DType::U8 => Dtype::U8,
+            DType::Bool => Dtype::BOOL,
+        }
+    }
+    fn shape(&self) -> &[usize] {
+        self.0.sizes()
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.0.to_bytes())
+    }
+    fn data_len(&self) -> usize {
+        self.0.n_elements() * self.0.dtype().size()
+    }
+}
+
+fn parse(bytes: &[u8], path: &Path) -> Result<Vec<(String, Literal)>, DataError> {
+    check_ends(bytes, path)?;
+    let file =
+        SafeTensors::deserialize(bytes).map_err(|e| DataError::corrupt(path, e.to_string()))?;
+    let mut tensors = file.tensors();
+    tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
+    tensors
+        .into_iter()
+        .map(|(name, view)| {
+            let literal = literal(&view, &path.join(&name))?;
+            Ok((name, literal))
+        })
+        .collect()
+}
+
+/// Checks that every tensor ends within the file: the format's reader adds up what the header
+/// says before it compares, and a header that lies would overflow.
+fn check_ends(bytes: &[u8], path: &Path) -> Result<(), DataError> {
+    let header = header(bytes).ok_or_else(|| {
+        DataError::corrupt(path, "it does not begin with the length of a header and a header")
+    })?;
+    let corrupt = |reason: &str| DataError::corrupt(path, reason);
+    let json: serde_json::Value =
+        serde_json::from_slice(header).map_err(|e| corrupt(&format!("its header: {e}")))?;
+    let entries = json.as_object().ok_or_else(|| corrupt("its header is no JSON object"))?;
+    for (name, entry) in entries.iter().filter(|(name, _)| *name != "__metadata__") {
+        let end = entry.pointer("/data_offsets/1").and_then(serde_json::Value::as_u64);
+        if end.is_none_or(|end| end > bytes.len() as u64) {
+            return Err(corrupt(&format!("the tensor `{name}` does not lie within it")));
+        }
+    }
+    Ok(())
+}
+
+/// The header: a little-endian u64 and so many bytes of JSON.
+fn header(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
+}
+
+fn metadata(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, String>, DataError> {
+    let (_, header) =
+        SafeTensors::read_metadata(bytes).map_err(|e| DataError::corrupt(path, e.to_string()))?;
+    let Some(entries) = header.metadata() else { return Ok(BTreeMap::new()) };
+    match entries.get(METADATA) {
+        Some(text) => serde_json::from_str(text)
+            .map_err(|e| DataError::corrupt(path, format!("its metadata: {e}"))),
+        None => Ok(entries.iter().map(|(k, v)| (k.clone(), v.clone())).collect()),
+    }
+}
+
+fn literal(view: &TensorView<'_>, place: &Path) -> Result<Literal, DataError> {
+    let (sizes, bytes) = (view.shape(), view.data());
+    let plain = |dtype| Literal::from_bytes(dtype, sizes, bytes);
+    let literal = match view.dtype() {
+        Dtype::F32 => plain(DType::F32),
+        Dtype::F64 => plain(DType::F64),
+        Dtype::I32 => plain(DType::I32),
+        Dtype::I64 => plain(DType::I64),
+        Dtype::U8 => plain(DType::U8),
+        Dtype::BOOL => plain(DType::Bool),
+        Dtype::I8 => Literal::from_vec(sizes, bytes.iter().map(|&b| i32::from(b as i8)).collect()),
+        Dtype::I16 => Literal::from_vec(
+            sizes,
+            halves(bytes).map(|h| i32::from(h as i16)).collect::<Vec<i32>>(),
+        ),
+        Dtype::U16 => Literal::from_vec(sizes, halves(bytes).map(i32::from).collect()),
+        Dtype::F16 => Literal::from_vec(sizes, halves(bytes).map(f16_to_f32).collect()),
+        Dtype::BF16 => {
+            let widen = |h| f32::from_bits(u32::from(h) << 16);
+            Literal::from_vec(sizes, halves(bytes).map(widen).collect())
+        }
+        other => {
+            let found = other.to_string();
+            return Err(DataError::ElementType { path: place.to_path_buf(), found });
+        }
+    };
+    literal.ok_or_else(|| DataError::corrupt(place, "its sizes do not make an array"))
+}
+
+fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]))
+}
+
+/// The number of a binary16 (IEEE 754-2019, section 3.4), exactly.
+fn f16_to_f32(half: u16) -> f32 {
+    let (sign, exponent) = (u32::from(half >> 15) << 31, u32::from(half >> 10) & 0x1f);
+    let fraction = u32::from(half) & 0x3ff;
+    match exponent {
+        // Zero and the subnormals: multiples of 2^-24, which f32 holds as normal numbers.
+        0 => f32::from_bits(sign | (fraction as f32 / 16_777_216.0).to_bits()),
+        0x1f => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
+        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
+    }
+}

@@ -1,0 +1,137 @@
+//! Bytes of files, plain or gzip, read with their size in mind before memory is asked for.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, Write};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::DataError;
+
+/// Deflate turns at most this many bytes into one (RFC 1951: a match of 258 bytes takes at least
+/// two bits), so a compressed file bounds what it can hold.
+pub(super) const MAX_INFLATION: u64 = 1032;
+
+/// The bytes of a file after decompression, in order.
+pub(super) struct Input {
+    /// Where they are read from.
+    pub(super) reader: Box<dyn Read>,
+    /// The most bytes that can come.
+    pub(super) at_most: u64,
+}
+
+/// Opens a regular file and returns its length. Errors: a missing file, a folder, a device.
+pub(crate) fn open_file(path: &Path) -> Result<(File, u64), DataError> {
+    let file = File::open(path).map_err(|e| DataError::read(path, &e))?;
+    let metadata = file.metadata().map_err(|e| DataError::read(path, &e))?;
+    if !metadata.is_file() {
+        let reason = "it is not a regular file".to_string();
+        return Err(DataError::Read { path: path.to_path_buf(), reason });
+    }
+    Ok((file, metadata.len()))
+}
+
+/// Opens a file that may be gzip, which its first two bytes tell (RFC 1952).
+pub(super) fn open(path: &Path) -> Result<Input, DataError> {
+    let (mut file, len) = open_file(path)?;
+    let mut magic = vec![];
+    (&mut file).take(2).read_to_end(&mut magic).map_err(|e| DataError::read(path, &e))?;
+    file.rewind().map_err(|e| DataError::read(path, &e))?;
+    let file = BufReader::new(file);
+    Ok(if magic == [0x1f, 0x8b] {
+        Input {
+            reader: Box::new(MultiGzDecoder::new(file)),
+            at_most: len.saturating_mul(MAX_INFLATION),
+        }
+    } else {
+        Input { reader: Box::new(file), at_most: len }
+    })
+}
+
+/// Reads the whole of a regular file.
+pub(crate) fn read_all(path: &Path) -> Result<Vec<u8>, DataError> {
+    let (mut file, len) = open_file(path)?;
+    let len = usize::try_from(len).map_err(|_| too_large(path, u128::from(len)))?;
+    let bytes = read_exactly(&mut file, len, path)?;
+    Ok(bytes)
+}
+
+/// Reads `n` bytes. Errors: fewer come, or memory for them is refused.
+pub(super) fn read_exactly(
+    reader: &mut dyn Read,
+    n: usize,
+    path: &Path,
+) -> Result<Vec<u8>, DataError> {
+    let mut bytes = vec![];
+    append_exactly(reader, n, &mut bytes, path)?;
+    Ok(bytes)
+}
+
+/// Reads `n` bytes to the end of `bytes`. Errors: fewer come, or memory for them is refused.
+pub(super) fn append_exactly(
+    reader: &mut dyn Read,
+    n: usize,
+    bytes: &mut Vec<u8>,
+    path: &Path,
+) -> Result<(), DataError> {
+    bytes.try_reserve_exact(n).map_err(|_| too_large(path, n as u128))?;
+    let read = reader.take(n as u64).read_to_end(bytes).map_err(|e| damaged(path, &e))?;
+    if read < n {
+        return Err(DataError::corrupt(path, format!("{} bytes are missing at its end", n - read)));
+    }
+    Ok(())
+}
+
+/// Checks that nothing follows (which is also where gzip and zip compare their checksums).
+pub(super) fn expect_end(reader: &mut dyn Read, path: &Path) -> Result<(), DataError> {
+    let mut rest = vec![];
+    reader.take(1).read_to_end(&mut rest).map_err(|e| damaged(path, &e))?;
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(DataError::corrupt(path, "more bytes follow than its header says"))
+    }
+}
+
+/// Writes a file as a whole: to a temporary name beside it, then renamed, so that a reader sees
+/// the old file or the new one. `write` fills it.
+pub(crate) fn write_atomically<E: std::fmt::Display>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), DataError> {
+    let name = path.file_name().ok_or_else(|| DataError::write(path, &"it names no file"))?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(temporary);
+    let outcome =
+        File::create(&temporary).map_err(|e| DataError::write(path, &e)).and_then(|mut file| {
+            write(&mut file).map_err(|e| DataError::write(path, &e))?;
+            file.flush().and_then(|()| file.sync_all()).map_err(|e| DataError::write(path, &e))?;
+            std::fs::rename(&temporary, path).map_err(|e| DataError::write(path, &e))
+        });
+    if outcome.is_err() {
+        // The first error is the one to report; a temporary file that stays does no harm.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    outcome
+}
+
+fn too_large(path: &Path, bytes: u128) -> DataError {
+    DataError::TooLarge {
+        name: path.display().to_string(),
+        reason: format!("memory for its {bytes} bytes is refused"),
+    }
+}
+
+fn damaged(path: &Path, error: &std::io::Error) -> DataError {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            DataError::corrupt(path, "it ends in the middle of its compressed bytes")
+        }
+        std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => {
+            DataError::corrupt(path, error.to_string())
+        }
+        _ => DataError::read(path, error),
+    }
+}

@@ -1,0 +1,303 @@
+//! Why data cannot be read, matched or written: one closed list, each with a code, a sentence
+//! and what to change.
+
+use std::path::{Path, PathBuf};
+
+use brolga_compiler::ir::{Symbol, TensorType};
+
+/// Why data cannot be read, matched or written.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DataError {
+    /// The text of `--data` names no source. The user is at fault.
+    #[error("`{text}` names no source of data")]
+    UnknownSource {
+        /// The text.
+        text: String,
+    },
+    /// An option after `?` that the source does not have, or a value it does not take. The user
+    /// is at fault.
+    #[error("the option `{option}` of the source `{source_text}` {reason}")]
+    SourceOption {
+        /// The source's text.
+        source_text: String,
+        /// The option as written.
+        option: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file that cannot be opened or read. The user or the machine is at fault.
+    #[error("`{}` cannot be read: {reason}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: String,
+    },
+    /// A file whose bytes are not what its format asks for. The file is at fault.
+    #[error("`{}` is damaged or of another format: {reason}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An element type that no tensor has. The file is at fault.
+    #[error("`{}` holds elements of type `{found}`, which is not supported", path.display())]
+    ElementType {
+        /// The file (and array).
+        path: PathBuf,
+        /// The type as the file writes it.
+        found: String,
+    },
+    /// More bytes or rows than can be held.
+    #[error("`{name}` is too large: {reason}")]
+    TooLarge {
+        /// The file or source.
+        name: String,
+        /// What is too much.
+        reason: String,
+    },
+    /// Two arrays of different first dimension. The data are at fault.
+    #[error(
+        "the arrays of `{source_text}` differ in their first dimension: `{first}` has {first_rows} rows and \
+         `{second}` has {second_rows}"
+    )]
+    RowCounts {
+        /// The source.
+        source_text: String,
+        /// The name of an array.
+        first: String,
+        /// Its rows.
+        first_rows: usize,
+        /// The name of the other.
+        second: String,
+        /// Its rows.
+        second_rows: usize,
+    },
+    /// Two arrays of one name. The data are at fault.
+    #[error("`{source_text}` holds two arrays named `{name}`")]
+    RepeatedName {
+        /// The source.
+        source_text: String,
+        /// The name.
+        name: String,
+    },
+    /// No array, or no row. The data are at fault.
+    #[error("`{source_text}` holds no rows")]
+    Empty {
+        /// The source.
+        source_text: String,
+    },
+    /// An input for which no array is left. The user is at fault.
+    #[error("no array is left for the input `{input}: {ty}`; the data hold {arrays}")]
+    MissingArray {
+        /// The input.
+        input: String,
+        /// Its type.
+        ty: TensorType,
+        /// The arrays with their types.
+        arrays: String,
+    },
+    /// An array that does not fit its input. The user is at fault.
+    #[error(
+        "the input `{input}: {ty}` cannot take the array `{array}: {array_ty}` (first dimension: rows)"
+    )]
+    Mismatch {
+        /// The input.
+        input: String,
+        /// Its type.
+        ty: TensorType,
+        /// The array.
+        array: String,
+        /// Its type.
+        array_ty: TensorType,
+    },
+    /// A dimension symbol that two places of the data bind to two sizes. The user is at fault.
+    #[error(
+        "the dimension `{symbol}` is {bound} (by {bound_by}), but the input `{input}: {ty}` and its \
+         array `{array}: {array_ty}` make it {size}"
+    )]
+    SymbolConflict {
+        /// The symbol.
+        symbol: Symbol,
+        /// The number bound first.
+        bound: u64,
+        /// What bound it.
+        bound_by: String,
+        /// The other number.
+        size: u64,
+        /// The input that asks for it.
+        input: String,
+        /// Its type.
+        ty: TensorType,
+        /// Its array.
+        array: String,
+        /// The array's type.
+        array_ty: TensorType,
+    },
+    /// A dimension symbol that the data do not decide. The user is at fault.
+    #[error("the data do not tell how large `{symbol}` is in the input `{input}: {ty}`")]
+    Undecided {
+        /// The symbol.
+        symbol: Symbol,
+        /// The input.
+        input: String,
+        /// Its type.
+        ty: TensorType,
+    },
+    /// Inputs whose first dimensions are not one and the same symbol or number. The user is at
+    /// fault.
+    #[error("the inputs `{first}` and `{second}` do not have the same batch dimension")]
+    BatchDimension {
+        /// An input with its type.
+        first: String,
+        /// Another with its type.
+        second: String,
+    },
+    /// A first dimension that is neither a symbol nor a number of at least 1. The user is at
+    /// fault.
+    #[error(
+        "the first dimension of the input `{input}: {ty}` is neither one symbol nor a number of at \
+         least 1, so it cannot be the batch"
+    )]
+    BatchForm {
+        /// The input.
+        input: String,
+        /// Its type.
+        ty: TensorType,
+    },
+    /// A number that the input's type cannot hold, or a label outside of the one-hot classes.
+    /// The data are at fault.
+    #[error(
+        "the array `{array}` holds {value} in row {row}, but the input `{input}: {ty}` {limit}"
+    )]
+    OutOfRange {
+        /// The array.
+        array: String,
+        /// The number.
+        value: i64,
+        /// Where it stands.
+        row: usize,
+        /// The input.
+        input: String,
+        /// Its type.
+        ty: TensorType,
+        /// What the input takes.
+        limit: String,
+    },
+    /// A fraction for validation that leaves one part without rows. The user is at fault.
+    #[error("a validation split of {fraction} of {rows} rows leaves one part empty")]
+    Fraction {
+        /// The fraction, as printed.
+        fraction: String,
+        /// The rows to split.
+        rows: usize,
+    },
+    /// A file that cannot be written. The machine is at fault.
+    #[error("`{}` cannot be written: {reason}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system or the format says.
+        reason: String,
+    },
+}
+
+impl DataError {
+    /// The code: `E0601`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            DataError::UnknownSource { .. } => "E0601",
+            DataError::SourceOption { .. } => "E0602",
+            DataError::Read { .. } => "E0603",
+            DataError::Corrupt { .. } => "E0604",
+            DataError::ElementType { .. } => "E0605",
+            DataError::TooLarge { .. } => "E0606",
+            DataError::RowCounts { .. } => "E0607",
+            DataError::RepeatedName { .. } => "E0608",
+            DataError::Empty { .. } => "E0609",
+            DataError::MissingArray { .. } => "E0610",
+            DataError::Mismatch { .. } => "E0611",
+            DataError::SymbolConflict { .. } => "E0612",
+            DataError::Undecided { .. } => "E0613",
+            DataError::BatchDimension { .. } => "E0614",
+            DataError::BatchForm { .. } => "E0615",
+            DataError::OutOfRange { .. } => "E0616",
+            DataError::Fraction { .. } => "E0617",
+            DataError::Write { .. } => "E0618",
+        }
+    }
+
+    /// Whether the machine is at fault (disk full, no permission) and not what was given.
+    pub const fn is_machine_fault(&self) -> bool {
+        matches!(self, DataError::Write { .. })
+    }
+
+    /// What to change.
+    pub fn help(&self) -> String {
+        match self {
+            DataError::UnknownSource { .. } => "the sources are `digits`, `mnist:DIR`, \
+                `fashion-mnist:DIR`, `idx:IMAGES,LABELS`, `FILE.npz`, `FILE.safetensors` and \
+                `x=a.npy,y=b.npy`"
+                .to_string(),
+            DataError::SourceOption { .. } => {
+                "options follow the source: `digits?rows=1000&split=test`".to_string()
+            }
+            DataError::Read { path, .. } => {
+                format!("check that `{}` is a file that may be read", path.display())
+            }
+            DataError::Corrupt { path, .. } => {
+                format!("fetch or write `{}` again", path.display())
+            }
+            DataError::ElementType { .. } => {
+                "save the array as float32, float64, int32, int64, uint8 or bool".to_string()
+            }
+            DataError::TooLarge { .. } => "use fewer rows, or several files".to_string(),
+            DataError::RowCounts { .. } => {
+                "give every array one row for each example, in the same order".to_string()
+            }
+            DataError::RepeatedName { .. } => "give each array a name of its own".to_string(),
+            DataError::Empty { .. } => "give at least one array of at least one row".to_string(),
+            DataError::MissingArray { input, .. } => {
+                format!("add an array named `{input}`")
+            }
+            DataError::Mismatch { .. } => {
+                "change the type of the input, or the array, so that they agree".to_string()
+            }
+            DataError::SymbolConflict { symbol, .. } => {
+                format!("give the two dimensions different names, or make both {symbol}s equal")
+            }
+            DataError::Undecided { symbol, .. } => format!("say it with `--dim {symbol}=N`"),
+            DataError::BatchDimension { .. } => {
+                "begin the shape of every input that data feed with the same dimension, such as \
+                 `batch`"
+                    .to_string()
+            }
+            DataError::BatchForm { .. } => {
+                "begin its shape with a symbol of its own, such as `batch`".to_string()
+            }
+            DataError::OutOfRange { .. } => {
+                "correct the data, or the type of the input".to_string()
+            }
+            DataError::Fraction { .. } => {
+                "give a fraction above 0 and below 1, such as 0.1, and at least two rows"
+                    .to_string()
+            }
+            DataError::Write { .. } => {
+                "check that the folder exists, may be written, and has room".to_string()
+            }
+        }
+    }
+
+    pub(crate) fn read(path: &Path, error: &std::io::Error) -> DataError {
+        DataError::Read { path: path.to_path_buf(), reason: error.to_string() }
+    }
+
+    pub(crate) fn corrupt(path: &Path, reason: impl Into<String>) -> DataError {
+        DataError::Corrupt { path: path.to_path_buf(), reason: reason.into() }
+    }
+
+    pub(crate) fn write(path: &Path, error: &dyn std::fmt::Display) -> DataError {
+        DataError::Write { path: path.to_path_buf(), reason: error.to_string() }
+    }
+}

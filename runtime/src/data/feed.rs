@@ -1,0 +1,552 @@
+//! Which array feeds which input, and how its rows become the input's: by copy, cast, reshape or
+//! one-hot. Decided once; afterwards rows are written without a check or an allocation.
+
+use std::collections::BTreeMap;
+
+use brolga_compiler::ir::{Binding, DType, Dim, Element, Literal, Symbol, TensorType};
+use brolga_compiler::with_array;
+
+use super::{DataError, DataSet};
+
+/// The first dimension of the inputs that data feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BatchDimension {
+    /// A symbol: it follows the batch size.
+    Symbol(Symbol),
+    /// A number: it fixes the batch size.
+    Number(usize),
+    /// No input has a dimension.
+    None,
+}
+
+/// How a data set feeds the inputs of a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeedPlan {
+    /// One for each input, in their order.
+    pub feeds: Vec<Feed>,
+    /// The batch dimension.
+    pub batch: BatchDimension,
+    /// The numbers of all other symbols of the inputs, and those that were given.
+    pub binding: Binding,
+}
+
+/// How one array feeds one input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// The input's name.
+    pub input: String,
+    /// The input's element type.
+    pub dtype: DType,
+    /// The array, as an index into the data set's.
+    pub array: usize,
+    form: Form,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
+    /// A scalar, the same for every batch.
+    Whole,
+    /// Rows, element by element, of these sizes.
+    Rows(Vec<usize>),
+    /// A label a row, as a vector of so many classes.
+    OneHot(usize),
+}
+
+/// Values for the inputs of one call, and the numbers that they give to symbols.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeedWhole {
+    /// One for each input, in their order, of the input's element type.
+    pub values: Vec<Literal>,
+    /// The numbers of all symbols of the inputs, and those that were given.
+    pub binding: Binding,
+}
+
+/// Decides how `data` feed `inputs` (name and declared type). An input takes the array of its
+/// name, else the next unused array; `given` holds dimensions that are known beforehand.
+///
+/// f64 becomes f32 and i64 i32; narrower types widen (u8 to any number but a bool); integer labels
+/// `[rows]` become one-hot for a float `[batch, n]` with n ≠ 1, and the same number for a float
+/// `[batch]` or `[batch, 1]`. A row may be flattened, and gain or lose axes of 1. Errors: whatever
+/// still differs, a symbol of two sizes or of none, numbers that do not fit.
+pub fn feed_plan(
+    inputs: &[(String, TensorType)],
+    data: &DataSet,
+    given: &Binding,
+) -> Result<FeedPlan, DataError> {
+    let batch = batch_dimension(inputs)?;
+    let arrays = assign(inputs, data)?;
+    let symbol = match &batch {
+        BatchDimension::Symbol(s) => Some(s.clone()),
+        BatchDimension::Number(_) | BatchDimension::None => None,
+    };
+    let mut solver = Solver::new(given, symbol);
+    let pairs: Vec<Pair<'_>> = inputs
+        .iter()
+        .zip(&arrays)
+        .map(|((input, ty), &i)| {
+            let (array, literal) = &data.arrays()[i];
+            Pair { input, ty, array, literal }
+        })
+        .collect();
+    for pair in &pairs {
+        solver.agree(pair)?;
+    }
+    solver.finish()?;
+    let feeds = pairs.iter().zip(arrays).map(|(pair, array)| {
+        let form = solver.form(pair)?;
+        pair.check_values(&form)?;
+        Ok(Feed { input: pair.input.to_string(), dtype: pair.ty.dtype, array, form })
+    });
+    Ok(FeedPlan { feeds: feeds.collect::<Result<_, DataError>>()?, batch, binding: solver.binding })
+}
+
+/// Feeds each input the whole array of its name; only the element type is converted. Errors: as
+/// for [`feed_plan`].
+pub fn feed_whole(
+    inputs: &[(String, TensorType)],
+    arrays: &[(String, Literal)],
+    given: &Binding,
+) -> Result<FeedWhole, DataError> {
+    let mut solver = Solver::new(given, None);
+    let mut values = vec![];
+    for (input, ty) in inputs {
+        let (array, literal) = arrays
+            .iter()
+            .find(|(name, _)| name == input)
+            .ok_or_else(|| missing(input, ty, arrays))?;
+        let pair = Pair { input, ty, array, literal };
+        if !converts(literal.dtype(), ty.dtype) || literal.sizes().len() != ty.rank() {
+            return Err(pair.mismatch());
+        }
+        solver.bind_all(&pair, &zip(&ty.shape, literal.sizes()))?;
+        let form = Form::Rows(literal.sizes().to_vec());
+        pair.check_values(&form)?;
+        let mut bytes = vec![0; literal.n_elements() * ty.dtype.size()];
+        write_rows(&row_major(literal), ty.dtype, &[0], literal.n_elements(), &mut bytes);
+        let value = Literal::from_bytes(ty.dtype, literal.sizes(), &bytes);
+        values.push(value.ok_or_else(|| pair.mismatch())?);
+    }
+    solver.finish()?;
+    Ok(FeedWhole { values, binding: solver.binding })
+}
+
+impl Feed {
+    /// Whether the input is a scalar, the same for every batch.
+    pub fn is_whole(&self) -> bool {
+        self.form == Form::Whole
+    }
+
+    /// The dimensions of the input at a batch of `rows`.
+    pub fn sizes(&self, rows: usize) -> Vec<usize> {
+        match &self.form {
+            Form::Whole => vec![],
+            Form::Rows(row) => [&[rows], row.as_slice()].concat(),
+            Form::OneHot(classes) => vec![rows, *classes],
+        }
+    }
+
+    /// The bytes of the input at a batch of `rows`.
+    pub fn n_bytes(&self, rows: usize) -> usize {
+        let row = match &self.form {
+            Form::Whole => return self.dtype.size(),
+            Form::Rows(row) => row.iter().product(),
+            Form::OneHot(classes) => *classes,
+        };
+        rows * row * self.dtype.size()
+    }
+
+    /// Writes the rows of numbers `rows` of `data`, which the plan was made for, into the first
+    /// [`Feed::n_bytes`] of `bytes`; allocates nothing.
+    pub fn write(&self, data: &DataSet, rows: &[u32], bytes: &mut [u8]) {
+        let array = &data.arrays()[self.array].1;
+        let bytes = bytes
+            .get_mut(..self.n_bytes(rows.len()))
+            .expect("a staging buffer has room for the largest batch");
+        match &self.form {
+            Form::Whole => write_rows(array, self.dtype, &[0], 1, bytes),
+            Form::Rows(row) => {
+                write_rows(array, self.dtype, rows, row.iter().product(), bytes);
+            }
+            Form::OneHot(classes) => write_one_hot(array, self.dtype, rows, *classes, bytes),
+        }
+    }
+}
+
+/// Whether every element of one type is taken for an input of another; i64 only where it fits.
+const fn converts(from: DType, to: DType) -> bool {
+    match (from, to) {
+        (DType::F32 | DType::F64, DType::F32 | DType::F64) => true,
+        (DType::I32 | DType::I64 | DType::U8, DType::I32 | DType::I64) => true,
+        (DType::U8, DType::U8 | DType::F32 | DType::F64) => true,
+        (DType::Bool, DType::Bool) => true,
+        (DType::F32 | DType::F64, DType::I32 | DType::I64 | DType::U8 | DType::Bool)
+        | (DType::I32 | DType::I64, DType::F32 | DType::F64 | DType::U8 | DType::Bool)
+        | (DType::U8, DType::Bool)
+        | (DType::Bool, DType::F32 | DType::F64 | DType::I32 | DType::I64 | DType::U8) => false,
+    }
+}
+
+fn batch_dimension(inputs: &[(String, TensorType)]) -> Result<BatchDimension, DataError> {
+    let mut dims = inputs.iter().filter_map(|(n, t)| Some((n, t, t.shape.first()?)));
+    let Some((name, ty, first)) = dims.next() else {
+        return Ok(BatchDimension::None);
+    };
+    if let Some((other, other_ty, _)) = dims.find(|(_, _, d)| *d != first) {
+        let (first, second) = (format!("{name}: {ty}"), format!("{other}: {other_ty}"));
+        return Err(DataError::BatchDimension { first, second });
+    }
+    let form = || DataError::BatchForm { input: name.clone(), ty: ty.clone() };
+    match (first.as_number(), single_symbol(first)) {
+        (Some(n), _) => {
+            let n = usize::try_from(n).ok().filter(|n| *n > 0).ok_or_else(form)?;
+            Ok(BatchDimension::Number(n))
+        }
+        (None, Some(symbol)) => Ok(BatchDimension::Symbol(symbol)),
+        (None, None) => Err(form()),
+    }
+}
+
+/// The symbol that a dimension is, if it is one and nothing else.
+fn single_symbol(dim: &Dim) -> Option<Symbol> {
+    dim.symbols().into_iter().find(|s| *dim == Dim::symbol(&s.0))
+}
+
+/// The array of each input: that of its name, else the next that nothing else takes. Arrays
+/// without rows are for scalars alone.
+fn assign(inputs: &[(String, TensorType)], data: &DataSet) -> Result<Vec<usize>, DataError> {
+    let arrays = data.arrays();
+    let named: Vec<Option<usize>> =
+        inputs.iter().map(|(input, _)| arrays.iter().position(|(name, _)| name == input)).collect();
+    let mut used: Vec<bool> = (0..arrays.len()).map(|i| named.contains(&Some(i))).collect();
+    let mut assigned = vec![];
+    for ((input, ty), named) in inputs.iter().zip(named) {
+        let next = || {
+            (0..arrays.len())
+                .find(|&i| !used[i] && arrays[i].1.sizes().is_empty() == ty.shape.is_empty())
+        };
+        let i = named.or_else(next).ok_or_else(|| missing(input, ty, arrays))?;
+        used[i] = true;
+        assigned.push(i);
+    }
+    Ok(assigned)
+}
+
+fn missing(input: &str, ty: &TensorType, arrays: &[(String, Literal)]) -> DataError {
+    let list: Vec<String> =
+        arrays.iter().map(|(name, a)| format!("`{name}: {}`", a.tensor_type())).collect();
+    let arrays = if list.is_empty() { "none".to_string() } else { list.join(", ") };
+    DataError::MissingArray { input: input.to_string(), ty: ty.clone(), arrays }
+}
+
+/// An input and the array that it takes.
+struct Pair<'a> {
+    input: &'a str,
+    ty: &'a TensorType,
+    array: &'a str,
+    literal: &'a Literal,
+}
+
+/// Dimensions that must be of these sizes.
+type Constraints = Vec<(Dim, usize)>;
+
+fn zip(dims: &[Dim], sizes: &[usize]) -> Constraints {
+    dims.iter().cloned().zip(sizes.iter().copied()).collect()
+}
+
+impl Pair<'_> {
+    fn mismatch(&self) -> DataError {
+        DataError::Mismatch {
+            input: self.input.to_string(),
+            ty: self.ty.clone(),
+            array: self.array.to_string(),
+            array_ty: self.literal.tensor_type(),
+        }
+    }
+
+    /// Whether the array is one integer a row and the input's elements are floats.
+    fn is_label_for_float(&self) -> bool {
+        let one = self.literal.sizes().get(1..).is_some_and(|row| row.iter().all(|&d| d == 1));
+        one && self.literal.dtype().is_int() && self.ty.dtype.is_float()
+    }
+
+    fn is_one_hot(&self) -> bool {
+        self.is_label_for_float() && self.ty.rank() == 2 && !self.ty.shape[1].is_one()
+    }
+
+    /// The ways in which a row of the array may be a row of the input, best first: as it is,
+    /// without the axes of 1, flattened. None where nothing can agree.
+    fn ways(&self) -> Vec<Constraints> {
+        let label = self.is_label_for_float();
+        if !label && !converts(self.literal.dtype(), self.ty.dtype) {
+            return vec![];
+        }
+        let (Some(dims), Some(sizes)) = (self.ty.shape.get(1..), self.literal.sizes().get(1..))
+        else {
+            let both_scalars = self.ty.shape.is_empty() && self.literal.sizes().is_empty();
+            return if both_scalars { vec![vec![]] } else { vec![] };
+        };
+        if label {
+            // One-hot classes are decided by other dimensions; a single number fits axes of 1.
+            let fits = self.is_one_hot() || dims.iter().all(Dim::is_one);
+            return if fits { vec![vec![]] } else { vec![] };
+        }
+        let mut ways = vec![];
+        if dims.len() == sizes.len() {
+            ways.push(zip(dims, sizes));
+        }
+        let long_dims: Vec<Dim> = dims.iter().filter(|d| !d.is_one()).cloned().collect();
+        let long_sizes: Vec<usize> = sizes.iter().filter(|&&d| d != 1).copied().collect();
+        if long_dims.len() == long_sizes.len() {
+            ways.push(zip(&long_dims, &long_sizes));
+        }
+        if let [all] = long_dims.as_slice() {
+            ways.push(vec![(all.clone(), sizes.iter().product())]);
+        }
+        ways
+    }
+
+    /// Refuses integers that the conversion would change.
+    fn check_values(&self, form: &Form) -> Result<(), DataError> {
+        let (lo, hi, limit) = match (form, self.literal.dtype(), self.ty.dtype) {
+            (Form::OneHot(n), _, _) => {
+                (0, *n as i64 - 1, format!("takes the classes 0 to {}", n.saturating_sub(1)))
+            }
+            (Form::Rows(_) | Form::Whole, DType::I64, DType::I32) => {
+                (i32::MIN.into(), i32::MAX.into(), "holds 32-bit integers".to_string())
+            }
+            (Form::Rows(_) | Form::Whole, DType::I32 | DType::I64, DType::F32) => {
+                (-(1 << 24), 1 << 24, "holds integers up to 2^24 exactly".to_string())
+            }
+            (Form::Rows(_) | Form::Whole, DType::I64, DType::F64) => {
+                (-(1 << 53), 1 << 53, "holds integers up to 2^53 exactly".to_string())
+            }
+            (Form::Rows(_) | Form::Whole, _, _) => return Ok(()),
+        };
+        let n_rows = self.literal.sizes().first().copied().unwrap_or(1).max(1);
+        let row_elements = (self.literal.n_elements() / n_rows).max(1);
+        let bad = match self.literal {
+            Literal::I32(a) => a.iter().map(|&x| i64::from(x)).enumerate().find(out(lo, hi)),
+            Literal::I64(a) => a.iter().copied().enumerate().find(out(lo, hi)),
+            Literal::U8(a) => a.iter().map(|&x| i64::from(x)).enumerate().find(out(lo, hi)),
+            Literal::F32(_) | Literal::F64(_) | Literal::Bool(_) => None,
+        };
+        let Some((i, value)) = bad else { return Ok(()) };
+        Err(DataError::OutOfRange {
+            array: self.array.to_string(),
+            value,
+            row: i / row_elements,
+            input: self.input.to_string(),
+            ty: self.ty.clone(),
+            limit,
+        })
+    }
+}
+
+fn out(lo: i64, hi: i64) -> impl Fn(&(usize, i64)) -> bool {
+    move |(_, x)| *x < lo || *x > hi
+}
+
+/// Numbers for symbols, found input by input.
+struct Solver {
+    batch: Option<Symbol>,
+    binding: Binding,
+    /// What bound a symbol: `image`, `the given dimensions`.
+    bound_by: BTreeMap<Symbol, String>,
+    /// Dimensions that are more than a symbol, to be compared when all symbols are bound.
+    open: Vec<(Dim, usize, DataError, String, TensorType)>,
+}
+
+impl Solver {
+    fn new(given: &Binding, batch: Option<Symbol>) -> Solver {
+        let (mut binding, mut bound_by) = (Binding::default(), BTreeMap::new());
+        for (symbol, n) in given.iter().filter(|(s, _)| Some(*s) != batch.as_ref()) {
+            binding.bind(&symbol.0, n);
+            bound_by.insert(symbol.clone(), "what was given".to_string());
+        }
+        Solver { batch, binding, bound_by, open: vec![] }
+    }
+
+    /// Takes the first way in which the pair's rows agree. Errors: none does.
+    fn agree(&mut self, pair: &Pair<'_>) -> Result<(), DataError> {
+        let ways = pair.ways();
+        let way = ways.iter().find(|way| way.iter().all(|(d, n)| self.allows(d, *n)));
+        // Where none agrees, the first says best what is wrong.
+        match way.or(ways.first()) {
+            Some(way) => self.bind_all(pair, way),
+            None => Err(pair.mismatch()),
+        }
+    }
+
+    /// Whether a dimension may be of that size, as far as is known.
+    fn allows(&self, dim: &Dim, size: usize) -> bool {
+        match (dim.as_number(), single_symbol(dim)) {
+            (Some(n), _) => n == size as i64,
+            (None, Some(symbol)) => {
+                Some(&symbol) != self.batch.as_ref()
+                    && size > 0
+                    && self.binding.get(&symbol).is_none_or(|n| n == size as u64)
+            }
+            (None, None) => self.batch.as_ref().is_none_or(|b| !dim.symbols().contains(b)),
+        }
+    }
+
+    fn bind_all(&mut self, pair: &Pair<'_>, constraints: &Constraints) -> Result<(), DataError> {
+        for (dim, size) in constraints {
+            match single_symbol(dim) {
+                Some(symbol) if self.allows(dim, *size) => {
+                    self.binding.bind(&symbol.0, *size as u64);
+                    self.bound_by.entry(symbol).or_insert_with(|| format!("`{}`", pair.input));
+                }
+                Some(symbol) => return Err(self.conflict(pair, symbol, *size)),
+                None if !self.allows(dim, *size) => return Err(pair.mismatch()),
+                None => self.open.push((
+                    dim.clone(),
+                    *size,
+                    pair.mismatch(),
+                    pair.input.to_string(),
+                    pair.ty.clone(),
+                )),
+            }
+        }
+        Ok(())
+    }
+
+    fn conflict(&self, pair: &Pair<'_>, symbol: Symbol, size: usize) -> DataError {
+        let Some(bound) = self.binding.get(&symbol) else { return pair.mismatch() };
+        DataError::SymbolConflict {
+            bound,
+            bound_by: self.bound_by.get(&symbol).cloned().unwrap_or_default(),
+            symbol,
+            size: size as u64,
+            input: pair.input.to_string(),
+            ty: pair.ty.clone(),
+            array: pair.array.to_string(),
+            array_ty: pair.literal.tensor_type(),
+        }
+    }
+
+    /// Compares what had to wait for all symbols.
+    fn finish(&mut self) -> Result<(), DataError> {
+        for (dim, size, mismatch, input, ty) in std::mem::take(&mut self.open) {
+            self.decided(&dim, &input, &ty)?;
+            if dim.evaluate(&self.binding) != Ok(size as i64) {
+                return Err(mismatch);
+            }
+        }
+        Ok(())
+    }
+
+    fn decided(&self, dim: &Dim, input: &str, ty: &TensorType) -> Result<(), DataError> {
+        match dim.symbols().into_iter().find(|s| self.binding.get(s).is_none()) {
+            Some(symbol) => {
+                Err(DataError::Undecided { symbol, input: input.to_string(), ty: ty.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// How rows become the input's, now that all symbols are bound.
+    fn form(&self, pair: &Pair<'_>) -> Result<Form, DataError> {
+        let Some(dims) = pair.ty.shape.get(1..) else { return Ok(Form::Whole) };
+        let mut row = vec![];
+        for dim in dims {
+            self.decided(dim, pair.input, pair.ty)?;
+            let n = dim.evaluate(&self.binding).ok().and_then(|n| usize::try_from(n).ok());
+            row.push(n.ok_or_else(|| pair.mismatch())?);
+        }
+        Ok(if pair.is_one_hot() { Form::OneHot(row[0]) } else { Form::Rows(row) })
+    }
+}
+
+fn row_major(literal: &Literal) -> Literal {
+    super::row_major(literal.clone())
+}
+
+/// An element that can be written as any type; total, though plans use only what [`converts`]
+/// or a label allows.
+trait Number: Element {
+    fn to_f32(self) -> f32;
+    fn to_f64(self) -> f64;
+    fn to_i32(self) -> i32;
+    fn to_i64(self) -> i64;
+    fn to_u8(self) -> u8;
+    fn to_bool(self) -> bool;
+    /// The class that a label is; `None` below 0.
+    fn class(self) -> Option<usize>;
+}
+
+macro_rules! number {
+    ($($t:ty: $x:ident => $n:expr);*) => {$(
+        impl Number for $t {
+            fn to_f32(self) -> f32 { let $x = self; $n as f32 }
+            fn to_f64(self) -> f64 { let $x = self; $n as f64 }
+            fn to_i32(self) -> i32 { let $x = self; $n as i32 }
+            fn to_i64(self) -> i64 { let $x = self; $n as i64 }
+            fn to_u8(self) -> u8 { let $x = self; $n as u8 }
+            fn to_bool(self) -> bool { self.to_f64() != 0.0 }
+            fn class(self) -> Option<usize> { usize::try_from(self.to_i64()).ok() }
+        }
+    )*};
+}
+number!(f32: x => x; f64: x => x; i32: x => x; i64: x => x; u8: x => x; bool: x => u8::from(x));
+
+/// Writes rows of `width` elements of a row-major array as elements of `dtype`.
+fn write_rows(array: &Literal, dtype: DType, rows: &[u32], width: usize, bytes: &mut [u8]) {
+    fn each<S: Number, D: Element>(
+        source: &[S],
+        (rows, width): (&[u32], usize),
+        bytes: &mut [u8],
+        convert: impl Fn(S) -> D,
+    ) {
+        if width == 0 {
+            return;
+        }
+        for (&row, bytes) in rows.iter().zip(bytes.chunks_exact_mut(width * D::SIZE)) {
+            let elements = source[row as usize * width..].iter().take(width);
+            for (&x, bytes) in elements.zip(bytes.chunks_exact_mut(D::SIZE)) {
+                convert(x).write(bytes);
+            }
+        }
+    }
+    let which = (rows, width);
+    with_array!(array, a => {
+        let source = a.as_slice().expect("a data set is row-major");
+        match dtype {
+            DType::F32 => each(source, which, bytes, Number::to_f32),
+            DType::F64 => each(source, which, bytes, Number::to_f64),
+            DType::I32 => each(source, which, bytes, Number::to_i32),
+            DType::I64 => each(source, which, bytes, Number::to_i64),
+            DType::U8 => each(source, which, bytes, Number::to_u8),
+            DType::Bool => each(source, which, bytes, Number::to_bool),
+        }
+    });
+}
+
+/// Writes a vector of `classes` elements a row: 1 at the row's label, 0 elsewhere.
+fn write_one_hot(array: &Literal, dtype: DType, rows: &[u32], classes: usize, bytes: &mut [u8]) {
+    fn each<S: Number, D: Element>(
+        source: &[S],
+        rows: &[u32],
+        bytes: &mut [u8],
+        (classes, one): (usize, D),
+    ) {
+        bytes.fill(0);
+        for (i, &row) in rows.iter().enumerate() {
+            if let Some(class) = source[row as usize].class().filter(|c| *c < classes) {
+                let at = (i * classes + class) * D::SIZE;
+                one.write(&mut bytes[at..at + D::SIZE]);
+            }
+        }
+    }
+    with_array!(array, a => {
+        let source = a.as_slice().expect("a data set is row-major");
+        match dtype {
+            DType::F32 => each(source, rows, bytes, (classes, 1f32)),
+            DType::F64 => each(source, rows, bytes, (classes, 1f64)),
+            DType::I32 => each(source, rows, bytes, (classes, 1i32)),
+            DType::I64 => each(source, rows, bytes, (classes, 1i64)),
+            DType::U8 => each(source, rows, bytes, (classes, 1u8)),
+            DType::Bool => each(source, rows, bytes, (classes, true)),
+        }
+    });
+}

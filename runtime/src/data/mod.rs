@@ -1,0 +1,119 @@
+//! Data for training: sources of named arrays, their match with a graph's inputs, and the loader,
+//! whose order is a function of seed, epoch and position.
+//!
+//! Invariant of a [`DataSet`]: every array is in row-major order, and all that are not scalars
+//! have the same first dimension, the rows, of at least 1.
+
+mod batches;
+mod bytes;
+mod counter;
+pub mod digits;
+mod error;
+mod feed;
+pub mod idx;
+pub mod npy;
+mod source;
+
+use std::collections::HashSet;
+use std::fmt;
+
+use brolga_compiler::ir::Literal;
+use brolga_compiler::with_array;
+
+pub use batches::{BatchOptions, Batches, Tail, split_rows};
+pub(crate) use bytes::{read_all, write_atomically};
+pub use counter::Counter;
+pub use error::DataError;
+pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole};
+pub use source::{Source, SourceKind, load};
+
+/// One of the two parts that some sources come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// What `train` learns from.
+    Train,
+    /// What `eval`, `predict` and `--validation` look at.
+    Test,
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Split::Train => "train",
+            Split::Test => "test",
+        })
+    }
+}
+
+/// Named arrays with a common first dimension. Cloning shares the elements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataSet {
+    name: String,
+    arrays: Vec<(String, Literal)>,
+    n_rows: usize,
+}
+
+impl DataSet {
+    /// A data set of `arrays`, named after where they came from. Errors: no rows, different
+    /// numbers of rows, a repeated name, more than 2^32 - 1 rows.
+    pub fn new(
+        name: impl Into<String>,
+        arrays: Vec<(String, Literal)>,
+    ) -> Result<DataSet, DataError> {
+        let source_text = name.into();
+        let mut seen = HashSet::new();
+        if let Some((name, _)) = arrays.iter().find(|(name, _)| !seen.insert(name.as_str())) {
+            return Err(DataError::RepeatedName { name: name.clone(), source_text });
+        }
+        let mut rows = arrays.iter().filter_map(|(n, a)| Some((n, *a.sizes().first()?)));
+        let Some((first, n_rows)) = rows.next().filter(|(_, n)| *n > 0) else {
+            return Err(DataError::Empty { source_text });
+        };
+        if let Some((second, second_rows)) = rows.find(|(_, n)| *n != n_rows) {
+            let (first, second) = (first.clone(), second.clone());
+            let first_rows = n_rows;
+            return Err(DataError::RowCounts {
+                source_text,
+                first,
+                first_rows,
+                second,
+                second_rows,
+            });
+        }
+        if u32::try_from(n_rows).is_err() {
+            let reason = format!("it has {n_rows} rows, and at most {} are taken", u32::MAX);
+            return Err(DataError::TooLarge { name: source_text, reason });
+        }
+        let arrays = arrays.into_iter().map(|(name, a)| (name, row_major(a))).collect();
+        Ok(DataSet { name: source_text, arrays, n_rows })
+    }
+
+    /// Where the arrays came from, for people to read.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The arrays in the source's order.
+    pub fn arrays(&self) -> &[(String, Literal)] {
+        &self.arrays
+    }
+
+    /// The array of that name.
+    pub fn array(&self, name: &str) -> Option<&Literal> {
+        self.arrays.iter().find(|(n, _)| n == name).map(|(_, a)| a)
+    }
+
+    /// The common first dimension.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+}
+
+/// The same tensor with its elements in row-major order in memory.
+fn row_major(literal: Literal) -> Literal {
+    with_array!(&literal, a => if a.is_standard_layout() {
+        literal
+    } else {
+        Literal::new(a.as_standard_layout().into_owned())
+    })
+}
