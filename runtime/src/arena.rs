@@ -160,12 +160,12 @@ mod tests {
         let budget = Budget::new(1 << 20);
         let kept = budget.block(1 << 19, "a test").expect("it fits");
         let error = budget.block((1 << 19) + 1, "the arena").expect_err("beyond the budget");
-        assert_eq!(error.code(), "E0602");
+        assert_eq!(error.code(), "E0652");
         assert!(error.to_string().contains("the arena"), "{error}");
         assert_eq!(budget.taken(), kept.size());
         assert!(budget.block(usize::MAX, "a test").is_err());
         let endless = Budget::new(usize::MAX);
         let error = endless.block(usize::MAX - 100, "a test").expect_err("no such layout");
-        assert_eq!((error.code(), endless.taken()), ("E0601", 0));
+        assert_eq!((error.code(), endless.taken()), ("E0651", 0));
     }
 }

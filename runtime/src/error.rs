@@ -1,11 +1,29 @@
 //! What can go wrong between a module and its results.
 
-use brolga_compiler::ir::{Name, Provenance, TensorType};
+use brolga_compiler::error::{CompileError, codes};
+use brolga_compiler::ir::{Dim, DimError, Name, Provenance, TensorType};
 use brolga_compiler::ops::EvalError;
+use brolga_compiler::program::Program;
+
+use crate::data::DataError;
 
 /// An error of the runtime. [`RunError::fault`] says who has to change something.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RunError {
+    /// The module was refused by the compiler.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The data cannot be read, matched or written.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The dimensions of a variable or input cannot be computed.
+    #[error("the dimensions of `{name}` are not known: {error}")]
+    Dimension {
+        /// The variable or input.
+        name: Name,
+        /// What is wrong.
+        error: DimError,
+    },
     /// The machine has no memory left.
     #[error("the machine has no {bytes} bytes of memory for {purpose}")]
     OutOfMemory {
@@ -101,15 +119,15 @@ pub enum RunError {
     Threads(String),
     /// The outputs of several batches cannot be joined.
     #[error(
-        "the output `{name}` is {tensor_type}: its first dimension is not the batch's {rows} rows, so batches cannot be joined"
+        "the output `{name}` is {tensor_type}: its first dimension is not the batch's ({batch}), so batches cannot be joined"
     )]
     NoBatchDimension {
         /// The output.
         name: Name,
         /// Its type.
         tensor_type: TensorType,
-        /// The rows of the batch.
-        rows: usize,
+        /// The dimension of the batch.
+        batch: Dim,
     },
     /// A log could not be written.
     #[error("the log cannot be written: {0}")]
@@ -128,23 +146,33 @@ pub enum Fault {
 }
 
 impl RunError {
-    /// The code: `E0602`.
+    /// What the status word of a program's frame says after a run.
+    pub(crate) fn of_status(status: u64, program: &Program) -> Result<(), RunError> {
+        let Some(number) = status.checked_sub(1) else { return Ok(()) };
+        let (node, provenance) = program.checks[number as usize].clone();
+        Err(RunError::IndexOutOfRange { node, provenance })
+    }
+
+    /// The code: `E0652`.
     pub fn code(&self) -> &'static str {
         match self {
-            RunError::OutOfMemory { .. } => "E0601",
-            RunError::MemoryLimit { .. } => "E0602",
-            RunError::UnknownSymbol(_) => "E0603",
-            RunError::Code(_) => "E0604",
-            RunError::Eval { .. } | RunError::IndexOutOfRange { .. } => "E0605",
-            RunError::Unfed(_) => "E0606",
-            RunError::UnknownInput(_) => "E0607",
-            RunError::FeedType { .. } => "E0608",
-            RunError::Symbol { .. } => "E0609",
-            RunError::VariableType { .. } => "E0610",
-            RunError::LoadedType { .. } => "E0611",
-            RunError::Threads(_) => "E0612",
-            RunError::NoBatchDimension { .. } => "E0613",
-            RunError::Log(_) => "E0614",
+            RunError::Compile(error) => error.code,
+            RunError::Data(error) => error.code(),
+            RunError::OutOfMemory { .. } => "E0651",
+            RunError::MemoryLimit { .. } => "E0652",
+            RunError::UnknownSymbol(_) => "E0653",
+            RunError::Code(_) => "E0654",
+            RunError::Eval { .. } | RunError::IndexOutOfRange { .. } => "E0655",
+            RunError::Unfed(_) => "E0656",
+            RunError::UnknownInput(_) => "E0657",
+            RunError::FeedType { .. } => "E0658",
+            RunError::Symbol { .. } => "E0659",
+            RunError::VariableType { .. } => "E0660",
+            RunError::LoadedType { .. } => "E0661",
+            RunError::Threads(_) => "E0662",
+            RunError::NoBatchDimension { .. } => "E0663",
+            RunError::Log(_) => "E0664",
+            RunError::Dimension { .. } => "E0665",
         }
     }
 
@@ -155,7 +183,12 @@ impl RunError {
                 Fault::Machine
             }
             RunError::UnknownSymbol(_) | RunError::Code(_) => Fault::Bug,
-            RunError::MemoryLimit { .. }
+            RunError::Compile(error) if error.code == codes::BUG => Fault::Bug,
+            RunError::Data(error) if error.is_machine_fault() => Fault::Machine,
+            RunError::Compile(_)
+            | RunError::Data(_)
+            | RunError::Dimension { .. }
+            | RunError::MemoryLimit { .. }
             | RunError::Eval { .. }
             | RunError::IndexOutOfRange { .. }
             | RunError::Unfed(_)

@@ -8,6 +8,12 @@ pub mod eager;
 mod error;
 mod host;
 mod link;
+#[cfg(test)]
+mod modules;
+mod pending;
+pub mod session;
+pub mod store;
+pub mod train;
 
 pub use error::{Fault, RunError};
 pub use host::{host_memory, host_target, host_threads};

@@ -2,4 +2,7 @@
 
 #![allow(unsafe_code)]
 
+mod executable;
 pub(crate) mod product;
+
+pub(crate) use executable::Executable;

@@ -1,0 +1,316 @@
+//! Sessions: a module's variables, and the programs of its entries that run on them.
+//!
+//! Variables are shared by the programs of all entries and bindings. Programs are made when they
+//! are first needed and kept, the oldest of many go; all of them run in one arena of the largest
+//! size. Nothing is allocated while a program runs.
+
+#![allow(unsafe_code)]
+
+mod eager;
+mod interpreted;
+mod native;
+mod prepared;
+
+use std::sync::Arc;
+
+use brolga_compiler::ir::{
+    Binding, Literal, Module, Name, NodeId, Target, TensorType, Variable, VariableKind,
+};
+use brolga_compiler::ops::{Leaf, Op};
+use brolga_kernels::Pool;
+use indexmap::IndexMap;
+
+use crate::arena::{Block, Budget};
+use crate::eager::Kernels;
+use crate::pending::{Options, compile, entry_graph};
+use crate::store::{Keep, Loaded, Store};
+use crate::{RunError, host_memory, host_target, host_threads};
+
+pub use crate::pending::{Entry, EntryGraph};
+use prepared::Instance;
+pub use prepared::{Feed, Prepared};
+
+/// How programs are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Backend {
+    /// As machine code.
+    Jit,
+    /// By the interpreter of the loop IR, which the machine code is checked against.
+    Interpreter,
+    /// Node by node, with the kernels that machine code calls.
+    Eager,
+    /// Node by node, with the reference product: what the others are checked against.
+    Oracle,
+}
+
+/// What a session is made with.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// The seed of initial values and of all randomness.
+    pub seed: i64,
+    /// The number of threads, at least 1. It changes no result.
+    pub threads: usize,
+    /// How programs are run.
+    pub backend: Backend,
+    /// Bytes that variables, feeds, results and the arena may take together.
+    pub memory_limit: usize,
+    /// What the code is made for.
+    pub target: Target,
+    /// What the compiler is told.
+    pub compiler: Options,
+}
+
+impl Default for SessionOptions {
+    /// Machine code for this machine, on all of its cores, with all of its memory, from seed 0.
+    fn default() -> SessionOptions {
+        SessionOptions {
+            seed: 0,
+            threads: host_threads(),
+            backend: Backend::Jit,
+            memory_limit: host_memory(),
+            target: host_target(),
+            compiler: Options::default(),
+        }
+    }
+}
+
+/// What the parameters have been trained for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Clock {
+    /// Batches.
+    pub step: i64,
+    /// Epochs.
+    pub epoch: i64,
+}
+
+/// Results of one call by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Results {
+    /// The outputs, or what was fetched.
+    pub outputs: IndexMap<Name, Literal>,
+    /// The metrics of this batch alone, losses among them.
+    pub metrics: IndexMap<Name, Literal>,
+}
+
+/// Programs that are kept; each has its feeds and results in memory.
+const MAX_PROGRAMS: usize = 16;
+
+/// A module with variables, threads and programs.
+pub struct Session {
+    module: Arc<Module>,
+    options: SessionOptions,
+    clock: Clock,
+    store: Store,
+    /// The graphs of the entries that were asked for, with their own dimensions.
+    entries: Vec<(Entry, Arc<EntryGraph>)>,
+    pool: Option<Pool>,
+    budget: Budget,
+    /// The memory that all programs run in, one after the other.
+    arena: Block,
+    /// One part a thread.
+    scratch: Block,
+    instances: Vec<Instance>,
+    /// Counts preparations, to know which program is the oldest.
+    uses: u64,
+}
+
+impl Session {
+    /// A session in which nothing is compiled yet and no variable has a value.
+    ///
+    /// # Errors
+    /// If the system refuses the threads.
+    pub fn new(
+        module: impl Into<Arc<Module>>,
+        options: SessionOptions,
+    ) -> Result<Session, RunError> {
+        let pool = match options.threads {
+            0 | 1 => None,
+            n => Some(Pool::new(n).map_err(|error| RunError::Threads(error.to_string()))?),
+        };
+        let budget = Budget::new(options.memory_limit);
+        let keep = match options.backend {
+            Backend::Jit => Keep::Blocks,
+            Backend::Interpreter | Backend::Eager | Backend::Oracle => Keep::Arrays,
+        };
+        Ok(Session {
+            module: module.into(),
+            clock: Clock::default(),
+            store: Store::new(options.seed, keep, budget.clone()),
+            entries: vec![],
+            pool,
+            arena: budget.block(0, "the arena")?,
+            scratch: budget.block(0, "the threads' scratch")?,
+            budget,
+            instances: vec![],
+            uses: 0,
+            options,
+        })
+    }
+
+    /// The module.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.module
+    }
+
+    /// What the session was made with.
+    pub fn options(&self) -> &SessionOptions {
+        &self.options
+    }
+
+    /// What the parameters have been trained for.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Sets what the parameters have been trained for: after a batch, or a load.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    /// Bytes that are taken now, and the limit.
+    pub fn memory(&self) -> (usize, usize) {
+        (self.budget.taken(), self.budget.limit())
+    }
+
+    /// Every variable that was used already, with its kind and value.
+    pub fn variables(&self) -> impl Iterator<Item = (&Name, VariableKind, Literal)> {
+        self.store.iter().map(|(name, stored)| (name, stored.kind, stored.literal()))
+    }
+
+    /// The value of a variable, if it was used already.
+    pub fn variable(&self, name: &str) -> Option<Literal> {
+        self.store.get(name).map(|stored| stored.literal())
+    }
+
+    /// Takes over the values of variables by name, and says what became of them. Optimisers' slots
+    /// among them are taken too.
+    ///
+    /// # Errors
+    /// If a value has not its variable's type, or the training entry does not compile.
+    pub fn load(&mut self, values: IndexMap<Name, Literal>) -> Result<Loaded, RunError> {
+        let module = self.module.clone();
+        let known = |name: &Name| module.variables.contains_key(name);
+        let none = IndexMap::new();
+        if values.keys().all(known) || module.train.steps.is_empty() {
+            return self.store.load(values, &module, &none);
+        }
+        let training = self.entry(&Entry::Train)?;
+        self.store.load(values, &module, &training.slots)
+    }
+
+    /// The graph of an entry with its own dimensions: what it must be fed, and its results.
+    ///
+    /// # Errors
+    /// What the compiler refuses.
+    pub fn entry(&mut self, entry: &Entry) -> Result<Arc<EntryGraph>, RunError> {
+        if let Some((_, graph)) = self.entries.iter().find(|(e, _)| e == entry) {
+            return Ok(graph.clone());
+        }
+        let graph = Arc::new(entry_graph(&self.module, entry)?);
+        self.entries.push((entry.clone(), graph.clone()));
+        Ok(graph)
+    }
+
+    /// The inputs that an entry must be fed, by name, with their own dimensions.
+    ///
+    /// # Errors
+    /// What the compiler refuses.
+    pub fn inputs(&mut self, entry: &Entry) -> Result<Vec<(String, TensorType)>, RunError> {
+        let graph = &self.entry(entry)?.graph;
+        let input = |id: &NodeId| match graph.op(*id) {
+            Op::Leaf(Leaf::Input { name, tensor_type }) => {
+                Some((name.to_string(), tensor_type.clone()))
+            }
+            _ => None,
+        };
+        Ok(graph.inputs.iter().filter_map(input).collect())
+    }
+
+    /// Gives every variable of the module whose dimensions `binding` fixes a value, as its first
+    /// use would.
+    ///
+    /// # Errors
+    /// As for [`Session::prepare`].
+    pub fn initialise(&mut self, binding: &Binding) -> Result<(), RunError> {
+        let contraction = Kernels { pool: self.pool.as_ref() };
+        let known = |v: &Variable| v.tensor_type.bind(binding).is_ok();
+        for (name, variable) in self.module.variables.iter().filter(|(_, v)| known(v)) {
+            self.store.bind(name, variable, binding, &contraction)?;
+        }
+        Ok(())
+    }
+
+    /// The program of an entry with numbers for its dimensions, ready to be fed and run; compiled
+    /// now if it was not, or not lately.
+    ///
+    /// # Errors
+    /// What the compiler refuses, a memory that is too small, or a variable whose type another
+    /// binding has fixed.
+    pub fn prepare(&mut self, entry: &Entry, binding: &Binding) -> Result<Prepared<'_>, RunError> {
+        self.uses += 1;
+        let found = self.instances.iter().position(|i| i.is_for(entry, binding));
+        let at = match found {
+            Some(at) => at,
+            None => self.add_instance(entry, binding)?,
+        };
+        self.instances[at].last_use = self.uses;
+        Ok(Prepared { session: self, at })
+    }
+
+    /// Feeds, runs and reads one call; `step` of the program is 0.
+    ///
+    /// # Errors
+    /// As for [`Session::prepare`]; a feed that is missing, unknown or of another type; data that
+    /// do not fit.
+    pub fn run(
+        &mut self,
+        entry: &Entry,
+        binding: &Binding,
+        feeds: &IndexMap<Name, Literal>,
+    ) -> Result<Results, RunError> {
+        let mut prepared = self.prepare(entry, binding)?;
+        prepared.feed_all(feeds)?;
+        prepared.run(0)?;
+        prepared.results()
+    }
+
+    fn add_instance(&mut self, entry: &Entry, binding: &Binding) -> Result<usize, RunError> {
+        let mut options = self.options.compiler.clone();
+        options.memory_limit = options.memory_limit.min(self.budget.limit());
+        let compiled = compile(&self.module, entry, binding, &self.options.target, &options)?;
+        self.initialise(binding)?;
+        let contraction = Kernels { pool: self.pool.as_ref() };
+        for (name, variable) in &compiled.slots {
+            self.store.bind(name, variable, binding, &contraction)?;
+        }
+        if self.instances.len() >= MAX_PROGRAMS {
+            let oldest = (0..self.instances.len()).min_by_key(|&i| self.instances[i].last_use);
+            self.instances.swap_remove(oldest.expect("there is at least one program"));
+        }
+        if self.options.backend == Backend::Jit {
+            self.make_room(compiled.program.arena_bytes, compiled.program.scratch_bytes)?;
+        }
+        let instance = Instance::new(self, entry.clone(), binding.clone(), compiled)?;
+        self.instances.push(instance);
+        Ok(self.instances.len() - 1)
+    }
+
+    /// Makes the arena and each thread's scratch at least so large.
+    fn make_room(&mut self, arena: usize, scratch: usize) -> Result<(), RunError> {
+        let scratch = scratch.saturating_mul(self.options.threads.max(1));
+        for (block, bytes, purpose) in [
+            (&mut self.arena, arena, "the arena"),
+            (&mut self.scratch, scratch, "the threads' scratch"),
+        ] {
+            if block.size() < bytes {
+                // The old one goes first, so that both need not fit at once.
+                *block = self.budget.block(0, purpose)?;
+                *block = self.budget.block(bytes, purpose)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

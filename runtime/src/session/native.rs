@@ -1,0 +1,145 @@
+//! A program as machine code: the frame that it is called with.
+
+use brolga_compiler::ir::{DType, Element, Literal, Scalar};
+use brolga_compiler::program::{Frame, Output, Program};
+use brolga_kernels::Pool;
+
+use super::Session;
+use super::prepared::{Feed, n_bytes};
+use crate::RunError;
+use crate::arena::Block;
+use crate::link::Executable;
+use crate::store::Store;
+
+/// Machine code with the memories of its own and the tables of its frame.
+pub(super) struct Native {
+    executable: Executable,
+    results: Vec<Block>,
+    constants: Block,
+    /// The tables that the frame points to, in the order of the program's lists.
+    variables: Vec<*mut u8>,
+    feeds: Vec<*mut u8>,
+    outputs: Vec<*mut u8>,
+}
+
+// SAFETY: the tables point to memories that move with the session: the store's, which are only used
+// through `&mut Store` while the code runs, and those of the instance.
+unsafe impl Send for Native {}
+
+/// What the calls of a session have in common.
+pub(super) struct Place<'a> {
+    /// The variables, whose memories the frame names.
+    pub(super) store: &'a mut Store,
+    /// At least as large as the program's.
+    pub(super) arena: &'a mut Block,
+    /// The same, for each thread.
+    pub(super) scratch: &'a mut Block,
+    /// The threads.
+    pub(super) pool: Option<&'a Pool>,
+    /// Seed, step and epoch.
+    pub(super) clocks: [i64; 3],
+}
+
+impl Native {
+    /// Links the program. Its variables have memories in the session's store.
+    pub(super) fn new(
+        program: Program,
+        session: &Session,
+        feeds: &[Feed],
+    ) -> Result<Native, RunError> {
+        let budget = &session.budget;
+        let results: Result<Vec<Block>, RunError> = program
+            .outputs
+            .iter()
+            .map(|o| budget.block(n_bytes(&o.tensor_type)?, &format!("the result `{}`", o.name)))
+            .collect();
+        let results = results?;
+        let mut constants = budget.block(program.constants_bytes, "the constants")?;
+        for (offset, value) in &program.constants {
+            let size = value.n_elements() * value.dtype().size();
+            value.write_bytes(&mut constants.bytes_mut()[*offset..offset + size]);
+        }
+        let variables: Result<Vec<*mut u8>, RunError> = program
+            .variables
+            .iter()
+            .map(|(name, tensor_type)| Ok(session.store.memory(name, tensor_type)?.pointer()))
+            .collect();
+        Ok(Native {
+            variables: variables?,
+            feeds: feeds.iter().map(Feed::pointer).collect(),
+            outputs: results.iter().map(Block::pointer).collect(),
+            results,
+            constants,
+            executable: Executable::new(program, &session.options.target)?,
+        })
+    }
+
+    pub(super) fn program(&self) -> &Program {
+        self.executable.program()
+    }
+
+    pub(super) fn outputs(&self) -> &[Output] {
+        &self.program().outputs
+    }
+
+    /// Runs one step.
+    pub(super) fn run(&mut self, place: Place<'_>) -> Result<(), RunError> {
+        let Place { store, arena, scratch, pool, clocks: [seed, step, epoch] } = place;
+        let program = self.executable.program();
+        // The borrow is what makes the variables' memories ours while the code runs.
+        let _: &mut Store = store;
+        assert!(arena.size() >= program.arena_bytes, "the session's arena is the largest");
+        let mut frame = Frame {
+            variables: self.variables.as_ptr(),
+            feeds: self.feeds.as_ptr(),
+            outputs: self.outputs.as_ptr(),
+            arena: arena.pointer(),
+            constants: self.constants.pointer(),
+            scratch: scratch.pointer(),
+            pool: pool.map_or(std::ptr::null(), |pool| std::ptr::from_ref(pool).cast()),
+            seed,
+            step,
+            epoch,
+            status: 0,
+        };
+        if let Some(pool) = pool {
+            pool.wake();
+        }
+        // SAFETY: the tables name memories of the sizes that the program states: the variables' in
+        // the store (each of its type, in its place until the session ends), the feeds' and
+        // results' of this instance, which live as long as it. Store, arena, scratch and instance
+        // are borrowed exclusively; each thread of the pool has its scratch.
+        unsafe { self.executable.step(&mut frame) };
+        RunError::of_status(frame.status, program)
+    }
+
+    /// The value of a result.
+    pub(super) fn value(&self, number: usize) -> Literal {
+        let t = &self.outputs()[number].tensor_type;
+        let sizes = t.sizes().expect("a program has only numbers");
+        Literal::from_bytes(t.dtype, &sizes, self.bytes(number)).expect("the bytes of the type")
+    }
+
+    /// The value of a result that is a scalar.
+    pub(super) fn scalar(&self, number: usize) -> Option<Scalar> {
+        let t = &self.outputs()[number].tensor_type;
+        t.shape.is_empty().then(|| read_scalar(t.dtype, self.bytes(number)))
+    }
+
+    fn bytes(&self, number: usize) -> &[u8] {
+        let t = &self.outputs()[number].tensor_type;
+        &self.results[number].bytes()[..t.n_bytes().expect("its memory was allocated")]
+    }
+}
+
+/// The number of a type that these bytes are, little-endian.
+fn read_scalar(dtype: DType, bytes: &[u8]) -> Scalar {
+    match dtype {
+        DType::F32 => f32::read(bytes).scalar(),
+        DType::F64 => f64::read(bytes).scalar(),
+        DType::I32 => i32::read(bytes).scalar(),
+        DType::I64 => i64::read(bytes).scalar(),
+        DType::U8 => u8::read(bytes).scalar(),
+        DType::Bool => bool::read(bytes).scalar(),
+    }
+}

@@ -1,0 +1,278 @@
+//! A program of a session with its feeds and results: fed, run, read, again and again.
+
+use brolga_compiler::ir::{Binding, Literal, Metric, Name, Scalar, TensorType};
+use brolga_compiler::ops::{Contraction, Reference};
+use brolga_compiler::program::{Output, OutputKind, Program};
+use indexmap::IndexMap;
+
+use super::eager::{Call, Eager};
+use super::interpreted::Interpreted;
+use super::native::{Native, Place};
+use super::{Backend, Clock, Results, Session};
+use crate::RunError;
+use crate::arena::{Block, Budget};
+use crate::eager::Kernels;
+use crate::pending::{Compiled, Entry};
+use crate::train::batch_metrics;
+
+/// An input of a program with the memory that it is fed through.
+#[derive(Debug)]
+pub struct Feed {
+    /// The input.
+    pub name: Name,
+    /// Its type; every dimension is a number.
+    pub tensor_type: TensorType,
+    block: Block,
+}
+
+impl Feed {
+    pub(super) fn new(
+        name: &Name,
+        tensor_type: &TensorType,
+        budget: &Budget,
+    ) -> Result<Feed, RunError> {
+        let block = budget.block(n_bytes(tensor_type)?, &format!("the input `{name}`"))?;
+        Ok(Feed { name: name.clone(), tensor_type: tensor_type.clone(), block })
+    }
+
+    /// The elements in row-major order, little-endian.
+    pub fn bytes(&self) -> &[u8] {
+        &self.block.bytes()[..self.n_bytes()]
+    }
+
+    /// The elements as a tensor; a copy.
+    pub fn literal(&self) -> Literal {
+        let sizes = self.tensor_type.sizes().expect("a program has only numbers");
+        Literal::from_bytes(self.tensor_type.dtype, &sizes, self.bytes())
+            .expect("the bytes are those of the type")
+    }
+
+    /// The elements, to write; what is written stays for the following runs.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        let n = self.n_bytes();
+        &mut self.block.bytes_mut()[..n]
+    }
+
+    pub(super) fn pointer(&self) -> *mut u8 {
+        self.block.pointer()
+    }
+
+    fn n_bytes(&self) -> usize {
+        self.tensor_type.n_bytes().expect("its memory was allocated")
+    }
+}
+
+/// The bytes of a type of numbers.
+pub(super) fn n_bytes(tensor_type: &TensorType) -> Result<usize, RunError> {
+    tensor_type.n_bytes().ok_or_else(|| RunError::MemoryLimit {
+        purpose: format!("a tensor of {tensor_type}"),
+        bytes: u64::MAX,
+        limit: i64::MAX as u64,
+    })
+}
+
+/// A program, what it is for, and the memories of its own.
+pub(super) struct Instance {
+    entry: Entry,
+    binding: Binding,
+    pub(super) last_use: u64,
+    feeds: Vec<Feed>,
+    metrics: Vec<Metric>,
+    timings: Vec<(&'static str, f64)>,
+    engine: Engine,
+}
+
+#[expect(clippy::large_enum_variant, reason = "there are few, and each is large elsewhere too")]
+enum Engine {
+    Native(Native),
+    Interpreted(Box<Interpreted>),
+    Eager(Eager),
+}
+
+impl Instance {
+    /// The session's variables are bound and its arena is large enough.
+    pub(super) fn new(
+        session: &Session,
+        entry: Entry,
+        binding: Binding,
+        compiled: Compiled,
+    ) -> Result<Instance, RunError> {
+        let (budget, timings) = (&session.budget, compiled.timings);
+        let feeds_of = |inputs: &mut dyn Iterator<Item = (&Name, &TensorType)>| {
+            inputs.map(|(name, t)| Feed::new(name, t, budget)).collect::<Result<Vec<Feed>, _>>()
+        };
+        let backend = session.options.backend;
+        let (feeds, metrics, engine) = match backend {
+            Backend::Jit | Backend::Interpreter => {
+                let feeds = feeds_of(&mut compiled.program.feeds.iter().map(|(n, t)| (n, t)))?;
+                let engine = if backend == Backend::Jit {
+                    Engine::Native(Native::new(compiled.program, session, &feeds)?)
+                } else {
+                    let target = session.options.target.clone();
+                    Engine::Interpreted(Interpreted::new(compiled.program, target)?.into())
+                };
+                (feeds, compiled.optimized.metrics, engine)
+            }
+            Backend::Eager | Backend::Oracle => {
+                let metrics = compiled.specialised.metrics.clone();
+                let eager = Eager::new(compiled.specialised, budget)?;
+                let feeds = feeds_of(&mut eager.inputs())?;
+                (feeds, metrics, Engine::Eager(eager))
+            }
+        };
+        Ok(Instance { entry, binding, last_use: 0, feeds, metrics, timings, engine })
+    }
+
+    pub(super) fn is_for(&self, entry: &Entry, binding: &Binding) -> bool {
+        self.binding == *binding && self.entry == *entry
+    }
+}
+
+/// A program of a session that can be fed and run. After [`Session::prepare`], feeding through
+/// [`Prepared::feeds_mut`], running and reading scalars allocate nothing (eager mode aside).
+pub struct Prepared<'s> {
+    pub(super) session: &'s mut Session,
+    pub(super) at: usize,
+}
+
+impl Prepared<'_> {
+    fn instance(&self) -> &Instance {
+        &self.session.instances[self.at]
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        self.session
+    }
+
+    /// Sets the session's clock.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.session.set_clock(clock);
+    }
+
+    /// The inputs, with what they were fed with last (zeros at first).
+    pub fn feeds(&self) -> &[Feed] {
+        &self.instance().feeds
+    }
+
+    /// The inputs, to write.
+    pub fn feeds_mut(&mut self) -> &mut [Feed] {
+        &mut self.session.instances[self.at].feeds
+    }
+
+    /// Feeds every input by name; names that the program does not need are ignored.
+    ///
+    /// # Errors
+    /// If an input is missing or has another type.
+    pub fn feed_all(&mut self, values: &IndexMap<Name, Literal>) -> Result<(), RunError> {
+        for feed in self.feeds_mut() {
+            let unfed = || RunError::Unfed(feed.name.clone());
+            let value = values.get(&feed.name).ok_or_else(unfed)?;
+            let fed = value.tensor_type();
+            if fed != feed.tensor_type {
+                let (name, declared) = (feed.name.clone(), feed.tensor_type.clone());
+                return Err(RunError::FeedType { name, declared, fed });
+            }
+            value.write_bytes(feed.bytes_mut());
+        }
+        Ok(())
+    }
+
+    /// Runs the program. `batch` is what the program sees as its step; the epoch is the clock's.
+    /// Updates are written into the session's variables. The clock is left alone.
+    ///
+    /// # Errors
+    /// If the data do not fit, such as an index out of range; variables may be written then.
+    pub fn run(&mut self, batch: i64) -> Result<(), RunError> {
+        let session = &mut *self.session;
+        let instance = &mut session.instances[self.at];
+        let clocks = [session.options.seed, batch, session.clock.epoch];
+        match &mut instance.engine {
+            Engine::Native(native) => native.run(Place {
+                store: &mut session.store,
+                arena: &mut session.arena,
+                scratch: &mut session.scratch,
+                pool: session.pool.as_ref(),
+                clocks,
+            }),
+            Engine::Interpreted(program) => {
+                program.run(&instance.feeds, &mut session.store, clocks)
+            }
+            Engine::Eager(eager) => {
+                let call = Call { feeds: &instance.feeds, clocks };
+                let contraction: &dyn Contraction = match session.options.backend {
+                    Backend::Jit | Backend::Interpreter | Backend::Eager => {
+                        &Kernels { pool: session.pool.as_ref() }
+                    }
+                    Backend::Oracle => &Reference,
+                };
+                eager.run(&call, &mut session.store, contraction)
+            }
+        }
+    }
+
+    /// The results, in the order of their numbers: outputs, then the metrics' values and parts.
+    pub fn outputs(&self) -> &[Output] {
+        match &self.instance().engine {
+            Engine::Native(native) => native.outputs(),
+            Engine::Interpreted(program) => program.outputs(),
+            Engine::Eager(eager) => eager.outputs(),
+        }
+    }
+
+    /// The value of a result after a run.
+    pub fn value(&self, number: usize) -> Literal {
+        match &self.instance().engine {
+            Engine::Native(native) => native.value(number),
+            Engine::Interpreted(program) => program.value(number),
+            Engine::Eager(eager) => eager.value(number).clone(),
+        }
+    }
+
+    /// The value of a result after a run, if it is a scalar.
+    pub fn scalar(&self, number: usize) -> Option<Scalar> {
+        match &self.instance().engine {
+            Engine::Native(native) => native.scalar(number),
+            Engine::Interpreted(program) => scalar_of(&program.value(number)),
+            Engine::Eager(eager) => scalar_of(eager.value(number)),
+        }
+    }
+
+    /// The metrics, losses among them, that [`OutputKind::Metric`] numbers.
+    pub fn metrics(&self) -> &[Metric] {
+        &self.instance().metrics
+    }
+
+    /// What was compiled; `None` in eager mode.
+    pub fn program(&self) -> Option<&Program> {
+        match &self.instance().engine {
+            Engine::Native(native) => Some(native.program()),
+            Engine::Interpreted(program) => Some(program.program()),
+            Engine::Eager(_) => None,
+        }
+    }
+
+    /// How long each phase of compiling took, in milliseconds.
+    pub fn timings(&self) -> &[(&'static str, f64)] {
+        &self.instance().timings
+    }
+
+    /// All results by name after a run. A metric of parts is that of this batch alone.
+    ///
+    /// # Errors
+    /// If a metric's parts do not fit its formula.
+    pub fn results(&self) -> Result<Results, RunError> {
+        let mut outputs = IndexMap::new();
+        for (number, output) in self.outputs().iter().enumerate() {
+            if output.kind == OutputKind::Output {
+                outputs.insert(output.name.clone(), self.value(number));
+            }
+        }
+        Ok(Results { outputs, metrics: batch_metrics(self)? })
+    }
+}
+
+/// The number of a scalar.
+fn scalar_of(value: &Literal) -> Option<Scalar> {
+    if value.sizes().is_empty() { value.scalars().next() } else { None }
+}

@@ -1,0 +1,263 @@
+//! The variables of a session: what lives between steps.
+//!
+//! A variable's type is fixed by the first binding that it is used with, and its memory stays where
+//! it is from then on. Its initial value depends on the seed and on its own graph alone, so the
+//! order of first uses changes nothing.
+
+use brolga_compiler::ir::{
+    Binding, Dim, Literal, Module, Name, Scalar, TensorType, Variable, VariableKind,
+};
+use brolga_compiler::ops::{Contraction, Leaf, Leaves};
+use indexmap::IndexMap;
+
+use crate::RunError;
+use crate::arena::{Block, Budget};
+use crate::eager::{Evaluator, contiguous};
+use crate::pending::specialise;
+
+/// How variables are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Keep {
+    /// As bytes at fixed addresses, for compiled programs.
+    Blocks,
+    /// As arrays, for eager mode.
+    Arrays,
+}
+
+/// The variables by name, in the order of their first use.
+#[derive(Debug)]
+pub struct Store {
+    variables: IndexMap<Name, Stored>,
+    /// Loaded for variables whose type is not known yet.
+    pending: IndexMap<Name, Literal>,
+    keep: Keep,
+    seed: i64,
+    budget: Budget,
+}
+
+/// A variable with its value.
+#[derive(Debug)]
+pub struct Stored {
+    /// What it is for.
+    pub kind: VariableKind,
+    /// Its type; every dimension is a number.
+    pub tensor_type: TensorType,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Value {
+    Block(Block),
+    Array(Literal),
+}
+
+/// What became of loaded values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// The variables that have a loaded value now.
+    pub matched: Vec<Name>,
+    /// The names that are no variable's.
+    pub unknown: Vec<Name>,
+    /// The variables (params and states) that nothing was loaded for.
+    pub missing: Vec<Name>,
+}
+
+impl Store {
+    /// An empty store whose variables will be initialised from `seed`.
+    pub fn new(seed: i64, keep: Keep, budget: Budget) -> Store {
+        Store { variables: IndexMap::new(), pending: IndexMap::new(), keep, seed, budget }
+    }
+
+    /// Makes sure that a variable exists with the type that its declaration has under `binding`:
+    /// with the value that was loaded for it, or its initial value.
+    ///
+    /// # Errors
+    /// If it has another type since its first use, or its initial value cannot be computed.
+    pub fn bind(
+        &mut self,
+        name: &Name,
+        variable: &Variable,
+        binding: &Binding,
+        contraction: &dyn Contraction,
+    ) -> Result<(), RunError> {
+        let wanted = variable
+            .tensor_type
+            .bind(binding)
+            .map_err(|error| RunError::Dimension { name: name.clone(), error })?;
+        if let Some(stored) = self.variables.get(name) {
+            let bound = &stored.tensor_type;
+            return if *bound == wanted {
+                Ok(())
+            } else {
+                Err(RunError::VariableType { name: name.clone(), bound: bound.clone(), wanted })
+            };
+        }
+        let value = match self.pending.shift_remove(name) {
+            Some(loaded) => expect_type(name, &wanted, loaded)?,
+            None => self.initial(name, variable, binding, contraction)?,
+        };
+        let value = match self.keep {
+            Keep::Arrays => Value::Array(contiguous(value)),
+            Keep::Blocks => {
+                let bytes = value.n_elements() * value.dtype().size();
+                let mut block = self.budget.block(bytes, &format!("the variable `{name}`"))?;
+                value.write_bytes(&mut block.bytes_mut()[..bytes]);
+                Value::Block(block)
+            }
+        };
+        let stored = Stored { kind: variable.kind, tensor_type: wanted, value };
+        self.variables.insert(name.clone(), stored);
+        Ok(())
+    }
+
+    fn initial(
+        &self,
+        name: &Name,
+        variable: &Variable,
+        binding: &Binding,
+        contraction: &dyn Contraction,
+    ) -> Result<Literal, RunError> {
+        let graph = specialise(&variable.initial, binding)?;
+        let root = graph.outputs[0].1;
+        let purpose = format!("the initial value of `{name}`");
+        let mut evaluator = Evaluator::new(graph.into(), &self.budget, &purpose)?;
+        evaluator.run(&Clocks { seed: self.seed }, contraction)?;
+        Ok(evaluator.value(root).clone())
+    }
+
+    /// The variables by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Stored)> {
+        self.variables.iter()
+    }
+
+    /// A variable, if it was used already.
+    pub fn get(&self, name: &str) -> Option<&Stored> {
+        self.variables.get(name)
+    }
+
+    /// The memory of a variable, for machine code that takes it to be of this type; it stays there
+    /// as long as the store.
+    ///
+    /// # Errors
+    /// If there is none of this type: a bug of who asks.
+    pub fn memory(&self, name: &Name, tensor_type: &TensorType) -> Result<&Block, RunError> {
+        match self.variables.get(name) {
+            Some(Stored { tensor_type: t, value: Value::Block(b), .. }) if t == tensor_type => {
+                Ok(b)
+            }
+            Some(_) | None => {
+                Err(RunError::Code(format!("the variable `{name}` has no memory as {tensor_type}")))
+            }
+        }
+    }
+
+    /// Gives a variable that was used already a value of its type.
+    ///
+    /// # Errors
+    /// If the types differ.
+    pub fn set(&mut self, name: &Name, value: &Literal) -> Result<(), RunError> {
+        let Some(stored) = self.variables.get_mut(name) else { return Ok(()) };
+        let value = expect_type(name, &stored.tensor_type, value.clone())?;
+        match &mut stored.value {
+            Value::Array(array) => *array = contiguous(value),
+            Value::Block(block) => {
+                let bytes = value.n_elements() * value.dtype().size();
+                value.write_bytes(&mut block.bytes_mut()[..bytes]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over values by name, among them those of variables that were not used yet, and of
+    /// `slots`, the optimisers' variables.
+    ///
+    /// # Errors
+    /// If a value has not the type of its variable; then nothing was taken over.
+    pub fn load(
+        &mut self,
+        values: IndexMap<Name, Literal>,
+        module: &Module,
+        slots: &IndexMap<Name, Variable>,
+    ) -> Result<Loaded, RunError> {
+        let declared = |name: &Name| module.variables.get(name).or_else(|| slots.get(name));
+        for (name, value) in &values {
+            if let Some(variable) = declared(name) {
+                check_declared(name, &variable.tensor_type, value)?;
+            }
+            if let Some(stored) = self.variables.get(name) {
+                expect_type(name, &stored.tensor_type, value.clone())?;
+            }
+        }
+        let missing = module.variables.keys().filter(|name| !values.contains_key(*name));
+        let mut loaded = Loaded { missing: missing.cloned().collect(), ..Loaded::default() };
+        for (name, value) in values {
+            if declared(&name).is_none() {
+                loaded.unknown.push(name);
+                continue;
+            }
+            if self.variables.contains_key(&name) {
+                self.set(&name, &value)?;
+            } else {
+                self.pending.insert(name.clone(), value);
+            }
+            loaded.matched.push(name);
+        }
+        Ok(loaded)
+    }
+}
+
+impl Stored {
+    /// The value; a copy, where it is kept as bytes.
+    pub fn literal(&self) -> Literal {
+        match &self.value {
+            Value::Array(literal) => literal.clone(),
+            Value::Block(block) => {
+                let sizes = self.tensor_type.sizes().expect("a stored type has only numbers");
+                let bytes = self.tensor_type.n_bytes().expect("a stored value fits in memory");
+                Literal::from_bytes(self.tensor_type.dtype, &sizes, &block.bytes()[..bytes])
+                    .expect("the bytes are those of the type")
+            }
+        }
+    }
+}
+
+/// The value, if it has the type.
+fn expect_type(name: &Name, declared: &TensorType, value: Literal) -> Result<Literal, RunError> {
+    let loaded = value.tensor_type();
+    if loaded == *declared {
+        return Ok(value);
+    }
+    Err(RunError::LoadedType { name: name.clone(), declared: declared.clone(), loaded })
+}
+
+/// Checks a value against a type whose dimensions may be symbols, which fit any number.
+fn check_declared(name: &Name, declared: &TensorType, value: &Literal) -> Result<(), RunError> {
+    let loaded = value.tensor_type();
+    let fits = |(d, n): (&Dim, &Dim)| d.as_number().is_none_or(|d| n.as_number() == Some(d));
+    let same = declared.dtype == loaded.dtype
+        && declared.rank() == loaded.rank()
+        && declared.shape.iter().zip(&loaded.shape).all(fits);
+    if same {
+        return Ok(());
+    }
+    Err(RunError::LoadedType { name: name.clone(), declared: declared.clone(), loaded })
+}
+
+/// What initial values may read.
+struct Clocks {
+    seed: i64,
+}
+
+impl Leaves for Clocks {
+    fn leaf(&self, leaf: &Leaf) -> Option<Literal> {
+        match leaf {
+            Leaf::Seed => Some(Scalar::I64(self.seed).into()),
+            Leaf::Step | Leaf::Epoch => Some(Scalar::I64(0).into()),
+            Leaf::Input { .. }
+            | Leaf::Variable { .. }
+            | Leaf::Constant(_)
+            | Leaf::Dim { .. }
+            | Leaf::Parameter { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The log of a training as lines of JSON: one a batch, one an epoch.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use brolga_compiler::ir::{Literal, Name, Scalar};
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+use super::fit::{BatchReport, Callbacks, EpochReport};
+use super::metrics::batch_metrics;
+use crate::RunError;
+use crate::session::{Prepared, Session};
+
+/// Writes `{"step": 0, "epoch": 0, "loss": .., "ms": .., metrics ..}` for each batch and
+/// `{"epoch_end": 0, "train": {..}, "validation": {..}}` for each epoch, at once.
+pub struct Log<W: Write> {
+    to: W,
+}
+
+impl<W: Write> Log<W> {
+    /// A log that is written to `to`.
+    pub fn new(to: W) -> Log<W> {
+        Log { to }
+    }
+
+    fn line(&mut self, line: &Value) -> Result<ControlFlow<()>, RunError> {
+        let written = writeln!(self.to, "{line}").and_then(|()| self.to.flush());
+        written.map_err(|error| RunError::Log(error.to_string()))?;
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl<W: Write> Callbacks for Log<W> {
+    fn batch(
+        &mut self,
+        report: &BatchReport<'_>,
+        results: &Prepared<'_>,
+    ) -> Result<ControlFlow<()>, RunError> {
+        let mut metrics = metrics_json(&batch_metrics(results)?);
+        let mut line = Map::new();
+        line.insert("step".to_string(), json!(report.step));
+        line.insert("epoch".to_string(), json!(report.epoch));
+        if let Some(loss) = metrics.remove("loss") {
+            line.insert("loss".to_string(), loss);
+        }
+        line.insert("ms".to_string(), json!(report.ms));
+        line.extend(metrics);
+        self.line(&Value::Object(line))
+    }
+
+    fn epoch(&mut self, report: &EpochReport, _: &Session) -> Result<ControlFlow<()>, RunError> {
+        let mut line = Map::new();
+        line.insert("epoch_end".to_string(), json!(report.epoch));
+        line.insert("train".to_string(), Value::Object(metrics_json(&report.train)));
+        if let Some(validation) = &report.validation {
+            line.insert("validation".to_string(), Value::Object(metrics_json(validation)));
+        }
+        self.line(&Value::Object(line))
+    }
+}
+
+/// Metrics by name as JSON: numbers, nested lists for tensors, null for what JSON has no number.
+pub fn metrics_json(metrics: &IndexMap<Name, Literal>) -> Map<String, Value> {
+    metrics.iter().map(|(name, value)| (name.to_string(), literal_json(value))).collect()
+}
+
+/// A tensor as JSON: nested lists of numbers, null for what JSON has no number.
+pub fn literal_json(literal: &Literal) -> Value {
+    fn nested(sizes: &[usize], elements: &mut dyn Iterator<Item = Scalar>) -> Value {
+        match sizes.split_first() {
+            None => elements.next().map_or(Value::Null, scalar_json),
+            Some((&n, inner)) => (0..n).map(|_| nested(inner, elements)).collect(),
+        }
+    }
+    nested(literal.sizes(), &mut literal.scalars())
+}
+
+fn scalar_json(scalar: Scalar) -> Value {
+    match scalar {
+        // As f64 it would have more digits than it has information.
+        Scalar::F32(x) if x.is_finite() => {
+            x.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+        }
+        Scalar::F32(_) => Value::Null,
+        Scalar::F64(x) => Value::from(x),
+        Scalar::I32(x) => Value::from(x),
+        Scalar::I64(x) => Value::from(x),
+        Scalar::U8(x) => Value::from(x),
+        Scalar::Bool(x) => Value::from(x),
+    }
+}
