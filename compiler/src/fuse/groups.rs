@@ -4,6 +4,8 @@
 //! unit dimension that is kept, it reads the producers in that group only at its own unit: the
 //! index along the producer's unit axis is one of its own result axes, the same for all reads.
 //! Dimensions for which this fails are dropped, as long as enough units are left for the work.
+//! Two values over the same loops that read the same large value, and not each other, share their
+//! loops too: what they read passes through the cache once.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -72,9 +74,14 @@ struct Draft {
 pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> {
     let mut drafts: Vec<Draft> = vec![];
     let mut group_of: FxHashMap<NodeId, usize> = FxHashMap::default();
+    let mut readers: FxHashMap<NodeId, Vec<usize>> = FxHashMap::default();
     for (i, value) in values.list.iter().enumerate() {
-        let joined =
-            if fuse && may_join(value) { join(values, &drafts, &group_of, i) } else { None };
+        let joined = if fuse && may_join(value) {
+            join(values, &drafts, &group_of, i)
+                .or_else(|| join_sibling(values, &drafts, &group_of, &readers, i))
+        } else {
+            None
+        };
         let at = match joined {
             Some((g, kept)) => {
                 add(&mut drafts[g], values, i, kept);
@@ -86,6 +93,12 @@ pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> 
             }
         };
         group_of.insert(value.node, at);
+        for &read in &value.reads {
+            let groups = readers.entry(read).or_default();
+            if groups.last() != Some(&at) {
+                groups.push(at);
+            }
+        }
     }
     let order = order(values, &drafts, &group_of);
     order.into_iter().map(|g| finish(values, &drafts[g], target)).collect()
@@ -134,6 +147,60 @@ fn join(
         let kept = kept_dims(values, draft, value, &elements);
         enough(draft, value, &kept).then_some((g, kept))
     })
+}
+
+/// So many of the latest readers of a value are looked at.
+const MAX_SIBLINGS: usize = 8;
+
+/// A group with a value over the same loops that reads the same value, with, per unit dimension,
+/// the value's own dimension.
+fn join_sibling(
+    values: &Values,
+    drafts: &[Draft],
+    group_of: &FxHashMap<NodeId, usize>,
+    readers: &FxHashMap<NodeId, Vec<usize>>,
+    i: usize,
+) -> Option<(usize, Vec<(usize, usize)>)> {
+    let value = &values.list[i];
+    let own = loops(values, value)?;
+    let large = own.iter().product::<usize>();
+    let candidates = value.reads.iter().filter(|r| elements_of(values, **r, value) == large);
+    let candidates = candidates.filter_map(|r| readers.get(r));
+    candidates.flat_map(|g| g.iter().rev().take(MAX_SIBLINGS)).copied().find_map(|g| {
+        let draft = &drafts[g];
+        let reads_it = value.reads.iter().any(|r| group_of.get(r) == Some(&g));
+        if reads_it || !joinable(values, draft) || reaches(values, drafts, group_of, value, g) {
+            return None;
+        }
+        let twin = draft.members.iter().position(|&m| {
+            let other = &values.list[m];
+            other.sizes == value.sizes && loops(values, other).as_ref() == Some(&own)
+        })?;
+        Some((g, (0..draft.dims.len()).map(|u| (u, draft.dims[u].1[twin])).collect()))
+    })
+}
+
+/// The loops of a map or a reduction: the sizes of its result, then of what it reduces over.
+fn loops(values: &Values, value: &Value) -> Option<Vec<usize>> {
+    let reduced: &[AxisId] = match &value.work {
+        Work::Map(_) => &[],
+        Work::Reduce { reduced, .. } => reduced,
+        Work::Contract { .. } | Work::Place { .. } | Work::Random { .. } => return None,
+        Work::Repeat | Work::Result => return None,
+    };
+    let reduced = reduced.iter().map(|&r| values.exprs.extent(r) as usize);
+    Some(value.sizes.iter().copied().chain(reduced).collect())
+}
+
+/// How many elements of a node a value reads in the course of its loops, if it reads each once.
+fn elements_of(values: &Values, node: NodeId, value: &Value) -> usize {
+    let reads = values.elements(value).into_iter().filter(|(n, _)| *n == node);
+    let axes = reads.map(|(_, index)| {
+        let each = index.iter().map(|&i| values.exprs.as_axis(i));
+        let extents = each.map(|a| a.map_or(0, |a| values.exprs.extent(a) as usize));
+        extents.product::<usize>()
+    });
+    axes.max().unwrap_or(0)
 }
 
 fn joinable(values: &Values, draft: &Draft) -> bool {

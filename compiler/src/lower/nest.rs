@@ -174,11 +174,22 @@ impl Builder<'_> {
         let mut score = 0;
         for item in items {
             score += self.load_score(item.body, level.axis, &mut seen);
-            let last = item.index.last();
-            let writes = last.is_some_and(|&i| self.exprs.coefficient(i, level.axis) == Some(1));
-            score += i64::from(writes);
+            score += self.write_score(&item.index, level.axis);
         }
         score
+    }
+
+    fn write_score(&self, index: &[IndexId], axis: AxisId) -> i64 {
+        let step = |&i: &IndexId| self.exprs.coefficient(i, axis).unwrap_or(2);
+        match index.split_last() {
+            Some((last, outer)) if outer.iter().all(|i| step(i) == 0) => match step(last) {
+                0 => 0,
+                1 => 1,
+                _ => -2,
+            },
+            Some(_) => -2,
+            None => 0,
+        }
     }
 
     fn load_score(&self, id: ExprId, axis: AxisId, seen: &mut FxHashSet<ExprId>) -> i64 {
