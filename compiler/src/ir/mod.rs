@@ -7,6 +7,7 @@ mod graph;
 mod literal;
 mod module;
 mod philox;
+mod print;
 mod provenance;
 mod scalar;
 mod target;
@@ -25,6 +26,7 @@ pub use module::{
     Module, OptimizerArgument, OptimizerCall, ParameterGroup, TrainingStep, Variable, VariableKind,
 };
 pub use philox::philox_word;
+pub use print::{Dot, GraphText, Json};
 pub use provenance::{Place, Position, Provenance};
 pub use scalar::{BinaryFn, CompareFn, Scalar, UnaryFn, erf_f64};
 pub(crate) use scalar::{Float, Int};
