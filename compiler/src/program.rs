@@ -1,5 +1,7 @@
 //! A compiled step as plain data: kernels, calls in waves, places of every memory, signature.
 
+mod print;
+
 use crate::ir::{Literal, Name, Provenance, TensorType};
 use crate::loop_ir::Kernel;
 
