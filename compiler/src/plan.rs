@@ -168,13 +168,17 @@ impl Planner<'_> {
 
     fn calls(&mut self, lowered: Vec<Lowered>, schedule: &Schedule) {
         let mut calls: Vec<Option<Call>> = vec![];
+        let mut known: FxHashMap<String, usize> = FxHashMap::default();
         for l in lowered {
             let (_, scratch) = l.kernel.scratch_layout();
             self.program.scratch_bytes = self.program.scratch_bytes.max(scratch);
             let arguments = l.arguments.iter().map(|(a, _)| self.location(a)).collect();
-            let call = Call { kernel: calls.len(), arguments, nodes: l.nodes };
-            calls.push(Some(call));
-            self.program.kernels.push(l.kernel);
+            let next = self.program.kernels.len();
+            let kernel = *known.entry(anonymous(&l.kernel)).or_insert(next);
+            if kernel == next {
+                self.program.kernels.push(l.kernel);
+            }
+            calls.push(Some(Call { kernel, arguments, nodes: l.nodes }));
         }
         for wave in &schedule.waves {
             let calls = wave.iter().filter_map(|&g| calls[g].take()).collect();
@@ -209,6 +213,15 @@ impl Planner<'_> {
             self.push_wave(calls);
         }
     }
+}
+
+/// A kernel's text without the names: kernels with equal texts are compiled once.
+fn anonymous(kernel: &Kernel) -> String {
+    let mut kernel = kernel.clone();
+    kernel.name.clear();
+    kernel.buffers.iter_mut().enumerate().for_each(|(i, b)| b.name = format!("b{i}"));
+    kernel.locals.iter_mut().enumerate().for_each(|(i, l)| l.name = format!("l{i}"));
+    kernel.to_string()
 }
 
 /// The lowest offset at which `bytes` are free during `life`.

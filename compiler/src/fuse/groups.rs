@@ -76,6 +76,13 @@ pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> 
     let mut group_of: FxHashMap<NodeId, usize> = FxHashMap::default();
     let mut readers: FxHashMap<NodeId, Vec<usize>> = FxHashMap::default();
     for (i, value) in values.list.iter().enumerate() {
+        if value.work == Work::Result {
+            // The result of a loop is written by the loop's kernel.
+            let g = group_of[&value.reads[0]];
+            drafts[g].members.push(i);
+            group_of.insert(value.node, g);
+            continue;
+        }
         let joined = if fuse && may_join(value) {
             join(values, &drafts, &group_of, i)
                 .or_else(|| join_sibling(values, &drafts, &group_of, &readers, i))
@@ -88,7 +95,7 @@ pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> 
                 g
             }
             None => {
-                drafts.push(alone(value, i));
+                drafts.push(alone(values, value, i));
                 drafts.len() - 1
             }
         };
@@ -109,10 +116,11 @@ fn may_join(value: &Value) -> bool {
     !matches!(value.work, Work::Repeat | Work::Result)
 }
 
-fn alone(value: &Value, i: usize) -> Draft {
+fn alone(values: &Values, value: &Value, i: usize) -> Draft {
     let dims = match value.work {
         Work::Repeat | Work::Result => vec![],
-        // The parts of a placement have axes of their own, so only the part decides.
+        // Rows that every part has whole can be units.
+        Work::Place { .. } if shares_rows(values, value) => vec![(value.sizes[0], vec![0])],
         Work::Place { .. } => vec![],
         Work::Map(_) | Work::Reduce { .. } | Work::Contract { .. } | Work::Random { .. } => {
             let dims = value.sizes.iter().enumerate().filter(|(_, n)| **n > 1);
@@ -120,6 +128,18 @@ fn alone(value: &Value, i: usize) -> Draft {
         }
     };
     Draft { members: vec![i], dims, cost: value.cost }
+}
+
+/// Whether every part of a placement has all rows of the result, each at its place.
+fn shares_rows(values: &Values, value: &Value) -> bool {
+    let Work::Place { parts, .. } = &value.work else { return false };
+    value.sizes.first().is_some_and(|&n| n > 1)
+        && parts.iter().all(|part| {
+            let row = part.index.first().and_then(|&i| values.exprs.as_axis(i));
+            row.is_some()
+                && row == part.axes.first().copied()
+                && row.is_some_and(|r| values.exprs.extent(r) as usize == value.sizes[0])
+        })
 }
 
 /// The group that a value joins, with, per kept unit dimension, the value's own dimension.

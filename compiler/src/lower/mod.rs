@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::fuse::{Fusion, Group, Residence, Value, Values, Work, is_memory};
+use crate::fuse::{Fusion, Group, PlacedPart, Residence, Value, Values, Work, is_memory};
 use crate::ir::{
     AxisId, Expr, ExprId, Exprs, Graph, IndexId, Literal, Name, NodeId, PlaceId, Provenance,
     Rewrite, strides,
@@ -218,6 +218,10 @@ impl<'a> Builder<'a> {
 
     /// Where the elements of a node are, for reading; with its position for an index.
     fn position(&mut self, node: NodeId, index: &[IndexId]) -> (PlaceId, IndexId) {
+        if let Some(bound) = self.bound.get(&node).cloned() {
+            let steps = self.exprs.index_dot(index, &bound.strides);
+            return (bound.place, self.exprs.index_add(bound.base, steps, 1));
+        }
         let local =
             self.member_of(node).filter(|&at| self.group.members[at].residence == Residence::Local);
         match local {
@@ -380,16 +384,13 @@ impl<'a> Builder<'a> {
         let Work::Place { parts, fill } = &value.work else { return vec![] };
         let mut stmts = vec![];
         if let Some(fill) = fill {
-            let dims: Vec<Dimension> =
-                value.sizes.iter().map(|&n| self.free_dimension(n)).collect();
+            let dims = self.dimensions(at);
             let index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
             let value = self.exprs.constant(*fill);
             stmts.extend(self.store_nest(at, &dims, &index, value));
         }
         for part in parts {
-            let sizes: Vec<usize> =
-                part.axes.iter().map(|&a| self.values.exprs.extent(a) as usize).collect();
-            let dims: Vec<Dimension> = sizes.iter().map(|&n| self.free_dimension(n)).collect();
+            let dims = self.part_dimensions(at, part);
             let pairs: Vec<(AxisId, IndexId)> =
                 part.axes.iter().copied().zip(dims.iter().map(|d| d.index)).collect();
             let none = FxHashMap::default();
@@ -400,6 +401,21 @@ impl<'a> Builder<'a> {
             stmts.extend(self.store_nest(at, &dims, &index, body));
         }
         stmts
+    }
+
+    /// The loops over a part; its rows are those of the unit, where units are rows.
+    fn part_dimensions(&mut self, at: usize, part: &PlacedPart) -> Vec<Dimension> {
+        let by_rows = !self.group.members[at].dims.is_empty();
+        let sizes = part.axes.iter().map(|&a| self.values.exprs.extent(a) as usize);
+        let sizes: Vec<usize> = sizes.collect();
+        sizes
+            .iter()
+            .enumerate()
+            .map(|(d, &n)| match d {
+                0 if by_rows => self.unit_dimension(0),
+                _ => self.free_dimension(n),
+            })
+            .collect()
     }
 
     /// Loops over `dims` around a store of `value` at `index` of a member.
