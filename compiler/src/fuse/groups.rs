@@ -383,8 +383,9 @@ fn choose_map(draft: &Draft) -> Vec<(usize, UnitDim)> {
             left = each;
             continue;
         }
-        // Blocks of 16 elements or rows keep vectors whole and cache lines unshared.
-        let block = ((UNIT_NS / each).ceil() as usize).next_multiple_of(16).min(*extent);
+        let block = (UNIT_NS / each).ceil() as usize;
+        // Long blocks in multiples of 16 keep vectors whole and cache lines unshared.
+        let block = if block < 16 { block } else { block.next_multiple_of(16) };
         if block < *extent {
             chosen.push((u, UnitDim { extent: *extent, block }));
         }

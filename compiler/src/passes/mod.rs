@@ -9,6 +9,7 @@ mod dce;
 mod own_roots;
 mod products;
 mod simplify;
+mod split_reductions;
 
 use std::time::Instant;
 
@@ -61,6 +62,13 @@ pub static PIPELINE: &[Pass] = &[
         doc: "moves transposes into products",
         run: products::run,
         required: true,
+    },
+    // After simplification, which would join them again.
+    Pass {
+        name: "split_reductions",
+        doc: "makes long reductions parallel",
+        run: split_reductions::run,
+        required: false,
     },
     // Last of those that may make two roots one node or a root a leaf.
     Pass {
