@@ -5,6 +5,7 @@ pub mod ir;
 pub mod ops;
 
 pub mod autodiff;
+pub mod optimizer;
 pub mod specialise;
 
 pub mod passes;

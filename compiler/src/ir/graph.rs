@@ -73,7 +73,8 @@ impl Origin {
 pub struct Update {
     /// The variable.
     pub variable: Name,
-    /// Its new value, of the variable's type.
+    /// Its new value, of the variable's type. Before training is added, `pending(variable)` in
+    /// it is what a step or an earlier update writes.
     pub value: NodeId,
 }
 

@@ -25,7 +25,7 @@ pub use literal::{Element, Literal};
 pub use module::{
     Module, OptimizerArgument, OptimizerCall, ParameterGroup, TrainingStep, Variable, VariableKind,
 };
-pub use philox::philox_word;
+pub use philox::{philox_block, philox_word};
 pub use print::{Dot, GraphText, Json};
 pub use provenance::{Place, Position, Provenance};
 pub use scalar::{BinaryFn, CompareFn, Scalar, UnaryFn, erf_f64};

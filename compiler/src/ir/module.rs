@@ -96,7 +96,7 @@ impl TrainingStep {
         std::iter::once(self.loss).chain(nodes)
     }
 
-    pub(super) fn map_nodes(&mut self, f: &mut impl FnMut(NodeId) -> NodeId) {
+    pub(crate) fn map_nodes(&mut self, f: &mut impl FnMut(NodeId) -> NodeId) {
         self.loss = f(self.loss);
         for (_, argument) in self.groups.iter_mut().flat_map(|g| &mut g.optimizer.arguments) {
             if let OptimizerArgument::Node(n) = argument {

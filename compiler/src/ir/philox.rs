@@ -2,7 +2,7 @@
 //! seed and a step.
 //!
 //! Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC'11), section
-//! 3.3. The runtime's kernel makes the same words.
+//! 3.3. The runtime's kernel `brolga_philox` makes the same words.
 
 /// The multipliers of a round (Salmon et al. 2011, table 2).
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -11,17 +11,25 @@ const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// The word at `index` of the stream of (`key`, `seed`, `step`).
 pub fn philox_word(index: u64, key: u64, seed: u64, step: u64) -> u32 {
-    let mut k = halves(mix(mix(seed).wrapping_add(key)));
-    let ([a, b], [c, d]) = (halves(index / 4), halves(step));
-    let mut block = [a, b, c, d];
+    philox_block(index / 4, key, seed, step)[(index % 4) as usize]
+}
+
+/// The words `4 index .. 4 index + 4` of the stream of (`key`, `seed`, `step`): the counter is
+/// the block's index and the step, the key `mix(mix(seed) + key)`, low halves first.
+pub fn philox_block(index: u64, key: u64, seed: u64, step: u64) -> [u32; 4] {
+    let ([a, b], [c, d]) = (halves(index), halves(step));
+    philox([a, b, c, d], halves(mix(mix(seed).wrapping_add(key))))
+}
+
+fn philox(mut block: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let first = u64::from(block[0]) * MULTIPLIERS[0];
         let second = u64::from(block[2]) * MULTIPLIERS[1];
         let ([low0, high0], [low1, high1]) = (halves(first), halves(second));
-        block = [high1 ^ block[1] ^ k[0], low1, high0 ^ block[3] ^ k[1], low0];
-        k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
+        block = [high1 ^ block[1] ^ key[0], low1, high0 ^ block[3] ^ key[1], low0];
+        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
-    block[(index % 4) as usize]
+    block
 }
 
 fn halves(x: u64) -> [u32; 2] {
@@ -35,4 +43,28 @@ fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The known answers of the Random123 distribution, file `kat_vectors`, `philox 4x32 10`.
+    #[test]
+    fn known_answers() {
+        let ones = u32::MAX;
+        let digits = [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344];
+        let cases = [
+            ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+            ([ones; 4], [ones; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+            (
+                digits,
+                [0xa409_3822, 0x299f_31d0],
+                [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1],
+            ),
+        ];
+        for (counter, key, block) in cases {
+            assert_eq!(philox(counter, key), block);
+        }
+    }
 }

@@ -31,6 +31,10 @@ pub enum Control {
     StopGradient,
     /// The operand, which the backward pass computes again rather than keeps.
     Remat,
+    /// In the value of an update, a variable's own name: what is about to be written to it, by a
+    /// training step or an earlier update; the operand is the variable. Training replaces it, so
+    /// it is not in a graph that runs.
+    Pending,
 }
 
 /// A loop over the elements of sequences along an axis.
@@ -95,6 +99,12 @@ static STOP_GRADIENT: Signature = Signature {
     attributes: &[],
     doc: "x, through which no gradient flows.",
 };
+static PENDING: Signature = Signature {
+    name: "pending",
+    operands: &["variable"],
+    attributes: &[],
+    doc: "In the update of a variable, what a step or an earlier update writes to it.",
+};
 static REMAT: Signature = Signature {
     name: "remat",
     operands: &["x"],
@@ -104,7 +114,7 @@ static REMAT: Signature = Signature {
 
 /// The signatures of the family.
 pub(super) fn signatures() -> Vec<&'static Signature> {
-    vec![&SCAN, &RESULT, &STOP_GRADIENT, &REMAT]
+    vec![&SCAN, &RESULT, &STOP_GRADIENT, &REMAT, &PENDING]
 }
 
 /// The operation of that name, if it is one of the family; a scan, which has a region, is made
@@ -114,6 +124,7 @@ pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeErro
         "result" => Some(Control::Result { index: a.axis("index")? }.into()),
         "stop_gradient" => Some(Control::StopGradient.into()),
         "remat" => Some(Control::Remat.into()),
+        "pending" => Some(Control::Pending.into()),
         _ => None,
     })
 }
@@ -125,6 +136,7 @@ impl OpRules for Control {
             Control::Result { .. } => &RESULT,
             Control::StopGradient => &STOP_GRADIENT,
             Control::Remat => &REMAT,
+            Control::Pending => &PENDING,
         }
     }
 
@@ -138,7 +150,7 @@ impl OpRules for Control {
                 Attribute::Dim(scan.length.clone()),
             ],
             Control::Result { index } => vec![Attribute::Dim(Dim::from(*index))],
-            Control::StopGradient | Control::Remat => vec![],
+            Control::StopGradient | Control::Remat | Control::Pending => vec![],
         }
     }
 
@@ -152,7 +164,7 @@ impl OpRules for Control {
                 })?;
                 Ok(vec![(*result).clone()])
             }
-            Control::StopGradient | Control::Remat => {
+            Control::StopGradient | Control::Remat | Control::Pending => {
                 let [x] = exactly(self.signature(), operands)?;
                 Ok(vec![x.clone()])
             }
@@ -165,7 +177,9 @@ impl OpRules for Control {
                 length: Dim::number(scan.length.evaluate(binding)?),
                 ..scan.clone()
             }),
-            Control::Result { .. } | Control::StopGradient | Control::Remat => self.clone(),
+            Control::Result { .. } | Control::StopGradient | Control::Remat | Control::Pending => {
+                self.clone()
+            }
         }))
     }
 
@@ -173,7 +187,9 @@ impl OpRules for Control {
         match self {
             Control::Scan(scan) => scan.eval(cx, operands),
             Control::Result { index } => Ok(vec![operands[*index].clone()]),
-            Control::StopGradient | Control::Remat => Ok(vec![operands[0].clone()]),
+            Control::StopGradient | Control::Remat | Control::Pending => {
+                Ok(vec![operands[0].clone()])
+            }
         }
     }
 
@@ -182,7 +198,7 @@ impl OpRules for Control {
             Control::Scan(_) => Err(GradientError::NotYet("scan")),
             Control::StopGradient => Ok(vec![None]),
             // Of a result, the walk knows to which of the operand's results it belongs.
-            Control::Result { .. } | Control::Remat => Ok(vec![Some(cx.dy())]),
+            Control::Result { .. } | Control::Remat | Control::Pending => Ok(vec![Some(cx.dy())]),
         }
     }
 
@@ -190,7 +206,7 @@ impl OpRules for Control {
         match self {
             Control::Scan(_) => Lowering::Repeat,
             Control::Result { .. } => Lowering::Leaf,
-            Control::StopGradient | Control::Remat => {
+            Control::StopGradient | Control::Remat | Control::Pending => {
                 let axes = cx.exprs.axes(&cx.sizes());
                 let index = cx.exprs.index_axes(&axes);
                 Lowering::Map { axes, body: cx.element(0, &index) }

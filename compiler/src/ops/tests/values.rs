@@ -211,6 +211,7 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
         (Control::Result { index: 1 }.into(), vec!["f32", "f32"]),
         (Control::StopGradient.into(), vec!["f32"]),
         (Control::Remat.into(), vec!["f32"]),
+        (Control::Pending.into(), vec!["f32"]),
     ]);
     all
 }

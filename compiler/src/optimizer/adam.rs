@@ -1,0 +1,123 @@
+//! Adam (Kingma and Ba 2015, algorithm 1 with the rearrangement at the end of section 2), AMSGrad
+//! (Reddi et al. 2018), AdamW (Loshchilov and Hutter 2019).
+
+use super::arguments::{ArgumentSignature, Default, OptimizerSignature};
+use super::group::{Group, Parameter};
+use crate::ir::{BinaryFn, NodeId, UnaryFn};
+use crate::ops::TypeError;
+
+const fn number(name: &'static str, default: f64, doc: &'static str) -> ArgumentSignature {
+    ArgumentSignature { name, default: Default::Number(default), doc }
+}
+
+const LR: ArgumentSignature = number("lr", 1e-3, "the learning rate");
+const BETA1: ArgumentSignature = number("beta1", 0.9, "how much of the mean of gradients is kept");
+const BETA2: ArgumentSignature =
+    number("beta2", 0.999, "how much of the mean of squared gradients is kept");
+const EPS: ArgumentSignature = number("eps", 1e-7, "is added to the root of that mean");
+const AMSGRAD: ArgumentSignature = ArgumentSignature {
+    name: "amsgrad",
+    default: Default::Bool(false),
+    doc: "whether the largest of these means so far is used",
+};
+const DECAY: &str = "w loses this share of itself, times lr, before the update";
+
+pub(super) static ADAM: OptimizerSignature = OptimizerSignature {
+    name: "adam",
+    arguments: &[LR, BETA1, BETA2, EPS, AMSGRAD, number("weight_decay", 0.0, DECAY)],
+    doc: "m ← m + (g - m) (1 - beta1), v ← v + (g² - v) (1 - beta2), \
+          w ← w - lr √(1 - beta2^t) / (1 - beta1^t) m / (√v + eps) at the t-th update.",
+};
+pub(super) static ADAMW: OptimizerSignature = OptimizerSignature {
+    name: "adamw",
+    arguments: &[LR, BETA1, BETA2, EPS, AMSGRAD, number("weight_decay", 0.004, DECAY)],
+    doc: "adam with weight decay.",
+};
+
+/// Adds the updates of a group.
+pub(super) fn update(group: &mut Group<'_>) -> Result<(), TypeError> {
+    let lr = group.number("lr")?;
+    let rate = corrected_rate(group, lr)?;
+    let scalars = Scalars {
+        rate,
+        rest1: group.one_minus("beta1")?,
+        rest2: group.one_minus("beta2")?,
+        eps: group.number("eps")?,
+    };
+    let amsgrad = group.switch("amsgrad")?;
+    for p in group.parameters.clone() {
+        let w = group.decayed(&p, lr)?;
+        update_parameter(group, &p, w, &scalars, amsgrad)?;
+    }
+    Ok(())
+}
+
+/// The group's scalars: the corrected learning rate, `1 - beta1`, `1 - beta2` and `eps`.
+struct Scalars {
+    rate: NodeId,
+    rest1: NodeId,
+    rest2: NodeId,
+    eps: NodeId,
+}
+
+/// `lr √(1 - beta2^t) / (1 - beta1^t)`. The powers are slots of their own: they count the updates
+/// that m and v have seen, also where the step does not run on every batch, where training goes
+/// on with params but without slots, and where the betas change.
+fn corrected_rate(group: &mut Group<'_>, lr: NodeId) -> Result<NodeId, TypeError> {
+    let mut corrections = vec![];
+    for (slot, beta) in [("beta1_power", "beta1"), ("beta2_power", "beta2")] {
+        let (slot, beta) = (group.scalar_slot(slot, 1.0)?, group.number(beta)?);
+        let power = group.build("lr", |b| b.mul(slot.value, beta))?;
+        group.write_slot(slot, power);
+        corrections.push(group.build("lr", |b| {
+            let one = b.scalar_like(power, 1.0)?;
+            b.sub(one, power)
+        })?);
+    }
+    group.build("lr", |b| {
+        let root = b.unary(UnaryFn::Sqrt, corrections[1])?;
+        let scaled = b.mul(lr, root)?;
+        b.div(scaled, corrections[0])
+    })
+}
+
+fn update_parameter(
+    group: &mut Group<'_>,
+    p: &Parameter,
+    w: NodeId,
+    scalars: &Scalars,
+    amsgrad: bool,
+) -> Result<(), TypeError> {
+    let (m, v) = (group.slot("m", p)?, group.slot("v", p)?);
+    let largest = if amsgrad { Some(group.slot("v_max", p)?) } else { None };
+    let g = p.gradient;
+    let (new_m, new_v) = group.build(&p.name, |b| {
+        let dtype = b.dtype(w);
+        let (rest1, rest2) = (b.cast(scalars.rest1, dtype)?, b.cast(scalars.rest2, dtype)?);
+        let change = b.sub(g, m.value)?;
+        let change = b.mul(change, rest1)?;
+        let new_m = b.add(m.value, change)?;
+        let square = b.square(g)?;
+        let change = b.sub(square, v.value)?;
+        let change = b.mul(change, rest2)?;
+        Ok((new_m, b.add(v.value, change)?))
+    })?;
+    let mut mean_square = new_v;
+    if let Some(largest) = largest {
+        mean_square = group.build(&p.name, |b| b.binary(BinaryFn::Max, largest.value, new_v))?;
+        group.write_slot(largest, mean_square);
+    }
+    let new_w = group.build(&p.name, |b| {
+        let dtype = b.dtype(w);
+        let (rate, eps) = (b.cast(scalars.rate, dtype)?, b.cast(scalars.eps, dtype)?);
+        let root = b.unary(UnaryFn::Sqrt, mean_square)?;
+        let denominator = b.add(root, eps)?;
+        let step = b.mul(new_m, rate)?;
+        let step = b.div(step, denominator)?;
+        b.sub(w, step)
+    })?;
+    group.write_slot(m, new_m);
+    group.write_slot(v, new_v);
+    group.write(p, new_w);
+    Ok(())
+}
