@@ -195,3 +195,130 @@ fn f16_to_f32(half: u16) -> f32 {
         _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::tests::{Folder, one_of_each};
+
+    fn checkpoint() -> Checkpoint {
+        let metadata = (0..20).map(|i| (format!("key {i}"), format!("text \"{i}\" é"))).collect();
+        Checkpoint { variables: one_of_each(), step: 1234, epoch: -1, metadata }
+    }
+
+    #[test]
+    fn a_checkpoint_comes_back_and_its_bytes_are_stable() {
+        let folder = Folder::new("checkpoint");
+        let (a, b) = (folder.path("a.safetensors"), folder.path("b.safetensors"));
+        let saved = checkpoint();
+        saved.save(&a).expect("a folder of our own");
+        let loaded = Checkpoint::load(&a).expect("what was saved");
+        assert_eq!((loaded.step, loaded.epoch), (1234, -1));
+        assert_eq!(loaded.metadata, saved.metadata);
+        assert_eq!(loaded.variables.len(), saved.variables.len());
+        for (name, literal) in &saved.variables {
+            let back = loaded.variables.iter().find(|(n, _)| n == name).map(|(_, l)| l);
+            assert!(back.is_some_and(|l| l.same_bits(literal)), "{name}");
+        }
+        let mut reversed = saved.clone();
+        reversed.variables.reverse();
+        reversed.save(&b).expect("a folder of our own");
+        assert_eq!(read_all(&a), read_all(&b));
+        assert_eq!(folder.names(), ["a.safetensors", "b.safetensors"]);
+    }
+
+    #[test]
+    fn what_cannot_be_saved_is_refused_and_leaves_no_file() {
+        let folder = Folder::new("unsaved");
+        let step = ("step".to_string(), Literal::scalar(Scalar::F32(1.0)));
+        let saved = Checkpoint { variables: vec![step], ..Checkpoint::default() };
+        let error = saved.save(&folder.path("a.safetensors")).expect_err("a reserved word");
+        assert_eq!(error.code(), "E0608");
+        let error = checkpoint().save(&folder.path("no/such/a")).expect_err("no folder");
+        assert!(error.is_machine_fault(), "{error}");
+        let error = checkpoint().save(Path::new("/")).expect_err("no name");
+        assert_eq!(error.code(), "E0618");
+        // The name is taken by a folder: the rename fails after the temporary file was written.
+        std::fs::create_dir(folder.path("taken")).expect("a folder of our own");
+        let error = checkpoint().save(&folder.path("taken")).expect_err("a folder of that name");
+        assert_eq!(error.code(), "E0618");
+        assert_eq!(folder.names(), ["taken"]);
+    }
+
+    fn file(header: &str, body: &[u8]) -> Vec<u8> {
+        [&(header.len() as u64).to_le_bytes(), header.as_bytes(), body].concat()
+    }
+
+    #[test]
+    fn damaged_files_are_errors() {
+        let folder = Folder::new("damaged");
+        let path = folder.path("a.safetensors");
+        checkpoint().save(&path).expect("a folder of our own");
+        let good = read_all(&path).expect("just written");
+        // Eight tensors whose sizes add up past 64 bits.
+        let size = (1u64 << 61) - 1;
+        let huge: Vec<String> = (0..8)
+            .map(|i| {
+                let (start, end) = (i * size, (i + 1) * size);
+                format!(r#""{i}":{{"dtype":"U8","shape":[{size}],"data_offsets":[{start},{end}]}}"#)
+            })
+            .collect();
+        let entry = |text: &str| file(&format!(r#"{{"a":{text}}}"#), &[0; 8]);
+        let cases = [
+            vec![],
+            vec![0; 7],
+            vec![0; 8],
+            vec![0xff; 64],
+            file("[]", &[]),
+            file("{", &[]),
+            file(&"[".repeat(100_000), &[]),
+            file(&format!("{{{}}}", huge.join(",")), &[]),
+            entry(r#"{"dtype":"F32","shape":[2],"data_offsets":[0,4]}"#),
+            entry(r#"{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#),
+            entry(r#"{"dtype":"F32","shape":[2],"data_offsets":[8,0]}"#),
+            entry(r#"{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}"#),
+            entry(r#"{"dtype":"F32","shape":[0,9223372036854775807],"data_offsets":[0,0]}"#),
+            entry(r#"{"dtype":"X","shape":[2],"data_offsets":[0,8]}"#),
+            entry("3"),
+            good[..good.len() - 1].to_vec(),
+            [good.as_slice(), &[0]].concat(),
+        ];
+        for (i, bytes) in cases.iter().enumerate() {
+            std::fs::write(&path, bytes).expect("a folder of our own");
+            let error = Checkpoint::load(&path).expect_err(&format!("case {i}"));
+            assert_eq!(error.code(), "E0604", "case {i}: {error}");
+        }
+        for cut in 0..good.len().min(2000) {
+            std::fs::write(&path, &good[..cut]).expect("a folder of our own");
+            assert!(Checkpoint::load(&path).is_err(), "cut at {cut}");
+        }
+        std::fs::write(&path, entry(r#"{"dtype":"U64","shape":[1],"data_offsets":[0,8]}"#))
+            .expect("a folder of our own");
+        assert_eq!(Checkpoint::load(&path).expect_err("u64").code(), "E0605");
+        assert_eq!(Checkpoint::load(&folder.path("none")).expect_err("none").code(), "E0603");
+        assert_eq!(Checkpoint::load(&folder.path("")).expect_err("a folder").code(), "E0603");
+    }
+
+    #[test]
+    fn halves_widen_exactly() {
+        let cases = [
+            (0x0000, 0.0),
+            (0x8000, -0.0),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x03ff, 6.097_555e-5),
+            (0x0400, 6.103_515_6e-5),
+            (0x7c00, f32::INFINITY),
+        ];
+        for (half, number) in cases {
+            assert_eq!(f16_to_f32(half).to_bits(), f32::to_bits(number), "{half:04x}");
+        }
+        assert!(f16_to_f32(0x7e00).is_nan());
+        let view = TensorView::new(Dtype::BF16, vec![2], &[0x80, 0x3f, 0x00, 0xc0]);
+        let view = view.expect("four bytes are two halves");
+        let expected = Literal::from_vec(&[2], vec![1.0f32, -2.0]);
+        assert_eq!(literal(&view, Path::new("x")).ok(), expected);
+    }
+}

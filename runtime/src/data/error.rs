@@ -5,6 +5,19 @@ use std::path::{Path, PathBuf};
 
 use brolga_compiler::ir::{Symbol, TensorType};
 
+/// An input and the array that it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedPair {
+    /// The input.
+    pub input: String,
+    /// Its declared type.
+    pub ty: TensorType,
+    /// The array.
+    pub array: String,
+    /// Its type, the rows first.
+    pub array_ty: TensorType,
+}
+
 /// Why data cannot be read, matched or written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DataError {
@@ -100,22 +113,18 @@ pub enum DataError {
     },
     /// An array that does not fit its input. The user is at fault.
     #[error(
-        "the input `{input}: {ty}` cannot take the array `{array}: {array_ty}` (first dimension: rows)"
+        "the input `{}: {}` cannot take the array `{}: {}` (first dimension: rows)",
+        pair.input, pair.ty, pair.array, pair.array_ty
     )]
     Mismatch {
-        /// The input.
-        input: String,
-        /// Its type.
-        ty: TensorType,
-        /// The array.
-        array: String,
-        /// Its type.
-        array_ty: TensorType,
+        /// What does not fit.
+        pair: Box<FeedPair>,
     },
     /// A dimension symbol that two places of the data bind to two sizes. The user is at fault.
     #[error(
-        "the dimension `{symbol}` is {bound} (by {bound_by}), but the input `{input}: {ty}` and its \
-         array `{array}: {array_ty}` make it {size}"
+        "the dimension `{symbol}` is {bound} (by {bound_by}), but the input `{}: {}` and its array \
+         `{}: {}` make it {size}",
+        pair.input, pair.ty, pair.array, pair.array_ty
     )]
     SymbolConflict {
         /// The symbol.
@@ -126,14 +135,8 @@ pub enum DataError {
         bound_by: String,
         /// The other number.
         size: u64,
-        /// The input that asks for it.
-        input: String,
-        /// Its type.
-        ty: TensorType,
-        /// Its array.
-        array: String,
-        /// The array's type.
-        array_ty: TensorType,
+        /// What makes it so.
+        pair: Box<FeedPair>,
     },
     /// A dimension symbol that the data do not decide. The user is at fault.
     #[error("the data do not tell how large `{symbol}` is in the input `{input}: {ty}`")]

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use brolga_compiler::ir::{Binding, DType, Dim, Element, Literal, Symbol, TensorType};
-use brolga_compiler::with_array;
+use brolga_compiler::ir::{Binding, DType, Dim, Literal, Symbol, TensorType};
 
-use super::{DataError, DataSet};
+use super::rows::{write_one_hot, write_rows};
+use super::{DataError, DataSet, FeedPair};
 
 /// The first dimension of the inputs that data feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -255,12 +255,16 @@ fn zip(dims: &[Dim], sizes: &[usize]) -> Constraints {
 
 impl Pair<'_> {
     fn mismatch(&self) -> DataError {
-        DataError::Mismatch {
+        DataError::Mismatch { pair: self.described() }
+    }
+
+    fn described(&self) -> Box<FeedPair> {
+        Box::new(FeedPair {
             input: self.input.to_string(),
             ty: self.ty.clone(),
             array: self.array.to_string(),
             array_ty: self.literal.tensor_type(),
-        }
+        })
     }
 
     /// Whether the array is one integer a row and the input's elements are floats.
@@ -353,7 +357,7 @@ struct Solver {
     /// What bound a symbol: `image`, `the given dimensions`.
     bound_by: BTreeMap<Symbol, String>,
     /// Dimensions that are more than a symbol, to be compared when all symbols are bound.
-    open: Vec<(Dim, usize, DataError, String, TensorType)>,
+    open: Vec<(Dim, usize, Box<FeedPair>)>,
 }
 
 impl Solver {
@@ -399,13 +403,7 @@ impl Solver {
                 }
                 Some(symbol) => return Err(self.conflict(pair, symbol, *size)),
                 None if !self.allows(dim, *size) => return Err(pair.mismatch()),
-                None => self.open.push((
-                    dim.clone(),
-                    *size,
-                    pair.mismatch(),
-                    pair.input.to_string(),
-                    pair.ty.clone(),
-                )),
+                None => self.open.push((dim.clone(), *size, pair.described())),
             }
         }
         Ok(())
@@ -418,24 +416,22 @@ impl Solver {
             bound_by: self.bound_by.get(&symbol).cloned().unwrap_or_default(),
             symbol,
             size: size as u64,
-            input: pair.input.to_string(),
-            ty: pair.ty.clone(),
-            array: pair.array.to_string(),
-            array_ty: pair.literal.tensor_type(),
+            pair: pair.described(),
         }
     }
 
     /// Compares what had to wait for all symbols.
     fn finish(&mut self) -> Result<(), DataError> {
-        for (dim, size, mismatch, input, ty) in std::mem::take(&mut self.open) {
-            self.decided(&dim, &input, &ty)?;
+        for (dim, size, pair) in std::mem::take(&mut self.open) {
+            self.decided(&dim, &pair.input, &pair.ty)?;
             if dim.evaluate(&self.binding) != Ok(size as i64) {
-                return Err(mismatch);
+                return Err(DataError::Mismatch { pair });
             }
         }
         Ok(())
     }
 
+    /// Refuses a dimension that holds a symbol without a number.
     fn decided(&self, dim: &Dim, input: &str, ty: &TensorType) -> Result<(), DataError> {
         match dim.symbols().into_iter().find(|s| self.binding.get(s).is_none()) {
             Some(symbol) => {
@@ -460,93 +456,4 @@ impl Solver {
 
 fn row_major(literal: &Literal) -> Literal {
     super::row_major(literal.clone())
-}
-
-/// An element that can be written as any type; total, though plans use only what [`converts`]
-/// or a label allows.
-trait Number: Element {
-    fn to_f32(self) -> f32;
-    fn to_f64(self) -> f64;
-    fn to_i32(self) -> i32;
-    fn to_i64(self) -> i64;
-    fn to_u8(self) -> u8;
-    fn to_bool(self) -> bool;
-    /// The class that a label is; `None` below 0.
-    fn class(self) -> Option<usize>;
-}
-
-macro_rules! number {
-    ($($t:ty: $x:ident => $n:expr);*) => {$(
-        impl Number for $t {
-            fn to_f32(self) -> f32 { let $x = self; $n as f32 }
-            fn to_f64(self) -> f64 { let $x = self; $n as f64 }
-            fn to_i32(self) -> i32 { let $x = self; $n as i32 }
-            fn to_i64(self) -> i64 { let $x = self; $n as i64 }
-            fn to_u8(self) -> u8 { let $x = self; $n as u8 }
-            fn to_bool(self) -> bool { self.to_f64() != 0.0 }
-            fn class(self) -> Option<usize> { usize::try_from(self.to_i64()).ok() }
-        }
-    )*};
-}
-number!(f32: x => x; f64: x => x; i32: x => x; i64: x => x; u8: x => x; bool: x => u8::from(x));
-
-/// Writes rows of `width` elements of a row-major array as elements of `dtype`.
-fn write_rows(array: &Literal, dtype: DType, rows: &[u32], width: usize, bytes: &mut [u8]) {
-    fn each<S: Number, D: Element>(
-        source: &[S],
-        (rows, width): (&[u32], usize),
-        bytes: &mut [u8],
-        convert: impl Fn(S) -> D,
-    ) {
-        if width == 0 {
-            return;
-        }
-        for (&row, bytes) in rows.iter().zip(bytes.chunks_exact_mut(width * D::SIZE)) {
-            let elements = source[row as usize * width..].iter().take(width);
-            for (&x, bytes) in elements.zip(bytes.chunks_exact_mut(D::SIZE)) {
-                convert(x).write(bytes);
-            }
-        }
-    }
-    let which = (rows, width);
-    with_array!(array, a => {
-        let source = a.as_slice().expect("a data set is row-major");
-        match dtype {
-            DType::F32 => each(source, which, bytes, Number::to_f32),
-            DType::F64 => each(source, which, bytes, Number::to_f64),
-            DType::I32 => each(source, which, bytes, Number::to_i32),
-            DType::I64 => each(source, which, bytes, Number::to_i64),
-            DType::U8 => each(source, which, bytes, Number::to_u8),
-            DType::Bool => each(source, which, bytes, Number::to_bool),
-        }
-    });
-}
-
-/// Writes a vector of `classes` elements a row: 1 at the row's label, 0 elsewhere.
-fn write_one_hot(array: &Literal, dtype: DType, rows: &[u32], classes: usize, bytes: &mut [u8]) {
-    fn each<S: Number, D: Element>(
-        source: &[S],
-        rows: &[u32],
-        bytes: &mut [u8],
-        (classes, one): (usize, D),
-    ) {
-        bytes.fill(0);
-        for (i, &row) in rows.iter().enumerate() {
-            if let Some(class) = source[row as usize].class().filter(|c| *c < classes) {
-                let at = (i * classes + class) * D::SIZE;
-                one.write(&mut bytes[at..at + D::SIZE]);
-            }
-        }
-    }
-    with_array!(array, a => {
-        let source = a.as_slice().expect("a data set is row-major");
-        match dtype {
-            DType::F32 => each(source, rows, bytes, (classes, 1f32)),
-            DType::F64 => each(source, rows, bytes, (classes, 1f64)),
-            DType::I32 => each(source, rows, bytes, (classes, 1i32)),
-            DType::I64 => each(source, rows, bytes, (classes, 1i64)),
-            DType::U8 => each(source, rows, bytes, (classes, 1u8)),
-            DType::Bool => each(source, rows, bytes, (classes, true)),
-        }
-    });
 }

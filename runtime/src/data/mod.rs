@@ -12,7 +12,10 @@ mod error;
 mod feed;
 pub mod idx;
 pub mod npy;
+mod rows;
 mod source;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -23,7 +26,7 @@ use brolga_compiler::with_array;
 pub use batches::{BatchOptions, Batches, Tail, split_rows};
 pub(crate) use bytes::{read_all, write_atomically};
 pub use counter::Counter;
-pub use error::DataError;
+pub use error::{DataError, FeedPair};
 pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole};
 pub use source::{Source, SourceKind, load};
 

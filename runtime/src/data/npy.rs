@@ -192,10 +192,7 @@ where
 }
 
 /// The array in row-major order, whatever the file's order was.
-fn array<T: ReadableElement>(bytes: &[u8], place: &Path) -> Result<ArrayD<T>, DataError>
-where
-    T: Copy,
-{
+fn array<T: ReadableElement + Copy>(bytes: &[u8], place: &Path) -> Result<ArrayD<T>, DataError> {
     let array =
         ArrayD::<T>::read_npy(bytes).map_err(|e| DataError::corrupt(place, e.to_string()))?;
     if array.is_standard_layout() {
