@@ -91,6 +91,8 @@ fn loop_passes(
     target: &Target,
     options: &Options,
 ) -> Result<(), CompileError> {
+    // First, while every index is as `lower` wrote it.
+    loop_ir::collapse(kernel);
     if !options.vectorise {
         loop_ir::serialise(kernel);
     }

@@ -83,6 +83,10 @@ pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> 
             group_of.insert(value.node, g);
             continue;
         }
+        if fuse && is_source(values, value) {
+            // It waits for its first reader.
+            continue;
+        }
         let joined = if fuse && may_join(value) {
             join(values, &drafts, &group_of, i)
                 .or_else(|| join_sibling(values, &drafts, &group_of, &readers, i))
@@ -100,6 +104,19 @@ pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> 
             }
         };
         group_of.insert(value.node, at);
+        for source in waiting_sources(values, value, &group_of) {
+            let home = match source_dims(values, &drafts[at], value, source) {
+                Some(dims) if fuse => {
+                    adopt(&mut drafts[at], values, source, dims);
+                    at
+                }
+                Some(_) | None => {
+                    drafts.push(alone(values, &values.list[source], source));
+                    drafts.len() - 1
+                }
+            };
+            group_of.insert(values.list[source].node, home);
+        }
         for &read in &value.reads {
             let groups = readers.entry(read).or_default();
             if groups.last() != Some(&at) {
@@ -107,8 +124,59 @@ pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> 
             }
         }
     }
+    for (i, value) in values.list.iter().enumerate() {
+        if !group_of.contains_key(&value.node) {
+            drafts.push(alone(values, value, i));
+            group_of.insert(value.node, drafts.len() - 1);
+        }
+    }
     let order = order(values, &drafts, &group_of);
     order.into_iter().map(|g| finish(values, &drafts[g], target)).collect()
+}
+
+/// Whether a value is made from nothing that the step computes: its first reader can have it in
+/// its own group.
+fn is_source(values: &Values, value: &Value) -> bool {
+    matches!(value.work, Work::Random { .. })
+        && value.reads.iter().all(|r| !values.position.contains_key(r))
+}
+
+/// The sources that a value is the first to read.
+fn waiting_sources(
+    values: &Values,
+    value: &Value,
+    group_of: &FxHashMap<NodeId, usize>,
+) -> Vec<usize> {
+    let new = value.reads.iter().filter(|r| !group_of.contains_key(r));
+    let sources = new.filter_map(|r| values.position.get(r).copied());
+    sources.filter(|&s| is_source(values, &values.list[s])).collect()
+}
+
+/// For each unit dimension of the group that the value is the last member of, the dimension of
+/// the source that the value reads at its own unit; `None` if there is none for one of them.
+fn source_dims(values: &Values, draft: &Draft, value: &Value, source: usize) -> Option<Vec<usize>> {
+    let source = &values.list[source];
+    let elements = values.elements(value);
+    let reads: Vec<_> = elements.iter().filter(|(n, _)| *n == source.node).collect();
+    let own = |(extent, dims): &(usize, Vec<usize>)| {
+        let axis = value.axes[*dims.last()?];
+        let at = |d: &usize| {
+            source.sizes[*d] == *extent
+                && reads.iter().all(|(_, index)| values.exprs.as_axis(index[*d]) == Some(axis))
+        };
+        (0..source.sizes.len()).find(at)
+    };
+    draft.dims.iter().map(own).collect()
+}
+
+/// Puts a source into a group, before the last member, which reads it.
+fn adopt(draft: &mut Draft, values: &Values, source: usize, dims: Vec<usize>) {
+    let before = draft.members.len() - 1;
+    draft.members.insert(before, source);
+    for ((_, members), dim) in draft.dims.iter_mut().zip(dims) {
+        members.insert(before, dim);
+    }
+    draft.cost += values.list[source].cost;
 }
 
 /// A loop over a region is a kernel of its own, and so are its results.

@@ -221,6 +221,11 @@ impl Exprs {
         VarId(self.n_vars - 1)
     }
 
+    /// How many axes there are.
+    pub fn n_axes(&self) -> u32 {
+        self.extents.len() as u32
+    }
+
     /// The extent of an axis.
     pub fn extent(&self, axis: AxisId) -> i64 {
         self.extents[axis.0 as usize]

@@ -22,6 +22,7 @@
 //! - `Chunk` applies a library function to consecutive elements.
 //! - Loads see the stores before them in program order.
 
+mod collapse;
 mod expand_math;
 mod fma;
 mod interpret;
@@ -30,6 +31,7 @@ mod print;
 mod serialise;
 mod verify;
 
+pub use collapse::collapse;
 pub use expand_math::expand_unary;
 pub use fma::fma;
 pub use interpret::{Memories, Slot, run_program, run_units};

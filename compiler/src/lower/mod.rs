@@ -432,26 +432,34 @@ impl<'a> Builder<'a> {
         self.vector_nest(&axes, vec![store])
     }
 
-    /// One library call per row of the result.
+    /// One library call for the part of the unit that is adjacent in memory: from the last unit
+    /// dimension on.
     fn random(&mut self, at: usize, key: u64, seed: NodeId, step: NodeId) -> Vec<Stmt> {
         let dims = self.dimensions(at);
         let sizes = &self.value(at).sizes;
         let (seed, _) = self.position(seed, &[]);
         let (step, _) = self.position(step, &[]);
+        let split = self.group.members[at].dims.iter().copied().max().unwrap_or(0);
         let mut index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
-        let mut n = Extent::Const(1);
-        if let Some((axis, extent)) = dims.last().and_then(|d| d.axis) {
-            // The chunk begins where the last dimension's loop would.
-            let last = self.exprs.index_axis(axis);
-            let end = index.len() - 1;
-            index[end] = self.exprs.index_add(index[end], last, -1);
-            n = extent;
+        // The call begins where the loops that it stands for would.
+        for (index, dim) in index.iter_mut().zip(&dims).skip(split) {
+            if let Some((axis, _)) = dim.axis {
+                let axis = self.exprs.index_axis(axis);
+                *index = self.exprs.index_add(*index, axis, -1);
+            }
         }
+        let inner: usize = sizes.iter().skip(split + 1).product();
+        let n = match dims.get(split).and_then(|d| d.axis) {
+            Some((_, Extent::Block { axis, block, total })) => {
+                Extent::Block { axis, block: block * inner, total: total * inner }
+            }
+            Some((_, Extent::Const(n))) => Extent::Const(n * inner),
+            None => Extent::Const(inner),
+        };
         let first = self.exprs.index_dot(&index, &strides(sizes));
         let Some(to) = self.destination(at, &index) else { return vec![] };
         let call = Chunk { function: ChunkFn::Philox { key, first, seed, step }, to, n };
-        let outer = dims.split_last().map_or(&[][..], |(_, outer)| outer);
-        let axes: Vec<(AxisId, Extent)> = outer.iter().filter_map(|d| d.axis).collect();
+        let axes: Vec<(AxisId, Extent)> = dims[..split].iter().filter_map(|d| d.axis).collect();
         wrap(&axes, vec![Stmt::Chunk(call)])
     }
 }
