@@ -18,3 +18,5 @@ pub mod schedule;
 
 pub mod compile;
 pub mod plan;
+
+pub mod codegen;

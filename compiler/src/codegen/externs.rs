@@ -1,0 +1,115 @@
+//! What generated code may call: the runtime's kernels, by name and signature.
+
+use cranelift_codegen::ir::{AbiParam, Signature, types};
+use cranelift_codegen::isa::CallConv;
+
+use crate::ir::{DType, UnaryFn};
+
+/// A function of the runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Extern {
+    /// `brolga_wave(pool, frame, calls, n_calls, serial, scratch, scratch_stride)`.
+    Wave,
+    /// `brolga_tile_f32(tile)`: the product that a descriptor names.
+    TileF32,
+    /// `brolga_tile_f64(tile)`.
+    TileF64,
+    /// `brolga_philox(words, n, first, key, seed, step)`.
+    Philox,
+    /// `brolga_{name}_{dtype}(to, from, n)`: a function of each element.
+    Math(MathFn, DType),
+}
+
+/// The functions that the runtime has for consecutive elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MathFn {
+    /// `e^x`.
+    Exp,
+    /// The natural logarithm.
+    Log,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// `1 / (1 + e^-x)`.
+    Sigmoid,
+    /// The error function.
+    Erf,
+    /// The sine.
+    Sin,
+    /// The cosine.
+    Cos,
+}
+
+impl MathFn {
+    /// Every function.
+    pub const ALL: [MathFn; 7] = [
+        MathFn::Exp,
+        MathFn::Log,
+        MathFn::Tanh,
+        MathFn::Sigmoid,
+        MathFn::Erf,
+        MathFn::Sin,
+        MathFn::Cos,
+    ];
+
+    /// The function of one element that this applies to many.
+    pub const fn unary(self) -> UnaryFn {
+        match self {
+            MathFn::Exp => UnaryFn::Exp,
+            MathFn::Log => UnaryFn::Log,
+            MathFn::Tanh => UnaryFn::Tanh,
+            MathFn::Sigmoid => UnaryFn::Sigmoid,
+            MathFn::Erf => UnaryFn::Erf,
+            MathFn::Sin => UnaryFn::Sin,
+            MathFn::Cos => UnaryFn::Cos,
+        }
+    }
+
+    /// The function for many elements that applies `f`, if there is one.
+    pub fn of(f: UnaryFn) -> Option<MathFn> {
+        MathFn::ALL.into_iter().find(|m| m.unary() == f)
+    }
+}
+
+impl Extern {
+    /// Every function of the runtime that generated code may call.
+    pub fn all() -> Vec<Extern> {
+        let math = MathFn::ALL.into_iter();
+        let math = math.flat_map(|f| [DType::F32, DType::F64].map(|d| Extern::Math(f, d)));
+        let mut all = vec![Extern::Wave, Extern::TileF32, Extern::TileF64, Extern::Philox];
+        all.extend(math);
+        all
+    }
+
+    /// The symbol.
+    pub fn name(self) -> String {
+        match self {
+            Extern::Wave => "brolga_wave".into(),
+            Extern::TileF32 => "brolga_tile_f32".into(),
+            Extern::TileF64 => "brolga_tile_f64".into(),
+            Extern::Philox => "brolga_philox".into(),
+            Extern::Math(f, dtype) => format!("brolga_{}_{dtype}", f.unary().name()),
+        }
+    }
+
+    /// How many words the function takes; none returns anything.
+    pub const fn n_parameters(self) -> usize {
+        match self {
+            Extern::Wave => 7,
+            Extern::TileF32 | Extern::TileF64 => 1,
+            Extern::Philox => 6,
+            Extern::Math(..) => 3,
+        }
+    }
+
+    /// The signature: words in, nothing out.
+    pub fn signature(self, call_conv: CallConv) -> Signature {
+        words(self.n_parameters(), call_conv)
+    }
+}
+
+/// The signature of a function that takes so many words and returns nothing.
+pub(super) fn words(n: usize, call_conv: CallConv) -> Signature {
+    let mut signature = Signature::new(call_conv);
+    signature.params = vec![AbiParam::new(types::I64); n];
+    signature
+}

@@ -1,0 +1,556 @@
+//! The code of one kernel: its loops and statements.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    FuncRef, Function, InstBuilder, StackSlotData, StackSlotKind, Value, types,
+};
+use rustc_hash::FxHashMap;
+
+use super::emitter::{Emitted, Emitter, Int, Lanes, Places, Val, data, vector_type};
+use super::error::CodegenError;
+use super::externs::{Extern, MathFn};
+use crate::ir::{DType, ExprId, Monoid, PlaceId, Scalar};
+use crate::loop_ir::{Chunk, ChunkFn, Fold, Kernel, Loop, LoopKind, Stmt, Tile};
+use crate::program::Frame;
+
+type Result<T> = std::result::Result<T, CodegenError>;
+
+/// Bytes of the descriptor that a tile takes.
+const TILE_BYTES: u32 = 17 * 8;
+
+/// The runtime's functions that a kernel calls.
+pub(super) fn externs_of(kernel: &Kernel) -> Vec<Extern> {
+    fn walk(body: &[Stmt], found: &mut Vec<Extern>) {
+        for stmt in body {
+            match stmt {
+                Stmt::For(l) => walk(&l.body, found),
+                Stmt::Tile(tile) => found.push(tile_extern(tile)),
+                Stmt::Chunk(chunk) => found.extend(chunk_extern(chunk)),
+                Stmt::Let(..) | Stmt::Store { .. } | Stmt::Check { .. } => {}
+            }
+        }
+    }
+    let mut found = vec![];
+    walk(&kernel.body, &mut found);
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn tile_extern(tile: &Tile) -> Extern {
+    if tile.dtype == DType::F64 { Extern::TileF64 } else { Extern::TileF32 }
+}
+
+fn chunk_extern(chunk: &Chunk) -> Option<Extern> {
+    match &chunk.function {
+        ChunkFn::Math { function, dtype, .. } => {
+            MathFn::of(*function).map(|f| Extern::Math(f, *dtype))
+        }
+        ChunkFn::Philox { .. } => Some(Extern::Philox),
+    }
+}
+
+/// Fills an empty function with the code of a kernel: `fn(frame, args, first, end, scratch)`.
+pub(super) fn emit(
+    kernel: &Kernel,
+    func: Function,
+    externs: &FxHashMap<Extern, FuncRef>,
+) -> Result<Function> {
+    let (mut e, [_, _, first, end, _]) = Emitter::new(kernel, func);
+    let any = e.ins().ins().icmp(IntCC::UnsignedLessThan, first, end);
+    let (start, _) = e.new_block(&[]);
+    let (header, unit) = e.new_block(&[types::I64]);
+    let (exit, _) = e.new_block(&[]);
+    let entry = e.branch(any, (start, &[]), (exit, &[]));
+    e.block = start;
+    e.jump(header, &[first]);
+    e.enter(Some(entry), true);
+    e.block = header;
+    e.units(unit[0]);
+    e.body(&kernel.body, externs)?;
+    let next = {
+        let mut at = e.ins();
+        let one = at.ins().iconst(types::I64, 1);
+        at.ins().iadd(unit[0], one)
+    };
+    let more = e.ins().ins().icmp(IntCC::UnsignedLessThan, next, end);
+    e.branch(more, (header, &[next]), (exit, &[]));
+    e.leave();
+    e.move_to_end(exit);
+    e.block = exit;
+    e.ins().ins().return_(&[]);
+    Ok(e.func)
+}
+
+/// The memories that statements write.
+fn written(body: &[Stmt]) -> Places {
+    body.iter().fold(Places::default(), |places, stmt| {
+        places.with(match stmt {
+            Stmt::For(l) => written(&l.body),
+            Stmt::Store { place, .. } => Places::of(*place),
+            Stmt::Tile(tile) => Places::of(tile.c.place),
+            Stmt::Chunk(chunk) => Places::of(chunk.to.0),
+            Stmt::Let(..) | Stmt::Check { .. } => Places::default(),
+        })
+    })
+}
+
+type Externs = FxHashMap<Extern, FuncRef>;
+
+impl Emitter<'_> {
+    /// The values of the unit axes, from the number of the unit.
+    fn units(&mut self, unit: Value) {
+        let kernel = self.kernel;
+        let mut rest = Int::Const(0);
+        if kernel.n_units() > 1 {
+            rest = Int::Value(unit, self.here());
+        }
+        let mut last = kernel.n_units() as i64 - 1;
+        for (d, &axis) in kernel.units.iter().enumerate().rev() {
+            let n = kernel.exprs.extent(axis).max(1);
+            let value = match (d, n) {
+                (_, 1) => Int::Const(0),
+                (0, _) => rest,
+                (_, _) => self.int_mod(rest, n, (0, last)),
+            };
+            self.axes.insert(axis, value);
+            rest = self.int_div(rest, n, (0, last));
+            last = (last + 1) / n - 1;
+        }
+    }
+
+    /// The end of the layout, so that blocks stand in the order in which they run.
+    fn move_to_end(&mut self, block: cranelift_codegen::ir::Block) {
+        self.func.layout.remove_block(block);
+        self.func.layout.append_block(block);
+    }
+
+    fn body(&mut self, body: &[Stmt], externs: &Externs) -> Result<()> {
+        for stmt in body {
+            match stmt {
+                Stmt::For(l) => self.for_loop(l, externs)?,
+                Stmt::Let(var, value) => {
+                    let value = self.expr(*value)?;
+                    self.bind(*var, value);
+                }
+                Stmt::Store { place, index, value } => self.store(*place, *index, *value)?,
+                Stmt::Check { value, size, number } => self.check(*value, *size, *number)?,
+                Stmt::Tile(tile) => self.tile(tile, externs)?,
+                Stmt::Chunk(chunk) => self.chunk(chunk, externs)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Binds a value, which stays as it is whatever is written to where it came from.
+    fn bind(&mut self, var: crate::ir::VarId, value: Emitted) {
+        self.vars.insert(var, Emitted { reads: Places::default(), ..value });
+    }
+
+    fn for_loop(&mut self, l: &Loop, externs: &Externs) -> Result<()> {
+        let n = self.extent(l.extent);
+        let mut acc = vec![];
+        for fold in &l.folds {
+            for &init in &fold.init {
+                acc.push(self.expr(init)?);
+            }
+        }
+        let acc = match l.kind {
+            LoopKind::Unrolled => self.unrolled(l, n, acc, externs)?,
+            LoopKind::Serial => self.serial(l, Int::Const(0), n, acc, externs)?,
+            LoopKind::Vector(lanes) => self.vector(l, usize::from(lanes), n, acc, externs)?,
+        };
+        let vars = l.folds.iter().flat_map(|fold| &fold.vars);
+        vars.zip(acc).for_each(|(&var, value)| self.bind(var, value));
+        Ok(())
+    }
+
+    fn unrolled(
+        &mut self,
+        l: &Loop,
+        n: Int,
+        mut acc: Vec<Emitted>,
+        externs: &Externs,
+    ) -> Result<Vec<Emitted>> {
+        let Int::Const(n) = n else { return Err(self.unsupported("an unrolled loop of blocks")) };
+        for i in 0..n {
+            self.enter(None, false);
+            self.axes.insert(l.axis, Int::Const(i));
+            self.body(&l.body, externs)?;
+            acc = self.fold_in(l, acc)?;
+            acc = Self::settled(acc, self.here() - 1);
+            self.leave();
+        }
+        Ok(acc)
+    }
+
+    /// Values that are there from a level on, as they stand in straight line with it.
+    fn settled(acc: Vec<Emitted>, level: usize) -> Vec<Emitted> {
+        acc.into_iter().map(|x| Emitted { level: x.level.min(level), ..x }).collect()
+    }
+
+    /// A loop one by one that may have no iterations.
+    fn serial(
+        &mut self,
+        l: &Loop,
+        first: Int,
+        end: Int,
+        acc: Vec<Emitted>,
+        externs: &Externs,
+    ) -> Result<Vec<Emitted>> {
+        match (first, end) {
+            (Int::Const(a), Int::Const(b)) if a >= b => return Ok(acc),
+            (Int::Const(_), Int::Const(_)) => return self.counted(l, first, end, 1, acc, externs),
+            // A block has at least one row.
+            (Int::Const(0), Int::Value(..)) => return self.counted(l, first, end, 1, acc, externs),
+            (_, _) => {}
+        }
+        let any = self.int_compare(IntCC::SignedLessThan, first, end);
+        self.guarded(l, any, acc, |e, acc| e.counted(l, first, end, 1, acc, externs))
+    }
+
+    /// Runs a part under a condition; without it the accumulators stay as they are.
+    fn guarded(
+        &mut self,
+        l: &Loop,
+        condition: Value,
+        acc: Vec<Emitted>,
+        part: impl FnOnce(&mut Self, Vec<Emitted>) -> Result<Vec<Emitted>>,
+    ) -> Result<Vec<Emitted>> {
+        let before = self.flat(l, &acc);
+        let types: Vec<_> = before.iter().map(|&v| self.type_of(v)).collect();
+        let (inside, _) = self.new_block(&[]);
+        let (join, joined) = self.new_block(&types);
+        let entry = self.branch(condition, (inside, &[]), (join, &before));
+        self.enter(Some(entry), false);
+        self.block = inside;
+        let acc = part(self, acc)?;
+        let after = self.flat(l, &acc);
+        self.jump(join, &after);
+        self.leave();
+        self.move_to_end(join);
+        self.block = join;
+        Ok(self.unflat(l, &joined))
+    }
+
+    /// A loop with at least one iteration.
+    fn counted(
+        &mut self,
+        l: &Loop,
+        first: Int,
+        end: Int,
+        step: i64,
+        acc: Vec<Emitted>,
+        externs: &Externs,
+    ) -> Result<Vec<Emitted>> {
+        self.forget(written(&l.body));
+        if let (Int::Const(a), Int::Const(b)) = (first, end) {
+            if a + step >= b {
+                self.enter(None, false);
+                self.axes.insert(l.axis, first);
+                self.body(&l.body, externs)?;
+                let acc = self.fold_in(l, acc)?;
+                let acc = Self::settled(acc, self.here() - 1);
+                self.leave();
+                return Ok(acc);
+            }
+        }
+        let start = self.int_value(first);
+        let mut arguments = vec![start];
+        arguments.extend(self.flat(l, &acc));
+        let types: Vec<_> = arguments.iter().map(|&v| self.type_of(v)).collect();
+        let (header, parameters) = self.new_block(&types);
+        let (exit, results) = self.new_block(&types[1..]);
+        let entry = self.jump(header, &arguments);
+        self.enter(Some(entry), true);
+        self.block = header;
+        self.axes.insert(l.axis, Int::Value(parameters[0], self.here()));
+        let acc = self.unflat(l, &parameters[1..]);
+        self.body(&l.body, externs)?;
+        let acc = self.fold_in(l, acc)?;
+        let next = {
+            let mut at = self.ins();
+            let step = at.ins().iconst(types::I64, step);
+            at.ins().iadd(parameters[0], step)
+        };
+        let end = self.int_value(end);
+        let more = self.ins().ins().icmp(IntCC::SignedLessThan, next, end);
+        let acc = self.flat(l, &acc);
+        let mut again = vec![next];
+        again.extend(&acc);
+        self.branch(more, (header, &again), (exit, &acc));
+        self.leave();
+        self.move_to_end(exit);
+        self.block = exit;
+        Ok(self.unflat(l, &results))
+    }
+
+    /// The accumulators as block arguments: registers of lanes within a vector loop.
+    fn flat(&mut self, l: &Loop, acc: &[Emitted]) -> Vec<Value> {
+        let here = self.here();
+        let dtypes = self.dtypes(l);
+        let mut values = vec![];
+        for (&dtype, x) in dtypes.iter().zip(acc) {
+            if self.lanes.is_some() {
+                let registers = self.many(here, dtype, x);
+                let fixed = if dtype == DType::Bool {
+                    self.narrow_masks(here, &registers)
+                } else {
+                    registers
+                };
+                values.extend(fixed);
+            } else {
+                values.push(self.one(here, dtype, &x.val));
+            }
+        }
+        values
+    }
+
+    fn unflat(&mut self, l: &Loop, values: &[Value]) -> Vec<Emitted> {
+        let level = self.here();
+        let mut values = values.iter().copied();
+        let dtypes = self.dtypes(l).into_iter();
+        let vals: Vec<Val> = match self.lanes {
+            Some(lanes) => dtypes
+                .map(|dtype| {
+                    let count = lanes.n.div_ceil(vector_type(dtype).lane_count() as usize);
+                    Val::Many(values.by_ref().take(count).collect())
+                })
+                .collect(),
+            None => dtypes.zip(values).map(|(_, value)| Val::One(value)).collect(),
+        };
+        let emitted = |val| Emitted { val, level, reads: Places::default() };
+        vals.into_iter().map(emitted).collect()
+    }
+
+    /// The types of all accumulators of a loop.
+    fn dtypes(&self, l: &Loop) -> Vec<DType> {
+        let values = l.folds.iter().flat_map(|fold| &fold.values);
+        values.map(|&v| self.kernel.exprs.dtype(v)).collect()
+    }
+
+    /// `acc ⊕ value` for every fold of a loop.
+    fn fold_in(&mut self, l: &Loop, acc: Vec<Emitted>) -> Result<Vec<Emitted>> {
+        let mut values = vec![];
+        for fold in &l.folds {
+            for &value in &fold.values {
+                values.push(self.expr(value)?);
+            }
+        }
+        self.combine_all(l, &acc, &values)
+    }
+
+    fn combine_all(
+        &mut self,
+        l: &Loop,
+        acc: &[Emitted],
+        values: &[Emitted],
+    ) -> Result<Vec<Emitted>> {
+        let (mut done, mut from) = (vec![], 0);
+        for fold in &l.folds {
+            let to = from + fold.vars.len();
+            let dtypes = &self.dtypes(l)[from..to];
+            done.extend(self.combine(fold.monoid, dtypes, &acc[from..to], &values[from..to])?);
+            from = to;
+        }
+        Ok(done)
+    }
+
+    fn vector(
+        &mut self,
+        l: &Loop,
+        lanes: usize,
+        n: Int,
+        acc: Vec<Emitted>,
+        externs: &Externs,
+    ) -> Result<Vec<Emitted>> {
+        let (whole, acc) = match n {
+            Int::Const(n) => {
+                let whole = n - n % lanes as i64;
+                let acc = if whole > 0 {
+                    self.whole_vectors(l, lanes, Int::Const(whole), acc, externs)?
+                } else {
+                    acc
+                };
+                (Int::Const(whole), acc)
+            }
+            Int::Value(n, level) => {
+                let mask = Int::Const(-(lanes as i64));
+                let whole = self.int(super::emitter::IntOp::And, (n, level), mask);
+                let any = self.int_compare(IntCC::SignedGreaterThan, whole, Int::Const(0));
+                let acc = self.guarded(l, any, acc, |e, acc| {
+                    e.whole_vectors(l, lanes, whole, acc, externs)
+                })?;
+                (whole, acc)
+            }
+        };
+        self.serial(l, whole, n, acc, externs)
+    }
+
+    /// The whole vectors of a vector loop, at least one; then the lanes are combined by halves,
+    /// and `init ⊕ that`.
+    fn whole_vectors(
+        &mut self,
+        l: &Loop,
+        lanes: usize,
+        end: Int,
+        init: Vec<Emitted>,
+        externs: &Externs,
+    ) -> Result<Vec<Emitted>> {
+        self.lanes = Some(Lanes { axis: l.axis, n: lanes });
+        let neutral = self.neutral(l);
+        let partial = self.counted(l, Int::Const(0), end, lanes as i64, neutral, externs)?;
+        let combined = self.combine_lanes(l, partial)?;
+        self.lanes = None;
+        self.combine_all(l, &init, &combined)
+    }
+
+    /// The neutral elements of a loop's folds.
+    fn neutral(&self, l: &Loop) -> Vec<Emitted> {
+        let of_fold = |fold: &Fold| {
+            let monoid = fold.monoid;
+            let number = move |(i, dtype): (usize, DType)| neutral(monoid, i, dtype);
+            let dtypes: Vec<DType> =
+                fold.values.iter().map(|&v| self.kernel.exprs.dtype(v)).collect();
+            dtypes.into_iter().enumerate().map(number).collect::<Vec<_>>()
+        };
+        let numbers = l.folds.iter().flat_map(of_fold);
+        let emitted =
+            |x: Scalar| Emitted { val: Val::Const(x.bits()), level: 0, reads: Places::default() };
+        numbers.map(emitted).collect()
+    }
+
+    /// The lanes of accumulators combined: lane `i` with lane `i + n/2`, until one is left.
+    fn combine_lanes(&mut self, l: &Loop, partial: Vec<Emitted>) -> Result<Vec<Emitted>> {
+        let (here, dtypes) = (self.here(), self.dtypes(l));
+        let n = self.lanes.map_or(1, |l| l.n);
+        let mut lanes: Vec<Vec<Emitted>> = vec![];
+        for lane in 0..n {
+            let mut of_lane = vec![];
+            for (&dtype, x) in dtypes.iter().zip(&partial) {
+                let val = Val::One(self.lane(dtype, &x.val, lane));
+                of_lane.push(Emitted { val, level: here, reads: Places::default() });
+            }
+            lanes.push(of_lane);
+        }
+        while lanes.len() > 1 {
+            let upper = lanes.split_off(lanes.len() / 2);
+            let pairs = lanes.into_iter().zip(upper);
+            lanes = pairs
+                .map(|(low, high)| self.combine_all(l, &low, &high))
+                .collect::<Result<Vec<_>>>()?;
+        }
+        Ok(lanes.remove(0))
+    }
+
+    /// Reports a value outside of `0..size`; the first report stays.
+    fn check(&mut self, value: ExprId, size: i64, number: u32) -> Result<()> {
+        let dtype = self.kernel.exprs.dtype(value);
+        let value = self.expr(value)?;
+        let here = self.here();
+        let n = if let Val::Many(_) = value.val { self.lanes.map_or(1, |l| l.n) } else { 1 };
+        let mut wrong = None;
+        for lane in 0..n {
+            let one = self.lane(dtype, &value.val, lane);
+            let wide = self.widen(dtype, one, here);
+            let mut at = self.ins();
+            let size = at.ins().iconst(types::I64, size);
+            let outside = at.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, wide, size);
+            wrong = Some(match wrong {
+                None => outside,
+                Some(wrong) => at.ins().bor(wrong, outside),
+            });
+        }
+        let Some(wrong) = wrong else { return Ok(()) };
+        let (report, _) = self.new_block(&[]);
+        let (next, _) = self.new_block(&[]);
+        self.branch(wrong, (report, &[]), (next, &[]));
+        self.func.layout.set_cold(report);
+        self.block = report;
+        let (frame, offset) = (self.frame, std::mem::offset_of!(Frame, status) as i32);
+        let mut at = self.ins();
+        let status = at.ins().load(types::I64, data(), frame, offset);
+        let number = at.ins().iconst(types::I64, i64::from(number) + 1);
+        let zero = at.ins().iconst(types::I64, 0);
+        let first = at.ins().icmp(IntCC::Equal, status, zero);
+        let status = at.ins().select(first, number, status);
+        at.ins().store(data(), status, frame, offset);
+        self.jump(next, &[]);
+        self.block = next;
+        Ok(())
+    }
+
+    fn tile(&mut self, tile: &Tile, externs: &Externs) -> Result<()> {
+        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, TILE_BYTES, 3);
+        let slot = self.func.create_sized_stack_slot(slot);
+        let descriptor = self.at(0).ins().stack_addr(types::I64, slot, 0);
+        let (m, n) = (self.extent(tile.m), self.extent(tile.n));
+        let mut words = vec![];
+        for view in [&tile.c, &tile.a, &tile.b] {
+            words.push(Int::Value(self.pointer(view.place, view.offset)?, self.here()));
+        }
+        words.extend([m, n, Int::Const(tile.c.row), Int::Const(tile.a.row)]);
+        words.extend(tile.len.map(|n| Int::Const(n as i64)));
+        words.extend(tile.a_step.map(Int::Const));
+        words.extend(tile.b_step.map(Int::Const));
+        words.push(Int::Const(i64::from(tile.accumulate)));
+        for (i, word) in words.into_iter().enumerate() {
+            let offset = 8 * i as i32;
+            match word {
+                // What does not change is written once.
+                Int::Const(c) => {
+                    let mut at = self.at(0);
+                    let word = at.ins().iconst(types::I64, c);
+                    at.ins().store(data(), word, descriptor, offset);
+                }
+                Int::Value(word, _) => {
+                    self.ins().ins().store(data(), word, descriptor, offset);
+                }
+            }
+        }
+        self.call(tile_extern(tile), &[descriptor], externs)?;
+        self.forget(Places::of(tile.c.place));
+        Ok(())
+    }
+
+    fn chunk(&mut self, chunk: &Chunk, externs: &Externs) -> Result<()> {
+        let function = chunk_extern(chunk);
+        let function = function.ok_or_else(|| self.unsupported("a chunk of this function"))?;
+        let to = self.pointer(chunk.to.0, chunk.to.1)?;
+        let n = self.extent(chunk.n);
+        let n = self.int_value(n);
+        match &chunk.function {
+            ChunkFn::Math { from, .. } => {
+                let from = self.pointer(from.0, from.1)?;
+                self.call(function, &[to, from, n], externs)?;
+            }
+            ChunkFn::Philox { key, first, seed, step } => {
+                let first = self.index(*first, 0)?;
+                let first = self.int_value(first);
+                let key = self.ins().ins().iconst(types::I64, *key as i64);
+                let (seed, step) = (self.word(*seed), self.word(*step));
+                self.call(function, &[to, n, first, key, seed, step], externs)?;
+            }
+        }
+        self.forget(Places::of(chunk.to.0));
+        Ok(())
+    }
+
+    /// The one i64 in a memory.
+    fn word(&mut self, place: PlaceId) -> Value {
+        let (base, offset) = self.base(place);
+        self.ins().ins().load(types::I64, data(), base, offset as i32)
+    }
+
+    fn call(&mut self, function: Extern, arguments: &[Value], externs: &Externs) -> Result<()> {
+        let callee = externs.get(&function).copied();
+        let callee = callee.ok_or_else(|| self.unsupported(function.name()))?;
+        self.ins().ins().call(callee, arguments);
+        Ok(())
+    }
+}
+
+/// The neutral element of variable `i` of a fold; an index is as large as can be.
+fn neutral(monoid: Monoid, i: usize, dtype: DType) -> Scalar {
+    if i == 0 { monoid.neutral(dtype) } else { Scalar::I64(i64::MAX).cast(dtype) }
+}

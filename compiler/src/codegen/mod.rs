@@ -1,0 +1,224 @@
+//! Machine code: each kernel and the step function through Cranelift, into any of its modules (a
+//! JIT's or an object file's).
+//!
+//! The code of a kernel is a pure function of the kernel, so equal kernels may
+//! share it and each can be made on any thread. Its meaning is that of the loop IR, bit for bit;
+//! of a NaN only that it is one is kept, not its bits. No data makes it trap.
+
+mod emitter;
+mod error;
+mod expr;
+mod externs;
+mod index;
+mod kernel;
+mod ops;
+mod step;
+
+pub use error::CodegenError;
+pub use externs::{Extern, MathFn};
+pub use step::scratch_stride;
+
+use cranelift_codegen::ir::{FuncRef, Function};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{Context, ir::UserFuncName};
+use cranelift_module::{FuncId, Linkage, Module};
+use rustc_hash::FxHashMap;
+
+use crate::loop_ir::Kernel;
+use crate::program::Program;
+
+/// What else to do while code is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CodegenOptions {
+    /// Keep the text of the code before Cranelift.
+    pub keep_clif: bool,
+    /// Keep the text of the machine code.
+    pub keep_assembly: bool,
+}
+
+/// The functions of a program in a module.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// `extern "C" fn(frame: *mut Frame)`: one step.
+    pub step: FuncId,
+    /// `extern "C" fn(frame, args, first_unit, end_unit, scratch)`, per kernel of the program.
+    pub kernels: Vec<FuncId>,
+    /// Bytes of machine code of all of them.
+    pub bytes: usize,
+    /// The texts of the kernels and, last, of the step, as far as the options keep them.
+    pub texts: Vec<CodeText>,
+}
+
+/// The texts of a function.
+#[derive(Clone, Debug, Default)]
+pub struct CodeText {
+    /// The name.
+    pub name: String,
+    /// Cranelift's input; empty if not kept.
+    pub clif: String,
+    /// The machine code; empty if not kept.
+    pub assembly: String,
+}
+
+/// The name of the step function in a module.
+pub const STEP_SYMBOL: &str = "brolga_step";
+
+/// The code generator for this machine, set as the performance of kernels wants it: no optimiser
+/// (the loop IR is optimised already and its order is kept), all instructions of the host.
+/// `pic` makes position-independent code, for object files; `verify` checks Cranelift's input.
+///
+/// # Errors
+/// If Cranelift does not know this machine.
+pub fn host_isa(pic: bool, verify: bool) -> Result<OwnedTargetIsa, CodegenError> {
+    let mut flags = settings::builder();
+    let pic = if pic { "true" } else { "false" };
+    let verify = if verify { "true" } else { "false" };
+    let values = [
+        ("opt_level", "none"),
+        ("regalloc_algorithm", "backtracking"),
+        ("enable_verifier", verify),
+        ("use_colocated_libcalls", "false"),
+        ("is_pic", pic),
+        ("unwind_info", "false"),
+        // The tables of a large wave take more than a page of stack.
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
+    ];
+    for (name, value) in values {
+        flags.set(name, value).map_err(|e| CodegenError::Machine(e.to_string()))?;
+    }
+    let builder = cranelift_native::builder().map_err(|e| CodegenError::Machine(e.into()))?;
+    let flags = settings::Flags::new(flags);
+    builder.finish(flags).map_err(|e| CodegenError::Machine(e.to_string()))
+}
+
+/// Declares and defines all functions of a program in a module; the caller finalises it.
+///
+/// # Errors
+/// If a kernel holds what has no code, or Cranelift refuses a function: both are bugs.
+pub fn compile_program<M: Module>(
+    module: &mut M,
+    program: &Program,
+    options: CodegenOptions,
+) -> Result<Code, CodegenError> {
+    let mut maker = Maker { module, options, externs: FxHashMap::default(), bytes: 0 };
+    let mut kernels = vec![];
+    let mut texts = vec![];
+    for (i, kernel) in program.kernels.iter().enumerate() {
+        let (id, text) = maker.kernel(&format!("brolga_kernel_{i}"), kernel)?;
+        kernels.push(id);
+        texts.push(text);
+    }
+    let (step, text) = maker.step(program, &kernels)?;
+    texts.push(text);
+    let bytes = maker.bytes;
+    if options == CodegenOptions::default() {
+        texts.clear();
+    }
+    Ok(Code { step, kernels, bytes, texts })
+}
+
+/// Declares and defines one kernel under a symbol:
+/// `extern "C" fn(frame, args, first_unit, end_unit, scratch)`.
+///
+/// # Errors
+/// As [`compile_program`].
+pub fn define_kernel<M: Module>(
+    module: &mut M,
+    symbol: &str,
+    kernel: &Kernel,
+    options: CodegenOptions,
+) -> Result<(FuncId, CodeText), CodegenError> {
+    let mut maker = Maker { module, options, externs: FxHashMap::default(), bytes: 0 };
+    maker.kernel(symbol, kernel)
+}
+
+/// How many parameters a kernel has.
+const KERNEL_PARAMETERS: usize = 5;
+
+struct Maker<'a, M> {
+    module: &'a mut M,
+    options: CodegenOptions,
+    externs: FxHashMap<Extern, FuncId>,
+    bytes: usize,
+}
+
+impl<M: Module> Maker<'_, M> {
+    fn kernel(
+        &mut self,
+        symbol: &str,
+        kernel: &Kernel,
+    ) -> Result<(FuncId, CodeText), CodegenError> {
+        let (id, mut func) = self.declare(symbol, Linkage::Local, KERNEL_PARAMETERS)?;
+        let mut externs = FxHashMap::default();
+        for function in kernel::externs_of(kernel) {
+            externs.insert(function, self.import(function, &mut func)?);
+        }
+        let func = kernel::emit(kernel, func, &externs)?;
+        let text = self.define(id, func, &kernel.name)?;
+        Ok((id, text))
+    }
+
+    fn step(
+        &mut self,
+        program: &Program,
+        kernels: &[FuncId],
+    ) -> Result<(FuncId, CodeText), CodegenError> {
+        let (id, mut func) = self.declare(STEP_SYMBOL, Linkage::Export, 1)?;
+        let wave = self.import(Extern::Wave, &mut func)?;
+        let kernels = kernels.iter().map(|&k| self.module.declare_func_in_func(k, &mut func));
+        let callees = step::Callees { kernels: kernels.collect(), wave };
+        let func = step::emit(program, func, &callees)?;
+        let text = self.define(id, func, "step")?;
+        Ok((id, text))
+    }
+
+    fn declare(
+        &mut self,
+        symbol: &str,
+        linkage: Linkage,
+        n_parameters: usize,
+    ) -> Result<(FuncId, Function), CodegenError> {
+        let signature = externs::words(n_parameters, self.module.isa().default_call_conv());
+        let id = self.module.declare_function(symbol, linkage, &signature).map_err(Box::new)?;
+        let name = UserFuncName::user(0, id.as_u32());
+        Ok((id, Function::with_name_signature(name, signature)))
+    }
+
+    fn import(&mut self, function: Extern, func: &mut Function) -> Result<FuncRef, CodegenError> {
+        let id = match self.externs.get(&function) {
+            Some(&id) => id,
+            None => {
+                let signature = function.signature(self.module.isa().default_call_conv());
+                let name = function.name();
+                let id = self.module.declare_function(&name, Linkage::Import, &signature);
+                let id = id.map_err(Box::new)?;
+                self.externs.insert(function, id);
+                id
+            }
+        };
+        Ok(self.module.declare_func_in_func(id, func))
+    }
+
+    fn define(&mut self, id: FuncId, func: Function, name: &str) -> Result<CodeText, CodegenError> {
+        let mut context = Context::for_function(func);
+        context.set_disasm(self.options.keep_assembly);
+        let clif =
+            if self.options.keep_clif { context.func.display().to_string() } else { String::new() };
+        self.module.define_function(id, &mut context).map_err(|e| refused(name, e))?;
+        let compiled = context.compiled_code();
+        self.bytes += compiled.map_or(0, |c| c.code_buffer().len());
+        let assembly = compiled.and_then(|c| c.vcode.clone()).unwrap_or_default();
+        Ok(CodeText { name: name.into(), clif, assembly })
+    }
+}
+
+fn refused(function: &str, error: cranelift_module::ModuleError) -> CodegenError {
+    match error {
+        cranelift_module::ModuleError::Compilation(source) => {
+            CodegenError::Refused { function: function.into(), source: Box::new(source) }
+        }
+        other => CodegenError::Module(Box::new(other)),
+    }
+}

@@ -1,0 +1,152 @@
+//! The step function: `step(frame)` goes through the waves of a program.
+//!
+//! The tables of a wave (pointers to the arguments of each call, and the calls themselves) are
+//! made on the stack, wave after wave in the same bytes, so several frames can be in use at once.
+
+use std::mem::offset_of;
+
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
+use cranelift_codegen::ir::{
+    FuncRef, Function, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
+};
+
+use super::error::CodegenError;
+use crate::loop_ir::CACHE_LINE;
+use crate::program::{Call, Frame, Location, Program, Wave};
+
+/// Bytes of a call in a wave's table: kernel, arguments, units, cost.
+const CALL_BYTES: usize = 4 * 8;
+
+/// The most bytes that the tables of a wave may take on the stack.
+const MAX_TABLE_BYTES: usize = 512 << 10;
+
+/// The functions that a step calls: its kernels and the runtime's `brolga_wave`.
+pub(super) struct Callees {
+    pub(super) kernels: Vec<FuncRef>,
+    pub(super) wave: FuncRef,
+}
+
+/// The bytes from one thread's scratch to the next.
+pub fn scratch_stride(program: &Program) -> usize {
+    program.scratch_bytes.next_multiple_of(CACHE_LINE)
+}
+
+/// Fills an empty function with the step of a program: `fn(frame)`.
+pub(super) fn emit(
+    program: &Program,
+    mut func: Function,
+    callees: &Callees,
+) -> Result<Function, CodegenError> {
+    let bytes = program.waves.iter().map(table_bytes).max().unwrap_or(0);
+    if bytes > MAX_TABLE_BYTES {
+        return Err(CodegenError::WaveTooLarge { bytes, limit: MAX_TABLE_BYTES });
+    }
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(8) as u32, 3);
+    let slot = func.create_sized_stack_slot(slot);
+    let block = func.dfg.make_block();
+    func.layout.append_block(block);
+    let frame = func.dfg.append_block_param(block, types::I64);
+    let mut at = FuncCursor::new(&mut func).at_bottom(block);
+    let table = at.ins().stack_addr(types::I64, slot, 0);
+    let mut step = Step { program, callees, at, frame, table };
+    program.waves.iter().for_each(|wave| step.wave(wave));
+    step.at.ins().return_(&[]);
+    Ok(func)
+}
+
+fn table_bytes(wave: &Wave) -> usize {
+    let arguments: usize = wave.calls.iter().map(|call| call.arguments.len()).sum();
+    wave.calls.len() * CALL_BYTES + arguments * 8
+}
+
+struct Step<'a> {
+    program: &'a Program,
+    callees: &'a Callees,
+    at: FuncCursor<'a>,
+    frame: Value,
+    table: Value,
+}
+
+/// The flags of accesses to the frame and the tables.
+fn flags() -> MemFlagsData {
+    MemFlagsData::trusted()
+}
+
+impl Step<'_> {
+    fn wave(&mut self, wave: &Wave) {
+        let calls: Vec<&Call> = wave.calls.iter().filter(|call| self.units(call) > 0).collect();
+        let mut arguments_at = calls.len() * CALL_BYTES;
+        let scratch = self.field(offset_of!(Frame, scratch));
+        for (i, call) in calls.iter().enumerate() {
+            let at = arguments_at;
+            for &location in &call.arguments {
+                let pointer = self.pointer(location);
+                self.put(pointer, arguments_at);
+                arguments_at += 8;
+            }
+            let arguments = self.at.ins().iadd_imm_s(self.table, at as i64);
+            let kernel = self.callees.kernels[call.kernel];
+            let units = self.number(self.units(call));
+            if wave.serial {
+                let first = self.number(0);
+                let frame = self.frame;
+                self.at.ins().call(kernel, &[frame, arguments, first, units, scratch]);
+                continue;
+            }
+            let cost = self.number(self.program.kernels[call.kernel].cost as usize);
+            let kernel = self.at.ins().func_addr(types::I64, kernel);
+            for (word, value) in [kernel, arguments, units, cost].into_iter().enumerate() {
+                self.put(value, i * CALL_BYTES + 8 * word);
+            }
+        }
+        if !wave.serial && !calls.is_empty() {
+            self.share(calls.len(), scratch);
+        }
+    }
+
+    /// Lets the pool run the calls of the table.
+    fn share(&mut self, n_calls: usize, scratch: Value) {
+        let pool = self.field(offset_of!(Frame, pool));
+        let (n, serial) = (self.number(n_calls), self.number(0));
+        let stride = self.number(scratch_stride(self.program));
+        let (frame, table) = (self.frame, self.table);
+        let arguments = [pool, frame, table, n, serial, scratch, stride];
+        self.at.ins().call(self.callees.wave, &arguments);
+    }
+
+    fn units(&self, call: &Call) -> usize {
+        self.program.kernels[call.kernel].n_units()
+    }
+
+    fn number(&mut self, n: usize) -> Value {
+        self.at.ins().iconst(types::I64, n as i64)
+    }
+
+    fn put(&mut self, value: Value, offset: usize) {
+        self.at.ins().store(flags(), value, self.table, offset as i32);
+    }
+
+    fn field(&mut self, offset: usize) -> Value {
+        self.at.ins().load(types::I64, flags(), self.frame, offset as i32)
+    }
+
+    /// Where a memory is.
+    fn pointer(&mut self, location: Location) -> Value {
+        let (field, offset) = match location {
+            Location::Variable(i) => return self.entry(offset_of!(Frame, variables), i),
+            Location::Feed(i) => return self.entry(offset_of!(Frame, feeds), i),
+            Location::Output(i) => return self.entry(offset_of!(Frame, outputs), i),
+            Location::Arena(offset) => (self.field(offset_of!(Frame, arena)), offset),
+            Location::Constant(offset) => (self.field(offset_of!(Frame, constants)), offset),
+            Location::Seed => (self.frame, offset_of!(Frame, seed)),
+            Location::Step => (self.frame, offset_of!(Frame, step)),
+            Location::Epoch => (self.frame, offset_of!(Frame, epoch)),
+        };
+        self.at.ins().iadd_imm_s(field, offset as i64)
+    }
+
+    fn entry(&mut self, table: usize, i: usize) -> Value {
+        let table = self.field(table);
+        self.at.ins().load(types::I64, flags(), table, 8 * i as i32)
+    }
+}
