@@ -4,15 +4,17 @@ use std::time::Instant;
 
 use indexmap::IndexMap;
 
+use crate::entry::{Entry, entry_graph};
 use crate::error::{CompileError, codes};
 use crate::fuse::{Fusion, fuse};
-use crate::ir::{Graph, Name, Provenance, Target, Variable, verify};
+use crate::ir::{Binding, Graph, Module, Name, Provenance, Target, Variable, verify};
 use crate::loop_ir::{self, Kernel};
 use crate::lower::lower;
 use crate::passes::{Pass, PassOptions, optimize};
 use crate::plan::plan;
 use crate::program::Program;
 use crate::schedule::schedule;
+use crate::specialise::specialise;
 
 /// How to compile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +55,26 @@ pub struct Compiled {
     pub slots: IndexMap<Name, Variable>,
     /// How long each phase took, in milliseconds.
     pub timings: Vec<(&'static str, f64)>,
+}
+
+/// Compiles an entry of a module for one binding of its dimensions.
+pub fn compile(
+    module: &Module,
+    entry: &Entry,
+    binding: &Binding,
+    target: &Target,
+    options: &Options,
+) -> Result<Compiled, CompileError> {
+    let mut clock = Clock::new();
+    let symbolic = entry_graph(module, entry)?;
+    clock.lap("gradient");
+    let specialised = specialise(&symbolic.graph, binding)?;
+    clock.lap("specialise");
+    let mut compiled = compile_graph(specialised, target, options)?;
+    compiled.slots = symbolic.slots;
+    clock.timings.append(&mut compiled.timings);
+    compiled.timings = clock.timings;
+    Ok(compiled)
 }
 
 /// Compiles a graph whose dimensions are numbers.

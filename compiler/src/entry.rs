@@ -3,8 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::error::{CompileError, codes};
-use crate::ir::{Graph, Metric, MetricKind, Module, Name, NodeId, Origin, Provenance, Variable};
-use crate::ops::build::Build;
+use crate::ir::{Graph, Module, Name, NodeId, Provenance, Variable};
 use crate::ops::{Leaf, Op};
 use crate::optimizer;
 
@@ -13,9 +12,9 @@ use crate::optimizer;
 pub enum Entry {
     /// A training batch: steps, metrics, updates; `training` is true.
     Train,
-    /// The loss of each step and every metric.
+    /// The loss of each step and every metric; `training` is false.
     Eval,
-    /// Every output, or these named values.
+    /// Every output, or these named values; `training` is false.
     Run {
         /// The names; empty for every output.
         fetch: Vec<Name>,
@@ -36,11 +35,11 @@ pub struct EntryGraph {
 pub fn entry_graph(module: &Module, entry: &Entry) -> Result<EntryGraph, CompileError> {
     let (mut graph, slots) = match entry {
         Entry::Train => optimizer::add_training(module)?,
-        Entry::Eval => (eval_graph(&module.infer)?, IndexMap::new()),
+        Entry::Eval => (optimizer::report_losses(&module.infer)?, IndexMap::new()),
         Entry::Run { fetch } => (run_graph(&module.infer, fetch)?, IndexMap::new()),
     };
-    if *entry == Entry::Train {
-        // Training reports and updates; outputs are for `predict` and `run`.
+    if !matches!(entry, Entry::Run { .. }) {
+        // Training and evaluation report; outputs are for `predict` and `run`.
         graph.outputs.clear();
     }
     keep_needed_inputs(&mut graph);
@@ -53,49 +52,15 @@ fn run_graph(infer: &Graph, fetch: &[Name]) -> Result<Graph, CompileError> {
     graph.steps.clear();
     graph.updates.clear();
     if !fetch.is_empty() {
-        let find = |name: &Name| graph.find(name).map(|n| (name.clone(), n)).ok_or_else(|| {
-            let message = format!("there is no value named `{name}`");
-            CompileError::new(codes::UNKNOWN_NAME, message, &Provenance::default())
-        });
+        let find = |name: &Name| {
+            graph.find(name).map(|n| (name.clone(), n)).ok_or_else(|| {
+                let message = format!("there is no value named `{name}`");
+                CompileError::new(codes::UNKNOWN_NAME, message, &Provenance::default())
+            })
+        };
         graph.outputs = fetch.iter().map(find).collect::<Result<_, _>>()?;
     }
     Ok(graph)
-}
-
-fn eval_graph(infer: &Graph) -> Result<Graph, CompileError> {
-    let mut graph = infer.clone();
-    graph.outputs.clear();
-    graph.updates.clear();
-    let losses = loss_metrics(&mut graph)?;
-    let written = std::mem::take(&mut graph.metrics);
-    graph.metrics = losses;
-    let names: Vec<Name> = graph.metrics.iter().map(|m| m.name.clone()).collect();
-    graph.metrics.extend(written.into_iter().filter(|m| !names.contains(&m.name)));
-    graph.steps.clear();
-    Ok(graph)
-}
-
-/// The losses of the steps as metrics: `loss`, or `STEP.loss` each and `loss`, their sum.
-pub(crate) fn loss_metrics(graph: &mut Graph) -> Result<Vec<Metric>, CompileError> {
-    let losses: Vec<(Name, NodeId)> =
-        graph.steps.iter().map(|s| (s.name.clone(), s.loss)).collect();
-    let metric = |name: &str, node| Metric { name: name.into(), kind: MetricKind::Mean(node) };
-    match losses.as_slice() {
-        [] => Ok(vec![]),
-        [(_, loss)] => Ok(vec![metric("loss", *loss)]),
-        [(_, first), rest @ ..] => {
-            let mut sum = *first;
-            for (_, loss) in rest {
-                let origin = Origin::named("loss", graph.node(*loss).provenance.clone());
-                let mut build = Build { graph: &mut *graph, origin: &origin };
-                let added = build.add(sum, *loss);
-                sum = added.map_err(|e| CompileError::of_type(e, graph, *loss))?;
-            }
-            let mut metrics = vec![metric("loss", sum)];
-            metrics.extend(losses.iter().map(|(name, n)| metric(&format!("{name}.loss"), *n)));
-            Ok(metrics)
-        }
-    }
 }
 
 /// Drops the inputs that no root reaches: they need not be fed.
