@@ -10,7 +10,6 @@ mod host;
 mod link;
 #[cfg(test)]
 mod modules;
-mod pending;
 pub mod session;
 pub mod store;
 pub mod train;

@@ -49,14 +49,14 @@ pub(crate) fn regression() -> Module {
     let graph = |training: bool| {
         let mut graph = Graph::default();
         let x = input(&mut graph, "x", f32s(&[batch.clone(), 3.into()]));
-        let y = input(&mut graph, "y", f32s(&[batch.clone()]));
+        let y = input(&mut graph, "y", f32s(std::slice::from_ref(&batch)));
         let w = variable(&mut graph, "w", f32s(&[3.into()]));
         let origin = named("value");
         let mut g = build(&mut graph, &origin);
         let roots = (|| {
             let column = g.expand_dims(w, 1)?;
             let prediction = g.matmul(x, column, (false, false))?;
-            let prediction = g.reshape(prediction, &[batch.clone()])?;
+            let prediction = g.reshape(prediction, std::slice::from_ref(&batch))?;
             let d = g.sub(prediction, y)?;
             let square = g.square(d)?;
             let loss = g.mean(square, &[0], false)?;

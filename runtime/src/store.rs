@@ -8,12 +8,12 @@ use brolga_compiler::ir::{
     Binding, Dim, Literal, Module, Name, Scalar, TensorType, Variable, VariableKind,
 };
 use brolga_compiler::ops::{Contraction, Leaf, Leaves};
+use brolga_compiler::specialise::specialise;
 use indexmap::IndexMap;
 
 use crate::RunError;
 use crate::arena::{Block, Budget};
 use crate::eager::{Evaluator, contiguous};
-use crate::pending::specialise;
 
 /// How variables are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,6 @@
 //!
 //! [`OpRules`] has no default bodies, so that an operation without a rule does not compile.
 
-mod arithmetic;
 mod attributes;
 pub mod build;
 mod contract;

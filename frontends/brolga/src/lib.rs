@@ -1,1 +1,70 @@
-//! See the crate's description.
+//! Brolga: a static dataflow graph in, a native training program out.
+//!
+//! A [`Module`] is a whole training program: inputs, variables, model, loss and optimiser. It comes
+//! from a `.graph` file or from Rust ([`build_module`]); a [`Session`] compiles what is asked of it
+//! for each size of batch, holds the variables, trains and predicts.
+//!
+//! ```
+//! use brolga::{BatchSize, FitOptions, Initial, Optimizer, Session, SessionOptions, Validation};
+//! use brolga::{build_module, evaluate, f32, fit, i32, load_data};
+//!
+//! // Softmax regression on images of digits.
+//! let module = build_module(|g| {
+//!     let batch = g.dim("batch");
+//!     let image = g.input("image", f32([batch.clone(), 784.into()]));
+//!     let label = g.input("label", i32([batch]));
+//!     let w = g.param("w", f32([784.into(), 10.into()]), Initial::GlorotUniform);
+//!     let b = g.param("b", f32([10.into()]), Initial::Constant(0.0));
+//!     let logits = image.matmul(w) + b;
+//!     let loss = logits.sparse_softmax_cross_entropy(label);
+//!     g.output("probability", logits.softmax());
+//!     g.metric("accuracy", logits.argmax(1).equals(label).cast(brolga::DType::F32).mean());
+//!     g.minimize(loss, Optimizer::sgd(0.1));
+//! })
+//! .map_err(|errors| errors[0].to_string())?;
+//!
+//! let data = load_data("digits?rows=500")?;
+//! let batches = BatchSize { rows: 32.try_into()?, given: Default::default() };
+//! let options = FitOptions { batches: batches.clone(), ..FitOptions::new(2) };
+//! let mut session = Session::new(module, SessionOptions::default())?;
+//! let before = evaluate(&mut session, &data, &batches)?;
+//! fit(&mut session, &data, &options, &mut ())?;
+//! let after = evaluate(&mut session, &data, &batches)?;
+//! let loss = |metrics: &brolga::Metrics| metrics["loss"].scalars().next().map(|x| x.to_f64());
+//! assert!(loss(&after) < loss(&before));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod builder;
+
+pub use brolga_compiler::error::CompileError;
+pub use brolga_compiler::ir::{
+    Binding, DType, Dim, Element, Literal, Module, Name, Scalar, Target, TensorType,
+};
+pub use brolga_runtime::checkpoint::Checkpoint;
+pub use brolga_runtime::data::{self, DataError, DataSet, Source, Split};
+pub use brolga_runtime::session::{
+    Backend, Clock, Entry, Prepared, Results, Session, SessionOptions,
+};
+pub use brolga_runtime::train::{
+    BatchReport, BatchSize, Callbacks, EpochReport, FitOptions, Log, Validation, evaluate, fit,
+    predict,
+};
+pub use brolga_runtime::{Fault, RunError, host_memory, host_target, host_threads};
+pub use builder::{GraphBuilder, Initial, Optimizer, Value, build_module, f32, i32};
+
+/// The crates behind this one, for tools that look inside.
+pub use {brolga_compiler as compiler, brolga_runtime as runtime, brolga_text as text};
+
+/// Metrics by name.
+pub type Metrics = indexmap::IndexMap<Name, Literal>;
+
+/// The training part of a source of data: `digits`, `mnist:DIR`, `FILE.npz`.
+///
+/// # Errors
+/// If the text names no source, or the source cannot be read.
+pub fn load_data(source: &str) -> Result<DataSet, DataError> {
+    data::load(&Source::parse(source)?, Split::Train)
+}

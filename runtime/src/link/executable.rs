@@ -1,9 +1,13 @@
 //! The JIT linker: a program's machine code in memory, its symbols resolved against the runtime's
 //! kernels and nothing else.
 
-use brolga_compiler::ir::Target;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use brolga_compiler::codegen::{CodegenOptions, compile_program, host_isa};
 use brolga_compiler::program::{Frame, Program};
-use cranelift_jit::JITModule;
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncId, Linkage, Module};
 
 use crate::RunError;
 
@@ -11,8 +15,10 @@ use crate::RunError;
 pub(crate) struct Executable {
     program: Program,
     step: unsafe extern "C" fn(*mut Frame),
-    /// There until the drop.
-    code: Option<JITModule>,
+    bytes: usize,
+    timings: [(&'static str, f64); 2],
+    /// Owns the code that `step` points to.
+    _code: Code,
 }
 
 // SAFETY: the code is not written after it was linked.
@@ -20,24 +26,40 @@ unsafe impl Send for Executable {}
 // SAFETY: as above; who runs it answers for the frame.
 unsafe impl Sync for Executable {}
 
-impl std::fmt::Debug for Executable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Executable").field("program", &self.program).finish_non_exhaustive()
-    }
-}
-
 impl Executable {
-    /// Links a program.
+    /// Makes the code of a program and links it; `verify` checks what Cranelift is given.
     ///
     /// # Errors
     /// If it calls what the runtime does not have, or no code can be made: bugs.
-    pub(crate) fn new(_program: Program, _target: &Target) -> Result<Executable, RunError> {
-        Err(RunError::Code("there is no code generator yet".to_string()))
+    pub(crate) fn new(program: Program, verify: bool) -> Result<Executable, RunError> {
+        let start = Instant::now();
+        let mut code = Code::new(verify)?;
+        let made = compile_program(code.module(), &program, CodegenOptions::default());
+        let made = made.map_err(|error| RunError::Code(error.to_string()))?;
+        let code_ms = milliseconds(start);
+        let start = Instant::now();
+        code.check_symbols()?;
+        let step = code.link(made.step)?;
+        // SAFETY: the step function has this signature.
+        let step =
+            unsafe { std::mem::transmute::<*const u8, unsafe extern "C" fn(*mut Frame)>(step) };
+        let timings = [("code", code_ms), ("link", milliseconds(start))];
+        Ok(Executable { program, step, bytes: made.bytes, timings, _code: code })
     }
 
     /// The program.
     pub(crate) fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// Bytes of machine code.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How long making and linking the code took, in milliseconds.
+    pub(crate) fn timings(&self) -> [(&'static str, f64); 2] {
+        self.timings
     }
 
     /// Runs one step.
@@ -50,11 +72,56 @@ impl Executable {
     }
 }
 
-impl Drop for Executable {
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+/// Code that is being made, or is made; freed on drop, which Cranelift's module alone does not do.
+struct Code(Option<JITModule>);
+
+impl Code {
+    /// No code yet, for this machine.
+    fn new(verify: bool) -> Result<Code, RunError> {
+        let isa = host_isa(false, verify).map_err(|error| RunError::Code(error.to_string()))?;
+        // What Cranelift would call for an instruction that the machine lacks has no symbol here.
+        let mut builder =
+            JITBuilder::with_isa(isa, Box::new(|libcall| format!("libcall {libcall}")));
+        builder.symbols(brolga_kernels::symbols());
+        Ok(Code(Some(JITModule::new(builder))))
+    }
+
+    fn module(&mut self) -> &mut JITModule {
+        self.0.as_mut().expect("it is there until the drop")
+    }
+
+    /// Checks that the runtime has every function that the code imports, before the linker would
+    /// look for it in the whole process.
+    fn check_symbols(&mut self) -> Result<(), RunError> {
+        let known = brolga_kernels::symbols();
+        for (_, function) in self.module().declarations().get_functions() {
+            let name = function.name.as_deref().unwrap_or_default();
+            if function.linkage == Linkage::Import && known.iter().all(|(n, _)| *n != name) {
+                return Err(RunError::UnknownSymbol(name.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the code executable; returns where a function of it is.
+    fn link(&mut self, function: FuncId) -> Result<*const u8, RunError> {
+        let module = self.module();
+        let linked = catch_unwind(AssertUnwindSafe(|| module.finalize_definitions()));
+        let linked = linked.map_err(|_| RunError::Code("a symbol is missing".to_string()))?;
+        linked.map_err(|error| RunError::Code(error.to_string()))?;
+        Ok(module.get_finalized_function(function))
+    }
+}
+
+impl Drop for Code {
     fn drop(&mut self) {
-        if let Some(code) = self.code.take() {
-            // SAFETY: nothing runs the code any more, and no pointer to it is left.
-            unsafe { code.free_memory() };
+        if let Some(module) = self.0.take() {
+            // SAFETY: who has a pointer into the code owns this too, and is gone.
+            unsafe { module.free_memory() };
         }
     }
 }

@@ -8,8 +8,10 @@ use std::mem::MaybeUninit;
 use std::sync::{Mutex, PoisonError};
 
 use brolga_compiler::ir::Element;
-use brolga_kernels::{Pool, Tile, tile};
-use ndarray::{Array3, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2, Axis, Dimension, Ix2, IxDyn};
+use brolga_kernels::{Pool, Tile, tile, transpose};
+use ndarray::{
+    Array2, Array3, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2, Axis, Dimension, Ix2, IxDyn,
+};
 
 /// Multiplications from which packing the operands pays.
 const LARGE: usize = 512 * 512 * 512;
@@ -27,6 +29,9 @@ pub(crate) trait Multiply: Element {
     /// The tile's entry.
     const TILE: unsafe extern "C" fn(*const Tile);
 
+    /// The entry of transposed copies.
+    const TRANSPOSE: unsafe extern "C" fn(*mut Self, *const Self, usize, usize, isize, isize);
+
     /// The product by the `gemm` crate, on this thread.
     ///
     /// # Safety
@@ -35,9 +40,11 @@ pub(crate) trait Multiply: Element {
 }
 
 macro_rules! multiply {
-    ($t:ty, $tile:path, $gemm:path) => {
+    ($t:ty, $tile:path, $transpose:path, $gemm:path) => {
         impl Multiply for $t {
             const TILE: unsafe extern "C" fn(*const Tile) = $tile;
+            const TRANSPOSE: unsafe extern "C" fn(*mut $t, *const $t, usize, usize, isize, isize) =
+                $transpose;
 
             unsafe fn gemm(product: &Part<$t>) {
                 let Part { sizes: [m, n, k], c, c_row, a, a_steps, b, b_steps } = *product;
@@ -55,8 +62,18 @@ macro_rules! multiply {
         }
     };
 }
-multiply!(f32, tile::brolga_tile_f32, gemm_f32::gemm::f32::get_gemm_fn);
-multiply!(f64, tile::brolga_tile_f64, gemm_f64::gemm::f64::get_gemm_fn);
+multiply!(
+    f32,
+    tile::brolga_tile_f32,
+    transpose::brolga_transpose_f32,
+    gemm_f32::gemm::f32::get_gemm_fn
+);
+multiply!(
+    f64,
+    tile::brolga_tile_f64,
+    transpose::brolga_transpose_f64,
+    gemm_f64::gemm::f64::get_gemm_fn
+);
 
 /// A product to compute, or a part of one; distances in elements.
 #[derive(Clone, Copy)]
@@ -135,7 +152,7 @@ fn multiply_matrices<T: Multiply>(
     assert!(n < 2 || c.strides()[1] == 1, "the columns of a product's result are adjacent");
     let work = m.saturating_mul(n).saturating_mul(k);
     // The tile reads adjacent columns of `b`; a copy costs less than doing without the tile.
-    let copy = (work < LARGE && n > 1 && b.strides()[1] != 1).then(|| b.as_standard_layout());
+    let copy = (work < LARGE && n > 1 && b.strides()[1] != 1).then(|| row_major(b, pool));
     let b = copy.as_ref().map_or(b, |copy| copy.view());
     let whole = Part {
         sizes,
@@ -158,6 +175,38 @@ fn multiply_matrices<T: Multiply>(
         Some(pool) if work >= SMALL => pool.run(down * across, &part),
         Some(_) | None => (0..down * across).for_each(part),
     }
+}
+
+/// The same matrix in row-major order.
+fn row_major<T: Multiply>(b: ArrayView2<'_, T>, pool: Option<&Pool>) -> Array2<T> {
+    let [k, n] = [b.nrows(), b.ncols()];
+    if k < 2 || b.strides()[0] != 1 {
+        return b.as_standard_layout().into_owned();
+    }
+    let mut copy = Array2::<T>::uninit((k, n));
+    let whole = Part {
+        sizes: [k, n, 0],
+        c: copy.as_mut_ptr().cast::<T>(),
+        c_row: n as isize,
+        a: b.as_ptr(),
+        a_steps: [1, b.strides()[1]],
+        b: b.as_ptr(),
+        b_steps: [0, 0],
+    };
+    let rows = share(k, n, pool, k.saturating_mul(n)).0.min(k);
+    let part = |p: usize| {
+        let Part { sizes: [k, n, _], c, c_row, a, a_steps, .. } =
+            whole.block(p * rows, 0, [rows, n]);
+        // SAFETY: the view's elements are accessible, those of the copy to this call alone, and
+        // its blocks of rows are disjoint.
+        unsafe { T::TRANSPOSE(c, a, n, k, c_row, a_steps[1]) };
+    };
+    match pool {
+        Some(pool) => pool.run(k.div_ceil(rows), &part),
+        None => (0..k.div_ceil(rows)).for_each(part),
+    }
+    // SAFETY: every row was written.
+    unsafe { copy.assume_init() }
 }
 
 /// Rows and columns of the parts of a product by the tile: as many parts as threads, of rows, or of

@@ -13,20 +13,23 @@ mod prepared;
 
 use std::sync::Arc;
 
+use brolga_compiler::compile::{Options, compile};
+use brolga_compiler::entry::entry_graph;
 use brolga_compiler::ir::{
     Binding, Literal, Module, Name, NodeId, Target, TensorType, Variable, VariableKind,
 };
+use brolga_compiler::loop_ir::CACHE_LINE;
 use brolga_compiler::ops::{Leaf, Op};
+use brolga_compiler::specialise::specialise;
 use brolga_kernels::Pool;
 use indexmap::IndexMap;
 
 use crate::arena::{Block, Budget};
 use crate::eager::Kernels;
-use crate::pending::{Options, compile, entry_graph};
 use crate::store::{Keep, Loaded, Store};
 use crate::{RunError, host_memory, host_target, host_threads};
 
-pub use crate::pending::{Entry, EntryGraph};
+pub use brolga_compiler::entry::{Entry, EntryGraph};
 use prepared::Instance;
 pub use prepared::{Feed, Prepared};
 
@@ -275,29 +278,50 @@ impl Session {
     }
 
     fn add_instance(&mut self, entry: &Entry, binding: &Binding) -> Result<usize, RunError> {
-        let mut options = self.options.compiler.clone();
-        options.memory_limit = options.memory_limit.min(self.budget.limit());
-        let compiled = compile(&self.module, entry, binding, &self.options.target, &options)?;
-        self.initialise(binding)?;
-        let contraction = Kernels { pool: self.pool.as_ref() };
-        for (name, variable) in &compiled.slots {
-            self.store.bind(name, variable, binding, &contraction)?;
-        }
+        let key = (entry.clone(), binding.clone());
+        let instance = match self.options.backend {
+            Backend::Jit | Backend::Interpreter => {
+                let mut options = self.options.compiler.clone();
+                options.memory_limit = self.budget.limit();
+                let target = &self.options.target;
+                let compiled = compile(&self.module, entry, binding, target, &options)?;
+                self.bind_variables(&compiled.slots, binding)?;
+                if self.options.backend == Backend::Jit {
+                    self.make_room(compiled.program.arena_bytes, compiled.program.scratch_bytes)?;
+                }
+                Instance::of_program(key, self, compiled)?
+            }
+            Backend::Eager | Backend::Oracle => {
+                let symbolic = self.entry(entry)?;
+                let graph = specialise(&symbolic.graph, binding)?;
+                self.bind_variables(&symbolic.slots, binding)?;
+                Instance::of_graph(key, self, graph)?
+            }
+        };
         if self.instances.len() >= MAX_PROGRAMS {
             let oldest = (0..self.instances.len()).min_by_key(|&i| self.instances[i].last_use);
             self.instances.swap_remove(oldest.expect("there is at least one program"));
         }
-        if self.options.backend == Backend::Jit {
-            self.make_room(compiled.program.arena_bytes, compiled.program.scratch_bytes)?;
-        }
-        let instance = Instance::new(self, entry.clone(), binding.clone(), compiled)?;
         self.instances.push(instance);
         Ok(self.instances.len() - 1)
     }
 
+    /// Gives the module's variables and an entry's slots a value.
+    fn bind_variables(
+        &mut self,
+        slots: &IndexMap<Name, Variable>,
+        binding: &Binding,
+    ) -> Result<(), RunError> {
+        self.initialise(binding)?;
+        let contraction = Kernels { pool: self.pool.as_ref() };
+        slots.iter().try_for_each(|(name, v)| self.store.bind(name, v, binding, &contraction))
+    }
+
     /// Makes the arena and each thread's scratch at least so large.
     fn make_room(&mut self, arena: usize, scratch: usize) -> Result<(), RunError> {
-        let scratch = scratch.saturating_mul(self.options.threads.max(1));
+        // Each thread's part begins on a cache line.
+        let part = scratch.saturating_add(CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+        let scratch = part.saturating_mul(self.options.threads.max(1));
         for (block, bytes, purpose) in [
             (&mut self.arena, arena, "the arena"),
             (&mut self.scratch, scratch, "the threads' scratch"),

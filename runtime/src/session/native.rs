@@ -70,12 +70,22 @@ impl Native {
             outputs: results.iter().map(Block::pointer).collect(),
             results,
             constants,
-            executable: Executable::new(program, &session.options.target)?,
+            executable: Executable::new(program, session.options.compiler.passes.verify)?,
         })
     }
 
     pub(super) fn program(&self) -> &Program {
         self.executable.program()
+    }
+
+    /// Bytes of machine code.
+    pub(super) fn code_bytes(&self) -> usize {
+        self.executable.bytes()
+    }
+
+    /// How long making and linking the code took, in milliseconds.
+    pub(super) fn timings(&self) -> [(&'static str, f64); 2] {
+        self.executable.timings()
     }
 
     pub(super) fn outputs(&self) -> &[Output] {

@@ -1,6 +1,8 @@
 //! A program of a session with its feeds and results: fed, run, read, again and again.
 
-use brolga_compiler::ir::{Binding, Literal, Metric, Name, Scalar, TensorType};
+use brolga_compiler::compile::Compiled;
+use brolga_compiler::entry::Entry;
+use brolga_compiler::ir::{Binding, Graph, Literal, Metric, Name, Scalar, TensorType};
 use brolga_compiler::ops::{Contraction, Reference};
 use brolga_compiler::program::{Output, OutputKind, Program};
 use indexmap::IndexMap;
@@ -12,7 +14,6 @@ use super::{Backend, Clock, Results, Session};
 use crate::RunError;
 use crate::arena::{Block, Budget};
 use crate::eager::Kernels;
-use crate::pending::{Compiled, Entry};
 use crate::train::batch_metrics;
 
 /// An input of a program with the memory that it is fed through.
@@ -90,42 +91,51 @@ enum Engine {
 }
 
 impl Instance {
-    /// The session's variables are bound and its arena is large enough.
-    pub(super) fn new(
+    /// A program that is run as machine code or by the interpreter. The session's variables are
+    /// bound, and for machine code its arena is large enough.
+    pub(super) fn of_program(
+        (entry, binding): (Entry, Binding),
         session: &Session,
-        entry: Entry,
-        binding: Binding,
         compiled: Compiled,
     ) -> Result<Instance, RunError> {
-        let (budget, timings) = (&session.budget, compiled.timings);
-        let feeds_of = |inputs: &mut dyn Iterator<Item = (&Name, &TensorType)>| {
-            inputs.map(|(name, t)| Feed::new(name, t, budget)).collect::<Result<Vec<Feed>, _>>()
+        let Compiled { program, optimized, mut timings, .. } = compiled;
+        let feeds = feeds(program.feeds.iter().map(|(name, t)| (name, t)), &session.budget)?;
+        let engine = if session.options.backend == Backend::Jit {
+            let native = Native::new(program, session, &feeds)?;
+            timings.extend(native.timings());
+            Engine::Native(native)
+        } else {
+            let target = session.options.target.clone();
+            Engine::Interpreted(Interpreted::new(program, target)?.into())
         };
-        let backend = session.options.backend;
-        let (feeds, metrics, engine) = match backend {
-            Backend::Jit | Backend::Interpreter => {
-                let feeds = feeds_of(&mut compiled.program.feeds.iter().map(|(n, t)| (n, t)))?;
-                let engine = if backend == Backend::Jit {
-                    Engine::Native(Native::new(compiled.program, session, &feeds)?)
-                } else {
-                    let target = session.options.target.clone();
-                    Engine::Interpreted(Interpreted::new(compiled.program, target)?.into())
-                };
-                (feeds, compiled.optimized.metrics, engine)
-            }
-            Backend::Eager | Backend::Oracle => {
-                let metrics = compiled.specialised.metrics.clone();
-                let eager = Eager::new(compiled.specialised, budget)?;
-                let feeds = feeds_of(&mut eager.inputs())?;
-                (feeds, metrics, Engine::Eager(eager))
-            }
-        };
+        let metrics = optimized.metrics;
+        Ok(Instance { entry, binding, last_use: 0, feeds, metrics, timings, engine })
+    }
+
+    /// A graph that is run node by node. The session's variables are bound.
+    pub(super) fn of_graph(
+        (entry, binding): (Entry, Binding),
+        session: &Session,
+        graph: Graph,
+    ) -> Result<Instance, RunError> {
+        let metrics = graph.metrics.clone();
+        let eager = Eager::new(graph, &session.budget)?;
+        let feeds = feeds(eager.inputs(), &session.budget)?;
+        let (engine, timings) = (Engine::Eager(eager), vec![]);
         Ok(Instance { entry, binding, last_use: 0, feeds, metrics, timings, engine })
     }
 
     pub(super) fn is_for(&self, entry: &Entry, binding: &Binding) -> bool {
         self.binding == *binding && self.entry == *entry
     }
+}
+
+/// Memories for inputs.
+fn feeds<'a>(
+    inputs: impl Iterator<Item = (&'a Name, &'a TensorType)>,
+    budget: &Budget,
+) -> Result<Vec<Feed>, RunError> {
+    inputs.map(|(name, tensor_type)| Feed::new(name, tensor_type, budget)).collect()
 }
 
 /// A program of a session that can be fed and run. After [`Session::prepare`], feeding through
@@ -249,6 +259,14 @@ impl Prepared<'_> {
             Engine::Native(native) => Some(native.program()),
             Engine::Interpreted(program) => Some(program.program()),
             Engine::Eager(_) => None,
+        }
+    }
+
+    /// Bytes of machine code; 0 unless there is some.
+    pub fn code_bytes(&self) -> usize {
+        match &self.instance().engine {
+            Engine::Native(native) => native.code_bytes(),
+            Engine::Interpreted(_) | Engine::Eager(_) => 0,
         }
     }
 

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use brolga_compiler::entry::Entry;
 use brolga_compiler::ir::{Binding, Dim, Literal, Name};
 use brolga_compiler::program::OutputKind;
 use indexmap::IndexMap;
@@ -13,7 +14,6 @@ use crate::RunError;
 use crate::data::{
     BatchDimension, BatchOptions, Batches, DataSet, FeedPlan, Tail, feed_plan, split_rows,
 };
-use crate::pending::Entry;
 use crate::session::{Clock, Prepared, Session};
 
 /// How to train.
@@ -31,6 +31,19 @@ pub struct FitOptions {
     pub resume: Option<Progress>,
 }
 
+impl FitOptions {
+    /// So many epochs of shuffled batches of 32 rows, without validation.
+    pub fn new(epochs: i64) -> FitOptions {
+        FitOptions {
+            epochs,
+            batches: BatchSize::default(),
+            shuffle: true,
+            validation: Validation::None,
+            resume: None,
+        }
+    }
+}
+
 /// Rows of a batch, and numbers for the other dimensions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchSize {
@@ -38,6 +51,16 @@ pub struct BatchSize {
     pub rows: NonZeroUsize,
     /// Dimensions that are known beforehand.
     pub given: Binding,
+}
+
+impl Default for BatchSize {
+    /// 32 rows, nothing else.
+    fn default() -> BatchSize {
+        BatchSize {
+            rows: const { NonZeroUsize::new(32).expect("not 0") },
+            given: Binding::default(),
+        }
+    }
 }
 
 /// What is evaluated after each epoch.
