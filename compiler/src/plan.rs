@@ -7,6 +7,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::fuse::is_memory;
 use crate::ir::{
     Expr, Exprs, Graph, Literal, MetricKind, Name, NodeId, PlaceId, Provenance, TensorType,
 };
@@ -75,6 +76,10 @@ impl Planner<'_> {
     fn place_leaves(&mut self) {
         for node in self.graph.order() {
             let Op::Leaf(leaf) = self.graph.op(node) else { continue };
+            // A tensor of one value is an immediate.
+            if !is_memory(self.graph, node) {
+                continue;
+            }
             let location = match leaf {
                 Leaf::Input { name, tensor_type } => {
                     self.program.feeds.push((name.clone(), tensor_type.clone()));

@@ -7,6 +7,8 @@
 //! Two values over the same loops that read the same large value, and not each other, share their
 //! loops too: what they read passes through the cache once.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::values::{Value, Values, Work};
@@ -72,104 +74,194 @@ struct Draft {
 }
 
 pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> {
-    let mut drafts: Vec<Draft> = vec![];
-    let mut group_of: FxHashMap<NodeId, usize> = FxHashMap::default();
-    let mut readers: FxHashMap<NodeId, Vec<usize>> = FxHashMap::default();
-    for (i, value) in values.list.iter().enumerate() {
+    let mut grouper = Grouper {
+        values,
+        fuse,
+        drafts: vec![],
+        group_of: FxHashMap::default(),
+        readers: FxHashMap::default(),
+        waiting: BTreeSet::new(),
+    };
+    for i in 0..values.list.len() {
+        grouper.visit(i);
+    }
+    let rest = std::mem::take(&mut grouper.waiting);
+    grouper.place_waiting(&rest);
+    let order = order(values, &grouper.drafts, &grouper.group_of);
+    order.into_iter().map(|g| finish(values, &grouper.drafts[g], target)).collect()
+}
+
+/// The groups while they are made.
+struct Grouper<'a> {
+    values: &'a Values,
+    fuse: bool,
+    drafts: Vec<Draft>,
+    group_of: FxHashMap<NodeId, usize>,
+    /// The groups that read each value.
+    readers: FxHashMap<NodeId, Vec<usize>>,
+    /// Values that depend on nothing but leaves and each other, by position: they join the group
+    /// of their first reader.
+    waiting: BTreeSet<usize>,
+}
+
+impl Grouper<'_> {
+    fn visit(&mut self, i: usize) {
+        let value = &self.values.list[i];
         if value.work == Work::Result {
             // The result of a loop is written by the loop's kernel.
-            let g = group_of[&value.reads[0]];
-            drafts[g].members.push(i);
-            group_of.insert(value.node, g);
-            continue;
-        }
-        if fuse && is_source(values, value) {
-            // It waits for its first reader.
-            continue;
-        }
-        let joined = if fuse && may_join(value) {
-            join(values, &drafts, &group_of, i)
-                .or_else(|| join_sibling(values, &drafts, &group_of, &readers, i))
+            let g = self.group_of[&value.reads[0]];
+            self.drafts[g].members.push(i);
+            self.group_of.insert(value.node, g);
+        } else if self.fuse && self.can_wait(value) {
+            self.waiting.insert(i);
         } else {
-            None
+            self.place(i);
+        }
+    }
+
+    fn can_wait(&self, value: &Value) -> bool {
+        let may = match value.work {
+            Work::Map(_) | Work::Reduce { .. } | Work::Random { .. } => true,
+            Work::Contract { .. } | Work::Place { .. } | Work::Repeat | Work::Result => false,
         };
-        let at = match joined {
+        may && value.reads.iter().all(|r| !self.group_of.contains_key(r))
+    }
+
+    /// Puts a value into a group, and what waits for it into the same where it can be.
+    fn place(&mut self, i: usize) {
+        if let Some((g, kept)) = self.join(i) {
+            add(&mut self.drafts[g], self.values, i, kept);
+            self.adopt_waiting(g, i);
+            self.note(g, i);
+            return;
+        }
+        let producers = self.waiting_for(i);
+        self.place_waiting(&producers);
+        let g = match self.join(i).or_else(|| self.join_sibling(i)) {
             Some((g, kept)) => {
-                add(&mut drafts[g], values, i, kept);
+                add(&mut self.drafts[g], self.values, i, kept);
                 g
             }
             None => {
-                drafts.push(alone(values, value, i));
-                drafts.len() - 1
+                self.drafts.push(alone(self.values, &self.values.list[i], i));
+                self.drafts.len() - 1
             }
         };
-        group_of.insert(value.node, at);
-        for source in waiting_sources(values, value, &group_of) {
-            let home = match source_dims(values, &drafts[at], value, source) {
-                Some(dims) if fuse => {
-                    adopt(&mut drafts[at], values, source, dims);
-                    at
-                }
-                Some(_) | None => {
-                    drafts.push(alone(values, &values.list[source], source));
-                    drafts.len() - 1
-                }
-            };
-            group_of.insert(values.list[source].node, home);
-        }
+        self.note(g, i);
+    }
+
+    fn note(&mut self, g: usize, i: usize) {
+        let value = &self.values.list[i];
+        self.group_of.insert(value.node, g);
         for &read in &value.reads {
-            let groups = readers.entry(read).or_default();
-            if groups.last() != Some(&at) {
-                groups.push(at);
+            let groups = self.readers.entry(read).or_default();
+            if groups.last() != Some(&g) {
+                groups.push(g);
             }
         }
     }
-    for (i, value) in values.list.iter().enumerate() {
-        if !group_of.contains_key(&value.node) {
-            drafts.push(alone(values, value, i));
-            group_of.insert(value.node, drafts.len() - 1);
+
+    /// The waiting values that a value needs.
+    fn waiting_for(&self, i: usize) -> BTreeSet<usize> {
+        let mut needed = BTreeSet::new();
+        let mut stack = vec![i];
+        while let Some(at) = stack.pop() {
+            let reads = self.values.list[at].reads.iter();
+            let reads = reads.filter_map(|r| self.values.position.get(r).copied());
+            stack.extend(reads.filter(|r| self.waiting.contains(r) && needed.insert(*r)));
+        }
+        needed
+    }
+
+    /// Makes groups of values that have waited: one of all, if that is cheap.
+    fn place_waiting(&mut self, list: &BTreeSet<usize>) {
+        self.waiting.retain(|w| !list.contains(w));
+        let cost: f64 = list.iter().map(|&w| self.values.list[w].cost).sum();
+        if !list.is_empty() && self.fuse && cost < CHEAP {
+            let g = self.drafts.len();
+            self.drafts.push(Draft { members: list.iter().copied().collect(), dims: vec![], cost });
+            list.iter().for_each(|&w| self.note(g, w));
+        } else {
+            list.iter().for_each(|&w| self.place(w));
         }
     }
-    let order = order(values, &drafts, &group_of);
-    order.into_iter().map(|g| finish(values, &drafts[g], target)).collect()
+
+    /// Puts what waits for the last member of a group into the group, where each is read at its
+    /// reader's unit; the others become groups of their own.
+    fn adopt_waiting(&mut self, g: usize, i: usize) {
+        let needed = self.waiting_for(i);
+        let dims = self.drafts[g].dims.iter().map(|(_, d)| d[d.len() - 1]).collect();
+        let mut placed: BTreeMap<usize, Vec<usize>> = BTreeMap::from([(i, dims)]);
+        let mut left = BTreeSet::new();
+        for &w in needed.iter().rev() {
+            let feeds_left = left.iter().any(|&l: &usize| self.reads(l, w));
+            match self.unit_dims(g, w, &placed).filter(|_| !feeds_left) {
+                Some(dims) => {
+                    placed.insert(w, dims);
+                }
+                None => {
+                    left.insert(w);
+                }
+            }
+        }
+        self.place_waiting(&left);
+        placed.remove(&i);
+        for (w, dims) in placed {
+            self.waiting.remove(&w);
+            adopt(&mut self.drafts[g], self.values, w, dims);
+            self.note(g, w);
+        }
+    }
+
+    fn reads(&self, reader: usize, value: usize) -> bool {
+        self.values.list[reader].reads.contains(&self.values.list[value].node)
+    }
+
+    /// For each unit dimension of the group, the dimension along which the value is read at the
+    /// unit of its readers; `None` if there is none for one of them.
+    fn unit_dims(
+        &self,
+        g: usize,
+        w: usize,
+        placed: &BTreeMap<usize, Vec<usize>>,
+    ) -> Option<Vec<usize>> {
+        let source = &self.values.list[w];
+        let mut found: Option<Vec<usize>> = None;
+        for (&reader, dims) in placed.iter().filter(|(r, _)| self.reads(**r, w)) {
+            let reader = &self.values.list[reader];
+            let elements = self.values.elements(reader);
+            let reads: Vec<_> = elements.iter().filter(|(n, _)| *n == source.node).collect();
+            let own = |u: usize| {
+                let (axis, extent) = (reader.axes[dims[u]], self.drafts[g].dims[u].0);
+                (0..source.sizes.len()).find(|&d| {
+                    source.sizes[d] == extent
+                        && reads.iter().all(|(_, i)| self.values.exprs.as_axis(i[d]) == Some(axis))
+                })
+            };
+            let own: Vec<usize> = (0..dims.len()).map(own).collect::<Option<_>>()?;
+            if found.get_or_insert_with(|| own.clone()) != &own {
+                return None;
+            }
+        }
+        found
+    }
+
+    fn join(&self, i: usize) -> Option<(usize, Vec<(usize, usize)>)> {
+        if !self.fuse || !may_join(&self.values.list[i]) {
+            return None;
+        }
+        join(self.values, &self.drafts, &self.group_of, i)
+    }
+
+    fn join_sibling(&self, i: usize) -> Option<(usize, Vec<(usize, usize)>)> {
+        if !self.fuse {
+            return None;
+        }
+        join_sibling(self.values, &self.drafts, &self.group_of, &self.readers, i)
+    }
 }
 
-/// Whether a value is made from nothing that the step computes: its first reader can have it in
-/// its own group.
-fn is_source(values: &Values, value: &Value) -> bool {
-    matches!(value.work, Work::Random { .. })
-        && value.reads.iter().all(|r| !values.position.contains_key(r))
-}
-
-/// The sources that a value is the first to read.
-fn waiting_sources(
-    values: &Values,
-    value: &Value,
-    group_of: &FxHashMap<NodeId, usize>,
-) -> Vec<usize> {
-    let new = value.reads.iter().filter(|r| !group_of.contains_key(r));
-    let sources = new.filter_map(|r| values.position.get(r).copied());
-    sources.filter(|&s| is_source(values, &values.list[s])).collect()
-}
-
-/// For each unit dimension of the group that the value is the last member of, the dimension of
-/// the source that the value reads at its own unit; `None` if there is none for one of them.
-fn source_dims(values: &Values, draft: &Draft, value: &Value, source: usize) -> Option<Vec<usize>> {
-    let source = &values.list[source];
-    let elements = values.elements(value);
-    let reads: Vec<_> = elements.iter().filter(|(n, _)| *n == source.node).collect();
-    let own = |(extent, dims): &(usize, Vec<usize>)| {
-        let axis = value.axes[*dims.last()?];
-        let at = |d: &usize| {
-            source.sizes[*d] == *extent
-                && reads.iter().all(|(_, index)| values.exprs.as_axis(index[*d]) == Some(axis))
-        };
-        (0..source.sizes.len()).find(at)
-    };
-    draft.dims.iter().map(own).collect()
-}
-
-/// Puts a source into a group, before the last member, which reads it.
+/// Puts a value into a group, before the last member, which needs it.
 fn adopt(draft: &mut Draft, values: &Values, source: usize, dims: Vec<usize>) {
     let before = draft.members.len() - 1;
     draft.members.insert(before, source);

@@ -1,7 +1,0 @@
-//! Machine code against the loop interpreter, bit for bit but for the bits of a NaN.
-
-#![allow(unsafe_code)]
-
-mod harness;
-mod operations;
-mod statements;

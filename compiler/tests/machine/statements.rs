@@ -1,1 +1,0 @@
-//! Loops, folds, indices, tiles and chunks.
