@@ -185,12 +185,8 @@ pub struct Reference;
 impl Contraction for Reference {
     fn matmul(&self, a: &Literal, b: &Literal) -> Literal {
         match (a, b) {
-            (Literal::F32(a), Literal::F32(b)) => {
-                batched(a, b, |a, b| chain(a, b, |x, y, acc| f32::mul_add(x, y, acc)))
-            }
-            (Literal::F64(a), Literal::F64(b)) => {
-                batched(a, b, |a, b| chain(a, b, |x, y, acc| f64::mul_add(x, y, acc)))
-            }
+            (Literal::F32(a), Literal::F32(b)) => batched(a, b, |a, b| chain(a, b, f32::mul_add)),
+            (Literal::F64(a), Literal::F64(b)) => batched(a, b, |a, b| chain(a, b, f64::mul_add)),
             (a, b) => integers(a, b),
         }
     }

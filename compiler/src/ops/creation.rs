@@ -100,7 +100,7 @@ impl OpRules for Creation {
         match self {
             Creation::Iota { shape, axis, dtype } => {
                 let index = ArrayD::from_shape_fn(IxDyn(&numbers(shape)), |i| i[*axis] as i64);
-                Ok(vec![super::elementwise::cast_literal(*dtype, &Literal::new(index))])
+                Ok(vec![super::arithmetic::cast_literal(*dtype, &Literal::new(index))])
             }
         }
     }

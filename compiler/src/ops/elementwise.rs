@@ -1,8 +1,10 @@
 //! Elementwise operations: the result's element at an index is a function of the operands'
-//! elements at that index. All operands have the result's shape; broadcasting is a node.
+//! elements at that index. All operands have the result's shape; broadcasting is a node. `eval`
+//! alone also takes smaller operands beside one of the full shape, see `implied_broadcasts`.
 
-use ndarray::{ArcArray, IxDyn, Zip};
-
+use super::arithmetic::{
+    cast_literal, eval_binary, eval_compare, eval_select, eval_unary, of_type,
+};
 use super::attributes::Attributes;
 use super::shape::{accepts, exactly, same_dtype, same_shape};
 use super::{
@@ -10,8 +12,7 @@ use super::{
     LowerContext, Op, OpRules, Signature, TypeError,
 };
 use crate::ir::{
-    BinaryFn, Binding, CompareFn, DType, DimError, Element, Float, Int, Literal, Lowering, NodeId,
-    Scalar, TensorType, UnaryFn,
+    BinaryFn, Binding, CompareFn, DType, DimError, Literal, Lowering, NodeId, TensorType, UnaryFn,
 };
 use crate::with_array;
 
@@ -390,108 +391,4 @@ fn binary_gradient(
         | BinaryFn::Xor
         | BinaryFn::ShiftRight => [None, None],
     })
-}
-
-/// What `eval` needs of an element type.
-pub(super) trait Arithmetic: Element + PartialOrd {
-    fn unary(f: UnaryFn, x: Self) -> Self;
-    fn binary(f: BinaryFn, a: Self, b: Self) -> Self;
-    fn of_scalar(s: Scalar) -> Self;
-}
-
-macro_rules! arithmetic {
-    ($($t:ty, $variant:ident, $as:ident);*) => {$(
-        impl Arithmetic for $t {
-            #[inline(always)]
-            fn unary(f: UnaryFn, x: $t) -> $t { <$t as $as>::unary(f, x) }
-            #[inline(always)]
-            fn binary(f: BinaryFn, a: $t, b: $t) -> $t { <$t as $as>::binary(f, a, b) }
-            #[inline(always)]
-            fn of_scalar(s: Scalar) -> $t {
-                if let Scalar::$variant(x) = s.cast(DType::$variant) { x } else { Self::ZERO }
-            }
-        }
-    )*};
-}
-arithmetic!(f32, F32, Float; f64, F64, Float; i32, I32, Int; i64, I64, Int; u8, U8, Int);
-
-impl Arithmetic for bool {
-    fn unary(f: UnaryFn, x: bool) -> bool {
-        f.eval(Scalar::Bool(x)) == Scalar::Bool(true)
-    }
-    fn binary(f: BinaryFn, a: bool, b: bool) -> bool {
-        f.eval(Scalar::Bool(a), Scalar::Bool(b)) == Scalar::Bool(true)
-    }
-    fn of_scalar(s: Scalar) -> bool {
-        s.cast(DType::Bool) == Scalar::Bool(true)
-    }
-}
-
-/// The array of an operand whose type `infer` has compared.
-fn of_type<T: Element>(x: &Literal) -> &ArcArray<T, IxDyn> {
-    T::of(x).expect("infer has seen the element type")
-}
-
-/// `$body` with `$f` bound to a constant, so that each loop holds one function.
-macro_rules! by_function {
-    ($f:ident: $enum:ident [$($variant:ident)*] => $body:expr) => {
-        match $f { $($enum::$variant => { const $f: $enum = $enum::$variant; $body })* }
-    };
-}
-
-#[allow(non_upper_case_globals)]
-fn eval_unary<T: Arithmetic>(f: UnaryFn, x: &ArcArray<T, IxDyn>) -> Literal {
-    Literal::new(by_function!(f: UnaryFn [
-        Neg Abs Sign Exp Log Sqrt Sin Cos Tanh Sigmoid Erf Floor Ceil Round Relu Not
-    ] => x.map(|&x| T::unary(f, x))))
-}
-
-#[allow(non_upper_case_globals)]
-fn eval_binary<T: Arithmetic>(
-    f: BinaryFn,
-    a: &ArcArray<T, IxDyn>,
-    b: &ArcArray<T, IxDyn>,
-) -> Literal {
-    Literal::new(by_function!(f: BinaryFn [
-        Add Sub Mul Div FloorDiv Mod Max Min Pow And Or Xor ShiftRight
-    ] => Zip::from(a).and(b).map_collect(|&a, &b| T::binary(f, a, b))))
-}
-
-#[allow(non_upper_case_globals)]
-fn eval_compare<T: Arithmetic>(
-    f: CompareFn,
-    a: &ArcArray<T, IxDyn>,
-    b: &ArcArray<T, IxDyn>,
-) -> Literal {
-    Literal::new(by_function!(f: CompareFn [Eq Ne Lt Le Gt Ge] => {
-        Zip::from(a).and(b).map_collect(|a, b| f.holds(a, b))
-    }))
-}
-
-fn eval_select<T: Element>(
-    cond: &ArcArray<bool, IxDyn>,
-    a: &ArcArray<T, IxDyn>,
-    b: &ArcArray<T, IxDyn>,
-) -> Literal {
-    let pick = |&c: &bool, &a: &T, &b: &T| if c { a } else { b };
-    Literal::new(Zip::from(cond).and(a).and(b).map_collect(pick))
-}
-
-/// The same numbers in another element type.
-pub(super) fn cast_literal(dtype: DType, x: &Literal) -> Literal {
-    if x.dtype() == dtype { x.clone() } else { with_array!(x, x => eval_cast(dtype, x)) }
-}
-
-fn eval_cast<T: Element>(dtype: DType, x: &ArcArray<T, IxDyn>) -> Literal {
-    fn to<T: Element, U: Arithmetic>(x: &ArcArray<T, IxDyn>) -> Literal {
-        Literal::new(x.map(|x| U::of_scalar(x.scalar())))
-    }
-    match dtype {
-        DType::F32 => to::<T, f32>(x),
-        DType::F64 => to::<T, f64>(x),
-        DType::I32 => to::<T, i32>(x),
-        DType::I64 => to::<T, i64>(x),
-        DType::U8 => to::<T, u8>(x),
-        DType::Bool => to::<T, bool>(x),
-    }
 }

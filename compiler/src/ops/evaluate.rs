@@ -1,9 +1,9 @@
 //! The values of nodes, node by node through each operation's `eval`: how a region is evaluated,
 //! and the oracle that compiled code is compared with.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{EvalContext, EvalError, OpRules};
+use super::{EvalContext, EvalError, Movement, Op, OpRules};
 use crate::ir::{Graph, Literal, NodeId};
 
 /// Which node could not be evaluated, and why. The data are at fault.
@@ -47,4 +47,26 @@ pub fn evaluate(
         }
     }
     Ok(wanted.iter().map(|n| values[n][0].clone()).collect())
+}
+
+/// The broadcasts among the nodes of `order` that need not be made: what reads one is elementwise
+/// and has an operand of the full shape beside it, and `eval` of such a node repeats a smaller
+/// operand. The value of such a broadcast may be its operand's. No root is among them.
+pub fn implied_broadcasts(graph: &Graph, order: &[NodeId]) -> FxHashSet<NodeId> {
+    let is_broadcast =
+        |id: &NodeId| matches!(graph.op(*id), Op::Movement(Movement::Broadcast { .. }));
+    let mut implied: FxHashSet<NodeId> = order.iter().copied().filter(is_broadcast).collect();
+    graph.roots().iter().for_each(|root| {
+        implied.remove(root);
+    });
+    for &id in order {
+        let is_elementwise = matches!(graph.op(id), Op::Elementwise(_));
+        let has_full = graph.operands(id).iter().any(|o| !is_broadcast(o));
+        if !(is_elementwise && has_full) {
+            graph.operands(id).iter().for_each(|operand| {
+                implied.remove(operand);
+            });
+        }
+    }
+    implied
 }

@@ -2,8 +2,8 @@
 
 use ndarray::{ArcArray, ArrayD, Axis, IxDyn};
 
+use super::arithmetic::Arithmetic;
 use super::attributes::Attributes;
-use super::elementwise::Arithmetic;
 use super::shape::{accepts, check_axis, dims_agree, exactly, not_negative};
 use super::{
     Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,

@@ -2,6 +2,7 @@
 //!
 //! [`OpRules`] has no default bodies, so that an operation without a rule does not compile.
 
+mod arithmetic;
 mod attributes;
 pub mod build;
 mod contract;
@@ -26,7 +27,7 @@ pub use contract::{Contract, Reference};
 pub use control::{Control, Scan};
 pub use creation::Creation;
 pub use elementwise::Elementwise;
-pub use evaluate::{EvalFailure, evaluate};
+pub use evaluate::{EvalFailure, evaluate, implied_broadcasts};
 pub use indexing::Indexing;
 pub use leaf::Leaf;
 pub use movement::Movement;

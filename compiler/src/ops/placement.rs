@@ -2,8 +2,8 @@
 
 use ndarray::{ArcArray, ArrayD, ArrayViewD, Axis, IxDyn, SliceInfoElem, concatenate};
 
+use super::arithmetic::Arithmetic;
 use super::attributes::Attributes;
-use super::elementwise::Arithmetic;
 use super::movement::dilated;
 use super::shape::{
     bind, check_axis, dims_agree, exactly, not_negative, numbers, one_per_axis, same_dtype,

@@ -2,8 +2,8 @@
 
 use ndarray::{ArcArray, ArrayD, ArrayView1, Axis, IxDyn};
 
+use super::arithmetic::Arithmetic;
 use super::attributes::Attributes;
-use super::elementwise::Arithmetic;
 use super::movement::axes_attribute;
 use super::shape::{accepts, check_axes, exactly};
 use super::{

@@ -94,7 +94,10 @@ fn add_losses(graph: &mut Graph, losses: &[(Name, NodeId)]) -> Result<(), TypeEr
         });
         metrics.extend(named);
     }
-    metrics.append(&mut graph.metrics);
+    // A loss takes the place of a metric of the same name.
+    let is_taken = |m: &Metric| metrics.iter().any(|loss| loss.name == m.name);
+    let others: Vec<Metric> = graph.metrics.drain(..).filter(|m| !is_taken(m)).collect();
+    metrics.extend(others);
     graph.metrics = metrics;
     Ok(())
 }

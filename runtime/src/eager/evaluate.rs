@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use brolga_compiler::ir::{Graph, Literal, NodeId};
-use brolga_compiler::ops::{Contraction, EvalContext, Leaves, OpRules};
+use brolga_compiler::ops::{Contraction, EvalContext, Leaves, OpRules, implied_broadcasts};
+use rustc_hash::FxHashSet;
 
 use crate::RunError;
 use crate::arena::Budget;
@@ -15,6 +16,8 @@ pub struct Evaluator {
     order: Vec<NodeId>,
     /// By place in the order: the nodes whose last user that is.
     last_uses: Vec<Vec<NodeId>>,
+    /// The broadcasts whose value is their operand's: what reads them repeats it.
+    implied: FxHashSet<NodeId>,
     /// By number of the node: its results, while someone will read them.
     values: Vec<Vec<Literal>>,
 }
@@ -37,7 +40,8 @@ impl Evaluator {
             });
         }
         let values = vec![vec![]; graph.n_numbers()];
-        Ok(Evaluator { graph, order, last_uses, values })
+        let implied = implied_broadcasts(&graph, &order);
+        Ok(Evaluator { graph, order, last_uses, implied, values })
     }
 
     /// The graph.
@@ -64,11 +68,15 @@ impl Evaluator {
             let node = self.graph.node(id);
             let operands: Vec<&Literal> =
                 node.operands.iter().flat_map(|o| &self.values[o.number()]).collect();
-            let results = node.op.eval(&cx, &operands).map_err(|error| RunError::Eval {
-                node: node.name.clone(),
-                provenance: node.provenance.clone(),
-                error,
-            })?;
+            let results = if self.implied.contains(&id) {
+                vec![operands[0].clone()]
+            } else {
+                node.op.eval(&cx, &operands).map_err(|error| RunError::Eval {
+                    node: node.name.clone(),
+                    provenance: node.provenance.clone(),
+                    error,
+                })?
+            };
             self.values[id.number()] = results;
             for dead in dead {
                 self.values[dead.number()].clear();

@@ -241,3 +241,42 @@ fn attributes_read_back() {
     assert_eq!(error.map_err(|e| e.to_string()), Err("`exp`: `axis` is no attribute of it".into()));
     assert_eq!(build_op("exq", &[], &[]).map_err(|e| e.code), Err("E0212"));
 }
+
+#[test]
+fn elementwise_operands_may_be_implied_broadcasts() {
+    let full = floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let mask = Literal::from_vec(&[2, 3], vec![true, false, true, false, true, false]);
+    let mask = mask.expect("six bools");
+    let repeat = |x: &Literal| {
+        let shape = vec![Dim::number(2), Dim::number(3)];
+        eval(Movement::Broadcast { shape }, &[x]).expect("it broadcasts")
+    };
+    let scalar = Literal::scalar(Scalar::F32(0.5));
+    for small in [scalar.clone(), floats(&[3], &[3.0, 2.0, 1.0]), floats(&[2, 1], &[7.0, 8.0])] {
+        let same = |op: Op, implied: &[&Literal], made: &[&Literal]| {
+            assert_eq!(eval(op.clone(), implied), eval(op, made));
+        };
+        let made = repeat(&small);
+        same(BinaryFn::Sub.into(), &[&full, &small], &[&full, &made]);
+        same(BinaryFn::Sub.into(), &[&small, &full], &[&made, &full]);
+        same(CompareFn::Lt.into(), &[&small, &full], &[&made, &full]);
+        same(Elementwise::Select.into(), &[&mask, &full, &small], &[&mask, &full, &made]);
+        same(Elementwise::Select.into(), &[&mask, &small, &full], &[&mask, &made, &full]);
+        let (s, m) = (&small, &made);
+        same(Elementwise::Select.into(), &[&mask, s, &scalar], &[&mask, m, &repeat(&scalar)]);
+    }
+}
+
+#[test]
+fn a_broadcast_beside_a_full_operand_is_implied() {
+    let graph = graph_of(&["f32 2 3", "f32 3"], |b, x| {
+        let sum = b.add(x[0], x[1])?;
+        let alone = b.broadcast_to(x[1], &[Dim::number(2), Dim::number(3)])?;
+        let turned = b.transpose(alone, &[1, 0])?;
+        let back = b.transpose(turned, &[1, 0])?;
+        b.add(sum, back)
+    });
+    let graph = graph.expect("the types fit");
+    let order = graph.order();
+    assert_eq!(crate::ops::implied_broadcasts(&graph, &order).len(), 1);
+}
