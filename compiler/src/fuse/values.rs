@@ -15,6 +15,9 @@ use crate::ops::{Leaf, LowerContext, Op, OpRules};
 /// Expressions longer than this are cut: compile time and registers are limited.
 const MAX_INLINE: u32 = 96;
 
+/// Chains of inlined nodes longer than this are cut: indices of indices grow with them.
+const MAX_DEPTH: u32 = 24;
+
 /// A factor of a contraction: an element of a stored value at an index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Factor {
@@ -213,6 +216,8 @@ struct Builder<'a> {
     forms: FxHashMap<NodeId, Form>,
     /// The number of operations in the inlined expression of a node.
     sizes: FxHashMap<NodeId, u32>,
+    /// The length of the longest chain of inlined nodes that ends in a node.
+    depths: FxHashMap<NodeId, u32>,
     /// How many live nodes and roots read a node.
     readers: FxHashMap<NodeId, u32>,
     roots: FxHashSet<NodeId>,
@@ -236,6 +241,7 @@ impl<'a> Builder<'a> {
             lowered,
             forms: FxHashMap::default(),
             sizes: FxHashMap::default(),
+            depths: FxHashMap::default(),
             readers,
             roots,
             fuse,
@@ -250,6 +256,10 @@ impl<'a> Builder<'a> {
             Lowering::Map { body, .. } => {
                 let size = self.inline_size(node, *body);
                 self.sizes.insert(node, size);
+                let inlined = self.graph.operands(node).iter();
+                let inlined = inlined.filter(|o| self.forms.get(o) == Some(&Form::Inline));
+                let depth = inlined.filter_map(|o| self.depths.get(o)).max().map_or(0, |d| d + 1);
+                self.depths.insert(node, depth);
                 if self.must_store(node, *body, size) { Form::Stored } else { Form::Inline }
             }
             Lowering::Contract { .. } => {
@@ -276,6 +286,7 @@ impl<'a> Builder<'a> {
         !self.fuse
             || self.roots.contains(&node)
             || size > MAX_INLINE
+            || self.depths.get(&node).is_some_and(|&d| d > MAX_DEPTH)
             || (readers > 1 && !is_movement && size > 1)
             || (self.is_spread(node) && size > 1)
     }
