@@ -121,6 +121,8 @@ fn loop_passes(
     if target.fma {
         loop_ir::fma(kernel);
     }
+    // After `fma`, which would change roundings that the polynomials depend on.
+    loop_ir::expand_math(kernel, target);
     // Last: it gives names to what the others made.
     loop_ir::place(kernel);
     if options.passes.verify {

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use rustc_hash::FxHashMap;
+
 use super::expand_math::expand_unary;
 use super::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile};
 use crate::ir::{
@@ -446,9 +448,10 @@ impl Machine<'_> {
                 let var = exprs.var();
                 let x = exprs.intern(Expr::Var(var, *dtype));
                 let y = expand_unary(&mut exprs, *function, x, self.target);
+                let function = Straight::new(&exprs, y);
                 for i in 0..n {
                     let x = self.load(from.0, start + i, *dtype);
-                    self.store(chunk.to.0, to + i, evaluate(&exprs, y, x));
+                    self.store(chunk.to.0, to + i, function.evaluate(x));
                 }
             }
             ChunkFn::Philox { key, first, seed, step } => {
@@ -464,29 +467,64 @@ impl Machine<'_> {
     }
 }
 
-/// The value of an expression of constants and of one variable that is `x`. Recomputes nothing.
-pub(crate) fn evaluate(exprs: &Exprs, id: ExprId, x: Scalar) -> Scalar {
-    fn value(
-        exprs: &Exprs,
-        id: ExprId,
-        x: Scalar,
-        known: &mut rustc_hash::FxHashMap<ExprId, Scalar>,
-    ) -> Scalar {
-        if let Some(&value) = known.get(&id) {
-            return value;
+/// An expression of constants and of one variable, as steps of which each reads earlier ones.
+pub(crate) struct Straight {
+    steps: Vec<(Expr, Vec<usize>)>,
+}
+
+impl Straight {
+    /// The steps of an expression.
+    pub(crate) fn new(exprs: &Exprs, id: ExprId) -> Straight {
+        fn visit(
+            exprs: &Exprs,
+            id: ExprId,
+            seen: &mut FxHashMap<ExprId, usize>,
+            steps: &mut Vec<(Expr, Vec<usize>)>,
+        ) -> usize {
+            if let Some(&step) = seen.get(&id) {
+                return step;
+            }
+            let operands = exprs.operands(id).into_iter();
+            let operands = operands.map(|x| visit(exprs, x, seen, steps)).collect();
+            steps.push((exprs.expr(id).clone(), operands));
+            seen.insert(id, steps.len() - 1);
+            steps.len() - 1
         }
-        let operands = exprs.operands(id);
-        let y = if let Expr::Var(..) = exprs.expr(id) {
-            x
-        } else {
-            let operands: Vec<Scalar> =
-                operands.into_iter().map(|y| value(exprs, y, x, known)).collect();
-            apply(exprs.expr(id), &operands)
-        };
-        known.insert(id, y);
-        y
+        let mut steps = vec![];
+        visit(exprs, id, &mut FxHashMap::default(), &mut steps);
+        Straight { steps }
     }
-    value(exprs, id, x, &mut rustc_hash::FxHashMap::default())
+
+    /// The value where the variable is `x`.
+    pub(crate) fn evaluate(&self, x: Scalar) -> Scalar {
+        let mut values: Vec<Scalar> = Vec::with_capacity(self.steps.len());
+        for (expr, operands) in &self.steps {
+            let value = match expr {
+                Expr::Var(..) => x,
+                Expr::Const(..)
+                | Expr::Element { .. }
+                | Expr::Load { .. }
+                | Expr::Index(..)
+                | Expr::Unary(..)
+                | Expr::Binary(..)
+                | Expr::Compare(..)
+                | Expr::Select(..)
+                | Expr::Cast(..)
+                | Expr::Fma(..)
+                | Expr::Bitcast(..)
+                | Expr::ShiftLeft(..)
+                | Expr::ShiftRightSigned(..) => {
+                    let mut read = [Scalar::I64(0); 3];
+                    for (to, &from) in read.iter_mut().zip(operands) {
+                        *to = values[from];
+                    }
+                    apply(expr, &read)
+                }
+            };
+            values.push(value);
+        }
+        values.last().copied().unwrap_or(x)
+    }
 }
 
 /// What an expression makes of its operands; zero for those that need a machine.

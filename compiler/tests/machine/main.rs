@@ -1,0 +1,7 @@
+//! Machine code against the loop interpreter, bit for bit but for the bits of a NaN.
+
+#![allow(unsafe_code)]
+
+mod harness;
+mod operations;
+mod statements;

@@ -1,0 +1,1 @@
+//! Loops, folds, indices, tiles and chunks.
