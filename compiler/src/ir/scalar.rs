@@ -121,6 +121,7 @@ macro_rules! float {
     ($t:ty, $erf:path) => {
         impl Float for $t {
             const ZERO: $t = 0.0;
+            #[inline(always)]
             fn unary(f: UnaryFn, x: $t) -> $t {
                 match f {
                     UnaryFn::Neg => -x,
@@ -158,6 +159,7 @@ macro_rules! float {
                     UnaryFn::Not => x,
                 }
             }
+            #[inline(always)]
             fn binary(f: BinaryFn, a: $t, b: $t) -> $t {
                 match f {
                     BinaryFn::Add => a + b,
@@ -234,6 +236,7 @@ macro_rules! int {
     ($t:ty, $unsigned:ty, $abs:expr, $sign:expr) => {
         impl Int for $t {
             const ZERO: $t = 0;
+            #[inline(always)]
             fn unary(f: UnaryFn, x: $t) -> $t {
                 match f {
                     UnaryFn::Neg => x.wrapping_neg(),
@@ -252,6 +255,7 @@ macro_rules! int {
                     | UnaryFn::Erf => x,
                 }
             }
+            #[inline(always)]
             fn binary(f: BinaryFn, a: $t, b: $t) -> $t {
                 match f {
                     BinaryFn::Add => a.wrapping_add(b),

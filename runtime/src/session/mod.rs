@@ -24,7 +24,7 @@ use brolga_compiler::specialise::specialise;
 use brolga_kernels::Pool;
 use indexmap::IndexMap;
 
-use crate::arena::{Block, Budget};
+use crate::arena::{Block, Budget, keep_freed_blocks};
 use crate::eager::Kernels;
 use crate::store::{Keep, Loaded, Store};
 use crate::{RunError, host_memory, host_target, host_threads};
@@ -131,6 +131,10 @@ impl Session {
             n => Some(Pool::new(n).map_err(|error| RunError::Threads(error.to_string()))?),
         };
         let budget = Budget::new(options.memory_limit);
+        match options.backend {
+            Backend::Eager => keep_freed_blocks(),
+            Backend::Jit | Backend::Interpreter | Backend::Oracle => {}
+        }
         let keep = match options.backend {
             Backend::Jit => Keep::Blocks,
             Backend::Interpreter | Backend::Eager | Backend::Oracle => Keep::Arrays,
