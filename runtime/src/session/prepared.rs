@@ -23,6 +23,7 @@ pub struct Feed {
     pub name: Name,
     /// Its type; every dimension is a number.
     pub tensor_type: TensorType,
+    n_bytes: usize,
     block: Block,
 }
 
@@ -32,13 +33,14 @@ impl Feed {
         tensor_type: &TensorType,
         budget: &Budget,
     ) -> Result<Feed, RunError> {
-        let block = budget.block(n_bytes(tensor_type)?, &format!("the input `{name}`"))?;
-        Ok(Feed { name: name.clone(), tensor_type: tensor_type.clone(), block })
+        let n_bytes = n_bytes(tensor_type)?;
+        let block = budget.block(n_bytes, &format!("the input `{name}`"))?;
+        Ok(Feed { name: name.clone(), tensor_type: tensor_type.clone(), n_bytes, block })
     }
 
     /// The elements in row-major order, little-endian.
     pub fn bytes(&self) -> &[u8] {
-        &self.block.bytes()[..self.n_bytes()]
+        &self.block.bytes()[..self.n_bytes]
     }
 
     /// The elements as a tensor; a copy.
@@ -50,16 +52,11 @@ impl Feed {
 
     /// The elements, to write; what is written stays for the following runs.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        let n = self.n_bytes();
-        &mut self.block.bytes_mut()[..n]
+        &mut self.block.bytes_mut()[..self.n_bytes]
     }
 
     pub(super) fn pointer(&self) -> *mut u8 {
         self.block.pointer()
-    }
-
-    fn n_bytes(&self) -> usize {
-        self.tensor_type.n_bytes().expect("its memory was allocated")
     }
 }
 
