@@ -13,10 +13,12 @@ mod index;
 mod kernel;
 mod ops;
 mod step;
+mod text;
 
 pub use error::CodegenError;
 pub use externs::{Extern, MathFn};
 pub use step::scratch_stride;
+pub use text::texts;
 
 use cranelift_codegen::ir::{FuncRef, Function};
 use cranelift_codegen::isa::OwnedTargetIsa;

@@ -157,6 +157,20 @@ impl Sources {
         &self.files[id.0 as usize]
     }
 
+    /// The span of a place that a graph remembers, if its file is in the table and long enough; of
+    /// a place without a length, its first character.
+    pub fn span_of(&self, place: &brolga_compiler::ir::Position) -> Option<Span> {
+        let source = self.files.iter().find(|file| *file.name == *place.file)?;
+        let line = *source.line_starts.get(place.line.checked_sub(1)? as usize)?;
+        let after = |from: u32, n: u32| -> Option<u32> {
+            let text = source.text.get(from as usize..)?;
+            let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            ends.take(n as usize + 1).last().map(|at| from + at as u32)
+        };
+        let start = after(line, place.column.checked_sub(1)?)?;
+        Some(source.span(start, after(start, place.length.max(1))?))
+    }
+
     /// The position of the first character of a span.
     pub fn start(&self, span: Span) -> Position {
         self.get(span.source).position(span.start)
