@@ -1,1 +1,6 @@
-//! The one integration-test binary of the workspace.
+//! Every test of the workspace's boundaries, in one binary.
+
+mod architecture;
+mod compare;
+mod random_graphs;
+mod rules;
