@@ -114,6 +114,11 @@ impl Dim {
         self.as_number() == Some(1)
     }
 
+    /// How many terms the polynomial has.
+    pub fn n_terms(&self) -> usize {
+        self.terms.len()
+    }
+
     /// `self + other`.
     pub fn add(&self, other: &Dim) -> Result<Dim, DimError> {
         Dim::from_terms(self.terms.iter().chain(&other.terms).cloned())

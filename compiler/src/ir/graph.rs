@@ -55,7 +55,7 @@ pub struct Node {
 /// The name and the provenance that new nodes get.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
-    /// The wished name; `.1`, `.2` ... is added where it is taken.
+    /// The wished name; `.1`, `.2` ... is added where it is taken, and always after a final dot.
     pub name: Option<Name>,
     /// Where the node comes from.
     pub provenance: Provenance,
@@ -158,10 +158,14 @@ impl Graph {
         Ok(id)
     }
 
+    /// The wish, or with `.1`, `.2` ... where it is taken; a wish that ends in a dot always gets a
+    /// number.
     fn unique_name(&mut self, wish: &str) -> Name {
-        if !self.names.contains_key(wish) {
+        let stem = wish.strip_suffix('.');
+        if stem.is_none() && !self.names.contains_key(wish) {
             return wish.into();
         }
+        let wish = stem.unwrap_or(wish);
         let mut n = self.suffixes.get(wish).copied().unwrap_or(1);
         loop {
             let name: Name = format!("{wish}.{n}").into();

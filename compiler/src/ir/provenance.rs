@@ -54,6 +54,16 @@ impl Provenance {
         Provenance::of(Place { chain: vec![position], role: None })
     }
 
+    /// The provenance that prints as `text`; lengths are not kept. `None` if it is no such text.
+    pub fn parse(text: &str) -> Option<Provenance> {
+        let (places, more) = match text.rsplit_once(" +") {
+            Some((places, more)) => (places, more.parse().ok()?),
+            None => (text, 0),
+        };
+        let places: Option<Arc<[Place]>> = places.split("; ").map(Place::parse).collect();
+        Some(Provenance { places: places?, more })
+    }
+
     /// The places, in the order of their positions.
     pub fn places(&self) -> &[Place] {
         &self.places
@@ -82,6 +92,28 @@ impl Provenance {
         let places =
             self.places.iter().map(|p| Place { chain: p.chain.clone(), role: Some(role.into()) });
         Provenance { places: places.collect(), more: self.more }
+    }
+}
+
+impl Place {
+    /// The place that prints as `text`.
+    fn parse(text: &str) -> Option<Place> {
+        let (chain, role) = match text.strip_suffix(')').and_then(|t| t.rsplit_once(" (")) {
+            Some((chain, role)) => (chain, Some(role.into())),
+            None => (text, None),
+        };
+        let chain: Option<Vec<Position>> = chain.split(" > ").map(Position::parse).collect();
+        Some(Place { chain: chain?, role })
+    }
+}
+
+impl Position {
+    /// The position that prints as `text`: `mlp.graph:8:15`.
+    fn parse(text: &str) -> Option<Position> {
+        let mut parts = text.rsplitn(3, ':');
+        let (column, line) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let file = parts.next().filter(|file| !file.is_empty())?;
+        Some(Position { file: file.into(), line, column, length: 0 })
     }
 }
 

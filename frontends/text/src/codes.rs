@@ -124,6 +124,20 @@ numbers and bools; with tensors, combine the two masks by `minimum` or `select`.
     NotPositive "E0116" "this number must be at least 1"
 "`every N` runs a step on each N-th batch, so N is at least 1."
 
+    DTypesDiffer "E0201" "these element types differ"
+"Element types never change silently: `f32 + i32` is an error. Write which one is meant:
+
+    loss = mean(x * cast(count, f32))
+
+A bare number takes the type of the tensor that it meets and needs no cast."
+
+    ShapesDiffer "E0202" "these shapes do not fit together"
+"Shapes broadcast as in NumPy: they are aligned at their ends, and only a missing axis or the
+number 1 takes the length of the other. Two dimensions agree when they are equal numbers or equal
+polynomials; a symbol is never taken for 1:
+
+    x: f32[batch, 3]   y: f32[3]   x + y: f32[batch, 3]"
+
     ShapesCannotBeMultiplied "E0203" "these shapes cannot be multiplied"
 "`a @ b` sums over the last axis of `a` and the second to last of `b` (the only one if `b` is a
 vector), so the two must have the same length:
@@ -132,6 +146,174 @@ vector), so the two must have the same length:
 
 Dimensions agree when they are equal numbers or equal polynomials of symbols; different symbols
 never agree."
+
+    DTypeRefused "E0204" "this operation does not exist for this element type"
+"`/`, roots, exponentials and gradients are for floats, `and`, `or` and `not` for bools. Write
+`cast(x, f32)` around the operand."
+
+    ReshapeSize "E0205" "a reshape keeps the number of elements"
+"The product of the new dimensions must be that of the old ones. One dimension may be -1: it
+becomes what is left.
+
+    x = reshape(image, [batch, 784])"
+
+    NoSuchAxis "E0206" "there is no such axis"
+"Axes count from 0; negative ones count from the end. A tensor of rank 2 has the axes 0, 1, -1
+and -2."
+
+    OutOfRange "E0207" "this is out of range"
+"An index or slice must lie within its axis or list; negative indices count from the end. A step is
+positive: `reverse(x, axis)` turns an axis around."
+
+    Attribute "E0208" "an argument of an operation is wrong"
+"An argument is missing, unknown, given twice, or of the wrong kind. `brolga ops NAME` shows the
+arguments of an operation."
+
+    OperandCount "E0209" "the number of operands is wrong"
+"`brolga ops NAME` shows how many operands an operation takes."
+
+    Dimension "E0210" "this dimension cannot be computed"
+"A dimension is an integer of 64 bits, made of numbers and symbols by `+ - * // %`. It overflows, is
+divided by zero, or has become too large a formula."
+
+    NegativeDimension "E0211" "this dimension does not fit"
+"A dimension is at least 0, and what `//` and `%` leave open must fit once the symbols are bound."
+
+    NoSuchOperation "E0212" "there is no operation of this name"
+"`brolga ops` lists the operations, `brolga std` the functions of the library."
+
+    Scan "E0213" "this scan does not fit together"
+"All sequences have one length along `axis`; what a carry's name is bound to at the end of the body
+is its next value, of the same type as the first:
+
+    last = scan(x_t in x, axis=1, h = zeros([batch, 8])) {
+        h = tanh(x_t + h)
+    }"
+
+    NotAFloatScalar "E0214" "a loss or gradient needs a float scalar"
+"What is minimised, and the first argument of `grad`, is a single float. `mean(x)` or `sum(x)` makes
+one of a tensor."
+
+    TooManyBytes "E0216" "this tensor has more bytes than can be addressed"
+"The product of the dimensions and the size of an element must fit in 63 bits."
+
+    TypeMismatch "E0217" "a value does not have the type that is written"
+"A written type is checked: element type and shape must be those of the value. Only bare numbers and
+lists of numbers take the element type that is written."
+
+    WrongKind "E0218" "this value is of the wrong kind"
+"A tensor, number, bool, string, list, element type or function stands where another is needed."
+
+    NotCompileTime "E0219" "this must be known at compile time"
+"Conditions of `if`, ranges of `for`, axes, indices, shapes and consts are decided before any data
+is seen. `select(cond, a, b)` chooses at run time, `gather` picks by a tensor, `scan` loops."
+
+    NoGradient "E0220" "there is no gradient through this"
+"An operation on the way from the loss to a param has no gradient. `stop_gradient(x)` keeps it out."
+
+    BareNumber "E0221" "this number does not fit the type that it meets"
+"A bare number takes the type of the tensor that it meets: an integer may become a float, but a
+fraction no integer, a number no bool, and 300 no u8."
+
+    Bf16 "E0222" "`bf16` is not available yet"
+"The element type is reserved for a later release. Use `f32`."
+
+    UnknownName "E0301" "there is no value of this name"
+"Values are bound before they are used. A function sees its arguments, the consts, functions, shared
+layers and dimension symbols of its file, and no other values. Only the types of inputs bring in
+dimension symbols."
+
+    AlreadyDeclared "E0302" "this name is declared twice"
+"`input`, `param`, `state`, `const`, `shared` and `fn` may not repeat a name, and no value takes the
+name of a const or dimension. A plain binding may take any value's name again: `x = relu(x)`."
+
+    UnknownFunction "E0303" "there is no function of this name"
+"`brolga ops` lists the operations, `brolga std` the functions of the library. Before `(` a name is
+a function, elsewhere a value."
+
+    WrongArguments "E0304" "the arguments of this call do not fit"
+"Positional arguments come first and fill the arguments in order; those without a default must be
+given. Any call also takes `name` and `training`."
+
+    NotAvailableYet "E0305" "this is not available yet"
+"The language page describes it; a later release brings it."
+
+    CallsItself "E0306" "a function calls itself"
+"Functions are expanded at compile time, so none may call itself, not through others either. `for`
+repeats at compile time, `scan` at run time."
+
+    ImportFailed "E0307" "an import cannot be read"
+"The path is relative to the importing file. Files may not import each other in a circle."
+
+    UnknownConst "E0308" "there is no such const to set"
+"`--const NAME=V` sets a `const` that the file declares, to a value as it would be written there."
+
+    CountMismatch "E0309" "names and values differ in number"
+"`a, b = EXPR` binds the members of a list, all of them; `_` drops one:
+
+    q, _, v = split(x, 3, axis=1)"
+
+    NoReturn "E0310" "a function returns nothing"
+"The block of a function ends with `return EXPR`, also where it only writes variables."
+
+    VariableInOneMode "E0401" "a variable exists in one mode only"
+"All commands see the same variables, so none may be made under `if training`. Make it outside of
+the `if` and use it inside."
+
+    VariableExists "E0402" "a variable of this name exists already"
+"A variable's name is the path of calls that made it. Give one of the two calls a `name=`, or declare
+one instance for both by `shared`."
+
+    InitialNotClosed "E0403" "an initial value must be closed"
+"An initial value is known before any data: it may use numbers, shapes, initialisers and random
+numbers, but no inputs and no variables, and makes no variables."
+
+    BatchVariable "E0404" "a variable may not depend on the batch size"
+"The batch dimension changes, with the last batch of an epoch at the latest, but a variable has one
+shape."
+
+    NoMatch "E0405" "a pattern matches nothing"
+"`*` stands for any text, dots included; a pattern also takes all that lies below a name that it
+matches. Names of variables are shown by `brolga check`."
+
+    StepExists "E0406" "two steps have one name"
+"A file has one `minimize`, or any number of steps with names of their own:
+
+    step critic: minimize critic_loss over critic with adam()"
+
+    NotAVariable "E0407" "only variables are written"
+"`update NAME <- EXPR` writes a `param` or `state`."
+
+    UpdateInScan "E0408" "no variable is written here"
+"`update` may stand neither in a `scan` nor in what a metric calls. Carry the value through the scan
+and write it after."
+
+    Total "E0409" "`total` does not fit here"
+"`total(e)` is the sum of `e` over the batches of an epoch, allowed only in what a metric calls. What
+is computed with totals may use totals and numbers, but no values of a single batch:
+
+    metric rmse = sqrt(total(sum(square(d))) / total(batch))"
+
+    Optimizer "E0410" "an optimiser is called with what it does not know"
+"The optimisers are listed on the language page with their arguments; numbers may be scalar tensors,
+such as learning rates that depend on `step`."
+
+    NothingToCompute "E0411" "this file says nothing to compute"
+"A file needs an `output`, a `metric`, a step or an `update`; or it holds only functions and consts,
+to be imported."
+
+    NothingToTrain "E0412" "the loss depends on no param"
+"No differentiable path leads from the loss to a param. `argmax`, comparisons, casts to integers and
+`stop_gradient` cut such paths."
+
+    ParamNotFloat "E0413" "a param is of a float type"
+"Params are trained by gradients. What no optimiser touches is a `state`, of any type."
+
+    SharedMismatch "E0414" "a shared layer is called with another shape"
+"The first call of a shared layer fixes the shapes of its variables."
+
+    ZeroGradient "E0415" "a gradient is zero"
+"`grad(y, x)` is zero where no differentiable path leads from `y` to `x`."
 
     NestingTooDeep "E0501" "this is nested too deeply"
 "Brackets, blocks, and operators before a value may be nested only so deep. Chains such as
@@ -145,6 +327,35 @@ the limit."
     NumberOutOfRange "E0503" "this number is out of range"
 "Integers are 64 bits wide: from -9223372036854775808 to 9223372036854775807. Other numbers are
 64-bit floats, at most about 1.8e308; write `inf` for infinity."
+
+    TooManyIterations "E0504" "too many iterations are expanded"
+"`for` is expanded at compile time. Loops of many iterations are for `scan`; or raise the limit."
+
+    Memory "E0505" "a step needs more memory than is allowed"
+"Use a smaller batch, or raise `--memory-limit`."
+
+    UnknownPass "E0506" "there is no pass of this name"
+"`brolga dump --pass-by-pass` names the passes."
+
+    TooManyNodes "E0507" "the graph is too large"
+"The file expands to too many operations. Long loops are for `scan`; or raise the limit."
+
+    TensorTooLarge "E0508" "this tensor is too large"
+"A tensor's size in bytes is limited, so that a slip in a shape does not exhaust the machine."
+
+    CallsTooDeep "E0509" "calls and expressions nest too deeply"
+"Expressions and calls of functions nest only so deep, together. Bind inner values to names, or raise
+the limit."
+
+    ListTooLarge "E0510" "this list is too large"
+"Lists and constants have a largest size, and a depth. Large constants belong into files."
+
+    TooManyCalls "E0511" "too many calls are expanded"
+"Every call of a function is expanded at compile time. Long loops are for `scan`; or raise the
+limit."
+
+    CompilerBug "E0999" "a bug of the compiler"
+"An invariant of the compiler does not hold. Please report it with the file."
 }
 
 #[cfg(test)]

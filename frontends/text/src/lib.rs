@@ -1,4 +1,5 @@
-//! The `.graph` language: text to a syntax tree, with diagnostics that point at the text.
+//! The `.graph` language: text to a syntax tree to a module, with diagnostics that point at the
+//! text.
 
 #![forbid(unsafe_code)]
 
@@ -9,3 +10,6 @@ pub mod ast;
 mod lexer;
 pub mod parser;
 pub mod print;
+mod elaborate;
+
+pub use elaborate::{Limits, LoadError, LoadOptions, Loaded, load, std_functions, std_source};

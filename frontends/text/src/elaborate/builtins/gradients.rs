@@ -1,0 +1,92 @@
+//! Gradients as values, the params by pattern, and totals.
+
+use brolga_compiler::autodiff::differentiate;
+
+use super::super::report::type_diagnostic;
+use super::super::value::Value;
+use super::{Args, Elaborator, Result, Tensor};
+use crate::codes::Code;
+use crate::diagnostics::Diagnostic;
+
+/// `grad(y, x)`, `grad(y, [a, b])`
+pub(super) fn grad(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let y = e.tensor_argument(&args, 0)?;
+    let (with_respect_to, span) = args.value(1);
+    let list = match with_respect_to {
+        Value::List(list) => list.to_vec(),
+        other => vec![other.clone()],
+    };
+    let mut xs: Vec<Tensor> = Vec::new();
+    for member in &list {
+        match member {
+            Value::Tensor(x) if e.tensor_type(*x).dtype.is_float() => xs.push(*x),
+            Value::Tensor(x) => {
+                let label = e.tensor_type(*x).to_string();
+                let message = "a gradient is with respect to floats";
+                return Err(e.error(Code::DTypeRefused, message, span, label));
+            }
+            _ => return Err(e.wrong_argument(&args, 1, "a named tensor, or a list of them")),
+        }
+    }
+    e.at = args.span;
+    let y = e.bring_here(y)?;
+    let nodes = xs.iter().map(|&x| e.bring_here(x)).collect::<Result<Vec<_>>>()?;
+    let provenance = e.provenance();
+    let region = e.region();
+    let before = region.graph.n_numbers();
+    let found = match differentiate(&mut region.graph, y, &nodes) {
+        Ok(found) => found,
+        Err(error) => {
+            let error = brolga_compiler::ops::TypeError {
+                code: error.code,
+                message: error.message,
+                help: error.help,
+            };
+            let diagnostic = type_diagnostic(&error, args.span);
+            return Err(e.push(diagnostic));
+        }
+    };
+    for node in region.graph.ids().into_iter().filter(|node| node.number() >= before) {
+        region.graph.add_provenance(node, &provenance);
+    }
+    e.check_nodes()?;
+    let mut gradients = Vec::new();
+    for (k, gradient) in found.into_iter().enumerate() {
+        gradients.push(Value::Tensor(match gradient {
+            Some(node) => e.tensor(node),
+            None => {
+                let message = "this gradient is zero: nothing differentiable leads there";
+                e.push(Diagnostic::warning(Code::ZeroGradient, message).at(span, ""));
+                let x = e.tensor(nodes[k]);
+                e.build(&[x], |build, x| build.zeros_like(x[0]))?
+            }
+        }));
+    }
+    match with_respect_to {
+        Value::List(_) => Ok(Value::list(gradients)),
+        _ => Ok(gradients.remove(0)),
+    }
+}
+
+/// `params("*.w")`
+pub(super) fn params(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let (Value::Str(pattern), span) = args.value(0) else {
+        return Err(e.wrong_argument(&args, 0, "a string such as \"*.w\""));
+    };
+    let pattern = pattern.clone();
+    let names = e.matching_params(&pattern);
+    if names.is_empty() {
+        return Err(e.no_match(&pattern, span));
+    }
+    let leaves: Vec<Value> =
+        names.iter().map(|name| e.read_variable(name).map(Value::Tensor)).collect::<Result<_>>()?;
+    e.list(leaves, args.span)
+}
+
+/// `total(x)`
+pub(super) fn total(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let (value, span) = args.value(0);
+    let value = value.clone();
+    e.at = args.span;
+    e.total(&value, span)
+}

@@ -1,0 +1,469 @@
+//! Calls: what a name before `(` means, how arguments meet formals, the path of calls that names
+//! variables, and the one instance of a shared layer.
+
+use std::sync::Arc;
+
+use super::builtins::{Args, Builtin};
+use super::report::similar;
+use super::value::{FileId, FunctionRef, GivenArg, Initial, Value};
+use super::{Elaborator, Failed, Frame, Result, SharedLayer};
+use crate::ast::{Call, Expr, Formal, Function, FunctionBody, Shared};
+use crate::codes::Code;
+use crate::diagnostics::Diagnostic;
+use crate::source::Span;
+
+/// The evaluated arguments of a call, and what any call may say.
+pub(super) struct Given {
+    pub(super) args: Vec<GivenArg>,
+    /// `name="fc1"`
+    pub(super) name: Option<(Arc<str>, Span)>,
+    /// `training=false`
+    pub(super) training: Option<bool>,
+}
+
+/// Where a call stands.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'n> {
+    /// The name as it is written.
+    pub(super) name: &'n str,
+    /// Name and arguments.
+    pub(super) span: Span,
+    /// Whether the call is the whole right side of a binding.
+    pub(super) is_whole: bool,
+}
+
+impl Elaborator<'_> {
+    /// The value of a call.
+    pub(super) fn call(&mut self, call: &Call, is_whole: bool) -> Result<Value> {
+        let site = Site { name: &call.name.text, span: call.span, is_whole };
+        let callee = match self.callee(&call.name.text) {
+            Some(callee) => Ok(callee),
+            None => Err(self.unknown_function(call)),
+        };
+        let given = self.given(call);
+        let (callee, given) = (callee?, given?);
+        self.at = call.span;
+        match callee {
+            Value::Initial(initial) => self.call_initial(&initial, given, site),
+            Value::Function(function) => self.call_function(&function, given, site),
+            other => {
+                let message = format!("`{}` is {}, not a function", call.name.text, other.kind());
+                Err(self.error(Code::UnknownFunction, message, call.name.span, ""))
+            }
+        }
+    }
+
+    /// What a name before `(` means: an argument or const that is a function, else a function.
+    fn callee(&self, name: &str) -> Option<Value> {
+        let is_function = |value: &Value| matches!(value, Value::Function(_) | Value::Initial(_));
+        let bound = self.find_value(name).map(|binding| &binding.value);
+        if let Some(value) = bound.filter(|value| is_function(value)) {
+            return Some(value.clone());
+        }
+        let constant = self.constant_named(self.here().file, name);
+        if let Some(value) = constant.filter(is_function) {
+            return Some(value);
+        }
+        self.function_named(name).map(Value::Function)
+    }
+
+    fn unknown_function(&mut self, call: &Call) -> Failed {
+        let name = &call.name.text;
+        if let Some(later) = super::builtins::not_yet(name) {
+            let message = format!("`{name}` is not available yet");
+            return self.error(Code::NotAvailableYet, message, call.name.span, later);
+        }
+        let message = format!("there is no function `{name}`");
+        let error = Diagnostic::error(Code::UnknownFunction, message).at(call.name.span, "");
+        let file = self.here().file;
+        let files = self.program.file(file).imports.iter().chain([&file, &FileId::STD]);
+        let of_files = files.flat_map(|id| self.program.file(*id).functions.keys());
+        let mut names: Vec<&str> = of_files.map(|name| &**name).collect();
+        super::builtins::names().for_each(|name| names.push(name));
+        let error = match similar(name, names.into_iter()) {
+            Some(similar) => error.help(format!("is `{similar}` meant?")),
+            None if self.find_value(name).is_some() => {
+                error.help(format!("`{name}` is a value; `[ ]` picks from it"))
+            }
+            None => error,
+        };
+        self.push(error)
+    }
+
+    /// The values of the arguments; all are read, so that all errors are found.
+    fn given(&mut self, call: &Call) -> Result<Given> {
+        let mut given = Given { args: Vec::new(), name: None, training: None };
+        let mut failed = false;
+        for arg in &call.args {
+            let Ok(value) = self.expr(&arg.value) else {
+                failed = true;
+                continue;
+            };
+            let span = arg.value.span;
+            match arg.name.as_ref().map(|name| &*name.text) {
+                Some("name") => match value {
+                    Value::Str(name) if is_path(&name) => given.name = Some((name, span)),
+                    _ => {
+                        let message = "`name` is a string that reads as a name";
+                        self.error(Code::WrongArguments, message, span, "");
+                        failed = true;
+                    }
+                },
+                Some("training") => match self.truth(&value, "`training`", span) {
+                    Ok(training) => given.training = Some(training),
+                    Err(Failed) => failed = true,
+                },
+                name => given.args.push(GivenArg { name: name.map(Arc::from), value, span }),
+            }
+        }
+        if failed { Err(Failed) } else { Ok(given) }
+    }
+
+    /// Calls a function with evaluated arguments.
+    pub(super) fn call_function(
+        &mut self,
+        function: &FunctionRef,
+        given: Given,
+        site: Site<'_>,
+    ) -> Result<Value> {
+        match function {
+            FunctionRef::Builtin(builtin) => self.call_builtin(builtin, given, site),
+            FunctionRef::Shared(number) => self.call_shared(*number, given, site),
+            FunctionRef::Graph(file, function) => {
+                if is_initialiser(function) && !gives_shape(&given.args) {
+                    let function = FunctionRef::Graph(*file, function.clone());
+                    let initial = Initial { function, args: given.args, span: site.span };
+                    return Ok(Value::Initial(Arc::new(initial)));
+                }
+                let path = self.path_of_call(given.name.as_ref().map(|(name, _)| &**name), site);
+                self.call_graph(*file, function, given, site, path)
+            }
+        }
+    }
+
+    /// Calls an initialiser that has its arguments with a shape.
+    fn call_initial(&mut self, initial: &Initial, given: Given, site: Site<'_>) -> Result<Value> {
+        let mut args = shape_first(given.args);
+        args.extend(named_after_shape(&initial.function, &initial.args));
+        self.call_function(&initial.function.clone(), Given { args, ..given }, site)
+    }
+
+    fn call_builtin(
+        &mut self,
+        builtin: &'static Builtin,
+        given: Given,
+        site: Site<'_>,
+    ) -> Result<Value> {
+        let names: Vec<&str> = builtin.formals.iter().map(|formal| formal.name).collect();
+        let Given { args, name, training } = given;
+        let values = self.bind_args(builtin.name, &names, args)?;
+        for (formal, value) in builtin.formals.iter().zip(&values) {
+            if value.is_none() && formal.required {
+                let message = format!("`{}` needs the argument `{}`", builtin.name, formal.name);
+                let error = Diagnostic::error(Code::WrongArguments, message).at(site.span, "");
+                return Err(self.push(error.help(format!("it is {}", builtin.signature()))));
+            }
+        }
+        self.at = site.span;
+        let values = values.into_iter().map(|arg| arg.map(|arg| (arg.value, arg.span))).collect();
+        let outside = self.here().training;
+        if let Some(training) = training {
+            self.frame().training = training;
+        }
+        let name = name.map(|(name, _)| name);
+        let result = (builtin.run)(self, Args { builtin, values, span: site.span, name });
+        self.frame().training = outside;
+        result
+    }
+
+    /// The arguments in the order of the formals.
+    fn bind_args(
+        &mut self,
+        function: &str,
+        formals: &[&str],
+        args: Vec<GivenArg>,
+    ) -> Result<Vec<Option<GivenArg>>> {
+        let mut bound: Vec<Option<GivenArg>> = formals.iter().map(|_| None).collect();
+        let refuse = |e: &mut Self, message: String, span: Span| {
+            let error = Diagnostic::error(Code::WrongArguments, message).at(span, "");
+            let list = formals.join(", ");
+            e.push(error.help(format!("its arguments are ({list})")))
+        };
+        for (k, arg) in args.into_iter().enumerate() {
+            let span = arg.span;
+            let slot = match &arg.name {
+                None if k < formals.len() => k,
+                None => {
+                    let message =
+                        format!("`{function}` takes {} arguments, not more", formals.len());
+                    return Err(refuse(self, message, span));
+                }
+                Some(name) => match formals.iter().position(|formal| *formal == &**name) {
+                    Some(slot) => slot,
+                    None => {
+                        let message = format!("`{function}` has no argument `{name}`");
+                        return Err(refuse(self, message, span));
+                    }
+                },
+            };
+            if bound[slot].is_some() {
+                let message = format!("`{}` of `{function}` is given twice", formals[slot]);
+                return Err(self.error(Code::RepeatedArgument, message, span, ""));
+            }
+            bound[slot] = Some(arg);
+        }
+        Ok(bound)
+    }
+
+    // Functions of the language.
+
+    /// Expands a function: its variables are called after `path`.
+    fn call_graph(
+        &mut self,
+        file: FileId,
+        function: &Arc<Function>,
+        given: Given,
+        site: Site<'_>,
+        path: String,
+    ) -> Result<Value> {
+        self.check_call(function, site)?;
+        let name = &function.name.text;
+        let formals: Vec<&str> = function.formals.iter().map(|f| &*f.name.text).collect();
+        let bound = self.bind_args(name, &formals, given.args)?;
+        let training = given.training.unwrap_or(self.here().training);
+        let mut frame = Frame::new(file, path.clone(), training);
+        frame.function = Some(function.clone());
+        frame.call = Some(site.span);
+        frame.shared = self.opening_shared.take();
+        for (formal, arg) in function.formals.iter().zip(bound) {
+            let (value, span) = match arg {
+                Some(arg) => (arg.value, arg.span),
+                None => (self.default(file, function, formal, site)?, formal.name.span),
+            };
+            let binding = super::Binding { value, span, declared: None };
+            frame.values.insert(formal.name.text.clone(), binding);
+        }
+        let n_touched = self.n_touched;
+        let outer_mark = self.mark.clone();
+        self.frames.push(frame);
+        let value = self.deeper(site.span, |e| e.body(function));
+        self.frames.pop();
+        self.mark = outer_mark;
+        self.n_calls += 1;
+        if self.n_touched > n_touched {
+            self.taken.insert(path);
+        }
+        self.at = site.span;
+        value
+    }
+
+    fn check_call(&mut self, function: &Arc<Function>, site: Site<'_>) -> Result<()> {
+        let is_open =
+            |frame: &Frame| frame.function.as_ref().is_some_and(|open| Arc::ptr_eq(open, function));
+        if self.frames.iter().any(is_open) {
+            let message = format!("`{}` calls itself", function.name.text);
+            let error = Diagnostic::error(Code::CallsItself, message).at(site.span, "");
+            return Err(self.push(error.help("`for` repeats at compile time, `scan` at run time")));
+        }
+        self.n_calls += 1;
+        if self.n_calls / 2 > self.limits.calls {
+            self.stopped = true;
+            let message = format!("more than {} calls are expanded", self.limits.calls);
+            let error = Diagnostic::error(Code::TooManyCalls, message).at(site.span, "");
+            return Err(self.push(error.help("use `scan` for long loops, or raise the limit")));
+        }
+        Ok(())
+    }
+
+    /// The value of an argument that the call leaves out.
+    fn default(
+        &mut self,
+        file: FileId,
+        function: &Function,
+        formal: &Formal,
+        site: Site<'_>,
+    ) -> Result<Value> {
+        let Some(default) = &formal.default else {
+            let name = &function.name.text;
+            let message = format!("`{name}` needs the argument `{}`", formal.name.text);
+            let error = Diagnostic::error(Code::WrongArguments, message).at(site.span, "");
+            return Err(self.push(error.help(format!("it is {}", signature(function)))));
+        };
+        // A default sees no values, as in Python: it belongs to the place of the definition.
+        let mut frame = Frame::new(file, String::new(), self.here().training);
+        frame.call = Some(site.span);
+        self.frames.push(frame);
+        let value = self.expr(default);
+        self.frames.pop();
+        value
+    }
+
+    fn body(&mut self, function: &Function) -> Result<Value> {
+        match &function.body {
+            FunctionBody::Expr(expr) => self.unbound(expr),
+            FunctionBody::Block(block) => {
+                let n_errors = self.diagnostics.n_errors();
+                self.statements(&block.body);
+                match self.frame().returned.take() {
+                    Some(value) if value.is_poisoned() => Err(Failed),
+                    Some(value) => Ok(value),
+                    None if self.diagnostics.n_errors() > n_errors || self.stopped => Err(Failed),
+                    None => {
+                        let name = &function.name;
+                        let message = format!("`{}` returns nothing", name.text);
+                        let error = Diagnostic::error(Code::NoReturn, message).at(name.span, "");
+                        Err(self.push(error.help("end its block with `return ...`")))
+                    }
+                }
+            }
+        }
+    }
+
+    /// An expression whose value is bound to no name.
+    pub(super) fn unbound(&mut self, expr: &Expr) -> Result<Value> {
+        let target = self.frame().target.take();
+        let value = self.expr(expr);
+        self.frame().target = target;
+        value
+    }
+
+    // Paths.
+
+    /// The path for the variables of a call: the first that is free.
+    pub(super) fn path_of_call(&self, name: Option<&str>, site: Site<'_>) -> String {
+        let frame = self.here();
+        let wish = match (name, &frame.target) {
+            (Some(name), _) => frame.below(name),
+            (None, Some(target)) if site.is_whole => target.clone(),
+            (None, Some(target)) => format!("{target}.{}", site.name),
+            (None, None) => frame.below(site.name),
+        };
+        self.free_path(wish)
+    }
+
+    fn free_path(&self, wish: String) -> String {
+        if !self.taken.contains(&wish) {
+            return wish;
+        }
+        let numbered = (1usize..).map(|n| format!("{wish}.{n}"));
+        let mut free = numbered.filter(|path| !self.taken.contains(path));
+        free.next().expect("there are more numbers than paths")
+    }
+
+    // Shared layers.
+
+    /// `shared NAME: LAYER(ARGS)`
+    pub(super) fn declare_shared(&mut self, shared: &Shared) -> Result<()> {
+        let name = &shared.name;
+        let path = self.here().below(&name.text);
+        if let Some(first) = self.shared.iter().find(|s| s.path == path) {
+            let first = first.name.span;
+            let message = format!("the shared layer `{}` is declared twice", name.text);
+            let error = Diagnostic::error(Code::AlreadyDeclared, message);
+            return Err(self.push(error.at(name.span, "again here").with(first, "first here")));
+        }
+        let given = self.given(&shared.layer)?;
+        let function = match self.callee(&shared.layer.name.text) {
+            Some(Value::Function(function @ FunctionRef::Graph(..))) => function,
+            Some(_) => {
+                let message = format!("`{}` is not a layer", shared.layer.name.text);
+                let span = shared.layer.name.span;
+                return Err(self.error(Code::WrongKind, message, span, "it makes no variables"));
+            }
+            None => return Err(self.unknown_function(&shared.layer)),
+        };
+        if let Some(arg) = given.args.iter().find(|arg| arg.name.is_none()) {
+            let message = "a shared layer's arguments are given by name";
+            let span = arg.span;
+            return Err(self.error(Code::WrongArguments, message, span, ""));
+        }
+        let (name, args) = (name.clone(), given.args);
+        self.shared.push(SharedLayer { name, function, args, path, made: false });
+        Ok(())
+    }
+
+    fn call_shared(&mut self, number: usize, given: Given, site: Site<'_>) -> Result<Value> {
+        let shared = &self.shared[number];
+        let FunctionRef::Graph(file, function) = shared.function.clone() else {
+            return Err(Failed);
+        };
+        let path = shared.path.clone();
+        let given_here = |arg: &&GivenArg| !given.args.iter().any(|own| own.name == arg.name);
+        let more: Vec<GivenArg> = shared.args.iter().filter(given_here).cloned().collect();
+        let mut args = given.args.clone();
+        args.extend(more);
+        // The paths below the instance are free again: the same calls find the same variables.
+        let below = format!("{path}.");
+        let is_inside = |taken: &String| *taken == path || taken.starts_with(&below);
+        let (inside, outside): (Vec<String>, Vec<String>) = self.taken.drain().partition(is_inside);
+        self.taken = outside.into_iter().collect();
+        self.opening_shared = Some(number);
+        let value = self.call_graph(file, &function, Given { args, ..given }, site, path.clone());
+        self.opening_shared = None;
+        self.taken.extend(inside);
+        self.shared[number].made = true;
+        value
+    }
+}
+
+/// Whether a function makes initial values: its first arguments are `shape` and `dtype`.
+pub(super) fn is_initialiser(function: &Function) -> bool {
+    let named = |k: usize, name: &str| {
+        function.formals.get(k).is_some_and(|f| &*f.name.text == name && f.default.is_none())
+    };
+    named(0, "shape") && named(1, "dtype")
+}
+
+/// Whether a call of an initialiser says of which shape.
+fn gives_shape(args: &[GivenArg]) -> bool {
+    args.iter().any(|arg| match &arg.name {
+        Some(name) => &**name == "shape",
+        None => matches!(arg.value, Value::List(_)),
+    })
+}
+
+/// The arguments of a call of an initialiser by name: first the shape, then the element type.
+fn shape_first(args: Vec<GivenArg>) -> Vec<GivenArg> {
+    let names = ["shape", "dtype"];
+    let name = |k: usize| names.get(k).map(|name| Arc::from(*name));
+    let named = |(k, arg): (usize, GivenArg)| GivenArg { name: arg.name.or(name(k)), ..arg };
+    args.into_iter().enumerate().map(named).collect()
+}
+
+/// The other arguments of an initialiser, by name.
+pub(super) fn named_after_shape(function: &FunctionRef, args: &[GivenArg]) -> Vec<GivenArg> {
+    let FunctionRef::Graph(_, function) = function else { return args.to_vec() };
+    let formal = |k: usize| function.formals.get(k + 2).map(|f| f.name.text.clone());
+    let named = |(k, arg): (usize, &GivenArg)| GivenArg {
+        // One too many keeps a name that no formal has, and is refused with the call.
+        name: arg.name.clone().or(formal(k)).or(Some("too many".into())),
+        ..arg.clone()
+    };
+    args.iter().enumerate().map(named).collect()
+}
+
+/// The head of a function as it is written.
+pub(super) fn signature(function: &Function) -> String {
+    let formal = |f: &Formal| match &f.default {
+        Some(default) => format!("{}={default}", f.name),
+        None => f.name.to_string(),
+    };
+    let formals: Vec<String> = function.formals.iter().map(formal).collect();
+    format!("{}({})", function.name, formals.join(", "))
+}
+
+/// Whether a string is a scoped name.
+fn is_path(text: &str) -> bool {
+    let is_word = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    !text.starts_with(|c: char| c.is_ascii_digit()) && text.split('.').all(is_word)
+}
+
+/// The members of a list, or the value alone.
+pub(super) fn members(value: &Value) -> Vec<Value> {
+    match value {
+        Value::List(list) => list.to_vec(),
+        other => vec![other.clone()],
+    }
+}

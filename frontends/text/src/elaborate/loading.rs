@@ -1,0 +1,188 @@
+//! From text to a module: reads the file and what it imports, walks it in both modes, and compares
+//! what they made.
+
+use std::fmt;
+
+use brolga_compiler::ir::{Module, Variable};
+
+use super::program::Program;
+use super::{Declared, Walked, walk};
+use crate::codes::Code;
+use crate::diagnostics::{Diagnostic, Diagnostics, RenderOptions, render};
+use crate::parser;
+use crate::source::{Sources, Span};
+
+/// The library that is written in the language itself.
+const STD: &str = include_str!("../std.graph");
+
+/// How large a file and what it expands to may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The limits of the text.
+    pub syntax: parser::Limits,
+    /// How deep expressions and calls may nest, together.
+    pub depth: usize,
+    /// How many iterations of `for` may be expanded, all loops together.
+    pub iterations: usize,
+    /// How many calls of functions may be expanded.
+    pub calls: usize,
+    /// How many nodes a graph may have.
+    pub nodes: usize,
+    /// How many members a list may have, those of its lists included.
+    pub list: usize,
+    /// The size of a tensor in bytes, where its dimensions are numbers.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    /// Ten times what the largest programs need; 64 GiB for a tensor. A level of depth is at most
+    /// some two kilobytes of a thread's stack, of which a thread has two megabytes.
+    fn default() -> Limits {
+        Limits {
+            syntax: parser::Limits::default(),
+            depth: 400,
+            iterations: 100_000,
+            calls: 100_000,
+            nodes: 1_000_000,
+            list: 1_000_000,
+            bytes: 64 << 30,
+        }
+    }
+}
+
+/// What a file is loaded with.
+#[derive(Clone, Copy)]
+pub struct LoadOptions<'a> {
+    /// Values for consts of the file, as text of the language: `("rate", "0.5")`.
+    pub consts: &'a [(String, String)],
+    /// The bytes of an imported file, whose path is relative to where the first file's is. Errors:
+    /// why it cannot be read.
+    pub import: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
+    /// How large it may be.
+    pub limits: Limits,
+}
+
+impl Default for LoadOptions<'_> {
+    /// No consts, no files to import, the usual limits.
+    fn default() -> Self {
+        let import = &|_: &str| Err("there are no files to import from".to_owned());
+        LoadOptions { consts: &[], import, limits: Limits::default() }
+    }
+}
+
+/// A program that was loaded.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The program.
+    pub module: Module,
+    /// What is legal but probably not meant.
+    pub warnings: Diagnostics,
+    /// The texts that the module comes from.
+    pub sources: Sources,
+}
+
+/// What is wrong with a file, with the texts that it speaks of.
+#[derive(Clone, Debug)]
+pub struct LoadError {
+    /// What is wrong, in the order of the text.
+    pub diagnostics: Diagnostics,
+    /// The texts.
+    pub sources: Sources,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&render(&self.diagnostics, &self.sources, &RenderOptions::default()))
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// The program that a text says. `name` is what messages call the file; imports are found beside
+/// it. Errors: everything that is wrong with it, in both modes.
+pub fn load(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Loaded, Box<LoadError>> {
+    let mut sources = Sources::new();
+    let (program, mut diagnostics) = Program::read(name, text, STD, options, &mut sources);
+    if !diagnostics.has_errors() {
+        let train = walk(&program, &sources, &options.limits, true);
+        let infer = walk(&program, &sources, &options.limits, false);
+        merge(&mut diagnostics, &train.diagnostics);
+        merge(&mut diagnostics, &infer.diagnostics);
+        if !diagnostics.has_errors() {
+            compare(&train, &infer, &mut diagnostics);
+        }
+        if !diagnostics.has_errors() {
+            let module = module(&program, train, infer);
+            return Ok(Loaded { module, warnings: diagnostics, sources });
+        }
+    }
+    diagnostics.sort();
+    Err(Box::new(LoadError { diagnostics, sources }))
+}
+
+/// The text of the library.
+pub fn std_source() -> &'static str {
+    STD
+}
+
+/// The functions of the library in its order, each with its text and the comment above it.
+pub fn std_functions() -> Vec<(String, &'static str)> {
+    let mut sources = Sources::new();
+    let id = sources.add("std.graph", STD.as_bytes());
+    let file = parser::parse(sources.get(id), &parser::Limits::default()).file;
+    let starts = file.body.iter().filter_map(|stmt| match &stmt.kind {
+        crate::ast::StmtKind::Fn(function) => Some((function.name.text.to_string(), stmt.span)),
+        _ => None,
+    });
+    starts.map(|(name, span)| (name, with_comment(span))).collect()
+}
+
+fn with_comment(span: Span) -> &'static str {
+    let mut start = span.start as usize;
+    while let Some(line) = STD[..start].trim_end_matches('\n').rsplit('\n').next() {
+        let directly_above = STD[..start].ends_with(&format!("{line}\n"));
+        if !(directly_above && line.starts_with('#')) {
+            break;
+        }
+        start -= line.len() + 1;
+    }
+    &STD[start..span.end as usize]
+}
+
+/// Adds the diagnostics that are not there yet.
+fn merge(all: &mut Diagnostics, more: &Diagnostics) {
+    let same = |a: &Diagnostic, b: &Diagnostic| {
+        a.code == b.code && a.message == b.message && a.span() == b.span()
+    };
+    let new: Vec<Diagnostic> =
+        more.iter().filter(|d| !all.iter().any(|known| same(known, d))).cloned().collect();
+    new.into_iter().for_each(|diagnostic| all.push(diagnostic));
+}
+
+/// Refuses variables that only one mode makes, or that differ.
+fn compare(train: &Walked, infer: &Walked, diagnostics: &mut Diagnostics) {
+    for (one, other, when) in [(train, infer, "true"), (infer, train, "false")] {
+        for (name, declared) in &one.variables {
+            let Declared { variable, shown, .. } = declared;
+            let message = match other.variables.get(name) {
+                None => format!("the variable `{name}` exists only where `training` is {when}"),
+                Some(found) if !same(&found.variable, variable) => {
+                    format!("the variable `{name}` is not the same in training and prediction")
+                }
+                Some(_) => continue,
+            };
+            let error = Diagnostic::error(Code::VariableInOneMode, message).at(*shown, "");
+            diagnostics.push(error.help("make it outside of the `if`, and use it inside"));
+        }
+    }
+}
+
+fn same(a: &Variable, b: &Variable) -> bool {
+    a.kind == b.kind && a.tensor_type == b.tensor_type
+}
+
+fn module(program: &Program, train: Walked, infer: Walked) -> Module {
+    let variables = train.variables.into_iter().map(|(name, d)| (name, d.variable)).collect();
+    let name = program.main().file.graph.as_ref().map(|name| name.text.clone());
+    Module { name, variables, train: train.graph, infer: infer.graph }
+}

@@ -1,0 +1,415 @@
+//! What is reported and what is trained: outputs, metrics, steps and updates.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use brolga_compiler::ir::{
+    self, DType, Metric, MetricKind, NodeId, OptimizerArgument, OptimizerCall, ParameterGroup,
+    TensorType, TrainingStep, UnaryFn, VariableKind,
+};
+use brolga_compiler::ops::{Control, Elementwise, Leaf, Op};
+use brolga_compiler::optimizer;
+
+use super::regions::RegionKind;
+use super::report::similar;
+use super::value::{Bare, Tensor, Value};
+use super::{Elaborator, Result};
+use crate::ast::{Call, Group, Minimize, Name, Report, Update};
+use crate::codes::Code;
+use crate::diagnostics::Diagnostic;
+use crate::source::Span;
+
+impl Elaborator<'_> {
+    /// `output NAME`, `output NAME = EXPR`
+    pub(super) fn output(&mut self, report: &Report) -> Result<()> {
+        let name = &report.name;
+        let twice = self.regions[0].graph.outputs.iter().any(|(other, _)| *other == name.text);
+        if twice {
+            let message = format!("the output `{}` is declared twice", name.text);
+            return Err(self.error(Code::AlreadyDeclared, message, name.span, ""));
+        }
+        let x = self.reported(report)?;
+        self.regions[0].graph.outputs.push((name.text.clone(), x.node));
+        Ok(())
+    }
+
+    /// `metric NAME`, `metric NAME = EXPR`
+    pub(super) fn metric(&mut self, report: &Report) -> Result<()> {
+        let name = &report.name;
+        if self.regions[0].graph.metrics.iter().any(|metric| metric.name == name.text) {
+            let message = format!("the metric `{}` is declared twice", name.text);
+            return Err(self.error(Code::AlreadyDeclared, message, name.span, ""));
+        }
+        self.in_metric = report.value.is_some();
+        let x = self.reported(report);
+        self.in_metric = false;
+        let finish = self.finish.take();
+        let x = x?;
+        let kind = match finish {
+            Some(region) if region.id == x.region => {
+                let RegionKind::Finish { parts } = region.kind else {
+                    return Err(super::Failed);
+                };
+                let mut graph = region.graph;
+                graph.outputs.push((name.text.clone(), x.node));
+                MetricKind::Total { parts, finish: Arc::new(graph) }
+            }
+            Some(_) | None => MetricKind::Mean(x.node),
+        };
+        self.regions[0].graph.metrics.push(Metric { name: name.text.clone(), kind });
+        Ok(())
+    }
+
+    /// The tensor that an `output` or `metric` reports, bound to its name if it has a value.
+    fn reported(&mut self, report: &Report) -> Result<Tensor> {
+        let name = &report.name;
+        let n_before = self.region().graph.n_numbers();
+        let Some(expr) = &report.value else { return self.bound_tensor(name) };
+        let wish = Some(self.here().below(&name.text));
+        let value = self.with_wish(wish, None, |e| e.expr(expr))?;
+        let x = match &report.ty {
+            None => self.materialise(&value, None, expr.span)?,
+            Some(ty) => {
+                let wanted = self.written_type(ty)?;
+                let what = format!("`{}`", name.text);
+                self.of_type(&value, &wanted, &what, (expr.span, ty.span))?
+            }
+        };
+        self.name_node(x, &name.text, n_before);
+        let declared = self.here().values.get(&name.text).is_some_and(|b| b.declared.is_some());
+        let in_finish = self.finish.as_ref().is_some_and(|finish| finish.id == x.region);
+        if !declared && !in_finish {
+            let binding =
+                super::Binding { value: Value::Tensor(x), span: name.span, declared: None };
+            self.frame().values.insert(name.text.clone(), binding);
+        }
+        Ok(x)
+    }
+
+    fn bound_tensor(&mut self, name: &Name) -> Result<Tensor> {
+        let expr =
+            crate::ast::Expr { kind: crate::ast::ExprKind::Name(name.clone()), span: name.span };
+        let value = self.expr(&expr)?;
+        self.materialise(&value, None, name.span)
+    }
+
+    /// `total(e)`: a parameter of the metric's function of sums.
+    pub(super) fn total(&mut self, value: &Value, span: Span) -> Result<Value> {
+        if !self.in_metric {
+            let message = "`total` is for metrics alone";
+            let error = Diagnostic::error(Code::Total, message).at(span, "");
+            return Err(self.push(error.help("`sum` adds up what is in one batch")));
+        }
+        let x =
+            self.materialise(value, Some(DType::F32).filter(|_| !value.holds_tensor()), span)?;
+        if self.finish.as_ref().is_some_and(|finish| finish.id == x.region) {
+            let message = "a total cannot be added up again";
+            return Err(self.error(Code::Total, message, span, ""));
+        }
+        let part = self.build(&[x], |build, x| build.cast(x[0], DType::F32))?;
+        if part.region != self.regions[0].id {
+            let message = "`total` may not stand in a `scan` or initial value";
+            return Err(self.error(Code::Total, message, span, ""));
+        }
+        if self.finish.is_none() {
+            self.finish = Some(self.new_region(RegionKind::Finish { parts: Vec::new() }));
+        }
+        let tensor_type = self.tensor_type(part).clone();
+        let finish = self.finish.as_mut().expect("it has just been opened");
+        let RegionKind::Finish { parts } = &mut finish.kind else { return Err(super::Failed) };
+        let leaf = Leaf::Parameter { number: parts.len(), tensor_type };
+        parts.push(part.node);
+        let node = finish.graph.add(leaf, &[], &ir::Origin::default());
+        let node = node.expect("a leaf has the type that it says");
+        finish.graph.inputs.push(node);
+        Ok(Value::Tensor(Tensor { node, region: finish.id }))
+    }
+
+    /// `[step NAME:] minimize LOSS over ... with ... every N`
+    pub(super) fn minimize(&mut self, minimize: &Minimize, span: Span) -> Result<()> {
+        let name: ir::Name = match &minimize.name {
+            Some(name) => name.text.clone(),
+            None => "minimize".into(),
+        };
+        let name_span = minimize.name.as_ref().map_or(span, |name| name.span);
+        if let Some(&first) = self.steps.get(&name) {
+            let message = match minimize.name {
+                Some(_) => format!("the step `{name}` is declared twice"),
+                None => "there are two `minimize`".to_owned(),
+            };
+            let error = Diagnostic::error(Code::StepExists, message).at(name_span, "again here");
+            let error = error.with(first, "first here");
+            return Err(self.push(error.help("name the steps: `step NAME: minimize ...`")));
+        }
+        self.steps.insert(name.clone(), name_span);
+        let loss = self.loss(minimize, &name);
+        let groups = minimize.groups.iter();
+        let optimizers: Vec<Result<OptimizerCall>> =
+            groups.map(|group| self.optimizer(&group.optimizer, &name)).collect();
+        let loss = loss?;
+        let reached = self.reached(loss);
+        let groups = self.groups(minimize, &reached, span)?;
+        let mut made = Vec::new();
+        for (variables, optimizer) in groups.into_iter().zip(optimizers) {
+            made.push(ParameterGroup { variables, optimizer: optimizer? });
+        }
+        self.at = span;
+        let provenance = self.provenance();
+        let every = minimize.every.map_or(1, |every| every.count.max(1) as u64);
+        let step = TrainingStep { name, loss: loss.node, groups: made, every, provenance };
+        self.regions[0].graph.steps.push(step);
+        Ok(())
+    }
+
+    fn loss(&mut self, minimize: &Minimize, name: &str) -> Result<Tensor> {
+        let expr = &minimize.loss;
+        let wish =
+            Some(if name == "minimize" { "loss".to_owned() } else { format!("{name}.loss") });
+        let value = self.with_wish(wish, None, |e| e.expr(expr))?;
+        let loss = self.materialise(&value, None, expr.span)?;
+        let of_loss = self.tensor_type(loss).clone();
+        if of_loss.rank() == 0 && of_loss.dtype.is_float() {
+            return Ok(loss);
+        }
+        let message = "a loss is a float scalar";
+        let error = Diagnostic::error(Code::NotAFloatScalar, message);
+        let error = error.at(expr.span, of_loss.to_string());
+        Err(self.push(error.help("`mean` or `sum` makes a scalar of it")))
+    }
+
+    /// The params that a loss reaches by a differentiable path.
+    fn reached(&self, loss: Tensor) -> HashSet<ir::Name> {
+        let graph = self.graph_of(loss.region);
+        let mut reached = HashSet::new();
+        let mut seen = HashSet::new();
+        let mut open = vec![loss.node];
+        while let Some(node) = open.pop() {
+            if !seen.insert(node) || !carries_gradient(graph, node) {
+                continue;
+            }
+            if let Op::Leaf(Leaf::Variable { name, .. }) = graph.op(node) {
+                reached.insert(name.clone());
+            }
+            open.extend(graph.operands(node));
+        }
+        reached.retain(|name| {
+            self.variables.get(name).is_some_and(|d| d.variable.kind == VariableKind::Param)
+        });
+        reached
+    }
+
+    /// The params of each group: each belongs to the first that takes it.
+    fn groups(
+        &mut self,
+        minimize: &Minimize,
+        reached: &HashSet<ir::Name>,
+        span: Span,
+    ) -> Result<Vec<Vec<ir::Name>>> {
+        let mut left: Vec<ir::Name> =
+            self.variables.keys().filter(|name| reached.contains(*name)).cloned().collect();
+        if left.is_empty() {
+            let message = "the loss depends on no param";
+            let error = Diagnostic::error(Code::NothingToTrain, message).at(minimize.loss.span, "");
+            let help = "`argmax`, comparisons, `cast` to integers and `stop_gradient` cut the path";
+            return Err(self.push(error.help(help)));
+        }
+        let mut groups = Vec::new();
+        let mut failed = false;
+        for group in &minimize.groups {
+            let takes = self.patterns(group, reached);
+            let Ok(takes) = takes else {
+                failed = true;
+                continue;
+            };
+            let (taken, rest) = left.into_iter().partition(|name| takes.contains(name));
+            left = rest;
+            groups.push(taken);
+        }
+        let _ = span;
+        if failed { Err(super::Failed) } else { Ok(groups) }
+    }
+
+    /// The params that a group asks for.
+    fn patterns(
+        &mut self,
+        group: &Group,
+        reached: &HashSet<ir::Name>,
+    ) -> Result<HashSet<ir::Name>> {
+        if group.patterns.is_empty() {
+            return Ok(reached.clone());
+        }
+        let mut taken = HashSet::new();
+        let mut failed = false;
+        for pattern in &group.patterns {
+            let found = self.matching_params(&pattern.text);
+            if found.is_empty() {
+                self.no_match(&pattern.text, pattern.span);
+                failed = true;
+            } else if !found.iter().any(|name| reached.contains(name)) {
+                let message = format!("the loss depends on no param of `{}`", pattern.text);
+                self.error(Code::NothingToTrain, message, pattern.span, "");
+                failed = true;
+            }
+            taken.extend(found);
+        }
+        if failed { Err(super::Failed) } else { Ok(taken) }
+    }
+
+    /// `adam(lr=1e-3)`
+    fn optimizer(&mut self, call: &Call, step: &str) -> Result<OptimizerCall> {
+        let name = &call.name;
+        let Some(signature) = optimizer::signature(&name.text) else {
+            let known = optimizer::signatures().into_iter().map(|s| s.name);
+            let names: Vec<&str> = known.collect();
+            let later = ["rmsprop", "adagrad", "adadelta", "lamb", "lion"];
+            let error = if later.contains(&&*name.text) {
+                let message = format!("the optimiser `{}` is not available yet", name.text);
+                Diagnostic::error(Code::NotAvailableYet, message).at(name.span, "")
+            } else {
+                let message = format!("there is no optimiser `{}`", name.text);
+                Diagnostic::error(Code::Optimizer, message).at(name.span, "")
+            };
+            let error = match similar(&name.text, names.iter().copied()) {
+                Some(similar) => error.help(format!("is `{similar}` meant?")),
+                None => error.help(format!("the optimisers are {}", names.join(", "))),
+            };
+            return Err(self.push(error));
+        };
+        let known: Vec<(&str, optimizer::Default)> =
+            signature.all_arguments().map(|a| (a.name, a.default)).collect();
+        let mut arguments: Vec<(ir::Name, OptimizerArgument)> = Vec::new();
+        for (k, arg) in call.args.iter().enumerate() {
+            let span = arg.value.span;
+            let found = match &arg.name {
+                Some(name) => known.iter().find(|(known, _)| **known == *name.text),
+                None => known.get(k),
+            };
+            let Some(&(argument, default)) = found else {
+                let given = arg.name.as_ref().map_or("...", |name| &name.text);
+                let message = format!("`{}` has no argument `{given}`", name.text);
+                let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+                let error = Diagnostic::error(Code::Optimizer, message).at(span, "");
+                let help = format!("its arguments are {}", names.join(", "));
+                return Err(self.push(error.help(help)));
+            };
+            if arguments.iter().any(|(other, _)| **other == *argument) {
+                let message = format!("`{argument}` is given twice");
+                return Err(self.error(Code::RepeatedArgument, message, span, ""));
+            }
+            let wish = Some(format!("{step}.{argument}"));
+            let value = self.with_wish(wish, None, |e| e.expr(&arg.value))?;
+            let value = self.optimizer_argument(&value, default, argument, span)?;
+            arguments.push((argument.into(), value));
+        }
+        Ok(OptimizerCall { name: name.text.clone(), arguments })
+    }
+
+    fn optimizer_argument(
+        &mut self,
+        value: &Value,
+        default: optimizer::Default,
+        name: &str,
+        span: Span,
+    ) -> Result<OptimizerArgument> {
+        let wants_bool = matches!(default, optimizer::Default::Bool(_));
+        match value {
+            Value::Bare(Bare::Bool(b)) if wants_bool => Ok(OptimizerArgument::Bool(*b)),
+            Value::Bare(bare @ (Bare::Int(_) | Bare::Float(_))) if !wants_bool => {
+                match bare.number().and_then(|number| number.known()) {
+                    Some(x) => Ok(OptimizerArgument::Number(x)),
+                    None => {
+                        let x = self.materialise(value, Some(DType::F32), span)?;
+                        Ok(OptimizerArgument::Node(x.node))
+                    }
+                }
+            }
+            Value::Tensor(x) if !wants_bool => {
+                let of_x = self.tensor_type(*x).clone();
+                if of_x.rank() == 0 && of_x.dtype.is_float() {
+                    return Ok(OptimizerArgument::Node(x.node));
+                }
+                let message = format!("`{name}` is a float scalar");
+                Err(self.error(Code::Optimizer, message, span, of_x.to_string()))
+            }
+            other => {
+                let wanted = if wants_bool { "a bool" } else { "a number" };
+                let message = format!("`{name}` is {wanted}");
+                Err(self.error(Code::Optimizer, message, span, other.kind()))
+            }
+        }
+    }
+
+    /// `update VARIABLE <- VALUE`
+    pub(super) fn update(&mut self, update: &Update) -> Result<()> {
+        if !matches!(self.region().kind, RegionKind::Main) {
+            let message = "no variable is written inside a `scan`";
+            let error = Diagnostic::error(Code::UpdateInScan, message).at(update.target.span, "");
+            return Err(
+                self.push(error.help("carry the value through the scan, and write it after"))
+            );
+        }
+        if self.in_metric {
+            let message = "no variable is written inside a metric";
+            return Err(self.error(Code::UpdateInScan, message, update.target.span, ""));
+        }
+        let (variable, of_variable) = self.updated(update)?;
+        let outer = self.updating.replace(variable.clone());
+        let wish = Some(format!("update.{variable}"));
+        let value = self.with_wish(wish, None, |e| e.expr(&update.value));
+        self.updating = outer;
+        let span = update.value.span;
+        let what = format!("the new value of `{variable}`");
+        let x = self.of_type(&value?, &of_variable, &what, (span, update.target.span))?;
+        self.regions[0].graph.updates.push(ir::Update { variable, value: x.node });
+        Ok(())
+    }
+
+    /// The variable that an update writes.
+    fn updated(&mut self, update: &Update) -> Result<(ir::Name, TensorType)> {
+        let name = &update.target;
+        let expr =
+            crate::ast::Expr { kind: crate::ast::ExprKind::Name(name.clone()), span: name.span };
+        let mut value = self.expr(&expr)?;
+        if let Some(index) = &update.index {
+            let at = self.expr(index)?;
+            let at = self.integer(&at, "an index", index.span)?;
+            let Value::List(members) = &value else {
+                let message = "an update writes a whole variable";
+                let error = Diagnostic::error(Code::NotAVariable, message).at(name.span, "");
+                return Err(self.push(error.help("the index picks one of a list of variables")));
+            };
+            let n = members.len() as i64;
+            let from_start = if at < 0 { at.saturating_add(n) } else { at };
+            let member = usize::try_from(from_start).ok().and_then(|k| members.get(k)).cloned();
+            match member {
+                Some(member) => value = member,
+                None => {
+                    let message = format!("there is no member {at} in a list of {n}");
+                    return Err(self.error(Code::OutOfRange, message, index.span, ""));
+                }
+            }
+        }
+        let variable = match value {
+            Value::Tensor(x) => self.variable_of(x).map(|name| (name, self.tensor_type(x).clone())),
+            _ => None,
+        };
+        variable.ok_or_else(|| {
+            let message = format!("`{}` is not a variable", name.text);
+            let error = Diagnostic::error(Code::NotAVariable, message).at(name.span, "");
+            self.push(error.help("an update writes a `param` or `state`"))
+        })
+    }
+}
+
+/// Whether a gradient goes through a node.
+fn carries_gradient(graph: &ir::Graph, node: NodeId) -> bool {
+    let is_float = graph.node(node).types.iter().any(|of_node| of_node.dtype.is_float());
+    let cuts = match graph.op(node) {
+        Op::Control(Control::StopGradient) => true,
+        Op::Elementwise(Elementwise::Unary(f)) => {
+            matches!(f, UnaryFn::Sign | UnaryFn::Floor | UnaryFn::Ceil | UnaryFn::Round)
+        }
+        _ => false,
+    };
+    is_float && !cuts
+}
