@@ -129,6 +129,14 @@ pub enum RunError {
         /// The dimension of the batch.
         batch: Dim,
     },
+    /// The file fixes the rows of a batch, and the data cannot be cut so.
+    #[error("the file has batches of {batch} rows, which {rows} rows do not fill")]
+    FixedBatch {
+        /// The rows of the data.
+        rows: usize,
+        /// The rows of a batch.
+        batch: usize,
+    },
     /// A log could not be written.
     #[error("the log cannot be written: {0}")]
     Log(String),
@@ -173,6 +181,7 @@ impl RunError {
             RunError::NoBatchDimension { .. } => "E0663",
             RunError::Log(_) => "E0664",
             RunError::Dimension { .. } => "E0665",
+            RunError::FixedBatch { .. } => "E0666",
         }
     }
 
@@ -197,7 +206,8 @@ impl RunError {
             | RunError::Symbol { .. }
             | RunError::VariableType { .. }
             | RunError::LoadedType { .. }
-            | RunError::NoBatchDimension { .. } => Fault::Input,
+            | RunError::NoBatchDimension { .. }
+            | RunError::FixedBatch { .. } => Fault::Input,
         }
     }
 }

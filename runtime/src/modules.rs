@@ -45,7 +45,11 @@ fn filled(tensor_type: TensorType, value: f32) -> Variable {
 /// `d = x·w − y`, `loss = mean(d²)`, `w ← w − 0.1 · 2/batch · xᵀd`; output `prediction = x·w`,
 /// metric `rmse = sqrt(Σd² / Σbatch)`.
 pub(crate) fn regression() -> Module {
-    let batch = Dim::symbol("batch");
+    regression_of(Dim::symbol("batch"))
+}
+
+/// The same for batches of a dimension.
+pub(crate) fn regression_of(batch: Dim) -> Module {
     let graph = |training: bool| {
         let mut graph = Graph::default();
         let x = input(&mut graph, "x", f32s(&[batch.clone(), 3.into()]));

@@ -4,8 +4,6 @@
 //! are first needed and kept, the oldest of many go; all of them run in one arena of the largest
 //! size. Nothing is allocated while a program runs.
 
-#![allow(unsafe_code)]
-
 mod eager;
 mod interpreted;
 mod native;

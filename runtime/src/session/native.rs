@@ -1,5 +1,7 @@
 //! A program as machine code: the frame that it is called with.
 
+#![allow(unsafe_code)]
+
 use brolga_compiler::ir::{DType, Element, Literal, Scalar};
 use brolga_compiler::program::{Frame, Output, Program};
 use brolga_kernels::Pool;

@@ -159,7 +159,7 @@ impl Callbacks for () {
 /// reports of the epochs that were ended.
 ///
 /// # Errors
-/// Data that do not fit the inputs, whatever [`Session::prepare`] and [`Prepared::run`] refuse,
+/// Data that do not fit the inputs or make no batch, whatever [`Session::prepare`] and [`Prepared::run`] refuse,
 /// and what callbacks meet. The clock then counts the batches that were trained.
 pub fn fit(
     session: &mut Session,
@@ -182,8 +182,8 @@ pub fn fit(
         (&options.validation, &mut validation)
     {
         let (kept, held_out) = split_rows(data.n_rows(), *fraction, seed)?;
-        training.select(data, kept);
-        validation.select(data, held_out);
+        training.select(data, kept)?;
+        validation.select(data, held_out)?;
     }
     let mut progress = options.resume.clone();
     let mut reports = vec![];
@@ -245,9 +245,10 @@ fn train_epoch(
 }
 
 /// The metrics over all rows of a data set, with `training` false; batches are numbered from 0.
+/// Where the file fixes the rows of a batch, those that do not fill one are left out.
 ///
 /// # Errors
-/// Data that do not fit the inputs, and what [`Session::prepare`] and [`Prepared::run`] refuse.
+/// Data that do not fit the inputs or make no batch, and what [`Session::prepare`] and [`Prepared::run`] refuse.
 pub fn evaluate(
     session: &mut Session,
     data: &DataSet,
@@ -275,7 +276,8 @@ fn evaluate_all(
 /// The outputs (or the values named by `fetch`) for every row, batches joined in the data's order.
 ///
 /// # Errors
-/// As for [`evaluate`], and if an output's first dimension is not the batch's.
+/// As for [`evaluate`], if an output's first dimension is not the batch's, and if a row would be left
+/// out.
 pub fn predict(
     session: &mut Session,
     data: &DataSet,
@@ -285,6 +287,7 @@ pub fn predict(
     let entry = Entry::Run { fetch: fetch.to_vec() };
     let mut feeding = Feeding::new(session, entry, data, size, None)?;
     feeding.check_outputs(session)?;
+    feeding.check_rows(data.n_rows(), true)?;
     let mut joined: IndexMap<Name, Vec<u8>> = IndexMap::new();
     let mut types = IndexMap::new();
     for batch in 0..feeding.batches.n_batches() {
@@ -334,12 +337,26 @@ impl Feeding {
         };
         let options = BatchOptions { batch_size, tail, shuffle };
         let batches = Batches::new(data, &plan, options);
-        Ok(Feeding { entry, plan, options, batches, bindings: vec![] })
+        let feeding = Feeding { entry, plan, options, batches, bindings: vec![] };
+        feeding.check_rows(data.n_rows(), false)?;
+        Ok(feeding)
     }
 
     /// Goes through these rows alone.
-    fn select(&mut self, data: &DataSet, rows: Vec<u32>) {
+    fn select(&mut self, data: &DataSet, rows: Vec<u32>) -> Result<(), RunError> {
+        let n_rows = rows.len();
         self.batches = Batches::of_rows(data, &self.plan, self.options, rows);
+        self.check_rows(n_rows, false)
+    }
+
+    /// Checks that so many rows make a batch, and if `all` matter, that none is left over.
+    fn check_rows(&self, rows: usize, all: bool) -> Result<(), RunError> {
+        let batch = self.options.batch_size.get();
+        let left_out = rows - self.batches.n_rows();
+        if self.batches.n_batches() == 0 || (all && left_out > 0) {
+            return Err(RunError::FixedBatch { rows, batch });
+        }
+        Ok(())
     }
 
     /// The program for a batch.

@@ -1,13 +1,13 @@
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use brolga_compiler::ir::{Binding, Literal, Name, Scalar};
+use brolga_compiler::ir::{Binding, Dim, Literal, Name, Scalar};
 use indexmap::IndexMap;
 
 use super::*;
 use crate::RunError;
 use crate::data::DataSet;
-use crate::modules::regression;
+use crate::modules::{regression, regression_of};
 use crate::session::{Backend, Prepared, Session, SessionOptions};
 
 const ROWS: usize = 21;
@@ -78,6 +78,22 @@ fn outputs_of_batches_are_joined() {
     let error = predict(&mut session, &data(), &["w".into()], &size(8)).expect_err("no batch");
     assert_eq!(error.code(), "E0663");
     assert!(error.to_string().contains("`w` is f32[3]"), "{error}");
+}
+
+#[test]
+fn a_fixed_batch_leaves_rows_out_of_training_but_not_of_predictions() {
+    let fixed = |rows: u64| {
+        let options = SessionOptions { backend: Backend::Eager, ..Default::default() };
+        Session::new(regression_of(Dim::number(rows as i64)), options).expect("a session")
+    };
+    let mut session = fixed(8);
+    fit(&mut session, &data(), &options(1), &mut ()).expect("it trains");
+    assert_eq!(session.clock().step, 2);
+    let error = predict(&mut session, &data(), &[], &size(3)).expect_err("5 rows are left");
+    assert_eq!(error.code(), "E0666");
+    predict(&mut fixed(7), &data(), &[], &size(3)).expect("no row is left");
+    let error = evaluate(&mut fixed(22), &data(), &size(3)).expect_err("there is no batch");
+    assert_eq!(error.code(), "E0666");
 }
 
 /// Ends the training after a batch, and keeps what a checkpoint would.
