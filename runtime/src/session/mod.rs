@@ -258,7 +258,11 @@ impl Session {
             Some(at) => at,
             None => self.add_instance(entry, binding)?,
         };
-        self.instances[at].last_use = self.uses;
+        let instance = &mut self.instances[at];
+        instance.last_use = self.uses;
+        // It has its room already, unless what came after it asked for more than there is.
+        let (arena, scratch) = instance.room;
+        self.make_room(arena, scratch)?;
         Ok(Prepared { session: self, at })
     }
 
@@ -288,9 +292,6 @@ impl Session {
                 let target = &self.options.target;
                 let compiled = compile(&self.module, entry, binding, target, &options)?;
                 self.bind_variables(&compiled.slots, binding)?;
-                if self.options.backend == Backend::Jit {
-                    self.make_room(compiled.program.arena_bytes, compiled.program.scratch_bytes)?;
-                }
                 Instance::of_program(key, self, compiled)?
             }
             Backend::Eager | Backend::Oracle => {

@@ -74,6 +74,8 @@ pub(super) struct Instance {
     entry: Entry,
     binding: Binding,
     pub(super) last_use: u64,
+    /// Bytes that it needs of the session's arena, and of scratch for each thread.
+    pub(super) room: (usize, usize),
     feeds: Vec<Feed>,
     metrics: Vec<Metric>,
     timings: Vec<(&'static str, f64)>,
@@ -89,7 +91,7 @@ enum Engine {
 
 impl Instance {
     /// A program that is run as machine code or by the interpreter. The session's variables are
-    /// bound, and for machine code its arena is large enough.
+    /// bound.
     pub(super) fn of_program(
         (entry, binding): (Entry, Binding),
         session: &Session,
@@ -97,7 +99,9 @@ impl Instance {
     ) -> Result<Instance, RunError> {
         let Compiled { program, optimized, mut timings, .. } = compiled;
         let feeds = feeds(program.feeds.iter().map(|(name, t)| (name, t)), &session.budget)?;
+        let mut room = (0, 0);
         let engine = if session.options.backend == Backend::Jit {
+            room = (program.arena_bytes, program.scratch_bytes);
             let native = Native::new(program, session, &feeds)?;
             timings.extend(native.timings());
             Engine::Native(native)
@@ -106,7 +110,7 @@ impl Instance {
             Engine::Interpreted(Interpreted::new(program, target)?.into())
         };
         let metrics = optimized.metrics;
-        Ok(Instance { entry, binding, last_use: 0, feeds, metrics, timings, engine })
+        Ok(Instance { entry, binding, last_use: 0, room, feeds, metrics, timings, engine })
     }
 
     /// A graph that is run node by node. The session's variables are bound.
@@ -118,8 +122,8 @@ impl Instance {
         let metrics = graph.metrics.clone();
         let eager = Eager::new(graph, &session.budget)?;
         let feeds = feeds(eager.inputs(), &session.budget)?;
-        let (engine, timings) = (Engine::Eager(eager), vec![]);
-        Ok(Instance { entry, binding, last_use: 0, feeds, metrics, timings, engine })
+        let (engine, timings, room) = (Engine::Eager(eager), vec![], (0, 0));
+        Ok(Instance { entry, binding, last_use: 0, room, feeds, metrics, timings, engine })
     }
 
     pub(super) fn is_for(&self, entry: &Entry, binding: &Binding) -> bool {

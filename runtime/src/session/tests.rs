@@ -100,7 +100,11 @@ fn values_are_loaded_before_and_after_the_first_use() {
 fn what_does_not_fit_in_memory_is_refused() {
     for backend in BACKENDS {
         let mut session = Session::new(regression(), options(backend)).expect("a session");
-        let mut code = |n| session.prepare(&Entry::Eval, &batch(n)).err().map(|e| e.code());
+        let mut code = |n| {
+            let prepared = session.prepare(&Entry::Eval, &batch(n));
+            prepared.and_then(|mut p| p.run(0)).err().map(|e| e.code())
+        };
+        assert_eq!(code(4), None);
         assert_eq!(code(1 << 60), Some("E0216"));
         assert!(matches!(code(1 << 40), Some("E0505" | "E0652")));
         assert_eq!(code(1_300_000), Some("E0652"));
