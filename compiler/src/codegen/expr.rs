@@ -368,8 +368,10 @@ impl Emitter<'_> {
             let value = self.index(index, 0)?;
             let (value, level) = match value {
                 Int::Const(c) => {
+                    // An axis of an unrolled loop is another number in the next iteration.
+                    let level = self.here();
                     let bits = Scalar::I64(c).cast(dtype).bits();
-                    return Ok(Emitted { val: Val::Const(bits), level: 0, reads });
+                    return Ok(Emitted { val: Val::Const(bits), level, reads });
                 }
                 Int::Value(value, level) => (value, level),
             };

@@ -32,7 +32,7 @@ mod serialise;
 mod verify;
 
 pub use collapse::collapse;
-pub use expand_math::{expand_math, expand_unary};
+pub use expand_math::{expand_math, expand_pow, expand_unary};
 pub use fma::fma;
 pub use interpret::{Memories, Slot, run_program, run_units};
 pub use place::place;

@@ -5,7 +5,7 @@ use brolga_compiler::ir::{
     AxisId, DType, Expr, ExprId, Exprs, IndexId, PlaceId, Scalar, Target, VarId,
 };
 use brolga_compiler::loop_ir::{
-    Buffer, Extent, Fold, Kernel, Local, Loop, LoopKind, Slot, Stmt, run_units, verify,
+    Buffer, Extent, Fold, Kernel, Local, Loop, LoopKind, Slot, Stmt, expand_math, run_units, verify,
 };
 use brolga_compiler::program::Frame;
 use cranelift_jit::{JITBuilder, JITModule};
@@ -63,17 +63,28 @@ impl Case {
         }
     }
 
+    fn kernel(&self) -> Kernel {
+        Kernel {
+            name: "case".into(),
+            exprs: self.e.clone(),
+            units: self.units.clone(),
+            buffers: self.buffers.clone(),
+            locals: self.locals.clone(),
+            body: self.body.clone(),
+            cost: 1,
+        }
+    }
+
+    /// Expands transcendental functions.
+    pub(crate) fn expand(&mut self) {
+        let mut kernel = self.kernel();
+        expand_math(&mut kernel, &Target::X86_64_V4);
+        (self.e, self.body) = (kernel.exprs, kernel.body);
+    }
+
     /// Runs both ways, in parts of the units; fails if any memory or the status differs.
     pub(crate) fn check(self, what: &str) {
-        let kernel = Kernel {
-            name: "case".into(),
-            exprs: self.e,
-            units: self.units,
-            buffers: self.buffers,
-            locals: self.locals,
-            body: self.body,
-            cost: 1,
-        };
+        let kernel = self.kernel();
         if let Err(error) = verify(&kernel) {
             panic!("{what}: {error}\n{kernel}");
         }

@@ -1,1 +1,392 @@
 //! Loops, folds, indices, tiles and chunks.
+
+use brolga_compiler::ir::{
+    BinaryFn, CompareFn, DType, Expr, ExprId, IndexId, Monoid, PlaceId, Scalar, UnaryFn,
+};
+use brolga_compiler::loop_ir::{Chunk, ChunkFn, Extent, Fold, Loop, LoopKind, Stmt, Tile, View};
+
+use super::harness::{Case, KINDS, Random, SIZES, folding, loop_over};
+
+const MONOIDS: [Monoid; 8] = [
+    Monoid::Sum,
+    Monoid::Product,
+    Monoid::Max,
+    Monoid::Min,
+    Monoid::All,
+    Monoid::Any,
+    Monoid::ArgMax,
+    Monoid::ArgMin,
+];
+
+fn accepts(monoid: Monoid, dtype: DType) -> bool {
+    monoid.function().unwrap_or(BinaryFn::Max).accepts(dtype)
+}
+
+/// A fold of `value`, at `at` for pairs, from the neutral element; and its variables.
+fn fold(
+    case: &mut Case,
+    monoid: Monoid,
+    index_dtype: DType,
+    value: ExprId,
+    at: IndexId,
+) -> (Fold, Vec<ExprId>) {
+    let dtype = case.e.dtype(value);
+    let (mut dtypes, mut values) = (vec![dtype], vec![value]);
+    let mut init = vec![case.e.constant(monoid.neutral(dtype))];
+    if monoid.function().is_none() {
+        dtypes.push(index_dtype);
+        values.push(case.e.intern(Expr::Index(at, index_dtype)));
+        init.push(case.e.constant(Scalar::zero(index_dtype)));
+    }
+    let vars: Vec<_> = dtypes.iter().map(|_| case.e.var()).collect();
+    let results = vars.iter().zip(&dtypes).map(|(&v, &d)| case.var(v, d)).collect();
+    (Fold { monoid, vars, init, values }, results)
+}
+
+/// `out[0] = value` for each result.
+fn store_each(case: &mut Case, index: IndexId, len: usize, results: &[ExprId]) -> Vec<Stmt> {
+    let store = |&value: &ExprId| {
+        let place = case.output(case.e.dtype(value), len);
+        Stmt::Store { place, index, value }
+    };
+    results.iter().map(store).collect()
+}
+
+#[test]
+fn folds_of_everything() {
+    let mut random = Random(1);
+    for (monoid, dtype) in MONOIDS.into_iter().flat_map(|m| DType::ALL.map(|d| (m, d))) {
+        if !accepts(monoid, dtype) {
+            continue;
+        }
+        for (n, kind) in SIZES.into_iter().flat_map(|n| KINDS.map(|kind| (n, kind))) {
+            for index_dtype in [DType::I32, DType::I64] {
+                let mut case = Case::default();
+                let values =
+                    if n == 33 { random.moderate(dtype, n) } else { random.scalars(dtype, n) };
+                let x = case.input(dtype, &values);
+                let axis = case.e.axis(n);
+                let i = case.e.index_axis(axis);
+                let value = case.load(x, i);
+                let (fold, results) = fold(&mut case, monoid, index_dtype, value, i);
+                let zero = case.e.index_constant(0);
+                case.body = vec![folding(axis, n, kind, vec![], vec![fold])];
+                let stores = store_each(&mut case, zero, 1, &results);
+                case.body.extend(stores);
+                case.check(&format!("{} {dtype} {n} {kind:?}", monoid.name()));
+            }
+        }
+    }
+}
+
+/// `y[r, i] = exp-like use of a row's sum`, with rows as units in blocks, and folds of two loops.
+#[test]
+fn rows_in_blocks() {
+    let mut random = Random(2);
+    for (rows, n, block) in [(1usize, 1, 1usize), (7, 33, 3), (8, 16, 4), (5, 10, 8)] {
+        for kind in KINDS {
+            for dtype in [DType::F32, DType::F64, DType::I32, DType::U8] {
+                let mut case = Case::default();
+                let unit = case.e.axis(rows.div_ceil(block));
+                let (row, i, j) = (case.e.axis(block), case.e.axis(n), case.e.axis(n));
+                case.units = vec![unit];
+                let x = case.input(dtype, &random.moderate(dtype, rows * n));
+                let local = case.local(dtype, n);
+                let at = |case: &mut Case, column| {
+                    let ids = [unit, row, column].map(|a| case.e.index_axis(a));
+                    case.e.index_dot(&ids, &[(block * n) as i64, n as i64, 1])
+                };
+                let (at_i, at_j) = (at(&mut case, i), at(&mut case, j));
+                let (local_i, local_j) = (case.e.index_axis(i), case.e.index_axis(j));
+                let value = case.load(x, at_i);
+                let (max, max_of) = fold(&mut case, Monoid::Max, DType::I32, value, local_i);
+                let (sum, sum_of) = fold(&mut case, Monoid::Sum, DType::I32, value, local_i);
+                let double = case.e.binary(BinaryFn::Add, value, value);
+                let keep = Stmt::Store { place: local, index: local_i, value: double };
+                let kept = case.load(local, local_j);
+                let scaled = case.e.binary(BinaryFn::Sub, kept, max_of[0]);
+                let scaled = case.e.binary(BinaryFn::Mul, scaled, sum_of[0]);
+                let y = case.output(dtype, rows * n);
+                let store = Stmt::Store { place: y, index: at_j, value: scaled };
+                let body = vec![
+                    folding(i, n, kind, vec![keep], vec![max, sum]),
+                    loop_over(j, n, kind, vec![store]),
+                ];
+                let extent = Extent::Block { axis: unit, block, total: rows };
+                let folds = vec![];
+                case.body = vec![Stmt::For(Loop {
+                    axis: row,
+                    extent,
+                    kind: LoopKind::Serial,
+                    body,
+                    folds,
+                })];
+                case.check(&format!("rows {dtype} {rows}x{n} by {block} {kind:?}"));
+            }
+        }
+    }
+}
+
+/// A vector loop over the rows of a block, whose count is known at run time alone.
+#[test]
+fn vector_loops_of_blocks() {
+    let mut random = Random(3);
+    for (total, block) in [(77usize, 20), (33, 33), (5, 20), (64, 16), (21, 4)] {
+        for kind in KINDS {
+            let mut case = Case::default();
+            let unit = case.e.axis(total.div_ceil(block));
+            let i = case.e.axis(block);
+            case.units = vec![unit];
+            let x = case.input(DType::F32, &random.moderate(DType::F32, total));
+            let ids = [unit, i].map(|a| case.e.index_axis(a));
+            let at = case.e.index_dot(&ids, &[block as i64, 1]);
+            let value = case.load(x, at);
+            let square = case.e.binary(BinaryFn::Mul, value, value);
+            let y = case.output(DType::F32, total);
+            let store = Stmt::Store { place: y, index: at, value: square };
+            let (sum, results) = fold(&mut case, Monoid::Sum, DType::I32, square, ids[1]);
+            let (arg, args) = fold(&mut case, Monoid::ArgMax, DType::I64, value, ids[1]);
+            let extent = Extent::Block { axis: unit, block, total };
+            let folds = vec![sum, arg];
+            case.body = vec![Stmt::For(Loop { axis: i, extent, kind, body: vec![store], folds })];
+            let all: Vec<ExprId> = results.into_iter().chain(args).collect();
+            let stores = store_each(&mut case, ids[0], total.div_ceil(block), &all);
+            case.body.extend(stores);
+            case.check(&format!("block {total} by {block} {kind:?}"));
+        }
+    }
+}
+
+/// Columns in a vector loop, rows folded by a serial or an unrolled loop within it.
+#[test]
+fn folds_inside_a_vector_loop() {
+    let mut random = Random(4);
+    for (monoid, dtype) in MONOIDS.into_iter().flat_map(|m| DType::ALL.map(|d| (m, d))) {
+        if !accepts(monoid, dtype) {
+            continue;
+        }
+        for (kind, inner) in KINDS
+            .into_iter()
+            .flat_map(|k| [LoopKind::Serial, LoopKind::Unrolled].map(|inner| (k, inner)))
+        {
+            let (rows, n) = (5, 21);
+            let mut case = Case::default();
+            let (row, column) = (case.e.axis(rows), case.e.axis(n));
+            let ids = [row, column].map(|a| case.e.index_axis(a));
+            let at = case.e.index_dot(&ids, &[n as i64, 1]);
+            let x = case.input(dtype, &random.scalars(dtype, rows * n));
+            let value = case.load(x, at);
+            let (fold, results) = fold(&mut case, monoid, DType::I32, value, ids[0]);
+            let mut body = vec![folding(row, rows, inner, vec![], vec![fold])];
+            body.extend(store_each(&mut case, ids[1], n, &results));
+            case.body = vec![loop_over(column, n, kind, body)];
+            case.check(&format!("columns {} {dtype} {kind:?} {inner:?}", monoid.name()));
+        }
+    }
+}
+
+/// Strided, reversed, divided and data-dependent positions, as sources and as destinations.
+#[test]
+fn indices() {
+    let mut random = Random(5);
+    for (dtype, kind) in DType::ALL.into_iter().flat_map(|d| KINDS.map(|k| (d, k))) {
+        let n = 42;
+        let mut case = Case::default();
+        let axis = case.e.axis(n);
+        let i = case.e.index_axis(axis);
+        let ids: Vec<Scalar> =
+            (0..n).map(|_| Scalar::I32(random.below(2 * n) as i32 - n as i32 / 2)).collect();
+        let ids = case.input(DType::I32, &ids);
+        let id = case.load(ids, i);
+        let x = case.input(dtype, &random.scalars(dtype, 3 * n));
+        let (quotient, rest) = (case.e.index_div(i, 5), case.e.index_mod(i, 7));
+        let (half, odd) = (case.e.index_div(i, 2), case.e.index_mod(i, 8));
+        let mixed = case.e.index_dot(&[quotient, rest, half, odd], &[3, 1, 2, 4]);
+        let positions = [
+            case.e.index_scale(i, 3, 1),
+            case.e.index_scale(i, -1, n as i64 - 1),
+            case.e.index_data(id, n),
+            mixed,
+            case.e.index_constant(4),
+        ];
+        let check = Stmt::Check { value: id, size: n as i64, number: 3 };
+        let mut body = vec![];
+        for position in positions {
+            let value = case.load(x, position);
+            let place = case.output(dtype, n);
+            body.push(Stmt::Store { place, index: i, value });
+            let value = case.load(x, i);
+            let place = case.output(dtype, 3 * n);
+            body.push(Stmt::Store { place, index: position, value });
+            for number in [DType::I32, DType::I64, DType::U8] {
+                let value = case.e.intern(Expr::Index(position, number));
+                let place = case.output(number, n);
+                body.push(Stmt::Store { place, index: i, value });
+            }
+        }
+        body.push(check);
+        case.body = vec![loop_over(axis, n, kind, body)];
+        case.check(&format!("indices {dtype} {kind:?}"));
+    }
+}
+
+#[test]
+fn checks_within_bounds_report_nothing() {
+    for kind in KINDS {
+        let mut case = Case::default();
+        let axis = case.e.axis(20);
+        let i = case.e.index_axis(axis);
+        let ids: Vec<Scalar> = (0..20).map(|i| Scalar::U8(i % 7)).collect();
+        let ids = case.input(DType::U8, &ids);
+        let value = case.load(ids, i);
+        let check = Stmt::Check { value, size: 7, number: 0 };
+        case.body = vec![loop_over(axis, 20, kind, vec![check])];
+        case.check(&format!("check {kind:?}"));
+    }
+}
+
+/// A store is seen by the loads after it, also those of the next iteration.
+#[test]
+fn loads_see_stores() {
+    for kind in [LoopKind::Serial, LoopKind::Unrolled] {
+        let mut case = Case::default();
+        let place = case.output(DType::F32, 2);
+        let axis = case.e.axis(9);
+        let [zero, one] = [0, 1].map(|n| case.e.index_constant(n));
+        let (a, b) = (case.load(place, zero), case.load(place, one));
+        let number = case.e.constant(Scalar::F32(1.0));
+        let more = case.e.binary(BinaryFn::Add, a, number);
+        let sum = case.e.binary(BinaryFn::Add, a, b);
+        let (before, v) = (case.e.var(), DType::F32);
+        let kept = case.var(before, v);
+        let step = vec![
+            Stmt::Let(before, a),
+            Stmt::Store { place, index: zero, value: more },
+            Stmt::Store { place, index: one, value: sum },
+            Stmt::Store { place, index: zero, value: more },
+            Stmt::Store { place, index: zero, value: kept },
+            Stmt::Store { place, index: zero, value: more },
+        ];
+        case.body = vec![
+            Stmt::Store { place, index: zero, value: sum },
+            loop_over(axis, 9, kind, step),
+            Stmt::Store { place, index: one, value: sum },
+        ];
+        case.check(&format!("{kind:?}"));
+    }
+}
+
+#[test]
+fn several_unit_axes() {
+    let mut random = Random(6);
+    for sizes in [[3, 5, 7], [1, 4, 1], [2, 1, 9]] {
+        let mut case = Case::default();
+        let axes = case.e.axes(&sizes);
+        case.units = axes.clone();
+        let ids = case.e.index_axes(&axes);
+        let n: usize = sizes.iter().product();
+        let at = case.e.index_dot(&ids, &brolga_compiler::ir::strides(&sizes));
+        let turned = [sizes[2], sizes[0], sizes[1]];
+        let to = [ids[2], ids[0], ids[1]];
+        let to = case.e.index_dot(&to, &brolga_compiler::ir::strides(&turned));
+        let x = case.input(DType::F64, &random.scalars(DType::F64, n));
+        let value = case.load(x, at);
+        let place = case.output(DType::F64, n);
+        case.body = vec![Stmt::Store { place, index: to, value }];
+        case.check(&format!("units {sizes:?}"));
+    }
+}
+
+/// `c = relu(a · b + c)` in blocks of rows, the product in a local.
+#[test]
+fn tiles() {
+    let mut random = Random(7);
+    for dtype in [DType::F32, DType::F64] {
+        for (m, k, n, block) in [(1usize, 1, 1, 1), (7, 33, 10, 3), (16, 5, 40, 8)] {
+            let mut case = Case::default();
+            let unit = case.e.axis(m.div_ceil(block));
+            let (i, j) = (case.e.axis(block), case.e.axis(n));
+            case.units = vec![unit];
+            let a = case.input(dtype, &random.moderate(dtype, m * k));
+            let b = case.input(dtype, &random.moderate(dtype, k * n));
+            let c = case.output(dtype, m * n);
+            let local = case.local(dtype, block * n);
+            let rows = Extent::Block { axis: unit, block, total: m };
+            let [u, row, column] = [unit, i, j].map(|x| case.e.index_axis(x));
+            let zero = case.e.index_constant(0);
+            let a_at = case.e.index_scale(u, (block * k) as i64, 0);
+            let tile = |place: PlaceId, offset: IndexId, accumulate: bool| Tile {
+                dtype,
+                c: View { place, offset, row: n as i64 },
+                a: View { place: a, offset: a_at, row: k as i64 },
+                b: View { place: b, offset: zero, row: n as i64 },
+                m: rows,
+                n: Extent::Const(n),
+                len: [1, 1, k],
+                a_step: [0, 0, 1],
+                b_step: [0, 0, n as i64],
+                accumulate,
+            };
+            let at_local = case.e.index_dot(&[row, column], &[n as i64, 1]);
+            let at = case.e.index_dot(&[u, row, column], &[(block * n) as i64, n as i64, 1]);
+            let product = case.load(local, at_local);
+            let value = case.e.unary(UnaryFn::Relu, product);
+            let store = Stmt::Store { place: c, index: at, value };
+            let inner = vec![loop_over(j, n, LoopKind::Vector(4), vec![store])];
+            let kind = LoopKind::Serial;
+            let c_at = case.e.index_scale(u, (block * n) as i64, 0);
+            case.body = vec![
+                Stmt::Tile(tile(local, zero, false)),
+                Stmt::Tile(tile(local, zero, true)),
+                Stmt::For(Loop { axis: i, extent: rows, kind, body: inner, folds: vec![] }),
+                Stmt::Tile(tile(c, c_at, true)),
+            ];
+            case.check(&format!("tile {dtype} {m}x{k}x{n}"));
+        }
+    }
+}
+
+#[test]
+fn random_words() {
+    let mut case = Case::default();
+    let (unit, n) = (case.e.axis(3), 11);
+    case.units = vec![unit];
+    let u = case.e.index_axis(unit);
+    let at = case.e.index_scale(u, n, 0);
+    let first = case.e.index_scale(u, n, 5);
+    let seed = case.input(DType::I64, &[Scalar::I64(-3)]);
+    let step = case.input(DType::I64, &[Scalar::I64(17)]);
+    let words = case.output(DType::I32, 3 * n as usize);
+    let function = ChunkFn::Philox { key: 0xFEDC_BA98_7654_3210, first, seed, step };
+    let n = Extent::Const(n as usize);
+    case.body = vec![Stmt::Chunk(Chunk { function, to: (words, at), n })];
+    case.check("philox");
+}
+
+/// The expanded functions have the interpreter's bits in every kind of loop.
+#[test]
+fn expanded_functions() {
+    let mut random = Random(8);
+    for f in UnaryFn::ALL.into_iter().filter(|f| f.is_transcendental()) {
+        for (dtype, kind) in
+            [DType::F32, DType::F64].into_iter().flat_map(|d| KINDS.map(|k| (d, k)))
+        {
+            let n = 200;
+            let mut case = Case::default();
+            let axis = case.e.axis(n);
+            let i = case.e.index_axis(axis);
+            let mut values = random.scalars(dtype, n / 2);
+            values.extend(random.moderate(dtype, n - n / 2));
+            let x = case.input(dtype, &values);
+            let x = case.load(x, i);
+            let value = case.e.unary(f, x);
+            let small = case.e.compare(CompareFn::Lt, value, x);
+            let value = case.e.select(small, value, x);
+            let place = case.output(dtype, n);
+            case.body =
+                vec![loop_over(axis, n, kind, vec![Stmt::Store { place, index: i, value }])];
+            case.expand();
+            case.check(&format!("{} {dtype} {kind:?}", f.name()));
+        }
+    }
+}

@@ -72,7 +72,7 @@ fn patterns(stride: usize) -> impl Iterator<Item = f32> {
 }
 
 /// The exact function, in f64.
-fn exact(f: UnaryFn, x: f64) -> f64 {
+fn exact_f64(f: UnaryFn, x: f64) -> f64 {
     match UnaryFn::eval(f, Scalar::F64(x)) {
         Scalar::F64(y) => y,
         other => panic!("{other:?} is no f64"),
@@ -84,13 +84,13 @@ fn check_f32(f: UnaryFn, limit: f64) {
         let straight = straight(f, DType::F32, target);
         let (mut worst, mut at) = (0.0, 0.0);
         for x in patterns(7919) {
-            let error = ulps_f32(f32_of(&straight, x), exact(f, f64::from(x)));
+            let error = ulps_f32(f32_of(&straight, x), exact_f64(f, f64::from(x)));
             if error > worst {
                 (worst, at) = (error, x);
             }
         }
         let y = f32_of(&straight, at);
-        let want = exact(f, f64::from(at));
+        let want = exact_f64(f, f64::from(at));
         println!("{} {}: {worst:.2} ulp at {at:e}", f.name(), target.name);
         assert!(
             worst <= limit,
@@ -120,4 +120,324 @@ fn tanh_f32() {
 #[test]
 fn sigmoid_f32() {
     check_f32(UnaryFn::Sigmoid, 4.0);
+}
+
+#[test]
+fn erf_f32() {
+    check_f32(UnaryFn::Erf, 4.0);
+}
+
+#[test]
+fn sin_f32() {
+    check_f32(UnaryFn::Sin, 4.0);
+}
+
+#[test]
+fn cos_f32() {
+    check_f32(UnaryFn::Cos, 4.0);
+}
+
+/// The values of `a^b` in both formats.
+fn powers(target: &Target) -> impl Fn(f64, f64) -> (f32, f64) {
+    let target = target.clone();
+    move |a, b| {
+        let of = |dtype: DType| {
+            let mut exprs = Exprs::default();
+            let [x, y] = [a, b].map(|v| exprs.constant(Scalar::F64(v).cast(dtype)));
+            let z = expand_pow(&mut exprs, x, y, &target);
+            Straight::new(&exprs, z).evaluate(Scalar::F64(0.0))
+        };
+        match (of(DType::F32), of(DType::F64)) {
+            (Scalar::F32(narrow), Scalar::F64(wide)) => (narrow, wide),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn pow() {
+    let special = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        2.0,
+        -2.0,
+        3.0,
+        -3.0,
+        0.5,
+        -0.5,
+        1e-40,
+        1e30,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::NAN,
+    ];
+    let mut pairs: Vec<(f64, f64)> =
+        special.iter().flat_map(|&a| special.iter().map(move |&b| (a, b))).collect();
+    let mut state = 1u64;
+    let mut random = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    for _ in 0..2000 {
+        pairs.push((
+            f64::from((random() * 4.0 + 0.01) as f32),
+            f64::from((random() * 80.0 - 40.0) as f32),
+        ));
+        pairs.push((
+            f64::from(10f32.powf((random() * 60.0 - 30.0) as f32)),
+            f64::from((random() * 4.0 - 2.0) as f32),
+        ));
+        pairs.push((-(random() * 100.0).floor(), (random() * 20.0).floor() - 10.0));
+    }
+    for target in [&Target::X86_64_V4, &Target::BASELINE] {
+        let power = powers(target);
+        let mut worst = 0f64;
+        for &(a, b) in &pairs {
+            let (narrow, wide) = power(a, b);
+            let exact = f64::from(a as f32).powf(f64::from(b as f32));
+            let error = ulps_f32(narrow, exact);
+            assert!(error <= 4.0, "{a:e} ** {b:e}: {narrow:e} instead of {exact:e}");
+            let error = ulps(wide, Dd(a.powf(b), 0.0));
+            // The reference itself is one unit off at most.
+            assert!(error <= 4.0, "{a:e} ** {b:e}: {wide:e} instead of {:e}", a.powf(b));
+            worst = worst.max(error);
+        }
+        println!("pow f64 {}: {worst:.2} ulp", target.name);
+    }
+}
+
+/// A sum of two f64, of which the second is below the last place of the first.
+#[derive(Clone, Copy, Debug)]
+struct Dd(f64, f64);
+
+fn two_sum(a: f64, b: f64) -> Dd {
+    let sum = a + b;
+    let of_b = sum - a;
+    Dd(sum, (a - (sum - of_b)) + (b - of_b))
+}
+
+impl Dd {
+    fn add(self, o: Dd) -> Dd {
+        let s = two_sum(self.0, o.0);
+        let t = two_sum(self.1, o.1);
+        let s = two_sum(s.0, s.1 + t.0);
+        two_sum(s.0, s.1 + t.1)
+    }
+
+    fn mul(self, o: Dd) -> Dd {
+        let p = self.0 * o.0;
+        let e = self.0.mul_add(o.0, -p) + (self.0 * o.1 + self.1 * o.0);
+        two_sum(p, e)
+    }
+
+    fn neg(self) -> Dd {
+        Dd(-self.0, -self.1)
+    }
+
+    fn div(self, o: Dd) -> Dd {
+        let q = Dd(self.0 / o.0, 0.0);
+        let r = self.add(q.mul(o).neg());
+        let q2 = Dd(r.0 / o.0, 0.0);
+        let r = r.add(q2.mul(o).neg());
+        q.add(q2).add(Dd(r.0 / o.0, 0.0))
+    }
+
+    fn scale(self, c: f64) -> Dd {
+        Dd(self.0 * c, self.1 * c)
+    }
+}
+
+const LN2: Dd = Dd(std::f64::consts::LN_2, 2.3190468138462996e-17);
+const ONE: Dd = Dd(1.0, 0.0);
+
+/// `e^x - 1` for a small x by its series, doubled up.
+fn expm1_dd(x: Dd) -> Dd {
+    let r = x.scale(1.0 / 512.0);
+    let (mut term, mut sum) = (r, r);
+    for n in 2..12 {
+        term = term.mul(r).div(Dd(f64::from(n), 0.0));
+        sum = sum.add(term);
+    }
+    for _ in 0..9 {
+        sum = sum.scale(2.0).add(sum.mul(sum));
+    }
+    sum
+}
+
+fn exp_dd(x: Dd) -> Dd {
+    let k = (x.0 / LN2.0).round();
+    let r = x.add(LN2.mul(Dd(k, 0.0)).neg());
+    let y = expm1_dd(r).add(ONE);
+    // In two steps, so that no factor overflows; the sum before the last, so that a denormal
+    // result is rounded once.
+    let half = (k / 2.0).floor();
+    let y = y.scale(2f64.powi(half as i32));
+    let last = 2f64.powi((k - half) as i32);
+    if k < -1020.0 { Dd((y.0 + y.1) * last, 0.0) } else { y.scale(last) }
+}
+
+fn log_dd(x: f64) -> Dd {
+    let (x, shift) = if x < 1e-300 { (x * 2f64.powi(100), 100.0) } else { (x, 0.0) };
+    let y = Dd(x.ln(), 0.0);
+    let error = Dd(x, 0.0).mul(exp_dd(y.neg())).add(ONE.neg());
+    y.add(error).add(LN2.mul(Dd(-shift, 0.0)))
+}
+
+fn tanh_dd(x: f64) -> Dd {
+    let e = if x.abs() < 0.4 {
+        expm1_dd(Dd(2.0 * x, 0.0))
+    } else {
+        exp_dd(Dd(2.0 * x.min(300.0), 0.0)).add(ONE.neg())
+    };
+    e.div(e.add(Dd(2.0, 0.0)))
+}
+
+fn sigmoid_dd(x: f64) -> Dd {
+    if x < -700.0 {
+        return exp_dd(Dd(x, 0.0));
+    }
+    ONE.div(ONE.add(exp_dd(Dd(-x, 0.0))))
+}
+
+fn erf_dd(x: f64) -> Dd {
+    let a = x.abs();
+    if a > 6.0 {
+        return Dd(x.signum(), 0.0);
+    }
+    let square = Dd(a, 0.0).mul(Dd(a, 0.0));
+    let (mut term, mut sum, mut n) = (Dd(a, 0.0), Dd(a, 0.0), 0.0);
+    while term.0 > sum.0 * 1e-33 {
+        n += 1.0;
+        term = term.mul(square.scale(2.0)).div(Dd(2.0 * n + 1.0, 0.0));
+        sum = sum.add(term);
+    }
+    let factor = Dd(std::f64::consts::FRAC_2_SQRT_PI, 1.533545961316588e-17);
+    let y = factor.mul(exp_dd(square.neg())).mul(sum);
+    if x < 0.0 { y.neg() } else { y }
+}
+
+/// The sine (or cosine) of |x| below 2^20.
+fn turn_dd(x: f64, cosine: bool) -> Dd {
+    let n = (x / std::f64::consts::FRAC_PI_2).round();
+    let mut r = Dd(x, 0.0);
+    for part in [1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33] {
+        let p = -n * part;
+        r = r.add(Dd(p, (-n).mul_add(part, -p)));
+    }
+    let quadrant = (n as i64 + i64::from(cosine)).rem_euclid(4);
+    let z = r.mul(r).neg();
+    let odd = quadrant % 2 == 1;
+    let (mut term, mut i) = if odd { (ONE, 0.0) } else { (r, 1.0) };
+    let mut sum = term;
+    while term.0.abs() > sum.0.abs() * 1e-34 && i < 60.0 {
+        term = term.mul(z).div(Dd((i + 1.0) * (i + 2.0), 0.0));
+        sum = sum.add(term);
+        i += 2.0;
+    }
+    if quadrant >= 2 { sum.neg() } else { sum }
+}
+
+/// The distance of `y` from `exact` in units in the last place.
+fn ulps(y: f64, exact: Dd) -> f64 {
+    let rounded = exact.0;
+    if rounded.is_nan() || y.is_nan() {
+        return if rounded.is_nan() && y.is_nan() { 0.0 } else { f64::INFINITY };
+    }
+    if y == rounded && (y == 0.0 || y.is_infinite()) {
+        return if y.is_sign_negative() == rounded.is_sign_negative() {
+            0.0
+        } else {
+            f64::INFINITY
+        };
+    }
+    if y.is_infinite() || rounded.is_infinite() {
+        let least = y.abs().min(rounded.abs());
+        return (f64::MAX - least) / 2f64.powi(971) + 1.0;
+    }
+    let exponent = (rounded.abs().log2().floor() as i32).max(-1022);
+    let unit = if exponent < -960 {
+        5e-324 * 2f64.powi(exponent + 1022)
+    } else {
+        2f64.powi(exponent - 52)
+    };
+    ((y - rounded) - exact.1).abs() / unit
+}
+
+fn f64_of(f: &Straight, x: f64) -> f64 {
+    match f.evaluate(Scalar::F64(x)) {
+        Scalar::F64(y) => y,
+        other => panic!("{other:?} is no f64"),
+    }
+}
+
+/// Samples from `low` to `high`, evenly, by size, and around 0.
+fn samples(low: f64, high: f64) -> Vec<f64> {
+    let n = 20_000;
+    let even = (0..=n).map(|i| low + (high - low) * f64::from(i) / f64::from(n));
+    let sized = (0..=n).map(|i| {
+        let x = 2f64.powf(-60.0 + 70.0 * f64::from(i) / f64::from(n));
+        if i % 2 == 0 { x } else { -x }
+    });
+    even.chain(sized.filter(|x| (low..=high).contains(x))).collect()
+}
+
+fn check_f64(f: UnaryFn, range: (f64, f64), limit: f64, exact: impl Fn(f64) -> Dd) {
+    for target in [&Target::X86_64_V4, &Target::BASELINE] {
+        let straight = straight(f, DType::F64, target);
+        let (mut worst, mut at) = (0.0, 0.0);
+        for x in samples(range.0, range.1) {
+            let error = ulps(f64_of(&straight, x), exact(x));
+            if error > worst {
+                (worst, at) = (error, x);
+            }
+        }
+        println!("{} f64 {}: {worst:.2} ulp at {at:e}", f.name(), target.name);
+        let (y, want) = (f64_of(&straight, at), exact(at));
+        assert!(worst <= limit, "{}: {worst} ulp at {at:e}: {y:e}, not {want:?}", f.name());
+        for x in [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 5e-324, -5e-324, 1.0] {
+            let (y, want) = (f64_of(&straight, x), exact_f64(f, x));
+            assert!(
+                ulps(y, Dd(want, 0.0)) <= limit + 1.0,
+                "{} at {x:e}: {y:e}, not {want:e}",
+                f.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn exp_f64() {
+    check_f64(UnaryFn::Exp, (-745.5, 709.8), 2.0, |x| exp_dd(Dd(x, 0.0)));
+}
+
+#[test]
+fn log_f64() {
+    check_f64(UnaryFn::Log, (5e-324, 40.0), 2.0, log_dd);
+    check_f64(UnaryFn::Log, (1e-310, 1e300), 2.0, log_dd);
+}
+
+#[test]
+fn tanh_f64() {
+    check_f64(UnaryFn::Tanh, (-30.0, 30.0), 4.0, tanh_dd);
+}
+
+#[test]
+fn sigmoid_f64() {
+    check_f64(UnaryFn::Sigmoid, (-745.0, 50.0), 4.0, sigmoid_dd);
+    check_f64(UnaryFn::Sigmoid, (-5.0, 5.0), 4.0, sigmoid_dd);
+}
+
+#[test]
+fn erf_of_f64() {
+    check_f64(UnaryFn::Erf, (-7.0, 7.0), 4.0, erf_dd);
+}
+
+#[test]
+fn sin_and_cos_f64() {
+    for range in [(-10.0, 10.0), (-1e6, 1e6)] {
+        check_f64(UnaryFn::Sin, range, 4.0, |x| turn_dd(x, false));
+        check_f64(UnaryFn::Cos, range, 4.0, |x| turn_dd(x, true));
+    }
 }
