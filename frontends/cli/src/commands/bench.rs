@@ -1,0 +1,301 @@
+//! `brolga bench`: how long compiling and a step take, and what a step consists of.
+
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use brolga::compiler::ir::{Literal, Name};
+use brolga::compiler::loop_ir::Stmt;
+use brolga::compiler::program::Program as Compiled;
+use brolga::compiler::specialise::specialise;
+use brolga::runtime::data::{BatchDimension, BatchOptions, Batches, Split, Tail, feed_plan};
+use brolga::runtime::session::Clock;
+use brolga::{Backend, Binding, Entry, Session, SessionOptions};
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+use crate::arguments::{Against, Bench};
+use crate::drawn;
+use crate::failure::Failure;
+use crate::model::{
+    Program, binding, check_dims, data_set, entry, load_weights, read, session, session_options,
+    symbols,
+};
+
+/// Steps that are run before the clock starts: caches, branch predictors, pages.
+const WARM_UP: usize = 20;
+
+/// So many losses are reported.
+const LOSSES: usize = 20;
+
+pub(crate) fn run(arguments: &Bench) -> Result<(), Failure> {
+    let program = read(&arguments.model)?;
+    check_dims(&program.module, &arguments.model.dims)?;
+    let entry = entry(&program.module, arguments.entry, &[]);
+    let options = session_options(&arguments.model.machine);
+    let mut session = session(&program, options.clone())?;
+    let feeding = feeding(arguments, &program, &entry, &mut session)?;
+    let compiled = measure(arguments, &program, &entry, &feeding, session)?;
+    let eager = match arguments.against {
+        Some(Against::Eager) => {
+            let options = SessionOptions { backend: Backend::Eager, ..options };
+            let session = crate::model::session(&program, options)?;
+            Some(measure(arguments, &program, &entry, &feeding, session)?)
+        }
+        None => None,
+    };
+    if arguments.model.machine.json {
+        println!("{}", as_json(&program, &compiled, eager.as_ref()));
+    } else {
+        print(&program, &compiled, eager.as_ref());
+    }
+    Ok(())
+}
+
+/// What the steps are fed with, in turn.
+struct Feeding {
+    binding: Binding,
+    batches: Vec<IndexMap<Name, Literal>>,
+}
+
+/// At most so many batches of data are kept; steps take them in turn.
+const MAX_BATCHES: usize = 256;
+
+fn feeding(
+    arguments: &Bench,
+    program: &Program,
+    entry: &Entry,
+    session: &mut Session,
+) -> Result<Feeding, Failure> {
+    let mut given = binding(&arguments.model.dims)?;
+    match &arguments.data {
+        Some(text) => from_data(arguments, program, entry, session, text, &given),
+        None => {
+            for symbol in symbols(&program.module) {
+                let is_given = given.iter().any(|(name, _)| *name.0 == *symbol);
+                if !is_given {
+                    given.bind(&symbol, arguments.batch_size.get() as u64);
+                }
+            }
+            drawn_batch(arguments, program, entry, session, given)
+        }
+    }
+}
+
+fn drawn_batch(
+    arguments: &Bench,
+    program: &Program,
+    entry: &Entry,
+    session: &mut Session,
+    binding: Binding,
+) -> Result<Feeding, Failure> {
+    let graph = session.entry(entry).map_err(|e| Failure::run(&e, &program.sources))?;
+    let graph =
+        specialise(&graph.graph, &binding).map_err(|e| Failure::compile(&e, &program.sources))?;
+    let mut ranges = IndexMap::new();
+    for (name, n) in &arguments.ranges {
+        let is_input = graph.inputs.iter().any(|&i| *graph.node(i).name == **name);
+        let n = n.parse::<u64>().ok().filter(|n| *n > 0 && is_input).ok_or_else(|| {
+            Failure::Usage(format!("error: `--range {name}={n}`: write INPUT=N, N at least 1\n"))
+        })?;
+        ranges.insert(name.clone(), n);
+    }
+    let seed = arguments.model.machine.seed as u64;
+    let batches = vec![drawn::inputs(&graph, &ranges, seed)];
+    Ok(Feeding { binding, batches })
+}
+
+fn from_data(
+    arguments: &Bench,
+    program: &Program,
+    entry: &Entry,
+    session: &mut Session,
+    text: &str,
+    given: &Binding,
+) -> Result<Feeding, Failure> {
+    let data = data_set(text, Split::Train)?;
+    let inputs = session.inputs(entry).map_err(|e| Failure::run(&e, &program.sources))?;
+    let plan = feed_plan(&inputs, &data, given).map_err(|e| Failure::data(&e))?;
+    let mut binding = plan.binding.clone();
+    let batch_size = match &plan.batch {
+        BatchDimension::Number(n) => NonZeroUsize::new(*n).unwrap_or(arguments.batch_size),
+        BatchDimension::Symbol(symbol) => {
+            binding.bind(&symbol.0, arguments.batch_size.get() as u64);
+            arguments.batch_size
+        }
+        BatchDimension::None => arguments.batch_size,
+    };
+    let options = BatchOptions { batch_size, tail: Tail::Drop, shuffle: None };
+    let all = Batches::new(&data, &plan, options);
+    if all.n_batches() == 0 {
+        let message = format!("`{text}` has fewer rows than a batch of {batch_size}");
+        return Err(Failure::input("E0609", &message, "use a smaller --batch-size"));
+    }
+    let batch = |batch: usize| {
+        let feeds = all.feeds().iter().enumerate();
+        feeds.map(|(i, feed)| (feed.input.as_str().into(), all.literal(batch, i))).collect()
+    };
+    let batches = (0..all.n_batches().min(MAX_BATCHES)).map(batch).collect();
+    Ok(Feeding { binding, batches })
+}
+
+/// What was measured of one backend.
+struct Measured {
+    /// From the module to code that runs, in milliseconds.
+    compile_ms: f64,
+    phases: Vec<(String, f64)>,
+    /// Milliseconds of each step, ascending.
+    steps: Vec<f64>,
+    losses: Vec<f64>,
+    shape: Option<Shape>,
+    peak_rss_bytes: Option<u64>,
+}
+
+/// What a compiled step consists of.
+struct Shape {
+    kernels: usize,
+    kernel_calls: usize,
+    library_calls: usize,
+    waves: usize,
+    arena_bytes: usize,
+}
+
+fn measure(
+    arguments: &Bench,
+    program: &Program,
+    entry: &Entry,
+    feeding: &Feeding,
+    mut session: Session,
+) -> Result<Measured, Failure> {
+    let fail = |e| Failure::run(&e, &program.sources);
+    load_weights(&mut session, program, &arguments.weights)?;
+    let clock = session.clock();
+    let start = Instant::now();
+    let mut prepared = session.prepare(entry, &feeding.binding).map_err(fail)?;
+    let compile_ms = start.elapsed().as_secs_f64() * 1e3;
+    let phases = prepared.timings().iter().map(|(name, ms)| (name.to_string(), *ms)).collect();
+    let n = arguments.steps.get();
+    let mut steps = Vec::with_capacity(n);
+    let mut losses = vec![];
+    for step in 0..n + WARM_UP {
+        let batch = clock.step + step as i64;
+        let start = Instant::now();
+        if step == 0 || feeding.batches.len() > 1 {
+            let values = &feeding.batches[step % feeding.batches.len()];
+            prepared.feed_all(values).map_err(fail)?;
+        }
+        prepared.run(batch).map_err(fail)?;
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        prepared.set_clock(Clock { step: batch + 1, ..clock });
+        if step >= WARM_UP {
+            steps.push(ms);
+        }
+        if losses.len() < LOSSES {
+            let metrics = prepared.results().map_err(fail)?.metrics;
+            let loss = metrics.get("loss").and_then(|loss| loss.scalars().next());
+            losses.extend(loss.map(|loss| loss.to_f64()));
+        }
+    }
+    steps.sort_unstable_by(f64::total_cmp);
+    let shape = prepared.program().map(shape);
+    Ok(Measured { compile_ms, phases, steps, losses, shape, peak_rss_bytes: peak_rss_bytes() })
+}
+
+fn shape(program: &Compiled) -> Shape {
+    let calls = program.waves.iter().flat_map(|wave| &wave.calls);
+    let in_kernel =
+        |call: &brolga::compiler::program::Call| library_calls(&program.kernels[call.kernel].body);
+    Shape {
+        kernels: program.kernels.len(),
+        kernel_calls: calls.clone().count(),
+        library_calls: calls.map(in_kernel).sum(),
+        waves: program.waves.len(),
+        arena_bytes: program.arena_bytes,
+    }
+}
+
+/// The places in a kernel that call a precompiled function.
+fn library_calls(body: &[Stmt]) -> usize {
+    let of_stmt = |stmt: &Stmt| match stmt {
+        Stmt::For(l) => library_calls(&l.body),
+        Stmt::Tile(_) | Stmt::Chunk(_) => 1,
+        Stmt::Let(..) | Stmt::Store { .. } | Stmt::Check { .. } => 0,
+    };
+    body.iter().map(of_stmt).sum()
+}
+
+/// The most memory that the process has had, where the system says it (Linux).
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+impl Measured {
+    /// The step time below which `part` of the steps lie.
+    fn quantile(&self, part: f64) -> f64 {
+        let last = self.steps.len() - 1;
+        self.steps[(part * last as f64).round() as usize]
+    }
+
+    fn members(&self, language_ms: f64) -> Map<String, Value> {
+        let mut phases: Map<String, Value> =
+            self.phases.iter().map(|(name, ms)| (name.clone(), json!(ms))).collect();
+        phases.insert("language".to_string(), json!(language_ms));
+        let mut all = Map::new();
+        all.insert("compile_ms".to_string(), json!(self.compile_ms + language_ms));
+        all.insert("compile_phases".to_string(), Value::Object(phases));
+        all.insert("median_ms".to_string(), json!(self.quantile(0.5)));
+        all.insert("p10_ms".to_string(), json!(self.quantile(0.1)));
+        all.insert("p90_ms".to_string(), json!(self.quantile(0.9)));
+        if let Some(shape) = &self.shape {
+            all.insert("kernels".to_string(), json!(shape.kernels));
+            all.insert("waves".to_string(), json!(shape.waves));
+            all.insert("calls".to_string(), json!(shape.kernel_calls));
+            all.insert("library_calls".to_string(), json!(shape.library_calls));
+            all.insert("eval_calls".to_string(), json!(0));
+            all.insert("arena_bytes".to_string(), json!(shape.arena_bytes));
+        }
+        all.insert("peak_rss_bytes".to_string(), json!(self.peak_rss_bytes));
+        all.insert("losses".to_string(), json!(self.losses));
+        all
+    }
+}
+
+fn as_json(program: &Program, compiled: &Measured, eager: Option<&Measured>) -> Value {
+    let mut all = compiled.members(program.ms);
+    if let Some(eager) = eager {
+        all.insert("eager".to_string(), Value::Object(eager.members(program.ms)));
+        let speedup = eager.quantile(0.5) / compiled.quantile(0.5);
+        all.insert("speedup".to_string(), json!(speedup));
+    }
+    Value::Object(all)
+}
+
+fn print(program: &Program, compiled: &Measured, eager: Option<&Measured>) {
+    println!("from file to code {:.2} ms", program.ms + compiled.compile_ms);
+    println!("    {:<12} {:8.3} ms", "language", program.ms);
+    for (name, ms) in &compiled.phases {
+        println!("    {name:<12} {ms:8.3} ms");
+    }
+    if let Some(shape) = &compiled.shape {
+        println!(
+            "a step: {} kernels, {} calls of them, {} library calls, {} waves, {} bytes of arena",
+            shape.kernels, shape.kernel_calls, shape.library_calls, shape.waves, shape.arena_bytes
+        );
+    }
+    let times = |name: &str, m: &Measured| {
+        println!(
+            "{name:<8} median {:.4} ms, p10 {:.4}, p90 {:.4} ({} steps)",
+            m.quantile(0.5),
+            m.quantile(0.1),
+            m.quantile(0.9),
+            m.steps.len()
+        );
+    };
+    times("step", compiled);
+    if let Some(eager) = eager {
+        times("eager", eager);
+        println!("{:.2} times faster than eager", eager.quantile(0.5) / compiled.quantile(0.5));
+    }
+}

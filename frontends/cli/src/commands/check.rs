@@ -1,0 +1,208 @@
+//! `brolga check`: what every entry needs and makes, the parameters, memory and work of a step.
+
+use brolga::compiler::compile::{Options, compile_graph};
+use brolga::compiler::ir::{Graph, NodeId, VariableKind};
+use brolga::compiler::ops::{Contract, Control, Op};
+use brolga::compiler::specialise::specialise;
+use brolga::runtime::host_target;
+use brolga::{Binding, Entry, Session};
+use serde_json::{Value, json};
+
+use crate::arguments::Check;
+use crate::failure::Failure;
+use crate::model::{Program, binding, check_dims, read, session, session_options, symbols};
+
+/// The number that stands for a dimension without one, where a number is needed.
+const ASSUMED: u64 = 32;
+
+pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
+    let program = read(&arguments.model)?;
+    check_dims(&program.module, &arguments.model.dims)?;
+    let (binding, assumed) = assumed(&program, binding(&arguments.model.dims)?);
+    let mut options = session_options(&arguments.model.machine);
+    options.threads = 1;
+    let mut session = session(&program, options)?;
+    let mut entries = vec![];
+    for (name, entry) in present(&program) {
+        entries.push((name, checked(&mut session, &program, &entry, &binding)?));
+    }
+    if arguments.model.machine.json {
+        println!("{}", as_json(&program, &entries));
+    } else {
+        print(&program, &entries, &assumed);
+    }
+    Ok(())
+}
+
+/// The entries that a file has.
+fn present(program: &Program) -> Vec<(&'static str, Entry)> {
+    let (train, infer) = (&program.module.train, &program.module.infer);
+    let mut entries = vec![];
+    if !train.steps.is_empty() || !train.updates.is_empty() {
+        entries.push(("train", Entry::Train));
+    }
+    if !infer.steps.is_empty() || !infer.metrics.is_empty() {
+        entries.push(("eval", Entry::Eval));
+    }
+    if !infer.outputs.is_empty() {
+        entries.push(("run", Entry::Run { fetch: vec![] }));
+    }
+    entries
+}
+
+/// The binding with a number for every dimension, and those that were assumed.
+fn assumed(program: &Program, mut binding: Binding) -> (Binding, Vec<String>) {
+    let mut names: Vec<String> = symbols(&program.module).into_iter().collect();
+    names.sort();
+    names.retain(|name| binding.iter().all(|(symbol, _)| *symbol.0 != **name));
+    for name in &names {
+        binding.bind(name, ASSUMED);
+    }
+    (binding, names)
+}
+
+/// What was found of an entry.
+struct Report {
+    inputs: Vec<(String, String)>,
+    results: Vec<(String, String)>,
+    peak_bytes: usize,
+    flops: u64,
+}
+
+fn checked(
+    session: &mut Session,
+    program: &Program,
+    entry: &Entry,
+    binding: &Binding,
+) -> Result<Report, Failure> {
+    let fail = |e| Failure::run(&e, &program.sources);
+    let inputs = session.inputs(entry).map_err(fail)?;
+    let memory_limit = session.options().memory_limit;
+    let graph = session.entry(entry).map_err(fail)?;
+    let refused = |e| Failure::compile(&e, &program.sources);
+    let specialised = specialise(&graph.graph, binding).map_err(refused)?;
+    let options = Options { memory_limit, ..Options::default() };
+    let compiled = compile_graph(specialised, &host_target(), &options).map_err(refused)?;
+    Ok(Report {
+        inputs: inputs.into_iter().map(|(name, t)| (name, t.to_string())).collect(),
+        results: results(&graph.graph),
+        peak_bytes: compiled.program.peak_bytes(),
+        flops: flops(&compiled.optimized),
+    })
+}
+
+fn results(graph: &Graph) -> Vec<(String, String)> {
+    let outputs = graph.outputs.iter().map(|(name, id)| (name, *id));
+    let metrics = graph.metrics.iter().flat_map(|m| m.kind.nodes().iter().map(|&id| (&m.name, id)));
+    let typed = |(name, id): (&brolga::compiler::ir::Name, NodeId)| {
+        (name.to_string(), graph.tensor_type(id).to_string())
+    };
+    outputs.chain(metrics).map(typed).collect()
+}
+
+/// Floating-point operations: two for each term of a product, one for each element that an
+/// elementwise operation makes or a reduction reads. Saturates.
+fn flops(graph: &Graph) -> u64 {
+    let elements = |id: NodeId| graph.tensor_type(id).n_elements().unwrap_or(0) as u64;
+    let of_node = |id: NodeId| match graph.op(id) {
+        Op::Contract(Contract::Matmul { transpose_a, .. }) => {
+            let sizes = graph.tensor_type(graph.operands(id)[0]).sizes().unwrap_or_default();
+            let k = sizes.iter().rev().nth(usize::from(*transpose_a)).copied().unwrap_or(0);
+            elements(id).saturating_mul(2).saturating_mul(k as u64)
+        }
+        Op::Elementwise(_) => elements(id),
+        Op::Reduce(_) => graph.operands(id).first().map_or(0, |&x| elements(x)),
+        Op::Control(Control::Scan(scan)) => {
+            let length = scan.length.as_number().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+            flops(&scan.body).saturating_mul(length)
+        }
+        Op::Control(
+            Control::Result { .. } | Control::StopGradient | Control::Remat | Control::Pending,
+        )
+        | Op::Leaf(_)
+        | Op::Movement(_)
+        | Op::Creation(_)
+        | Op::Placement(_)
+        | Op::Indexing(_)
+        | Op::Random(_) => 0,
+    };
+    graph.order().into_iter().map(of_node).fold(0, u64::saturating_add)
+}
+
+fn count(program: &Program, kind: VariableKind) -> usize {
+    let of_kind = program.module.variables.values().filter(|v| v.kind == kind);
+    of_kind.filter_map(|v| v.tensor_type.n_elements()).sum()
+}
+
+fn kind_name(kind: VariableKind) -> &'static str {
+    match kind {
+        VariableKind::Param => "param",
+        VariableKind::State => "state",
+        VariableKind::Slot => "slot",
+    }
+}
+
+fn print(program: &Program, entries: &[(&str, Report)], assumed: &[String]) {
+    let rows: Vec<[String; 4]> = program
+        .module
+        .variables
+        .iter()
+        .map(|(name, v)| {
+            let count = v.tensor_type.n_elements().map_or("?".to_string(), |n| n.to_string());
+            let kind = kind_name(v.kind).to_string();
+            [name.to_string(), v.tensor_type.to_string(), count, kind]
+        })
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let (a, b, c) = (width(0), width(1), width(2));
+    for [name, tensor_type, count, kind] in &rows {
+        println!("{name:a$}  {tensor_type:b$}  {count:>c$}  {kind}");
+    }
+    let (params, states) =
+        (count(program, VariableKind::Param), count(program, VariableKind::State));
+    println!("{params} trainable, {states} other numbers");
+    for (name, report) in entries {
+        let typed = |list: &[(String, String)]| {
+            let texts: Vec<String> = list.iter().map(|(n, t)| format!("{n}: {t}")).collect();
+            texts.join(", ")
+        };
+        println!("\n{name}({})", typed(&report.inputs));
+        if !report.results.is_empty() {
+            println!("    gives  {}", typed(&report.results));
+        }
+        println!("    memory {} bytes", report.peak_bytes);
+        println!("    work   {} floating-point operations", report.flops);
+    }
+    if !assumed.is_empty() {
+        let dims: Vec<String> = assumed.iter().map(|n| format!("{n}={ASSUMED}")).collect();
+        println!("\nmemory and work are for {}; see --dim", dims.join(", "));
+    }
+}
+
+fn as_json(program: &Program, entries: &[(&str, Report)]) -> Value {
+    let variables = program.module.variables.iter().map(|(name, v)| {
+        json!({
+            "name": &**name,
+            "kind": kind_name(v.kind),
+            "type": v.tensor_type.to_string(),
+            "count": v.tensor_type.n_elements(),
+        })
+    });
+    let typed = |list: &[(String, String)]| -> Value {
+        list.iter().map(|(name, t)| json!({"name": name, "type": t})).collect()
+    };
+    let entry = |(name, report): &(&str, Report)| {
+        json!({
+            "name": name,
+            "inputs": typed(&report.inputs),
+            "results": typed(&report.results),
+            "peak_bytes": report.peak_bytes,
+            "flops": report.flops,
+        })
+    };
+    json!({
+        "variables": variables.collect::<Vec<Value>>(),
+        "trainable": count(program, VariableKind::Param),
+        "entries": entries.iter().map(entry).collect::<Vec<Value>>(),
+    })
+}

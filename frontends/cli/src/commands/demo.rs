@@ -1,0 +1,48 @@
+//! `brolga demo`: trains the built-in model of digits on the built-in data.
+
+use std::num::NonZeroUsize;
+
+use brolga::Binding;
+use brolga::runtime::data::Split;
+use brolga::runtime::train::{BatchSize, FitOptions, Validation, evaluate, metrics_json};
+use serde_json::Value;
+
+use crate::arguments::Demo;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::model::{data_set, program, session, session_options};
+use crate::progress::metrics_text;
+
+const SOURCE: &str = include_str!("../../examples/digits_mlp.graph");
+
+/// Rows of a batch.
+const BATCH: NonZeroUsize = NonZeroUsize::new(32).expect("it is not 0");
+
+pub(crate) fn run(arguments: Demo) -> Result<(), Failure> {
+    if arguments.source {
+        print!("{SOURCE}");
+        return Ok(());
+    }
+    let program = program("digits_mlp.graph", SOURCE.as_bytes(), &[])?;
+    let (data, test) = (data_set("digits", Split::Train)?, data_set("digits", Split::Test)?);
+    let mut session = session(&program, session_options(&arguments.machine))?;
+    let batches = BatchSize { rows: BATCH, given: Binding::default() };
+    let options = FitOptions {
+        epochs: i64::from(arguments.epochs),
+        batches: batches.clone(),
+        shuffle: true,
+        validation: Validation::None,
+        resume: None,
+    };
+    interrupt::watch()?;
+    super::train::train(&mut session, &program, &data, &options, None)?;
+    let metrics =
+        evaluate(&mut session, &test, &batches).map_err(|e| Failure::run(&e, &program.sources))?;
+    if arguments.machine.json {
+        println!("{}", Value::Object(metrics_json(&metrics)));
+        return Ok(());
+    }
+    println!("test: {}", metrics_text(&metrics));
+    println!("the model: `brolga demo --source`");
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! `brolga dump`: a file at a stage of the compiler, as text, drawing or data.
+
+use brolga::compiler::codegen::{self, CodeText};
+use brolga::compiler::compile::{Compiled, Options, compile_graph};
+use brolga::compiler::fuse::FusionText;
+use brolga::compiler::ir::{Dot, Graph, GraphText, Json, Module, Name, Variable};
+use brolga::compiler::passes::{Pass, PassOptions, optimize};
+use brolga::compiler::specialise::specialise;
+use brolga::runtime::host_target;
+use brolga::runtime::session::EntryGraph;
+use brolga::text::diagnostics::render;
+use brolga::text::parser;
+use brolga::text::source::Sources;
+use brolga::{Binding, Entry};
+use similar::TextDiff;
+
+use crate::arguments::{Dump, EntryName, Format, Stage};
+use crate::failure::{Failure, render_options};
+use crate::model::{
+    Program, binding, check_dims, entry, read, session, session_options, symbols, text_of,
+};
+
+pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
+    if arguments.format != Format::Text
+        && !(Stage::Typed..=Stage::Optimized).contains(&arguments.stage)
+    {
+        let message = "error: only graphs (typed, gradient, optimized) have another format\n";
+        return Err(Failure::Usage(message.to_string()));
+    }
+    if arguments.stage == Stage::Parsed {
+        return parsed(arguments);
+    }
+    let program = read(&arguments.model)?;
+    check_dims(&program.module, &arguments.model.dims)?;
+    let entry = entry(&program.module, arguments.entry, &[]);
+    if arguments.stage == Stage::Typed {
+        let graph = typed(&program.module, arguments.entry, &entry);
+        print_graph(arguments, &program.module, &[], graph);
+        return Ok(());
+    }
+    let mut session = session(&program, session_options(&arguments.model.machine))?;
+    let entry = session.entry(&entry).map_err(|e| Failure::run(&e, &program.sources))?;
+    if arguments.stage == Stage::Gradient {
+        print_graph(arguments, &program.module, &slots(&entry), &entry.graph);
+        return Ok(());
+    }
+    let binding = bound(&program, arguments)?;
+    let refused = |e| Failure::compile(&e, &program.sources);
+    let specialised = specialise(&entry.graph, &binding).map_err(refused)?;
+    let options = options(arguments);
+    if arguments.pass_by_pass || arguments.pass.is_some() {
+        return pass_by_pass(arguments, &program, specialised, &options.passes);
+    }
+    let compiled = compile_graph(specialised, &host_target(), &options).map_err(refused)?;
+    compiled_stage(arguments, &program, &entry, &compiled, &binding)
+}
+
+fn parsed(arguments: &Dump) -> Result<(), Failure> {
+    let (name, text) = text_of(&arguments.model.file)?;
+    let mut sources = Sources::new();
+    let id = sources.add(name, &text);
+    let parsed = parser::parse(sources.get(id), &parser::Limits::default());
+    if parsed.diagnostics.has_errors() {
+        return Err(Failure::Input(render(&parsed.diagnostics, &sources, &render_options())));
+    }
+    print!("{}", parsed.file);
+    Ok(())
+}
+
+/// The graph of a mode as it was elaborated.
+fn typed<'a>(module: &'a Module, name: Option<EntryName>, entry: &Entry) -> &'a Graph {
+    match (name, entry) {
+        (Some(EntryName::Train), _) | (None, Entry::Train) => &module.train,
+        (Some(EntryName::Eval | EntryName::Run), _) | (None, Entry::Eval | Entry::Run { .. }) => {
+            &module.infer
+        }
+    }
+}
+
+fn slots(entry: &EntryGraph) -> Vec<(&Name, &Variable)> {
+    entry.slots.iter().collect()
+}
+
+fn print_graph(arguments: &Dump, module: &Module, slots: &[(&Name, &Variable)], graph: &Graph) {
+    let variables = module.variables.iter().chain(slots.iter().copied()).collect();
+    let text = GraphText { name: module.name.as_deref(), variables, graph };
+    match arguments.format {
+        Format::Text => print!("{text}"),
+        Format::Dot => print!("{}", Dot(&text)),
+        Format::Json => print!("{}", Json(&text)),
+    }
+}
+
+/// The numbers of `--dim`, which must give every dimension one.
+fn bound(program: &Program, arguments: &Dump) -> Result<Binding, Failure> {
+    let given = &arguments.model.dims;
+    let mut open: Vec<String> = symbols(&program.module).into_iter().collect();
+    open.retain(|symbol| !given.iter().any(|(name, _)| name == symbol));
+    open.sort();
+    if open.is_empty() {
+        return binding(given);
+    }
+    let dims: Vec<String> = open.iter().map(|symbol| format!("--dim {symbol}=32")).collect();
+    Err(Failure::Usage(format!(
+        "error: from the stage `optimized` on every dimension is a number: add {}\n",
+        dims.join(" ")
+    )))
+}
+
+fn options(arguments: &Dump) -> Options {
+    let passes = PassOptions {
+        disable: arguments.disable.clone(),
+        stop_after: arguments.stop_after.clone(),
+        ..PassOptions::default()
+    };
+    let defaults = Options::default();
+    let memory_limit = arguments.model.machine.memory_limit.unwrap_or(defaults.memory_limit);
+    Options { passes, memory_limit, ..defaults }
+}
+
+/// Prints what each pass, or the chosen one, changes in the text of the graph.
+fn pass_by_pass(
+    arguments: &Dump,
+    program: &Program,
+    mut graph: Graph,
+    options: &PassOptions,
+) -> Result<(), Failure> {
+    let mut before = graph.to_string();
+    let mut observe = |pass: &Pass, graph: &Graph| {
+        let after = graph.to_string();
+        if arguments.pass.as_deref().is_none_or(|name| name == pass.name) {
+            println!("# {}: {}", pass.name, pass.doc);
+            let diff = TextDiff::from_lines(&before, &after);
+            print!("{}", diff.unified_diff().context_radius(0));
+        }
+        before = after;
+    };
+    let options = match &arguments.pass {
+        Some(name) if options.stop_after.is_none() => {
+            PassOptions { stop_after: Some(name.clone()), ..options.clone() }
+        }
+        Some(_) | None => options.clone(),
+    };
+    optimize(&mut graph, &options, &mut observe)
+        .map_err(|e| Failure::compile(&e, &program.sources))?;
+    Ok(())
+}
+
+fn compiled_stage(
+    arguments: &Dump,
+    program: &Program,
+    entry: &EntryGraph,
+    compiled: &Compiled,
+    binding: &Binding,
+) -> Result<(), Failure> {
+    match arguments.stage {
+        Stage::Parsed | Stage::Typed | Stage::Gradient | Stage::Optimized => {
+            let refused = |e| Failure::compile(&e, &program.sources);
+            let all = program.module.variables.iter().chain(&entry.slots);
+            let bound: Result<Vec<(&Name, Variable)>, Failure> = all
+                .map(|(name, variable)| {
+                    let initial = specialise(&variable.initial, binding).map_err(refused)?;
+                    let tensor_type = match initial.outputs.first() {
+                        Some((_, value)) => initial.tensor_type(*value).clone(),
+                        None => variable.tensor_type.clone(),
+                    };
+                    Ok((name, Variable { initial, tensor_type, ..variable.clone() }))
+                })
+                .collect();
+            let bound = bound?;
+            let variables = bound.iter().map(|(name, variable)| (*name, variable)).collect();
+            let name = program.module.name.as_deref();
+            let text = GraphText { name, variables, graph: &compiled.optimized };
+            match arguments.format {
+                Format::Text => print!("{text}"),
+                Format::Dot => print!("{}", Dot(&text)),
+                Format::Json => print!("{}", Json(&text)),
+            }
+        }
+        Stage::Fused => {
+            print!("{}", FusionText { graph: &compiled.optimized, fusion: &compiled.fusion });
+        }
+        Stage::Loops => {
+            let kernels = compiled.program.kernels.iter().enumerate();
+            let texts = kernels.map(|(i, kernel)| (i, kernel.name.clone(), kernel.to_string()));
+            print_kernels(arguments, texts)?;
+        }
+        Stage::Memory => print!("{}", compiled.program),
+        Stage::Clif | Stage::Asm => {
+            let texts = codegen::texts(&compiled.program)
+                .map_err(|e| Failure::Machine(format!("error: {e}\n")))?;
+            let text = |text: CodeText| match arguments.stage {
+                Stage::Asm => text.assembly,
+                _ => text.clif,
+            };
+            let texts = texts.into_iter().enumerate();
+            print_kernels(arguments, texts.map(|(i, t)| (i, t.name.clone(), text(t))))?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints the chosen kernels, or all.
+fn print_kernels(
+    arguments: &Dump,
+    texts: impl Iterator<Item = (usize, String, String)>,
+) -> Result<(), Failure> {
+    let all: Vec<(usize, String, String)> = texts.collect();
+    let is_chosen = |(i, name, _): &&(usize, String, String)| {
+        arguments.kernel.as_ref().is_none_or(|k| k == name || k.parse() == Ok(*i))
+    };
+    let chosen: Vec<&(usize, String, String)> = all.iter().filter(is_chosen).collect();
+    if let (Some(kernel), true) = (&arguments.kernel, chosen.is_empty()) {
+        let names: Vec<String> = all.iter().map(|(i, name, _)| format!("{i} {name}")).collect();
+        let names = names.join(", ");
+        return Err(Failure::Usage(format!(
+            "error: there is no kernel `{kernel}`; the kernels are: {names}\n"
+        )));
+    }
+    for (i, _, text) in chosen {
+        println!("# {i}\n{}\n", text.trim_end());
+    }
+    Ok(())
+}

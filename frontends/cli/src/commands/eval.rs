@@ -1,0 +1,32 @@
+//! `brolga eval`: loss and metrics over a data set.
+
+use brolga::runtime::data::Split;
+use brolga::runtime::train::{BatchSize, evaluate, metrics_json};
+use serde_json::Value;
+
+use crate::arguments::Eval;
+use crate::failure::Failure;
+use crate::model::{binding, check_dims, data_set, load_weights, read, session, session_options};
+
+pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
+    let program = read(&arguments.model)?;
+    check_dims(&program.module, &arguments.model.dims)?;
+    let data = data_set(&arguments.data.data, Split::Test)?;
+    let size =
+        BatchSize { rows: arguments.data.batch_size, given: binding(&arguments.model.dims)? };
+    let mut session = session(&program, session_options(&arguments.model.machine))?;
+    load_weights(&mut session, &program, &arguments.weights)?;
+    let metrics =
+        evaluate(&mut session, &data, &size).map_err(|e| Failure::run(&e, &program.sources))?;
+    if arguments.model.machine.json {
+        println!("{}", Value::Object(metrics_json(&metrics)));
+        return Ok(());
+    }
+    for (name, value) in &metrics {
+        match value.scalars().next() {
+            Some(x) if value.sizes().is_empty() => println!("{name}: {:.6}", x.to_f64()),
+            Some(_) | None => println!("{name}: {value}"),
+        }
+    }
+    Ok(())
+}

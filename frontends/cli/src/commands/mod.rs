@@ -1,0 +1,11 @@
+//! The commands, each in a file.
+
+pub(crate) mod demo;
+pub(crate) mod check;
+pub(crate) mod run;
+pub(crate) mod train;
+pub(crate) mod eval;
+pub(crate) mod predict;
+pub(crate) mod dump;
+pub(crate) mod bench;
+pub(crate) mod reference;

@@ -1,0 +1,35 @@
+//! `brolga predict`: outputs for every row of a data set.
+
+use brolga::compiler::ir::Name;
+use brolga::runtime::data::Split;
+use brolga::runtime::data::npy::write_npz;
+use brolga::runtime::train::{BatchSize, predict};
+use serde_json::{Map, Value, json};
+
+use crate::arguments::Predict;
+use crate::failure::Failure;
+use crate::model::{binding, check_dims, data_set, load_weights, read, session, session_options};
+
+pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
+    let program = read(&arguments.model)?;
+    check_dims(&program.module, &arguments.model.dims)?;
+    let data = data_set(&arguments.data.data, Split::Test)?;
+    let size =
+        BatchSize { rows: arguments.data.batch_size, given: binding(&arguments.model.dims)? };
+    let mut session = session(&program, session_options(&arguments.model.machine))?;
+    load_weights(&mut session, &program, &arguments.weights)?;
+    let fetch: Vec<Name> = arguments.fetch.iter().map(|n| n.as_str().into()).collect();
+    let outputs = predict(&mut session, &data, &fetch, &size)
+        .map_err(|e| Failure::run(&e, &program.sources))?;
+    let arrays: Vec<_> = outputs.into_iter().map(|(name, v)| (name.to_string(), v)).collect();
+    write_npz(&arguments.output, &arrays).map_err(|e| Failure::data(&e))?;
+    if arguments.model.machine.json {
+        let types = arrays.iter().map(|(n, v)| (n.clone(), json!(v.tensor_type().to_string())));
+        println!("{}", Value::Object(types.collect::<Map<String, Value>>()));
+    } else {
+        for (name, value) in &arrays {
+            eprintln!("{name}: {}", value.tensor_type());
+        }
+    }
+    Ok(())
+}

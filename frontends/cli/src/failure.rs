@@ -1,0 +1,116 @@
+//! Who is at fault, as an exit status, and what is said on standard error.
+
+use brolga::compiler::error::CompileError;
+use brolga::runtime::data::DataError;
+use brolga::runtime::{Fault, RunError};
+use brolga::text::codes::Code;
+use brolga::text::diagnostics::{Diagnostic, Diagnostics, RenderOptions, render};
+use brolga::text::source::Sources;
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The file, the data or the values are at fault.
+    Input(String),
+    /// The arguments make no sense.
+    Usage(String),
+    /// The machine, or Brolga itself.
+    Machine(String),
+}
+
+impl Failure {
+    /// The exit status.
+    pub(crate) fn status(&self) -> u8 {
+        match self {
+            Failure::Input(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::Machine(_) => 3,
+        }
+    }
+
+    /// What went wrong.
+    pub(crate) fn message(&self) -> &str {
+        match self {
+            Failure::Input(text) | Failure::Usage(text) | Failure::Machine(text) => text,
+        }
+    }
+
+    /// An error with its code and advice.
+    pub(crate) fn input(code: &str, message: &str, help: &str) -> Failure {
+        Failure::Input(with_help(code, message, help))
+    }
+
+    /// What the runtime says, with the lines of the file that it speaks of.
+    pub(crate) fn run(error: &RunError, sources: &Sources) -> Failure {
+        let text = match error {
+            RunError::Compile(error) => rendered(error, sources),
+            RunError::Data(error) => with_help(error.code(), &error.to_string(), &error.help()),
+            other => with_help(other.code(), &other.to_string(), ""),
+        };
+        match error.fault() {
+            Fault::Input => Failure::Input(text),
+            Fault::Machine | Fault::Bug => Failure::Machine(text),
+        }
+    }
+
+    /// What the compiler refuses.
+    pub(crate) fn compile(error: &CompileError, sources: &Sources) -> Failure {
+        let text = rendered(error, sources);
+        match error.code {
+            brolga::compiler::error::codes::BUG => Failure::Machine(text),
+            _ => Failure::Input(text),
+        }
+    }
+
+    /// Data that cannot be read or written.
+    pub(crate) fn data(error: &DataError) -> Failure {
+        let text = with_help(error.code(), &error.to_string(), &error.help());
+        if error.is_machine_fault() { Failure::Machine(text) } else { Failure::Input(text) }
+    }
+}
+
+/// Something that the machine refused.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        Failure::Machine(format!("error: {error}\n"))
+    }
+}
+
+fn with_help(code: &str, message: &str, help: &str) -> String {
+    let help = if help.is_empty() { String::new() } else { format!("  = help: {help}\n") };
+    format!("error[{code}]: {message}\n{help}")
+}
+
+/// A compiler's error at its place in the user's text.
+fn rendered(error: &CompileError, sources: &Sources) -> String {
+    let Some(code) = Code::from_id(error.code) else { return format!("{error}\n") };
+    let mut diagnostic = Diagnostic::error(code, error.message.clone());
+    let label = error.label.clone().unwrap_or_default();
+    let mut rest = vec![];
+    if let Some(place) = error.provenance.places().first() {
+        let spans = place.chain.iter().map(|position| sources.span_of(position));
+        for (position, span) in place.chain.iter().zip(spans) {
+            match span {
+                Some(span) if diagnostic.span().is_none() => {
+                    diagnostic = diagnostic.at(span, label.clone());
+                }
+                Some(span) => diagnostic = diagnostic.note_at(span, "in this line"),
+                None => rest.push(format!("{}:{}", position.file, position.line)),
+            }
+        }
+    }
+    if !rest.is_empty() {
+        diagnostic = diagnostic.note(format!("at {}", rest.join(" > ")));
+    }
+    if let Some(help) = &error.help {
+        diagnostic = diagnostic.help(help.clone());
+    }
+    render(&Diagnostics::from(diagnostic), sources, &render_options())
+}
+
+/// Colours where standard error is a terminal that wants them.
+pub(crate) fn render_options() -> RenderOptions {
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let wants = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    RenderOptions { colour: terminal && wants, ..RenderOptions::default() }
+}

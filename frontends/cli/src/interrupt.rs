@@ -1,0 +1,27 @@
+//! Ctrl-C: the first asks for an end after the step, the second ends at once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::failure::Failure;
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// The exit status of a process that is interrupted: 128 and the number of the signal.
+const INTERRUPTED: i32 = 130;
+
+/// Takes over Ctrl-C.
+pub(crate) fn watch() -> Result<(), Failure> {
+    let handler = || {
+        if ASKED.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED);
+        }
+        eprintln!("\nending after this step; press Ctrl-C again to end at once");
+    };
+    ctrlc::set_handler(handler)
+        .map_err(|error| Failure::Machine(format!("error: Ctrl-C cannot be watched: {error}\n")))
+}
+
+/// Whether Ctrl-C was pressed.
+pub(crate) fn asked() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}

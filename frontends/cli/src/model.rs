@@ -1,0 +1,209 @@
+//! A file as a module in a session: read, bound, given its weights.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use brolga::compiler::ir::{Module, Name};
+use brolga::runtime::checkpoint::Checkpoint;
+use brolga::runtime::data::{DataSet, Source, Split, load as load_data, npy};
+use brolga::runtime::session::Clock;
+use brolga::runtime::{host_memory, host_threads};
+use brolga::text::diagnostics::render;
+use brolga::text::source::Sources;
+use brolga::text::{LoadOptions, Loaded, load};
+use brolga::{Backend, Binding, Entry, Literal, Session, SessionOptions};
+use indexmap::IndexMap;
+
+use crate::arguments::{BackendName, EntryName, Machine, Model, Weights};
+use crate::failure::{Failure, render_options};
+
+/// The largest number of bytes that a file may have before it is read.
+const MAX_FILE: u64 = 1 << 30;
+
+/// A program that was read.
+pub(crate) struct Program {
+    /// What the file says.
+    pub(crate) module: Arc<Module>,
+    /// The texts that it comes from.
+    pub(crate) sources: Sources,
+    /// How long reading, parsing and elaborating took, in milliseconds.
+    pub(crate) ms: f64,
+}
+
+/// Reads the file that the arguments name; `-` is standard input.
+pub(crate) fn text_of(file: &str) -> Result<(String, Vec<u8>), Failure> {
+    let unreadable = |error: &std::io::Error| {
+        let message = format!("`{file}` cannot be read: {error}");
+        Failure::input("E0603", &message, "give the path of a .graph file, or - for standard input")
+    };
+    let mut bytes = vec![];
+    if file == "-" {
+        let read = std::io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes);
+        read.map_err(|e| unreadable(&e))?;
+        return Ok(("<stdin>".to_string(), bytes));
+    }
+    let opened = std::fs::File::open(file).map_err(|e| unreadable(&e))?;
+    opened.take(MAX_FILE).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+    Ok((file.to_string(), bytes))
+}
+
+/// Reads and elaborates a file; warnings go to standard error.
+pub(crate) fn read(model: &Model) -> Result<Program, Failure> {
+    let (name, text) = text_of(&model.file)?;
+    program(&name, &text, &model.consts)
+}
+
+/// Elaborates a text.
+pub(crate) fn program(
+    name: &str,
+    text: &[u8],
+    consts: &[(String, String)],
+) -> Result<Program, Failure> {
+    let start = Instant::now();
+    let folder = Path::new(name).parent().map(Path::to_path_buf).unwrap_or_default();
+    let import = |path: &str| std::fs::read(folder.join(path)).map_err(|error| error.to_string());
+    let options = LoadOptions { consts, import: &import, ..LoadOptions::default() };
+    match load(name, text, &options) {
+        Ok(Loaded { module, warnings, sources }) => {
+            if !warnings.is_empty() {
+                eprint!("{}", render(&warnings, &sources, &render_options()));
+            }
+            let ms = start.elapsed().as_secs_f64() * 1e3;
+            Ok(Program { module: Arc::new(module), sources, ms })
+        }
+        Err(error) => {
+            let text = render(&error.diagnostics, &error.sources, &render_options());
+            Err(Failure::Input(text))
+        }
+    }
+}
+
+/// The numbers that `--dim` gives.
+pub(crate) fn binding(dims: &[(String, String)]) -> Result<Binding, Failure> {
+    let mut binding = Binding::default();
+    for (name, number) in dims {
+        let n = number.parse().ok().filter(|n| (1..=i64::MAX as u64).contains(n));
+        let n = n.ok_or_else(|| {
+            Failure::Usage(format!("error: `--dim {name}={number}`: it must be at least 1\n"))
+        })?;
+        binding.bind(name, n);
+    }
+    Ok(binding)
+}
+
+/// Refuses a `--dim` of a name that no input has.
+pub(crate) fn check_dims(module: &Module, dims: &[(String, String)]) -> Result<(), Failure> {
+    let symbols = symbols(module);
+    let Some((unknown, _)) = dims.iter().find(|(name, _)| !symbols.contains(name)) else {
+        return Ok(());
+    };
+    let mut names: Vec<&String> = symbols.iter().collect();
+    names.sort();
+    let names: Vec<String> = names.into_iter().map(|n| format!("`{n}`")).collect();
+    let known = if names.is_empty() { "none".to_string() } else { names.join(", ") };
+    Err(Failure::Usage(format!(
+        "error: `--dim {unknown}`: no input has that dimension; the dimensions are: {known}\n"
+    )))
+}
+
+/// The names of the dimensions of a module's inputs.
+pub(crate) fn symbols(module: &Module) -> HashSet<String> {
+    let graphs = [&module.train, &module.infer];
+    let types = graphs.into_iter().flat_map(|g| g.inputs.iter().map(|&i| g.tensor_type(i)));
+    let dims = types.flat_map(|t| &t.shape);
+    dims.flat_map(|d| d.symbols()).map(|s| s.to_string()).collect()
+}
+
+/// What the arguments ask of the machine.
+pub(crate) fn session_options(machine: &Machine) -> SessionOptions {
+    SessionOptions {
+        seed: machine.seed,
+        threads: machine.threads.map_or_else(host_threads, usize::from),
+        backend: match machine.backend {
+            BackendName::Jit => Backend::Jit,
+            BackendName::Eager => Backend::Eager,
+        },
+        memory_limit: machine.memory_limit.unwrap_or_else(host_memory),
+        ..SessionOptions::default()
+    }
+}
+
+/// A session for a program.
+pub(crate) fn session(program: &Program, options: SessionOptions) -> Result<Session, Failure> {
+    Session::new(program.module.clone(), options).map_err(|e| Failure::run(&e, &program.sources))
+}
+
+/// Loads weights into a session; what did not fit by name is said on standard error. The clock is
+/// taken from a file that gives every variable its value.
+pub(crate) fn load_weights(
+    session: &mut Session,
+    program: &Program,
+    weights: &Weights,
+) -> Result<(), Failure> {
+    for text in &weights.params {
+        let (scope, path) = match text.split_once('=') {
+            Some((scope, path)) => (Some(scope), PathBuf::from(path)),
+            None => (None, PathBuf::from(text)),
+        };
+        let (values, clock) = read_weights(&path)?;
+        let scoped = |name: String| match scope {
+            Some(scope) => format!("{scope}.{name}"),
+            None => name,
+        };
+        let values: IndexMap<Name, Literal> =
+            values.into_iter().map(|(name, value)| (scoped(name).into(), value)).collect();
+        let loaded = session.load(values).map_err(|e| Failure::run(&e, &program.sources))?;
+        if loaded.matched.is_empty() {
+            let message = format!("no variable has the name of a tensor in `{}`", path.display());
+            let help = "`brolga check` lists the variables";
+            return Err(Failure::input("E0610", &message, help));
+        }
+        report(&path, "unused: ", &loaded.unknown);
+        if scope.is_none() && loaded.missing.is_empty() {
+            session.set_clock(clock);
+        } else if scope.is_none() {
+            report(&path, "not in the file: ", &loaded.missing);
+        }
+    }
+    Ok(())
+}
+
+fn report(path: &Path, what: &str, names: &[Name]) {
+    if !names.is_empty() {
+        let names: Vec<&str> = names.iter().map(|n| &**n).collect();
+        eprintln!("{}: {what}{}", path.display(), names.join(", "));
+    }
+}
+
+/// The tensors of a file with the clock that they were saved at.
+fn read_weights(path: &Path) -> Result<(Vec<(String, Literal)>, Clock), Failure> {
+    if path.extension().is_some_and(|e| e == "npz") {
+        let arrays = npy::read_npz(path).map_err(|e| Failure::data(&e))?;
+        return Ok((arrays, Clock::default()));
+    }
+    let file = Checkpoint::load(path).map_err(|e| Failure::data(&e))?;
+    Ok((file.variables, Clock { step: file.step, epoch: file.epoch }))
+}
+
+/// Reads a data set.
+pub(crate) fn data_set(text: &str, split: Split) -> Result<DataSet, Failure> {
+    let source = Source::parse(text).map_err(|e| Failure::data(&e))?;
+    load_data(&source, split).map_err(|e| Failure::data(&e))
+}
+
+/// The entry that is asked for, or the natural one: a training batch where the file has steps or
+/// updates, else its outputs, else its metrics.
+pub(crate) fn entry(module: &Module, name: Option<EntryName>, fetch: &[String]) -> Entry {
+    let run = || Entry::Run { fetch: fetch.iter().map(|n| n.as_str().into()).collect() };
+    match name {
+        Some(EntryName::Train) => Entry::Train,
+        Some(EntryName::Eval) => Entry::Eval,
+        Some(EntryName::Run) => run(),
+        None if !module.train.steps.is_empty() || !module.train.updates.is_empty() => Entry::Train,
+        None if !module.infer.outputs.is_empty() => run(),
+        None => Entry::Eval,
+    }
+}
