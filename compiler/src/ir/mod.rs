@@ -3,6 +3,8 @@
 mod dim;
 mod dtype;
 mod expr;
+mod lowering;
+mod rewrite;
 mod graph;
 mod literal;
 mod module;
@@ -10,26 +12,27 @@ mod philox;
 mod print;
 mod provenance;
 mod scalar;
+mod functions;
 mod target;
 mod tensor_type;
 mod verify;
 
 pub use dim::{Agreement, Binding, Dim, DimError, Symbol};
 pub use dtype::DType;
-pub use expr::{
-    AxisId, Expr, ExprId, Exprs, Index, IndexId, Lowering, Monoid, Part, PlaceId, Rewrite, Term,
-    VarId, strides,
-};
+pub use expr::{AxisId, Expr, ExprId, Exprs, Index, IndexId, PlaceId, Term, VarId, strides};
+pub use functions::{BinaryFn, CompareFn, UnaryFn, erf_f64};
+pub(crate) use functions::{Float, Int};
 pub use graph::{Graph, Metric, MetricKind, Name, Node, NodeId, Origin, Update};
 pub use literal::{Element, Literal};
+pub use lowering::{Lowering, Monoid, Part};
 pub use module::{
     Module, OptimizerArgument, OptimizerCall, ParameterGroup, TrainingStep, Variable, VariableKind,
 };
 pub use philox::{philox_block, philox_word};
 pub use print::{Dot, GraphText, Json};
 pub use provenance::{Place, Position, Provenance};
-pub use scalar::{BinaryFn, CompareFn, Scalar, UnaryFn, erf_f64};
-pub(crate) use scalar::{Float, Int};
+pub use rewrite::Rewrite;
+pub use scalar::Scalar;
 pub use target::Target;
 pub use tensor_type::{ShapeText, TensorType};
 pub use verify::{VerifyError, verify};

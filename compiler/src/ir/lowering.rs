@@ -1,0 +1,147 @@
+//! How the elements of a result are computed: what an operation's `lower` says.
+
+use super::{AxisId, BinaryFn, CompareFn, DType, ExprId, IndexId, Scalar};
+
+/// An associative function with a neutral element, by which a reduction combines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Monoid {
+    /// `a + b`, from 0.
+    Sum,
+    /// `a · b`, from 1.
+    Product,
+    /// The larger, from the smallest value; NaN if any is.
+    Max,
+    /// The smaller, from the largest value; NaN if any is.
+    Min,
+    /// Logical and, from true.
+    All,
+    /// Logical or, from false.
+    Any,
+    /// Of pairs (value, index): the largest value, at its first index; a NaN is largest.
+    ArgMax,
+    /// Of pairs (value, index): the smallest value, at its first index; a NaN is smallest.
+    ArgMin,
+}
+
+/// How an operation's result is computed, element by element, once every dimension is a number.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lowering {
+    /// The element at `axes` is `body`.
+    Map {
+        /// One axis per dimension of the result.
+        axes: Vec<AxisId>,
+        /// The element.
+        body: ExprId,
+    },
+    /// The element at `axes` is `body` folded over all of `reduced`, in row-major order up to
+    /// the fixed tree of the loop IR. For `ArgMax` and `ArgMin` the result is the index, the
+    /// row-major position within `reduced`.
+    Reduce {
+        /// One axis per dimension of the result.
+        axes: Vec<AxisId>,
+        /// The axes that the result does not have; outermost first.
+        reduced: Vec<AxisId>,
+        /// How elements combine.
+        monoid: Monoid,
+        /// The element that is folded.
+        body: ExprId,
+    },
+    /// The element at `axes` is the sum over `reduced` of the product of two operand elements.
+    Contract {
+        /// One axis per dimension of the result.
+        axes: Vec<AxisId>,
+        /// The axes that are summed over; outermost first, at most three.
+        reduced: Vec<AxisId>,
+        /// The index of the left factor, operand 0.
+        a: Vec<IndexId>,
+        /// The index of the right factor, operand 1.
+        b: Vec<IndexId>,
+    },
+    /// Parts of the result, each an operand put somewhere in it; `fill` elsewhere.
+    Place {
+        /// The parts; they do not overlap.
+        parts: Vec<Part>,
+        /// What the elements are that no part covers; `None` where the parts cover all.
+        fill: Option<Scalar>,
+    },
+    /// Words of random bits (a kernel of the runtime): the element at row-major position `i` is
+    /// the Philox word `i` for (`key`, seed, step), operands 0 and 1.
+    RandomBits {
+        /// The hash of the node's scoped name.
+        key: u64,
+    },
+    /// A region that is run so many times.
+    Repeat,
+    /// Nothing to compute: a leaf, or the selection of a result.
+    Leaf,
+}
+
+/// A part of a [`Lowering::Place`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The operand.
+    pub operand: u32,
+    /// One axis per dimension of the operand.
+    pub axes: Vec<AxisId>,
+    /// Where in the result the operand's element at `axes` goes, one index per dimension.
+    pub index: Vec<IndexId>,
+}
+
+impl Monoid {
+    /// The name in dumps.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Monoid::Sum => "sum",
+            Monoid::Product => "prod",
+            Monoid::Max => "max",
+            Monoid::Min => "min",
+            Monoid::All => "all",
+            Monoid::Any => "any",
+            Monoid::ArgMax => "argmax",
+            Monoid::ArgMin => "argmin",
+        }
+    }
+
+    /// The neutral element of a type; of the value, for pairs.
+    pub fn neutral(self, dtype: DType) -> Scalar {
+        match self {
+            Monoid::Sum | Monoid::Any => Scalar::zero(dtype),
+            Monoid::Product | Monoid::All => Scalar::one(dtype),
+            Monoid::Max | Monoid::ArgMax => lowest(dtype),
+            Monoid::Min | Monoid::ArgMin => highest(dtype),
+        }
+    }
+
+    /// The two-operand function, for those that fold single values.
+    pub const fn function(self) -> Option<BinaryFn> {
+        match self {
+            Monoid::Sum => Some(BinaryFn::Add),
+            Monoid::Product => Some(BinaryFn::Mul),
+            Monoid::Max => Some(BinaryFn::Max),
+            Monoid::Min => Some(BinaryFn::Min),
+            Monoid::All => Some(BinaryFn::And),
+            Monoid::Any => Some(BinaryFn::Or),
+            Monoid::ArgMax | Monoid::ArgMin => None,
+        }
+    }
+
+    /// For pairs: whether `(v, i)` takes the place of the best so far, `(best, at)`.
+    pub fn replaces(self, best: Scalar, at: i64, v: Scalar, i: i64) -> bool {
+        let order = if self == Monoid::ArgMin { CompareFn::Lt } else { CompareFn::Gt };
+        let nan = |s: Scalar| CompareFn::Ne.eval(s, s);
+        match (nan(best), nan(v)) {
+            (false, true) => true,
+            (true, false) => false,
+            (true, true) => i < at,
+            (false, false) => order.eval(v, best) || (CompareFn::Eq.eval(v, best) && i < at),
+        }
+    }
+}
+
+fn lowest(dtype: DType) -> Scalar {
+    Scalar::F64(f64::NEG_INFINITY).cast(dtype)
+}
+
+fn highest(dtype: DType) -> Scalar {
+    Scalar::F64(f64::INFINITY).cast(dtype)
+}

@@ -1,0 +1,133 @@
+//! Substitution: expressions of one pool copied into another with other indices and elements.
+
+use rustc_hash::FxHashMap;
+
+use super::{AxisId, DType, Expr, ExprId, Exprs, IndexId, Term};
+
+/// Copies expressions of one pool into another, with indices for axes and expressions for
+/// elements: the substitution of producers into consumers.
+pub struct Rewrite<'a, F> {
+    /// The pool that is read.
+    pub from: &'a Exprs,
+    /// The pool that takes the copies.
+    pub into: &'a mut Exprs,
+    /// What stands for each axis; an axis that is not here must not occur.
+    axes: FxHashMap<AxisId, IndexId>,
+    /// What stands for an element: operand, index (already rewritten), type.
+    element: F,
+    done: FxHashMap<ExprId, ExprId>,
+    done_indices: FxHashMap<IndexId, IndexId>,
+}
+
+impl<'a, F> Rewrite<'a, F>
+where
+    F: FnMut(&mut Exprs, u32, &[IndexId], DType) -> ExprId,
+{
+    /// A rewrite of expressions of `from` into `into`.
+    pub fn new(
+        from: &'a Exprs,
+        into: &'a mut Exprs,
+        axes: impl IntoIterator<Item = (AxisId, IndexId)>,
+        element: F,
+    ) -> Rewrite<'a, F> {
+        let axes = axes.into_iter().collect();
+        Rewrite {
+            from,
+            into,
+            axes,
+            element,
+            done: FxHashMap::default(),
+            done_indices: FxHashMap::default(),
+        }
+    }
+
+    /// The copy of an expression.
+    pub fn expr(&mut self, id: ExprId) -> ExprId {
+        if let Some(&done) = self.done.get(&id) {
+            return done;
+        }
+        let from = self.from;
+        let new = match from.expr(id) {
+            Expr::Const(..) | Expr::Var(..) => self.into.intern(from.expr(id).clone()),
+            Expr::Element { operand, index, dtype } => {
+                let index: Vec<IndexId> = index.iter().map(|&i| self.index(i)).collect();
+                (self.element)(self.into, *operand, &index, *dtype)
+            }
+            Expr::Load { place, index, dtype } => {
+                let index = self.index(*index);
+                self.into.intern(Expr::Load { place: *place, index, dtype: *dtype })
+            }
+            Expr::Index(i, dtype) => {
+                let i = self.index(*i);
+                self.into.intern(Expr::Index(i, *dtype))
+            }
+            Expr::Unary(f, x) => {
+                let x = self.expr(*x);
+                self.into.unary(*f, x)
+            }
+            Expr::Binary(f, a, b) => {
+                let (a, b) = (self.expr(*a), self.expr(*b));
+                self.into.binary(*f, a, b)
+            }
+            Expr::Compare(f, a, b) => {
+                let (a, b) = (self.expr(*a), self.expr(*b));
+                self.into.compare(*f, a, b)
+            }
+            Expr::Select(c, a, b) => {
+                let (c, a, b) = (self.expr(*c), self.expr(*a), self.expr(*b));
+                self.into.select(c, a, b)
+            }
+            Expr::Cast(dtype, x) => {
+                let x = self.expr(*x);
+                self.into.cast(*dtype, x)
+            }
+            Expr::Fma(a, b, c) => {
+                let (a, b, c) = (self.expr(*a), self.expr(*b), self.expr(*c));
+                self.into.intern(Expr::Fma(a, b, c))
+            }
+            Expr::Bitcast(dtype, x) => {
+                let x = self.expr(*x);
+                self.into.intern(Expr::Bitcast(*dtype, x))
+            }
+            Expr::ShiftLeft(x, n) => {
+                let x = self.expr(*x);
+                self.into.intern(Expr::ShiftLeft(x, *n))
+            }
+            Expr::ShiftRightSigned(x, n) => {
+                let x = self.expr(*x);
+                self.into.intern(Expr::ShiftRightSigned(x, *n))
+            }
+        };
+        self.done.insert(id, new);
+        new
+    }
+
+    /// The copy of an index, brought into normal form again.
+    pub fn index(&mut self, id: IndexId) -> IndexId {
+        if let Some(&done) = self.done_indices.get(&id) {
+            return done;
+        }
+        let index = self.from.index(id);
+        let mut sum = self.into.index_constant(index.constant);
+        for &(term, coefficient) in &index.terms {
+            let term = match term {
+                Term::Axis(axis) => *self.axes.get(&axis).expect("an index for every axis"),
+                Term::Div(x, n) => {
+                    let x = self.index(x);
+                    self.into.index_div(x, n)
+                }
+                Term::Mod(x, n) => {
+                    let x = self.index(x);
+                    self.into.index_mod(x, n)
+                }
+                Term::Data(x, n) => {
+                    let x = self.expr(x);
+                    self.into.index_data(x, n as usize)
+                }
+            };
+            sum = self.into.index_add(sum, term, coefficient);
+        }
+        self.done_indices.insert(id, sum);
+        sum
+    }
+}
