@@ -318,7 +318,8 @@ impl Initial {
 fn uniform(g: &mut Build<'_>, name: &str, tensor_type: &TensorType) -> Result<NodeId, TypeError> {
     let seed = g.node(Leaf::Seed, &[])?;
     let step = g.scalar(Scalar::I64(0))?;
-    let random = Random::Bits { key: key(name), shape: tensor_type.shape.clone() };
+    let key = key(&format!("{name}.random_uniform"));
+    let random = Random::Bits { key, shape: tensor_type.shape.clone() };
     let words = g.node(random, &[seed, step])?;
     let unused = g.constant_like(words, 8.0)?;
     let bits = g.binary(BinaryFn::ShiftRight, words, unused)?;
@@ -326,7 +327,7 @@ fn uniform(g: &mut Build<'_>, name: &str, tensor_type: &TensorType) -> Result<No
     g.scale(number, 1.0 / f64::from(1 << 24))
 }
 
-/// The key of a variable's initial value: the 64-bit FNV-1a hash of its name.
+/// The key of a random operation, as in the language: the 64-bit FNV-1a hash of its name.
 fn key(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -565,6 +566,31 @@ mod tests {
             errors.iter().map(|e| e.provenance.places()[0].chain[0].line - line).collect();
         assert_eq!(lines, [4, 5, 7]);
         assert_eq!(errors.iter().map(|e| e.code).collect::<Vec<_>>(), ["E0203", "E0202", "E0302"]);
+    }
+
+    #[test]
+    fn initial_values_are_those_of_the_language() -> Result<(), Box<dyn std::error::Error>> {
+        use crate::{Binding, Session, SessionOptions};
+        let text = "input x: f32[n, 20]\nparam w: f32[20, 3] = glorot_uniform\noutput y = x @ w";
+        let loaded = brolga_text::load("w.graph", text.as_bytes(), &Default::default());
+        let of_text = loaded.map_err(|_| "the text is right")?.module;
+        let of_rust = build_module(|g| {
+            let x = g.input("x", f32([g.dim("n"), 20.into()]));
+            let w = g.param("w", f32([20.into(), 3.into()]), Initial::GlorotUniform);
+            g.output("y", x.matmul(w));
+        });
+        let of_rust = of_rust.map_err(|errors| errors[0].to_string())?;
+        let initial = |module: Module| {
+            let mut session =
+                Session::new(module, SessionOptions { seed: 7, ..Default::default() })?;
+            session.initialise(&Binding::default())?;
+            Ok::<_, crate::RunError>(session.variable("w"))
+        };
+        let (a, b) = (initial(of_text)?.ok_or("w")?, initial(of_rust)?.ok_or("w")?);
+        for (a, b) in a.scalars().zip(b.scalars()) {
+            assert!((a.to_f64() - b.to_f64()).abs() < 1e-6, "{a} {b}");
+        }
+        Ok(())
     }
 
     #[test]
