@@ -390,3 +390,26 @@ fn expanded_functions() {
         }
     }
 }
+
+/// The library's functions have the bits of the expanded ones, in place or not.
+#[test]
+fn chunks() {
+    let mut random = Random(9);
+    for f in UnaryFn::ALL.into_iter().filter(|f| f.is_transcendental()) {
+        for dtype in [DType::F32, DType::F64] {
+            let n = 3000;
+            let mut case = Case::default();
+            let zero = case.e.index_constant(0);
+            let mut values = random.scalars(dtype, n / 2);
+            values.extend(random.moderate(dtype, n - n / 2));
+            let x = case.input(dtype, &values);
+            let y = case.output(dtype, n);
+            let chunk = |from: PlaceId| {
+                let function = ChunkFn::Math { function: f, dtype, from: (from, zero) };
+                Stmt::Chunk(Chunk { function, to: (y, zero), n: Extent::Const(n) })
+            };
+            case.body = vec![chunk(x), chunk(y)];
+            case.check(&format!("chunk {} {dtype}", f.name()));
+        }
+    }
+}
