@@ -2,5 +2,6 @@
 
 mod architecture;
 mod compare;
+mod filetests;
 mod random_graphs;
 mod rules;

@@ -84,7 +84,7 @@ static SLICE: Signature = Signature {
     attributes: &[
         attribute("start", "the first index per axis"),
         attribute("len", "the number of elements per axis"),
-        attribute("step", "the step per axis, at least 1"),
+        attribute("stride", "the step per axis, at least 1"),
     ],
     doc: "Every step-th element from start on, len of them, per axis; dx = dy among zeros.",
 };
@@ -109,7 +109,7 @@ pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeErro
         "slice" => Movement::Slice {
             start: a.dims("start")?,
             len: a.dims("len")?,
-            step: a.number_list("step")?,
+            step: a.number_list("stride")?,
         },
         "reverse" => Movement::Reverse { axes: a.axes("axis")? },
         _ => return Ok(None),
@@ -332,13 +332,13 @@ pub(super) fn dilated(len: &Dim, step: i64) -> Result<Dim, DimError> {
 }
 
 fn infer_slice(x: &TensorType, start: &[Dim], len: &[Dim], step: &[i64]) -> Result<(), TypeError> {
-    for (what, n) in [("start", start.len()), ("len", len.len()), ("step", step.len())] {
+    for (what, n) in [("start", start.len()), ("len", len.len()), ("stride", step.len())] {
         one_per_axis("slice", what, n, x)?;
     }
     not_negative("slice", "an index", start)?;
     not_negative("slice", "a length", len)?;
     if step.iter().any(|&s| s < 1) {
-        return Err(TypeError::new(codes::ATTRIBUTE, "`slice`: a step must be at least 1"));
+        return Err(TypeError::new(codes::ATTRIBUTE, "`slice`: a stride must be at least 1"));
     }
     for (axis, size) in x.shape.iter().enumerate() {
         // An empty slice may start anywhere up to the end.

@@ -63,7 +63,7 @@ impl Group<'_> {
         name: &str,
         f: impl FnOnce(&mut Build<'_>) -> Result<R, TypeError>,
     ) -> Result<R, TypeError> {
-        let name = format!("{}.{name}", self.step.name);
+        let name = format!("optimizer.{}.{name}", self.step.name);
         let origin = Origin::named(&name, self.step.provenance.with_role("update"));
         f(&mut Build { graph: self.graph, origin: &origin })
     }

@@ -233,7 +233,7 @@ impl Training<'_> {
         if step.every <= 1 {
             return Ok(None);
         }
-        let name = format!("{}.runs", step.name);
+        let name = format!("optimizer.{}.runs", step.name);
         let origin = Origin::named(&name, step.provenance.with_role("update"));
         let mut b = Build { graph: &mut self.graph, origin: &origin };
         let clock = b.node(Leaf::Step, &[])?;

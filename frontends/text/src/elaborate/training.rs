@@ -354,7 +354,7 @@ impl Elaborator<'_> {
         }
         let (variable, of_variable) = self.updated(update)?;
         let outer = self.updating.replace(variable.clone());
-        let wish = Some(format!("update.{variable}"));
+        let wish = Some(format!("next.{variable}"));
         let value = self.with_wish(wish, None, |e| e.expr(&update.value));
         self.updating = outer;
         let span = update.value.span;

@@ -1,0 +1,167 @@
+//! The commands of headers: what comes out of a file.
+
+use brolga_compiler::codegen;
+use brolga_compiler::compile::{Compiled, Options, compile_graph};
+use brolga_compiler::entry::{Entry, EntryGraph, entry_graph};
+use brolga_compiler::error::CompileError;
+use brolga_compiler::fuse::FusionText;
+use brolga_compiler::ir::{Binding, Graph, GraphText, Module, Target, verify};
+use brolga_compiler::passes::{PIPELINE, PassOptions, optimize};
+use brolga_compiler::specialise::specialise;
+use brolga_text::{LoadOptions, Loaded, load};
+
+use super::header::Header;
+use super::run;
+
+/// The text that a file's command makes of it.
+pub(crate) fn execute(header: &Header, name: &str, text: &str) -> Result<String, String> {
+    let loaded = load(name, text.as_bytes(), &LoadOptions::default());
+    if header.command == "error" {
+        return error(header, loaded);
+    }
+    let module = loaded.map_err(|error| error.to_string())?.module;
+    match header.command.as_str() {
+        "typed" => Ok(graph_text(&module, None, mode(header, &module))),
+        "grad" => {
+            let entry = entry_of(header, &module)?;
+            Ok(graph_text(&module, Some(&entry), &entry.graph))
+        }
+        "pass" => pass(header, &module),
+        "optimized" => {
+            let (entry, compiled) = compiled(header, &module)?;
+            Ok(graph_text(&module, Some(&entry), &compiled.optimized))
+        }
+        "fuse" => {
+            let (_, compiled) = compiled(header, &module)?;
+            let text = FusionText { graph: &compiled.optimized, fusion: &compiled.fusion };
+            Ok(without_provenance(&text.to_string()))
+        }
+        "lower" => {
+            let (_, compiled) = compiled(header, &module)?;
+            Ok(compiled.program.kernels.iter().map(ToString::to_string).collect())
+        }
+        "schedule" | "plan" => {
+            let (_, compiled) = compiled(header, &module)?;
+            Ok(without_provenance(&compiled.program.to_string()))
+        }
+        "clif" => {
+            let (_, compiled) = compiled(header, &module)?;
+            let texts = codegen::texts(&compiled.program).map_err(|e| e.to_string())?;
+            Ok(texts.into_iter().map(|t| format!("{}\n{}\n", t.name, t.clif)).collect())
+        }
+        "run" => run::execute(header, &module),
+        other => Err(format!("there is no command `{other}`")),
+    }
+}
+
+/// What is refused: by the language, or with numbers by the compiler.
+fn error(
+    header: &Header,
+    loaded: Result<Loaded, Box<brolga_text::LoadError>>,
+) -> Result<String, String> {
+    let module = match loaded {
+        Err(error) => return Ok(error.to_string()),
+        Ok(loaded) => loaded.module,
+    };
+    let refused = entry_graph(&module, &entry_name(header, &module)?).and_then(|entry| {
+        let binding = header.bindings().ok().and_then(|b| b.first().cloned()).unwrap_or_default();
+        let specialised = specialise(&entry.graph, &binding)?;
+        compile_graph(specialised, &Target::X86_64_V4, &options(header))
+    });
+    match refused {
+        Err(error) => Ok(format!("{error}\n")),
+        Ok(_) => Err("it compiles".to_string()),
+    }
+}
+
+/// The entry of `--entry`, or the natural one.
+pub(crate) fn entry_name(header: &Header, module: &Module) -> Result<Entry, String> {
+    let run = || Entry::Run { fetch: vec![] };
+    match header.option("entry") {
+        Some("train") => Ok(Entry::Train),
+        Some("eval") => Ok(Entry::Eval),
+        Some("run") => Ok(run()),
+        Some(other) => Err(format!("there is no entry `{other}`")),
+        None if !module.train.steps.is_empty() || !module.train.updates.is_empty() => {
+            Ok(Entry::Train)
+        }
+        None if !module.infer.outputs.is_empty() => Ok(run()),
+        None => Ok(Entry::Eval),
+    }
+}
+
+fn mode<'a>(header: &Header, module: &'a Module) -> &'a Graph {
+    match entry_name(header, module) {
+        Ok(Entry::Train) => &module.train,
+        Ok(Entry::Eval | Entry::Run { .. }) | Err(_) => &module.infer,
+    }
+}
+
+fn said(error: CompileError) -> String {
+    error.to_string()
+}
+
+fn entry_of(header: &Header, module: &Module) -> Result<EntryGraph, String> {
+    entry_graph(module, &entry_name(header, module)?).map_err(said)
+}
+
+fn specialised(header: &Header, module: &Module) -> Result<(EntryGraph, Graph), String> {
+    let entry = entry_of(header, module)?;
+    let binding = header.bindings()?.first().cloned().unwrap_or_else(Binding::default);
+    let graph = specialise(&entry.graph, &binding).map_err(said)?;
+    Ok((entry, graph))
+}
+
+fn options(header: &Header) -> Options {
+    let list = |name: &str| -> Vec<String> {
+        let text = header.option(name).unwrap_or_default();
+        text.split(',').filter(|n| !n.is_empty()).map(str::to_string).collect()
+    };
+    let passes = PassOptions {
+        disable: list("disable"),
+        stop_after: header.option("stop-after").map(str::to_string),
+        verify: true,
+    };
+    let defaults = Options::default();
+    let memory_limit = header.number("memory-limit", defaults.memory_limit);
+    Options { passes, memory_limit, fuse: header.option("fuse") != Some("off"), ..defaults }
+}
+
+fn compiled(header: &Header, module: &Module) -> Result<(EntryGraph, Compiled), String> {
+    let (entry, graph) = specialised(header, module)?;
+    let compiled = compile_graph(graph, &Target::X86_64_V4, &options(header)).map_err(said)?;
+    Ok((entry, compiled))
+}
+
+/// The graph after one pass alone, which must change nothing when it runs again.
+fn pass(header: &Header, module: &Module) -> Result<String, String> {
+    let (entry, mut graph) = specialised(header, module)?;
+    let name = header.arguments.first().ok_or("which pass?")?;
+    let pass = PIPELINE.iter().find(|p| p.name == name).ok_or(format!("no pass `{name}`"))?;
+    let mut texts = vec![];
+    for _ in 0..2 {
+        (pass.run)(&mut graph).map_err(said)?;
+        verify(&graph, pass.name).map_err(|e| e.to_string())?;
+        texts.push(graph_text(module, Some(&entry), &graph));
+    }
+    if texts[0] != texts[1] {
+        return Err(format!("`{name}` is not idempotent:\n{}\nthen\n{}", texts[0], texts[1]));
+    }
+    // Every pass works in every order: the pipeline takes the result.
+    let options = PassOptions { verify: true, ..PassOptions::default() };
+    optimize(&mut graph, &options, &mut |_, _| {}).map_err(said)?;
+    Ok(texts.swap_remove(0))
+}
+
+/// A graph without its provenance, which a change of the library would move.
+fn graph_text(module: &Module, entry: Option<&EntryGraph>, graph: &Graph) -> String {
+    let slots = entry.iter().flat_map(|e| &e.slots);
+    let variables = module.variables.iter().chain(slots).collect();
+    let text = GraphText { name: module.name.as_deref(), variables, graph };
+    without_provenance(&text.to_string())
+}
+
+fn without_provenance(text: &str) -> String {
+    let line = |line: &str| line.split(" #@").next().unwrap_or_default().trim_end().to_string();
+    text.lines().map(|l| line(l) + "\n").collect()
+}

@@ -1,0 +1,246 @@
+//! The command `run`: a file is executed by the oracle, by the interpreter of the loop IR and by
+//! machine code, after every prefix of the passes, with fusion and without, on several threads.
+
+use std::sync::Arc;
+
+use brolga_compiler::compile::Options;
+use brolga_compiler::entry::{Entry, entry_graph};
+use brolga_compiler::ir::{
+    Binding, DType, Graph, GraphText, Literal, Module, Name, Scalar, TensorType,
+};
+use brolga_compiler::passes::{PIPELINE, PassOptions, optimize};
+use brolga_compiler::specialise::specialise;
+use brolga_runtime::data::Counter;
+use brolga_runtime::session::{Backend, Clock, Session, SessionOptions};
+use brolga_text::{LoadOptions, load};
+use indexmap::IndexMap;
+
+use super::command::entry_name;
+use super::header::Header;
+use crate::compare::{Tolerance, close, same};
+
+/// The seed of variables and inputs.
+const SEED: i64 = 7;
+
+/// The values of a run by name: outputs, metrics, and the variables after it.
+type Values = IndexMap<String, Literal>;
+
+struct Case<'a> {
+    header: &'a Header,
+    module: Arc<Module>,
+    entry: Entry,
+    binding: Binding,
+    steps: usize,
+}
+
+/// Runs a file for each binding; the text shows what the oracle has computed.
+pub(crate) fn execute(header: &Header, module: &Module) -> Result<String, String> {
+    let entry = entry_name(header, module)?;
+    let steps = header.number("steps", if entry == Entry::Train { 2 } else { 1 });
+    let module = Arc::new(module.clone());
+    let mut text = String::new();
+    for binding in header.bindings()? {
+        let case = Case {
+            header,
+            module: module.clone(),
+            entry: entry.clone(),
+            binding: binding.clone(),
+            steps,
+        };
+        let dims: Vec<String> = binding.iter().map(|(s, n)| format!("{s}={n}")).collect();
+        let at = |why: String| format!("{}: {why}", dims.join(" "));
+        case.reads_back().map_err(at)?;
+        let values = case.agreed().map_err(|why| format!("{}: {why}", dims.join(" ")))?;
+        if !dims.is_empty() {
+            text.push_str(&format!("{}\n", dims.join(" ")));
+        }
+        for (name, value) in &values {
+            text.push_str(&format!("{name}: {} = {}\n", value.tensor_type(), shown(value)));
+        }
+    }
+    Ok(text)
+}
+
+/// The elements with four digits, or the mean of more than twelve.
+fn shown(value: &Literal) -> String {
+    let digits = |x: f64| {
+        if x == 0.0 || (1e-3..1e5).contains(&x.abs()) {
+            format!("{x:.4}")
+        } else {
+            format!("{x:.4e}")
+        }
+    };
+    if value.n_elements() > 12 {
+        let sum: f64 = value.scalars().map(Scalar::to_f64).sum();
+        return format!("mean {}", digits(sum / value.n_elements() as f64));
+    }
+    let element = |s: Scalar| if s.dtype().is_float() { digits(s.to_f64()) } else { s.to_string() };
+    let list: Vec<String> = value.scalars().map(element).collect();
+    format!("[{}]", list.join(", "))
+}
+
+impl Case<'_> {
+    /// The oracle's values, with which everything else agrees.
+    fn agreed(&self) -> Result<Values, String> {
+        let wanted = self.values(Backend::Oracle, Options::default(), 1)?;
+        let by = Tolerance {
+            relative: self.header.number("tolerance", 1e-5),
+            absolute: self.header.number("absolute", 1e-6),
+        };
+        let eager = self.values(Backend::Eager, Options::default(), 2)?;
+        agree("eager", &eager, &wanted, |a, b| close(a, b, by))?;
+        let mut last = None;
+        for (name, options) in configurations() {
+            let loops = self.values(Backend::Interpreter, options.clone(), 1)?;
+            agree(&format!("loops {name}"), &loops, &wanted, |a, b| close(a, b, by))?;
+            let code = self.values(Backend::Jit, options, 1)?;
+            agree(&format!("code against loops {name}"), &code, &loops, same)?;
+            last = Some(code);
+        }
+        let last = last.ok_or("there are no passes")?;
+        for threads in [2, 4] {
+            let code = self.values(Backend::Jit, Options::default(), threads)?;
+            agree(&format!("{threads} threads"), &code, &last, same)?;
+        }
+        Ok(wanted)
+    }
+
+    fn values(
+        &self,
+        backend: Backend,
+        compiler: Options,
+        threads: usize,
+    ) -> Result<Values, String> {
+        let options =
+            SessionOptions { seed: SEED, threads, backend, compiler, ..SessionOptions::default() };
+        let said = |e: brolga_runtime::RunError| format!("{backend:?}: {e}");
+        let mut session = Session::new(self.module.clone(), options).map_err(said)?;
+        let mut prepared = session.prepare(&self.entry, &self.binding).map_err(said)?;
+        let types: Vec<(Name, TensorType)> =
+            prepared.feeds().iter().map(|f| (f.name.clone(), f.tensor_type.clone())).collect();
+        let mut values = Values::new();
+        for step in 0..self.steps {
+            prepared.feed_all(&self.inputs(&types, step as u64)?).map_err(said)?;
+            prepared.run(step as i64).map_err(said)?;
+            prepared.set_clock(Clock { step: step as i64 + 1, epoch: 0 });
+            let results = prepared.results().map_err(said)?;
+            let outputs = results.outputs.iter().chain(&results.metrics);
+            values.extend(outputs.map(|(name, value)| (name.to_string(), value.clone())));
+        }
+        if self.entry == Entry::Train {
+            let variables = session.variables();
+            values.extend(variables.map(|(name, _, value)| (name.to_string(), value)));
+        }
+        Ok(values)
+    }
+
+    /// What the header says of an input, else drawn numbers: floats uniform in [-2, 2), integers
+    /// below their range.
+    fn inputs(
+        &self,
+        types: &[(Name, TensorType)],
+        step: u64,
+    ) -> Result<IndexMap<Name, Literal>, String> {
+        let mut inputs = IndexMap::new();
+        for (name, tensor_type) in types {
+            let n = tensor_type.n_elements().ok_or("too large")?;
+            // By name: backends may list the inputs in another order.
+            let letters = name.bytes().map(u64::from);
+            let key: Vec<u64> = letters.chain([SEED as u64, step]).collect();
+            let counter = Counter::new(&key);
+            let range = self.header.range(name);
+            let given = self.header.inputs.get(&**name);
+            let element = |i: usize| match (given, tensor_type.dtype) {
+                (Some(list), _) => Scalar::F64(list[i % list.len()]),
+                (None, DType::F32 | DType::F64) => Scalar::F32(4.0 * counter.unit(i as u64) - 2.0),
+                (None, DType::I32 | DType::I64 | DType::U8) => {
+                    Scalar::I64(counter.below(i as u64, range) as i64)
+                }
+                (None, DType::Bool) => Scalar::Bool(counter.below(i as u64, 2) == 1),
+            };
+            let size = tensor_type.dtype.size();
+            let bytes: Vec<u8> = (0..n)
+                .flat_map(|i| {
+                    element(i).cast(tensor_type.dtype).bits().to_le_bytes()[..size].to_vec()
+                })
+                .collect();
+            let sizes = tensor_type.sizes().ok_or("a dimension has no number")?;
+            let literal = Literal::from_bytes(tensor_type.dtype, &sizes, &bytes).ok_or("sizes")?;
+            inputs.insert(name.clone(), literal);
+        }
+        Ok(inputs)
+    }
+
+    /// Checks that the printed graph of each stage parses back to an equal one.
+    fn reads_back(&self) -> Result<(), String> {
+        let said = |e: brolga_compiler::error::CompileError| e.to_string();
+        let typed =
+            if self.entry == Entry::Train { &self.module.train } else { &self.module.infer };
+        let variables: Vec<_> = self.module.variables.iter().collect();
+        reads_back("typed", typed, &variables)?;
+        let entry = entry_graph(&self.module, &self.entry).map_err(said)?;
+        let all: Vec<_> = self.module.variables.iter().chain(&entry.slots).collect();
+        reads_back("gradient", &entry.graph, &all)?;
+        let mut graph = specialise(&entry.graph, &self.binding).map_err(said)?;
+        optimize(&mut graph, &PassOptions::default(), &mut |_, _| {}).map_err(said)?;
+        let numbers_alone = all.iter().all(|(_, v)| v.tensor_type.sizes().is_some());
+        if numbers_alone { reads_back("optimized", &graph, &all) } else { Ok(()) }
+    }
+}
+
+fn reads_back(
+    stage: &str,
+    graph: &Graph,
+    variables: &[(&Name, &brolga_compiler::ir::Variable)],
+) -> Result<(), String> {
+    let text = GraphText { name: None, variables: variables.to_vec(), graph }.to_string();
+    let read = load("dump.graph", text.as_bytes(), &LoadOptions::default())
+        .map_err(|e| format!("the {stage} stage does not read back:\n{e}\n{text}"))?;
+    if read.module.train == *graph {
+        return Ok(());
+    }
+    let (before, after) = (graph.to_string(), read.module.train.to_string());
+    let diff = similar::TextDiff::from_lines(&before, &after);
+    let diff = diff.unified_diff().header("printed", "read back").to_string();
+    let first = graph.order().into_iter().zip(read.module.train.order()).find(|(a, b)| {
+        let (a, b) = (graph.node(*a), read.module.train.node(*b));
+        a.op != b.op || a.types != b.types || a.name != b.name
+    });
+    let first = first.map_or(String::new(), |(a, b)| {
+        let (a, b) = (graph.node(a), read.module.train.node(b));
+        format!("first {} {:?}\nand   {} {:?}\n", a.name, a.op, b.name, b.op)
+    });
+    Err(format!("the {stage} stage reads back as another graph:\n{diff}{first}"))
+}
+
+/// Every prefix of the passes, then all of them without fusion, without vectors, and as they are.
+fn configurations() -> Vec<(String, Options)> {
+    let with = |passes: PassOptions| Options { passes, ..Options::default() };
+    let verified = PassOptions { verify: true, ..PassOptions::default() };
+    let all = PIPELINE.iter().map(|p| p.name.to_string()).collect();
+    let mut list =
+        vec![("without passes".into(), with(PassOptions { disable: all, ..verified.clone() }))];
+    for pass in PIPELINE {
+        let stop_after = Some(pass.name.to_string());
+        let passes = PassOptions { stop_after, ..verified.clone() };
+        list.push((format!("after {}", pass.name), with(passes)));
+    }
+    let whole = with(verified);
+    list.push(("unfused".into(), Options { fuse: false, ..whole.clone() }));
+    list.push(("serial".into(), Options { vectorise: false, ..whole.clone() }));
+    list.push(("whole".into(), whole));
+    list
+}
+
+fn agree(
+    what: &str,
+    found: &Values,
+    wanted: &Values,
+    compare: impl Fn(&Literal, &Literal) -> Result<(), String>,
+) -> Result<(), String> {
+    for (name, value) in wanted {
+        let found = found.get(name).ok_or(format!("{what}: `{name}` is missing"))?;
+        compare(found, value).map_err(|why| format!("{what}: `{name}`: {why}"))?;
+    }
+    Ok(())
+}
