@@ -38,6 +38,7 @@ const UNSAFE: &[&str] = &[
     "runtime/src/arena.rs",
     "runtime/src/session/",
     "compiler/tests/",
+    "frontends/brolga/tests/allocations.rs",
     "benches/",
 ];
 
