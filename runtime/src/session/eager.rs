@@ -88,15 +88,16 @@ struct Values<'a> {
 
 impl Leaves for Values<'_> {
     fn leaf(&self, leaf: &Leaf) -> Option<Literal> {
-        let [seed, step, epoch] = self.call.clocks.map(|n| Literal::scalar(Scalar::I64(n)));
+        let [seed, step, epoch] = self.call.clocks;
+        let clock = |n: i64| Some(Literal::scalar(Scalar::I64(n)));
         match leaf {
             Leaf::Input { name, .. } => {
                 self.call.feeds.iter().find(|f| f.name == *name).map(Feed::literal)
             }
             Leaf::Variable { name, .. } => self.store.get(name).map(|stored| stored.literal()),
-            Leaf::Seed => Some(seed),
-            Leaf::Step => Some(step),
-            Leaf::Epoch => Some(epoch),
+            Leaf::Seed => clock(seed),
+            Leaf::Step => clock(step),
+            Leaf::Epoch => clock(epoch),
             Leaf::Constant(_) | Leaf::Dim { .. } | Leaf::Parameter { .. } => None,
         }
     }

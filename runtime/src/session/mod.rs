@@ -29,7 +29,7 @@ use crate::{RunError, host_memory, host_target, host_threads};
 
 pub use brolga_compiler::entry::{Entry, EntryGraph};
 use prepared::Instance;
-pub use prepared::{Feed, Prepared};
+pub use prepared::{Feed, FeedMut, Prepared};
 
 /// How programs are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -27,6 +27,17 @@ pub struct Feed {
     block: Block,
 }
 
+/// An input of a program, to be fed. The memory itself stays where it is, as machine code knows it.
+#[derive(Debug)]
+pub struct FeedMut<'a> {
+    /// The input.
+    pub name: &'a Name,
+    /// Its type; every dimension is a number.
+    pub tensor_type: &'a TensorType,
+    /// The elements in row-major order, little-endian; what is written stays for the following runs.
+    pub bytes: &'a mut [u8],
+}
+
 impl Feed {
     pub(super) fn new(
         name: &Name,
@@ -48,11 +59,6 @@ impl Feed {
         let sizes = self.tensor_type.sizes().expect("a program has only numbers");
         Literal::from_bytes(self.tensor_type.dtype, &sizes, self.bytes())
             .expect("the bytes are those of the type")
-    }
-
-    /// The elements, to write; what is written stays for the following runs.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.block.bytes_mut()[..self.n_bytes]
     }
 
     pub(super) fn pointer(&self) -> *mut u8 {
@@ -167,8 +173,12 @@ impl Prepared<'_> {
     }
 
     /// The inputs, to write.
-    pub fn feeds_mut(&mut self) -> &mut [Feed] {
-        &mut self.session.instances[self.at].feeds
+    pub fn feeds_mut(&mut self) -> impl Iterator<Item = FeedMut<'_>> {
+        self.session.instances[self.at].feeds.iter_mut().map(|feed| FeedMut {
+            name: &feed.name,
+            tensor_type: &feed.tensor_type,
+            bytes: &mut feed.block.bytes_mut()[..feed.n_bytes],
+        })
     }
 
     /// Feeds every input by name; names that the program does not need are ignored.
@@ -178,13 +188,13 @@ impl Prepared<'_> {
     pub fn feed_all(&mut self, values: &IndexMap<Name, Literal>) -> Result<(), RunError> {
         for feed in self.feeds_mut() {
             let unfed = || RunError::Unfed(feed.name.clone());
-            let value = values.get(&feed.name).ok_or_else(unfed)?;
+            let value = values.get(feed.name).ok_or_else(unfed)?;
             let fed = value.tensor_type();
-            if fed != feed.tensor_type {
+            if fed != *feed.tensor_type {
                 let (name, declared) = (feed.name.clone(), feed.tensor_type.clone());
                 return Err(RunError::FeedType { name, declared, fed });
             }
-            value.write_bytes(feed.bytes_mut());
+            value.write_bytes(feed.bytes);
         }
         Ok(())
     }

@@ -381,9 +381,9 @@ impl Feeding {
     /// Writes a batch into the program's feeds.
     fn fill(&self, prepared: &mut Prepared<'_>, batch: usize) {
         for feed in prepared.feeds_mut() {
-            let number = self.batches.feeds().iter().position(|f| *f.input == *feed.name);
+            let number = self.batches.feeds().iter().position(|f| *f.input == **feed.name);
             if let Some(number) = number {
-                self.batches.fill(batch, number, feed.bytes_mut());
+                self.batches.fill(batch, number, feed.bytes);
             }
         }
     }
