@@ -87,9 +87,9 @@ fn step(
             const SMOOTH: [UnaryFn; 7] = [
                 UnaryFn::Tanh,
                 UnaryFn::Sigmoid,
-                UnaryFn::Tanh,
-                UnaryFn::Sigmoid,
-                UnaryFn::Tanh,
+                UnaryFn::Sin,
+                UnaryFn::Cos,
+                UnaryFn::Erf,
                 UnaryFn::Neg,
                 UnaryFn::Tanh,
             ];

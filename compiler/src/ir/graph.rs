@@ -367,12 +367,14 @@ impl Graph {
 }
 
 fn is_nameless(op: &Op) -> bool {
-    op.region().is_some() || matches!(op, Op::Leaf(Leaf::Parameter { .. }))
+    let word = matches!(op, Op::Leaf(Leaf::Parameter { .. } | Leaf::Step | Leaf::Epoch));
+    word || op.region().is_some()
 }
 
 /// Structural equality: the same roots over the same live nodes, in order, names included;
 /// provenance is not compared, nor are the names of what text shows without one (loops, whose
-/// results have names, and the parameters of regions, which have numbers).
+/// results have names, the parameters of regions, which have numbers, and the clocks, which are
+/// words).
 impl PartialEq for Graph {
     fn eq(&self, other: &Graph) -> bool {
         let (a, b) = (self.order(), other.order());

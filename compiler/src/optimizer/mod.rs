@@ -235,8 +235,11 @@ impl Training<'_> {
         }
         let name = format!("optimizer.{}.runs", step.name);
         let origin = Origin::named(&name, step.provenance.with_role("update"));
+        // The clock is read by a word, so a graph has it once.
+        let known =
+            self.graph.ids().into_iter().find(|&id| *self.graph.op(id) == Leaf::Step.into());
         let mut b = Build { graph: &mut self.graph, origin: &origin };
-        let clock = b.node(Leaf::Step, &[])?;
+        let clock = known.map_or_else(|| b.node(Leaf::Step, &[]), Ok)?;
         let every = b.scalar(Scalar::I64(i64::try_from(step.every).unwrap_or(i64::MAX)))?;
         let rest = b.binary(BinaryFn::Mod, clock, every)?;
         let zero = b.scalar(Scalar::I64(0))?;
