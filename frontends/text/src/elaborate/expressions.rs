@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use brolga_compiler::ir::{Dim, UnaryFn};
+use brolga_compiler::ir::{Dim, Origin, UnaryFn};
 use brolga_compiler::ops::{Control, Leaf, Movement, Op};
 
 use super::operators::Operand;
@@ -79,6 +79,12 @@ impl Elaborator<'_> {
     /// A list that is not too large.
     pub(super) fn list(&mut self, members: Vec<Value>, span: Span) -> Result<Value> {
         let list = List::from(members);
+        self.n_listed = self.n_listed.saturating_add(list.len());
+        if self.n_listed / MAX_LISTS > self.limits.list {
+            self.stopped = true;
+            let message = "too many lists are made";
+            return Err(self.error(Code::ListTooLarge, message, span, ""));
+        }
         if list.size > self.limits.list {
             let message = format!("this list has more than {} members", self.limits.list);
             return Err(self.error(Code::ListTooLarge, message, span, ""));
@@ -247,6 +253,7 @@ impl Elaborator<'_> {
     pub(super) fn clock(&mut self, clock: Clock) -> Result<Tensor> {
         let is_initial = matches!(self.region().kind, super::regions::RegionKind::Initial);
         let home = if is_initial { self.regions.len() - 1 } else { 0 };
+        let provenance = self.provenance();
         let region = &mut self.regions[home];
         let (slot, leaf) = match clock {
             Clock::Seed => (&mut region.clocks.seed, Leaf::Seed),
@@ -260,7 +267,7 @@ impl Elaborator<'_> {
         let node = match *slot {
             Some(node) => node,
             None => {
-                let origin = brolga_compiler::ir::Origin::default();
+                let origin = Origin { name: None, provenance };
                 let node = region.graph.add(Op::from(leaf), &[], &origin);
                 *slot.insert(node.expect("a leaf has the type that it says"))
             }
@@ -476,6 +483,9 @@ struct Part {
     /// Whether the result lacks the axis.
     drops: bool,
 }
+
+/// How many lists of the largest size may be made: making them takes time.
+const MAX_LISTS: usize = 10;
 
 /// Deeper than anyone writes, and safe for walks that recurse.
 const MAX_LIST_DEPTH: usize = 64;

@@ -122,6 +122,8 @@ struct Elaborator<'a> {
     last_provenance: Option<(Span, usize, Provenance)>,
     n_iterations: usize,
     n_calls: usize,
+    /// The members of all lists that were made.
+    n_listed: usize,
     depth: usize,
     /// Whether a limit was hit: the walk ends.
     stopped: bool,
@@ -239,6 +241,7 @@ impl<'a> Elaborator<'a> {
             last_provenance: None,
             n_iterations: 0,
             n_calls: 0,
+            n_listed: 0,
             depth: 0,
             stopped: false,
         };

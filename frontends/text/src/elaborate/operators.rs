@@ -175,8 +175,7 @@ impl Elaborator<'_> {
         let help = format!("write `cast({shown}, {dtype})`");
         let at = self.at;
         let error = Diagnostic::error(Code::DTypesDiffer, message).at(at, label);
-        let error = self.with_operands(error, [a, b], None).help(help);
-        self.push(error)
+        self.push(error.help(help))
     }
 
     /// Reports what an operation refuses of two operands, with what they are.
@@ -209,8 +208,14 @@ impl Elaborator<'_> {
         operands: [Operand<'_>; 2],
         wanted: Option<String>,
     ) -> Diagnostic {
-        for (k, operand) in operands.into_iter().enumerate() {
+        for (k, operand) in operands.iter().enumerate() {
             let Some(Expr { kind: ExprKind::Name(name), .. }) = operand.expr else { continue };
+            if let Some(Expr { kind: ExprKind::Name(other), .. }) = operands[1].expr
+                && k == 0
+                && other.text == name.text
+            {
+                continue;
+            }
             let Some(binding) = self.find_value(&name.text) else { continue };
             let Value::Tensor(x) = binding.value else { continue };
             match binding.declared {
@@ -266,6 +271,7 @@ fn casts_right(a: DType, b: DType) -> bool {
 fn same(a: &Value, b: &Value) -> Option<bool> {
     match (a, b) {
         (Value::Str(a), Value::Str(b)) => Some(a == b),
+        (Value::Str(_), _) | (_, Value::Str(_)) => Some(false),
         (Value::Element(a), Value::Element(b)) => Some(a == b),
         (Value::Function(a), Value::Function(b)) => Some(a.is(b)),
         (Value::List(x), Value::List(y)) if !a.holds_tensor() && !b.holds_tensor() => {

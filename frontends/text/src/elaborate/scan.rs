@@ -150,6 +150,7 @@ impl Elaborator<'_> {
             let node = region.graph.add(leaf, &[], &origin);
             parameters.push(node.expect("a leaf has the type that it says"));
         }
+        self.at = scan.span;
         let leaf =
             Leaf::Parameter { number: usize::MAX, tensor_type: TensorType::scalar(DType::I64) };
         let iteration = region.graph.add(leaf, &[], &Origin::named("iteration", self.provenance()));

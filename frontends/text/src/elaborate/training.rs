@@ -296,7 +296,11 @@ impl Elaborator<'_> {
                 let message = format!("`{argument}` is given twice");
                 return Err(self.error(Code::RepeatedArgument, message, span, ""));
             }
-            let wish = Some(format!("{step}.{argument}"));
+            let wish = match step {
+                "minimize" => argument.to_owned(),
+                step => format!("{step}.{argument}"),
+            };
+            let wish = Some(wish);
             let value = self.with_wish(wish, None, |e| e.expr(&arg.value))?;
             let value = self.optimizer_argument(&value, default, argument, span)?;
             arguments.push((argument.into(), value));

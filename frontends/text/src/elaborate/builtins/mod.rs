@@ -120,6 +120,7 @@ const ENTRIES: &[Entry] = &[
     ("dtype", "x", shapes::dtype),
     ("len", "list", shapes::len),
     ("flat", "list", shapes::flat),
+    ("append", "list, x", shapes::append),
     ("random_bits", "seed=, step=, key=, shape=", random::bits),
     ("random_uniform", "shape, lo=0, hi=1, dtype=f32", random::uniform),
     ("random_normal", "shape, mean=0, std=1, dtype=f32", random::normal),
@@ -147,8 +148,10 @@ const NOT_YET: &[&str] = &[
     "max_pool2d",
     "avg_pool1d",
     "avg_pool2d",
-    "global_avg_pool",
-    "upsample",
+    "asin",
+    "acos",
+    "atan",
+    "atan2",
     "cumsum",
     "cumprod",
     "top_k",
@@ -289,6 +292,7 @@ impl Elaborator<'_> {
     fn axes_argument(&mut self, args: &Args, k: usize, rank: usize) -> Result<Vec<usize>> {
         match args.optional(k) {
             None => Ok((0..rank).collect()),
+            Some((Value::Str(all), _)) if &**all == "all" => Ok((0..rank).collect()),
             Some((Value::List(members), span)) => {
                 let members = members.to_vec();
                 members.iter().map(|member| self.axis(member, rank, span)).collect()

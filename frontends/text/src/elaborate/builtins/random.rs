@@ -5,7 +5,7 @@ use brolga_compiler::ir::{BinaryFn, CompareFn, DType, Dim, NodeId, Scalar, Unary
 use brolga_compiler::ops::{Build, Random, ReduceFn, TypeError};
 
 use super::super::expressions::Clock;
-use super::super::regions::RegionKind;
+use super::super::regions::{Region, RegionKind};
 use super::super::value::{Bare, Value};
 use super::{Args, Elaborator, Result, Tensor};
 use crate::codes::Code;
@@ -51,7 +51,10 @@ impl Elaborator<'_> {
     fn scan_seed(&mut self) -> Result<Tensor> {
         let seed = self.clock(Clock::Seed)?;
         let is_scan = |k: usize| matches!(self.regions[k].kind, RegionKind::Scan { .. });
-        let scans: Vec<usize> = (0..self.regions.len()).filter(|&k| is_scan(k)).collect();
+        // An initial value does not depend on the loops around its variable.
+        let is_initial = |region: &Region| matches!(region.kind, RegionKind::Initial);
+        let first = self.regions.iter().rposition(is_initial).unwrap_or(0);
+        let scans: Vec<usize> = (first..self.regions.len()).filter(|&k| is_scan(k)).collect();
         let mut seed = seed;
         for k in scans {
             let RegionKind::Scan { iteration, .. } = self.regions[k].kind else { continue };

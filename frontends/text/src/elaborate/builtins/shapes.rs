@@ -438,6 +438,16 @@ pub(super) fn len(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     }
 }
 
+/// `append(list, x)`: a list with one member more.
+pub(super) fn append(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let Value::List(list) = args.value(0).0 else {
+        return Err(e.wrong_argument(&args, 0, "a list"));
+    };
+    let mut members = list.to_vec();
+    members.push(args.value(1).0.clone());
+    e.list(members, args.span)
+}
+
 /// `flat(list)`: the members of a list and of its lists, or the value alone, as one list.
 pub(super) fn flat(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     fn collect(value: &Value, into: &mut Vec<Value>) {
