@@ -117,7 +117,7 @@ fn errors_are_rendered() {
 /// What is printed parses to the same graph, at both modes.
 #[test]
 fn printed_modules_read_back() {
-    for case in cases("modules") {
+    for case in cases("modules").into_iter().chain(cases("values")).chain(cases("names")) {
         let module = loaded(&case).module;
         let variables: Vec<_> = module.variables.iter().collect();
         let name = module.name.as_deref();

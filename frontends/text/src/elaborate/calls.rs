@@ -156,6 +156,7 @@ impl Elaborator<'_> {
     ) -> Result<Value> {
         let names: Vec<&str> = builtin.formals.iter().map(|formal| formal.name).collect();
         let Given { args, name, training } = given;
+        let args = if builtin.name == "concat" { parts_as_list(args) } else { args };
         let values = self.bind_args(builtin.name, &names, args)?;
         for (formal, value) in builtin.formals.iter().zip(&values) {
             if value.is_none() && formal.required {
@@ -404,6 +405,21 @@ impl Elaborator<'_> {
         self.shared[number].made = true;
         value
     }
+}
+
+/// The arguments of `concat(a, b, axis=0)`, as it is printed, as `concat([a, b], axis=0)`.
+fn parts_as_list(mut args: Vec<GivenArg>) -> Vec<GivenArg> {
+    let is_part = |arg: &&GivenArg| arg.name.is_none() && matches!(arg.value, Value::Tensor(_));
+    let n_parts = args.iter().take_while(is_part).count();
+    if n_parts == 0 {
+        return args;
+    }
+    let rest = args.split_off(n_parts);
+    let span = args[0].span;
+    let value = Value::list(args.into_iter().map(|arg| arg.value).collect());
+    let mut joined = vec![GivenArg { name: None, value, span }];
+    joined.extend(rest);
+    joined
 }
 
 /// Whether a function makes initial values: its first arguments are `shape` and `dtype`.
