@@ -502,7 +502,7 @@ impl Math<'_> {
         self.exprs.intern(Expr::Bitcast(self.format.int, x))
     }
 
-    fn from_bits(&mut self, x: ExprId) -> ExprId {
+    fn float_of_bits(&mut self, x: ExprId) -> ExprId {
         self.exprs.intern(Expr::Bitcast(self.format.float, x))
     }
 
@@ -539,7 +539,7 @@ impl Math<'_> {
         let m = self.sub(shifted, magic);
         let bits = self.bits(shifted);
         let power = self.exprs.intern(Expr::ShiftLeft(bits, self.format.fraction));
-        (m, self.from_bits(power))
+        (m, self.float_of_bits(power))
     }
 
     /// `x − m · step · ln 2`, with the bits of ln 2 in two parts.
@@ -596,7 +596,7 @@ impl Math<'_> {
         let k = self.exprs.intern(Expr::ShiftRightSigned(above, self.format.fraction));
         let power = self.exprs.intern(Expr::ShiftLeft(k, self.format.fraction));
         let fraction = self.sub(bits, power);
-        let m = self.from_bits(fraction);
+        let m = self.float_of_bits(fraction);
         let one = self.number(1.0);
         let f = self.sub(m, one);
         let k = self.small_float(k);
@@ -611,7 +611,7 @@ impl Math<'_> {
         let magic = self.number(self.format.magic);
         let bits = self.integer(self.format.magic.to_bits() as i64);
         let sum = self.add(k, bits);
-        let sum = self.from_bits(sum);
+        let sum = self.float_of_bits(sum);
         self.sub(sum, magic)
     }
 
@@ -683,7 +683,7 @@ impl Math<'_> {
     fn sigmoid(&mut self, x: ExprId) -> ExprId {
         let (bits, sign) = (self.bits(x), self.sign_bit());
         let negative = self.binary(BinaryFn::Or, bits, sign);
-        let negative = self.from_bits(negative);
+        let negative = self.float_of_bits(negative);
         let z = self.exp(negative);
         let (zero, one) = (self.number(0.0), self.number(1.0));
         let above = self.select(CompareFn::Lt, x, zero, z, one);
@@ -708,7 +708,7 @@ impl Math<'_> {
         let sign = self.binary(BinaryFn::And, bits, sign);
         let large = self.bits(large);
         let large = self.binary(BinaryFn::Or, large, sign);
-        let large = self.from_bits(large);
+        let large = self.float_of_bits(large);
         let near = self.number(near);
         self.select(CompareFn::Lt, size, near, small, large)
     }
@@ -840,7 +840,7 @@ impl Math<'_> {
         let sign = self.exprs.intern(Expr::ShiftLeft(negative, 62));
         let y = self.bits(y);
         let y = self.binary(BinaryFn::Xor, y, sign);
-        self.from_bits(y)
+        self.float_of_bits(y)
     }
 
     /// `|x|^y` for operands of 24 bits.
@@ -954,7 +954,7 @@ impl Math<'_> {
         let bits = self.bits(x);
         let mask = self.integer(-(1 << 27));
         let upper = self.binary(BinaryFn::And, bits, mask);
-        let upper = self.from_bits(upper);
+        let upper = self.float_of_bits(upper);
         (upper, self.sub(x, upper))
     }
 

@@ -321,8 +321,7 @@ impl Real for f64 {
     #[inline(always)]
     fn turn<const FMA: bool>(self, cosine: bool) -> f64 {
         let near = clamp(self, -FAR_F64, FAR_F64);
-        let nan = self - self;
-        let finite = if self.abs() < f64::INFINITY { near } else { nan };
+        let finite = if self.abs() < f64::INFINITY { near } else { f64::NAN };
         let (r, bits) = reduce_near::<FMA>(finite);
         quarter::<FMA>(r, bits, cosine, &SIN_F64, &COS_F64)
     }
