@@ -261,7 +261,7 @@ fn copy_kernel(variable: &Name, tensor_type: &TensorType) -> Kernel {
     let index = exprs.index_add(row, first, block as i64);
     let (from, to) = (PlaceId::Buffer(0), PlaceId::Buffer(1));
     let value = exprs.intern(Expr::Load { place: from, index, dtype });
-    let extent = if len % block == 0 {
+    let extent = if len.is_multiple_of(block) {
         Extent::Const(block)
     } else {
         Extent::Block { axis: unit, block, total: len }

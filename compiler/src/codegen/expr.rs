@@ -167,10 +167,10 @@ impl Emitter<'_> {
         f: Function,
         operands: &[(DType, Emitted)],
     ) -> Result<Val> {
-        if let (Function::Binary(BinaryFn::ShiftRight), [(dtype, a), (_, b)]) = (f, operands) {
-            if let Some(y) = self.shift_right_all(level, *dtype, a, b) {
-                return Ok(Val::Many(y.into()));
-            }
+        if let (Function::Binary(BinaryFn::ShiftRight), [(dtype, a), (_, b)]) = (f, operands)
+            && let Some(y) = self.shift_right_all(level, *dtype, a, b)
+        {
+            return Ok(Val::Many(y.into()));
         }
         let mut x: Vec<Registers> = vec![];
         for (dtype, operand) in operands {

@@ -244,16 +244,16 @@ impl Emitter<'_> {
         externs: &Externs,
     ) -> Result<Vec<Emitted>> {
         self.forget(written(&l.body));
-        if let (Int::Const(a), Int::Const(b)) = (first, end) {
-            if a + step >= b {
-                self.enter(None, false);
-                self.axes.insert(l.axis, first);
-                self.body(&l.body, externs)?;
-                let acc = self.fold_in(l, acc)?;
-                let acc = Self::settled(acc, self.here() - 1);
-                self.leave();
-                return Ok(acc);
-            }
+        if let (Int::Const(a), Int::Const(b)) = (first, end)
+            && a + step >= b
+        {
+            self.enter(None, false);
+            self.axes.insert(l.axis, first);
+            self.body(&l.body, externs)?;
+            let acc = self.fold_in(l, acc)?;
+            let acc = Self::settled(acc, self.here() - 1);
+            self.leave();
+            return Ok(acc);
         }
         let start = self.int_value(first);
         let mut arguments = vec![start];

@@ -441,11 +441,11 @@ fn kept_dims(
     let mut taken = vec![];
     let mut kept = vec![];
     for (u, (extent, dims)) in draft.dims.iter().enumerate() {
-        if let Some(dim) = aligned(dims).filter(|d| !taken.contains(d)) {
-            if value.sizes[dim] == *extent {
-                taken.push(dim);
-                kept.push((u, dim));
-            }
+        if let Some(dim) = aligned(dims).filter(|d| !taken.contains(d))
+            && value.sizes[dim] == *extent
+        {
+            taken.push(dim);
+            kept.push((u, dim));
         }
     }
     kept

@@ -193,7 +193,7 @@ impl Literal {
         fn read<T: Element>(sizes: &[usize], bytes: &[u8]) -> Option<Literal> {
             Literal::from_vec(sizes, bytes.chunks_exact(T::SIZE).map(T::read).collect())
         }
-        if bytes.len() % dtype.size() != 0 {
+        if !bytes.len().is_multiple_of(dtype.size()) {
             return None;
         }
         match dtype {

@@ -192,7 +192,7 @@ impl<'a> Builder<'a> {
             return Dimension { axis: None, index: first };
         }
         let row = self.exprs.axis(unit.block);
-        let extent = if unit.extent % unit.block == 0 {
+        let extent = if unit.extent.is_multiple_of(unit.block) {
             Extent::Const(unit.block)
         } else {
             Extent::Block { axis: self.units[u], block: unit.block, total: unit.extent }

@@ -148,12 +148,13 @@ impl Builder<'_> {
         let last_reduced = reduced.len().checked_sub(1);
         let lanes = self.lanes(items);
         match (best_parallel, last_reduced) {
-            (Some(p), r) if r.is_none_or(|r| score(&parallel[p]) > score(&reduced[r])) => {
-                if score(&parallel[p]) >= 0 {
-                    let mut level = parallel.remove(p);
-                    level.kind = kind(level.extent, lanes);
-                    parallel.push(level);
-                }
+            (Some(p), r)
+                if r.is_none_or(|r| score(&parallel[p]) > score(&reduced[r]))
+                    && score(&parallel[p]) >= 0 =>
+            {
+                let mut level = parallel.remove(p);
+                level.kind = kind(level.extent, lanes);
+                parallel.push(level);
             }
             (_, Some(r)) if score(&reduced[r]) >= 0 => {
                 reduced[r].kind = kind(reduced[r].extent, lanes);

@@ -27,6 +27,9 @@ struct Header {
     length: Dim,
 }
 
+/// Names with their nodes.
+type Carries = Vec<(Arc<str>, NodeId)>;
+
 impl Elaborator<'_> {
     /// The results of a scan: a list, or the only one.
     pub(super) fn scan(&mut self, scan: &ast::Scan, targets: &[Target]) -> Result<Value> {
@@ -124,11 +127,7 @@ impl Elaborator<'_> {
 
     /// Walks the body; hands back its graph, the carries' next values with what is emitted, and
     /// how many values that are.
-    fn scan_body(
-        &mut self,
-        scan: &ast::Scan,
-        header: &Header,
-    ) -> Result<(Region, Vec<(Arc<str>, NodeId)>, usize)> {
+    fn scan_body(&mut self, scan: &ast::Scan, header: &Header) -> Result<(Region, Carries, usize)> {
         let carry_types: Vec<TensorType> =
             header.carries.iter().map(|&x| self.tensor_type(x).clone()).collect();
         let mut element_types = Vec::new();
@@ -200,11 +199,7 @@ impl Elaborator<'_> {
     }
 
     /// The carries' next values and what is emitted, as nodes of the body.
-    fn ends(
-        &mut self,
-        scan: &ast::Scan,
-        carry_types: &[TensorType],
-    ) -> Result<(Vec<(Arc<str>, NodeId)>, usize)> {
+    fn ends(&mut self, scan: &ast::Scan, carry_types: &[TensorType]) -> Result<(Carries, usize)> {
         let mut outputs = Vec::new();
         for (carry, wanted) in scan.carries.iter().zip(carry_types) {
             let name = &carry.name;

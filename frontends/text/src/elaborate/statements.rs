@@ -27,7 +27,7 @@ impl Elaborator<'_> {
         self.at = stmt.span;
         let mark = stmt.provenance.as_ref().and_then(|mark| Provenance::parse(&mark.text));
         let outer = match mark {
-            Some(mark) => std::mem::replace(&mut self.mark, Some(mark)),
+            Some(mark) => self.mark.replace(mark),
             None => self.mark.clone(),
         };
         let done = match &stmt.kind {

@@ -25,7 +25,7 @@ impl Elaborator<'_> {
             VariableKind::State => "state",
         };
         let again = self.here().values.get(&name.text).is_some_and(|b| b.declared == Some(word));
-        if !(again && !self.here().loops.is_empty()) {
+        if !again || self.here().loops.is_empty() {
             self.check_new_name(name)?;
         }
         let tensor_type = self.written_type(&variable.ty)?;
