@@ -121,6 +121,8 @@ fn loop_passes(
     if target.fma {
         loop_ir::fma(kernel);
     }
+    // Before `expand_math`, which takes the functions that are left.
+    loop_ir::chunk(kernel);
     // After `fma`, which would change roundings that the polynomials depend on.
     loop_ir::expand_math(kernel, target);
     // Last: it gives names to what the others made.

@@ -22,6 +22,7 @@
 //! - `Chunk` applies a library function to consecutive elements.
 //! - Loads see the stores before them in program order.
 
+mod chunk;
 mod collapse;
 mod expand_math;
 mod fma;
@@ -31,6 +32,7 @@ mod print;
 mod serialise;
 mod verify;
 
+pub use chunk::chunk;
 pub use collapse::collapse;
 pub use expand_math::{expand_math, expand_pow, expand_unary};
 pub use fma::fma;

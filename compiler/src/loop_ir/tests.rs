@@ -127,3 +127,62 @@ kernel share, cost 1
     assert_eq!(kernel.to_string(), want);
     assert_eq!(verify(&kernel), Ok(()));
 }
+
+/// `y[i] = tanh(exp(x[i])) + x[i]` and, if `folds`, the sum of `exp(x[i])`.
+fn two_functions(n: usize, folds: bool) -> Kernel {
+    let mut e = Exprs::default();
+    let (axis, var) = (e.axis(n), e.var());
+    let (i, zero) = (e.index_axis(axis), e.index_constant(0));
+    let [x, y, z] = [0, 1, 2].map(PlaceId::Buffer);
+    let load = e.intern(crate::ir::Expr::Load { place: x, index: i, dtype: DType::F32 });
+    let exp = e.unary(UnaryFn::Exp, load);
+    let tanh = e.unary(UnaryFn::Tanh, exp);
+    let value = e.binary(BinaryFn::Add, tanh, load);
+    let init = e.constant(Scalar::F32(0.0));
+    let fold = Fold { monoid: Monoid::Sum, vars: vec![var], init: vec![init], values: vec![exp] };
+    let sum = e.intern(crate::ir::Expr::Var(var, DType::F32));
+    let store = Stmt::Store { place: y, index: i, value };
+    let folds = if folds { vec![fold] } else { vec![] };
+    let after = if folds.is_empty() { init } else { sum };
+    let (extent, kind) = (Extent::Const(n), LoopKind::Vector(8));
+    Kernel {
+        name: "two".into(),
+        exprs: e,
+        units: vec![],
+        buffers: vec![
+            buffer("x", DType::F32, n, false),
+            buffer("y", DType::F32, n, true),
+            buffer("z", DType::F32, 1, true),
+        ],
+        locals: vec![],
+        body: vec![
+            Stmt::For(Loop { axis, extent, kind, body: vec![store], folds }),
+            Stmt::Store { place: z, index: zero, value: after },
+        ],
+        cost: 1,
+    }
+}
+
+#[test]
+fn chunks_keep_the_bits() {
+    for (n, folds, chunks) in
+        [(20, true, 0), (200, false, 2), (512, true, 2), (3000, true, 2), (3000, false, 2)]
+    {
+        let run = |chunked: bool| {
+            let mut kernel = two_functions(n, folds);
+            if chunked {
+                chunk(&mut kernel);
+            }
+            expand_math(&mut kernel, &Target::X86_64_V4);
+            assert_eq!(verify(&kernel), Ok(()), "{kernel}");
+            let x = (0..n).flat_map(|i| ((i as f32 * 0.37).sin() * 3.0).to_le_bytes()).collect();
+            let mut memories = vec![x, vec![0; 4 * n], vec![0; 4]];
+            let slots = [0, 1, 2].map(|memory| Slot { memory, offset: 0 });
+            run_units(&kernel, &Target::X86_64_V4, &slots, &mut memories, 0..1, &mut 0);
+            (memories, kernel.to_string())
+        };
+        let ((plain, _), (chunked, text)) = (run(false), run(true));
+        assert_eq!(plain, chunked, "{n} {folds}\n{text}");
+        assert_eq!(text.matches("chunk f32").count(), chunks, "{n} {folds}\n{text}");
+    }
+}

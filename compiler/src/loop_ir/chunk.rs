@@ -1,0 +1,310 @@
+//! Takes transcendental functions out of long vector loops: the arguments go into a local, one
+//! library call applies the function to all of them with the widest vectors of the machine, and
+//! the loop reads the results. The bits stay: the library computes what `expand_math` writes.
+//!
+//! In: vector loops with whole expressions, as `lower` and `fma` leave them. Out: each such loop
+//! as a loop for the arguments, a `Chunk`, and the loop itself; a long one is cut into blocks of
+//! [`BLOCK`] elements first, so that the local stays in the nearest cache. Linear in the
+//! expressions for each function that is taken out.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::place::map_operands;
+use super::{Chunk, ChunkFn, Extent, Fold, Kernel, Local, Loop, LoopKind, Stmt};
+use crate::ir::{
+    AxisId, DType, Expr, ExprId, Exprs, IndexId, PlaceId, Rewrite, Term, UnaryFn, VarId,
+};
+
+/// Elements of a block of a long loop: some microseconds of work, against which the calls do not
+/// count, in a part of the first-level cache.
+const BLOCK: usize = 512;
+
+/// A loop that folds is not cut, as that would change the order of its sums; up to so many
+/// elements its local still fits beside what the loop reads.
+const LONGEST_FOLD: usize = 4096;
+
+/// Below so many elements a call costs as much as it saves.
+const SHORTEST: usize = 128;
+
+/// Takes the transcendental functions out of the long vector loops of a kernel.
+pub fn chunk(kernel: &mut Kernel) {
+    let body = std::mem::take(&mut kernel.body);
+    let mut chunker = Chunker { exprs: &mut kernel.exprs, locals: &mut kernel.locals };
+    kernel.body = chunker.stmts(body);
+}
+
+struct Chunker<'a> {
+    exprs: &'a mut Exprs,
+    locals: &'a mut Vec<Local>,
+}
+
+/// A function of an element, in a statement of a loop's body (or in its folds).
+struct Call {
+    call: ExprId,
+    function: UnaryFn,
+    argument: ExprId,
+    dtype: DType,
+}
+
+impl Chunker<'_> {
+    fn stmts(&mut self, stmts: Vec<Stmt>) -> Vec<Stmt> {
+        let mut done = vec![];
+        for stmt in stmts {
+            match stmt {
+                Stmt::For(l) => match l.kind {
+                    LoopKind::Vector(_) => self.vector_loop(l, &mut done),
+                    LoopKind::Serial | LoopKind::Unrolled => {
+                        done.push(Stmt::For(Loop { body: self.stmts(l.body), ..l }));
+                    }
+                },
+                other => done.push(other),
+            }
+        }
+        done
+    }
+
+    fn vector_loop(&mut self, l: Loop, done: &mut Vec<Stmt>) {
+        let call = if l.extent.max() < SHORTEST { None } else { find(self.exprs, &l) };
+        let Some(call) = call else {
+            done.push(Stmt::For(l));
+            return;
+        };
+        let n = l.extent.max();
+        match l.extent {
+            _ if n <= BLOCK => self.take_out(l, &call, done),
+            Extent::Const(n) if l.folds.is_empty() => {
+                let blocks = self.cut(l, n);
+                done.push(Stmt::For(blocks));
+            }
+            Extent::Const(_) | Extent::Block { .. } if n <= LONGEST_FOLD => {
+                self.take_out(l, &call, done);
+            }
+            Extent::Const(_) | Extent::Block { .. } => done.push(Stmt::For(l)),
+        }
+    }
+
+    /// The loop as a loop of blocks.
+    fn cut(&mut self, l: Loop, n: usize) -> Loop {
+        let outer = self.exprs.axis(n.div_ceil(BLOCK));
+        let inner = self.exprs.axis(BLOCK);
+        let from = self.exprs.clone();
+        let ids = [outer, inner].map(|a| self.exprs.index_axis(a));
+        let position = self.exprs.index_dot(&ids, &[BLOCK as i64, 1]);
+        let axes: Vec<(AxisId, IndexId)> = (0..from.n_axes())
+            .map(AxisId)
+            .map(|a| (a, if a == l.axis { position } else { self.exprs.index_axis(a) }))
+            .collect();
+        let mut rewrite =
+            Rewrite::new(&from, self.exprs, axes, |p, k, i, d| p.element(k as usize, i, d));
+        let body = l.body.into_iter().map(|stmt| match stmt {
+            Stmt::Let(var, value) => Stmt::Let(var, rewrite.expr(value)),
+            Stmt::Store { place, index, value } => {
+                let value = rewrite.expr(value);
+                Stmt::Store { place, index: rewrite.index(index), value }
+            }
+            Stmt::Check { value, size, number } => {
+                Stmt::Check { value: rewrite.expr(value), size, number }
+            }
+            other @ (Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_)) => other,
+        });
+        let body = body.collect();
+        let extent = Extent::Block { axis: outer, block: BLOCK, total: n };
+        let block = Loop { axis: inner, extent, kind: l.kind, body, folds: vec![] };
+        let mut body = vec![];
+        self.vector_loop(block, &mut body);
+        let extent = Extent::Const(n.div_ceil(BLOCK));
+        Loop { axis: outer, extent, kind: LoopKind::Serial, body, folds: vec![] }
+    }
+
+    /// The loop as arguments, call and rest; then the next function of the rest.
+    fn take_out(&mut self, l: Loop, call: &Call, done: &mut Vec<Stmt>) {
+        let number = self.locals.len();
+        let name = format!("{}.{number}", call.function.name());
+        self.locals.push(Local { name, dtype: call.dtype, len: l.extent.max() });
+        let place = PlaceId::Local(number as u32);
+        let index = self.exprs.index_axis(l.axis);
+        let start = self.exprs.index_constant(0);
+        let argument = Stmt::Store { place, index, value: call.argument };
+        let mut arguments = self.lets_of(&l, call.argument);
+        arguments.push(argument);
+        let (extent, dtype) = (l.extent, call.dtype);
+        let first = Loop { axis: l.axis, extent, kind: l.kind, body: arguments, folds: vec![] };
+        done.push(Stmt::For(first));
+        let function =
+            ChunkFn::Math { function: call.function, dtype, from: (place, start) };
+        done.push(Stmt::Chunk(Chunk { function, to: (place, start), n: extent }));
+        let result = self.exprs.intern(Expr::Load { place, index, dtype });
+        let rest = self.replaced(l, call.call, result);
+        self.vector_loop(rest, done);
+    }
+
+    /// The bindings of a loop's body that a value needs, under names of their own.
+    fn lets_of(&mut self, l: &Loop, value: ExprId) -> Vec<Stmt> {
+        let mut needed = Reads::default();
+        needed.expr(self.exprs, value);
+        let mut lets = vec![];
+        for stmt in l.body.iter().rev() {
+            if let Stmt::Let(var, bound) = stmt {
+                if needed.vars.contains(var) {
+                    needed.expr(self.exprs, *bound);
+                    lets.push(stmt.clone());
+                }
+            }
+        }
+        lets.reverse();
+        lets
+    }
+
+    /// The loop with another expression for a call.
+    fn replaced(&mut self, l: Loop, call: ExprId, result: ExprId) -> Loop {
+        let mut done = FxHashMap::default();
+        done.insert(call, result);
+        let mut replace = Replace { exprs: self.exprs, done };
+        let body = l.body.into_iter().map(|stmt| match stmt {
+            Stmt::Let(var, value) => Stmt::Let(var, replace.expr(value)),
+            Stmt::Store { place, index, value } => {
+                Stmt::Store { place, index, value: replace.expr(value) }
+            }
+            Stmt::Check { value, size, number } => {
+                Stmt::Check { value: replace.expr(value), size, number }
+            }
+            other @ (Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_)) => other,
+        });
+        let body = body.collect();
+        let folds = l.folds.into_iter().map(|fold| {
+            let values = fold.values.iter().map(|&v| replace.expr(v)).collect();
+            Fold { values, ..fold }
+        });
+        let folds = folds.collect();
+        Loop { body, folds, ..l }
+    }
+}
+
+/// The first function that can be taken out of a loop: its argument has none itself, varies in the
+/// loop, and does not see a store of the same iteration.
+fn find(exprs: &Exprs, l: &Loop) -> Option<Call> {
+    let mut values: Vec<ExprId> = vec![];
+    for stmt in &l.body {
+        match stmt {
+            Stmt::Let(_, value) | Stmt::Store { value, .. } | Stmt::Check { value, .. } => {
+                values.push(*value);
+            }
+            Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_) => return None,
+        }
+    }
+    values.extend(l.folds.iter().flat_map(|f| &f.values));
+    let mut seen = FxHashSet::default();
+    let mut calls = vec![];
+    values.iter().for_each(|&v| calls_in(exprs, v, &mut seen, &mut calls));
+    calls.into_iter().find(|call| is_free(exprs, l, call.argument))
+}
+
+/// The calls in an expression, those in arguments first.
+fn calls_in(exprs: &Exprs, id: ExprId, seen: &mut FxHashSet<ExprId>, calls: &mut Vec<Call>) {
+    if !seen.insert(id) {
+        return;
+    }
+    for x in exprs.operands(id) {
+        calls_in(exprs, x, seen, calls);
+    }
+    if let Expr::Unary(function, argument) = exprs.expr(id) {
+        let dtype = exprs.dtype(id);
+        if function.is_transcendental() && dtype.is_float() {
+            calls.push(Call { call: id, function: *function, argument: *argument, dtype });
+        }
+    }
+}
+
+/// Whether a value can be computed for all iterations before the loop's first store.
+fn is_free(exprs: &Exprs, l: &Loop, value: ExprId) -> bool {
+    let mut reads = Reads::default();
+    reads.expr(exprs, value);
+    for stmt in l.body.iter().rev() {
+        if let Stmt::Let(var, bound) = stmt {
+            if reads.vars.contains(var) {
+                reads.expr(exprs, *bound);
+            }
+        }
+    }
+    let varies = reads.axes.contains(&l.axis);
+    // A store after the last read of the place writes what the next iterations do not read; which
+    // statement reads is not told apart, so any store but the last statement's forbids it.
+    let n_values = l.body.len() + l.folds.len();
+    let stored = l.body.iter().enumerate().any(|(i, stmt)| match stmt {
+        Stmt::Store { place, .. } => reads.places.contains(place) && i + 1 < n_values,
+        Stmt::Let(..) | Stmt::Check { .. } => false,
+        Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_) => true,
+    });
+    varies && !stored
+}
+
+/// What an expression reads.
+#[derive(Default)]
+struct Reads {
+    seen: FxHashSet<ExprId>,
+    axes: FxHashSet<AxisId>,
+    vars: FxHashSet<VarId>,
+    places: FxHashSet<PlaceId>,
+}
+
+impl Reads {
+    fn expr(&mut self, exprs: &Exprs, id: ExprId) {
+        if !self.seen.insert(id) {
+            return;
+        }
+        match exprs.expr(id) {
+            Expr::Load { place, index, .. } => {
+                self.places.insert(*place);
+                self.index(exprs, *index);
+            }
+            Expr::Index(index, _) => self.index(exprs, *index),
+            Expr::Var(var, _) => {
+                self.vars.insert(*var);
+            }
+            Expr::Const(..)
+            | Expr::Element { .. }
+            | Expr::Unary(..)
+            | Expr::Binary(..)
+            | Expr::Compare(..)
+            | Expr::Select(..)
+            | Expr::Cast(..)
+            | Expr::Fma(..)
+            | Expr::Bitcast(..)
+            | Expr::ShiftLeft(..)
+            | Expr::ShiftRightSigned(..) => {
+                exprs.operands(id).into_iter().for_each(|x| self.expr(exprs, x));
+            }
+        }
+    }
+
+    fn index(&mut self, exprs: &Exprs, id: IndexId) {
+        for &(term, _) in &exprs.index(id).terms {
+            match term {
+                Term::Axis(axis) => {
+                    self.axes.insert(axis);
+                }
+                Term::Div(x, _) | Term::Mod(x, _) => self.index(exprs, x),
+                Term::Data(value, _) => self.expr(exprs, value),
+            }
+        }
+    }
+}
+
+/// Puts expressions in the place of others; what stands in indices stays.
+struct Replace<'a> {
+    exprs: &'a mut Exprs,
+    done: FxHashMap<ExprId, ExprId>,
+}
+
+impl Replace<'_> {
+    fn expr(&mut self, id: ExprId) -> ExprId {
+        if let Some(&done) = self.done.get(&id) {
+            return done;
+        }
+        let expr = self.exprs.expr(id).clone();
+        let new = map_operands(&expr, &mut |x| self.expr(x));
+        let new = if new == expr { id } else { self.exprs.intern(new) };
+        self.done.insert(id, new);
+        new
+    }
+}
