@@ -128,10 +128,117 @@ fn printed_modules_read_back() {
         };
         let variables: Vec<_> = again.variables.iter().collect();
         let second = GraphText { name, variables, graph: &again.train }.to_string();
-        let differs = text.lines().zip(second.lines()).find(|(a, b)| a != b);
+        // Names inside initial values are not kept.
+        let body = |line: &&str| !line.starts_with("    ");
+        let differs = text.lines().zip(second.lines()).filter(|(a, _)| body(a));
+        let differs = differs.into_iter().find(|(a, b)| a != b);
         assert_eq!(differs, None, "{}", case.display());
         assert_eq!(text.lines().count(), second.lines().count(), "{}", case.display());
         assert!(again.train == module.train, "{} is the same graph", case.display());
+    }
+}
+
+/// Files with lines and signs exchanged are refused or loaded, but never crash anything.
+#[test]
+fn broken_files_do_not_crash() {
+    let folders = ["modules", "names", "values", "errors"];
+    let all = folders.iter().flat_map(|folder| cases(folder));
+    let texts: Vec<String> =
+        all.map(|case| std::fs::read_to_string(case).expect("the case can be read")).collect();
+    let mut state = 1u64;
+    let mut random = |n: usize| {
+        // Knuth's linear congruential generator (MMIX).
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) as usize % n.max(1)
+    };
+    let words: Vec<String> = texts
+        .iter()
+        .flat_map(|t| t.split_inclusive([' ', '(', ',', '\n']).map(str::to_owned))
+        .collect();
+    for text in &texts {
+        for _ in 0..30 {
+            let mut parts: Vec<&str> = text.split_inclusive([' ', '(', ',', '\n']).collect();
+            for _ in 0..1 + random(3) {
+                let (at, from) = (random(parts.len()), random(words.len()));
+                match random(3) {
+                    0 => drop(parts.remove(at)),
+                    1 => parts[at] = &words[from],
+                    _ => parts.insert(at, &words[from]),
+                }
+            }
+            let _ = load("broken.graph", parts.concat().as_bytes(), &LoadOptions::default());
+        }
+    }
+}
+
+/// What nests or repeats without end is an error with a code, found in a moment.
+#[test]
+fn limits_hold() {
+    let chain = |n: usize, body: &str| {
+        let mut text = "fn call0(x) = x\n".to_owned();
+        for k in 1..n {
+            let line = format!("fn call{k}(x) = {body}\n").replace('@', &format!("call{}", k - 1));
+            text.push_str(&line);
+        }
+        text + &format!("output y = call{}(1)\n", n - 1)
+    };
+    let files = [
+        (chain(2000, "@(x)"), "E0509"),
+        (chain(390, "@(x)"), "E0509"),
+        (chain(60, "@(x) + @(x)"), "E0511"),
+        (chain(100, "-(-(-(-(-(-(-(-(@(x)))))))))"), "E0509"),
+        ("x = 1\nfor i in 0..100000 { x = x + 0.5 }\noutput x".to_owned(), ""),
+        ("x = [0]\nfor i in 0..100000 { x = append(x, i) }\noutput x".to_owned(), "E0510"),
+        ("x = [0]\nfor i in 0..100 { x = [x] }\noutput x".to_owned(), "E0510"),
+        ("input x: f32[n]\ny = n\nfor i in 0..100 { y = y * y + n }\noutput y".to_owned(), "E0210"),
+        ("input x: f32[n]\ny = 1 / n\nfor i in 0..100 { y = y + y }\noutput y".to_owned(), "E0210"),
+        ("x: f32[3] = [1, 2, 3]\nfor i in 0..100000 { x = x + i }\noutput x".to_owned(), ""),
+        ("const n = 9223372036854775807\noutput x = n + 1".to_owned(), "E0210"),
+        ("output x = 1 // 0".to_owned(), "E0210"),
+        ("input x: i32[n]\noutput y = x // 0".to_owned(), ""),
+        (
+            "for i in 0..300 { for j in 0..300 { for k in 0..300 { x = 1 } } }\noutput x"
+                .to_owned(),
+            "E0504",
+        ),
+    ];
+    for (text, code) in files {
+        let start = std::time::Instant::now();
+        let found = load("limits.graph", text.as_bytes(), &LoadOptions::default());
+        let shown: String = text.chars().take(80).collect();
+        match found {
+            Ok(_) => assert_eq!(code, "", "{shown}"),
+            Err(error) => {
+                assert!(!code.is_empty() && error.to_string().contains(code), "{shown}\n{error}");
+            }
+        }
+        println!("{:?} {shown:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn consts_are_set_and_files_imported() {
+    let import = |path: &str| match path {
+        "dir/lib/a.graph" => Ok(b"import \"b.graph\"\nconst k = 3\nfn f(x) = g(x) * k".to_vec()),
+        "dir/lib/b.graph" => Ok(b"fn g(x) = x + 1".to_vec()),
+        "dir/one.graph" => Ok(b"import \"two.graph\"".to_vec()),
+        "dir/two.graph" => Ok(b"import \"one.graph\"".to_vec()),
+        other => Err(format!("no file {other}")),
+    };
+    let consts = [("n".to_owned(), "7".to_owned()), ("act".to_owned(), "tanh".to_owned())];
+    let options = LoadOptions { consts: &consts, import: &import, ..LoadOptions::default() };
+    let text = "import \"lib/../lib/a.graph\"\nconst n = 2\nconst act = relu\n\
+                input x: f32[n]\noutput y = act(f(x)) * k";
+    let loaded = load("dir/main.graph", text.as_bytes(), &options).expect("it is well formed");
+    let graph = &loaded.module.infer;
+    assert_eq!(graph.tensor_type(graph.outputs[0].1).to_string(), "f32[7]");
+    for (text, code) in [
+        ("import \"one.graph\"", "E0307"),
+        ("import \"nowhere.graph\"", "E0307"),
+        ("const n = 2\noutput y = n", "E0308"),
+    ] {
+        let error = load("dir/main.graph", text.as_bytes(), &options).expect_err(text);
+        assert!(error.to_string().contains(code), "{error}");
     }
 }
 

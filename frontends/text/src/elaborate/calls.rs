@@ -252,7 +252,7 @@ impl Elaborator<'_> {
         self.mark = outer_mark;
         self.n_calls += 1;
         if self.n_touched > n_touched {
-            self.taken.insert(path);
+            self.taken.entry(path).or_insert(1);
         }
         self.at = site.span;
         value
@@ -331,7 +331,7 @@ impl Elaborator<'_> {
     // Paths.
 
     /// The path for the variables of a call: the first that is free.
-    pub(super) fn path_of_call(&self, name: Option<&str>, site: Site<'_>) -> String {
+    pub(super) fn path_of_call(&mut self, name: Option<&str>, site: Site<'_>) -> String {
         let frame = self.here();
         let wish = match (name, &frame.target) {
             (Some(name), _) => frame.below(name),
@@ -342,13 +342,14 @@ impl Elaborator<'_> {
         self.free_path(wish)
     }
 
-    fn free_path(&self, wish: String) -> String {
-        if !self.taken.contains(&wish) {
-            return wish;
+    fn free_path(&mut self, wish: String) -> String {
+        let Some(&first) = self.taken.get(&wish) else { return wish };
+        let mut n = first;
+        while self.taken.contains_key(&format!("{wish}.{n}")) {
+            n += 1;
         }
-        let numbered = (1usize..).map(|n| format!("{wish}.{n}"));
-        let mut free = numbered.filter(|path| !self.taken.contains(path));
-        free.next().expect("there are more numbers than paths")
+        self.taken.insert(wish.clone(), n);
+        format!("{wish}.{n}")
     }
 
     // Shared layers.
@@ -395,13 +396,21 @@ impl Elaborator<'_> {
         args.extend(more);
         // The paths below the instance are free again: the same calls find the same variables.
         let below = format!("{path}.");
-        let is_inside = |taken: &String| *taken == path || taken.starts_with(&below);
-        let (inside, outside): (Vec<String>, Vec<String>) = self.taken.drain().partition(is_inside);
-        self.taken = outside.into_iter().collect();
+        let inside = self.taken.range(below.clone()..);
+        let inside: Vec<String> = inside
+            .map(|(taken, _)| taken.clone())
+            .take_while(|taken| taken.starts_with(&below))
+            .chain([path.clone()])
+            .collect();
+        for taken in &inside {
+            self.taken.remove(taken);
+        }
         self.opening_shared = Some(number);
         let value = self.call_graph(file, &function, Given { args, ..given }, site, path.clone());
         self.opening_shared = None;
-        self.taken.extend(inside);
+        for taken in inside {
+            self.taken.entry(taken).or_insert(1);
+        }
         self.shared[number].made = true;
         value
     }

@@ -22,7 +22,7 @@ mod types;
 mod value;
 mod variables;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use brolga_compiler::ir::{Graph, Name as NodeName, Provenance, Variable};
@@ -103,10 +103,10 @@ struct Elaborator<'a> {
     variables: IndexMap<NodeName, Declared>,
     /// How often a variable was made or met again.
     n_touched: usize,
-    /// The paths of calls that have made variables.
-    taken: HashSet<String>,
-    /// The names of random operations.
-    random_names: HashSet<String>,
+    /// The paths of calls that have made variables, with the next number for another call there.
+    taken: BTreeMap<String, usize>,
+    /// The names of random operations, with the next number for another one.
+    random_names: HashMap<String, usize>,
     shared: Vec<SharedLayer>,
     /// The shared layer whose body is walked next, by number.
     opening_shared: Option<usize>,
@@ -230,8 +230,8 @@ impl<'a> Elaborator<'a> {
             batch: None,
             variables: IndexMap::new(),
             n_touched: 0,
-            taken: HashSet::new(),
-            random_names: HashSet::new(),
+            taken: BTreeMap::new(),
+            random_names: HashMap::new(),
             shared: Vec::new(),
             opening_shared: None,
             updating: None,

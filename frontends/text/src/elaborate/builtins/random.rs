@@ -27,12 +27,17 @@ impl Elaborator<'_> {
             (None, Some(target)) => format!("{target}.{}", args.builtin.name),
             (None, None) => frame.below(args.builtin.name),
         };
-        let mut name = wish.clone();
-        let mut n = 0usize;
-        while !self.random_names.insert(name.clone()) {
+        let Some(&first) = self.random_names.get(&wish) else {
+            self.random_names.insert(wish.clone(), 1);
+            return wish;
+        };
+        let mut n = first;
+        while self.random_names.contains_key(&format!("{wish}.{n}")) {
             n += 1;
-            name = format!("{wish}.{n}");
         }
+        self.random_names.insert(wish.clone(), n + 1);
+        let name = format!("{wish}.{n}");
+        self.random_names.insert(name.clone(), 1);
         name
     }
 
