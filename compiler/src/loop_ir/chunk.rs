@@ -130,8 +130,7 @@ impl Chunker<'_> {
         let (extent, dtype) = (l.extent, call.dtype);
         let first = Loop { axis: l.axis, extent, kind: l.kind, body: arguments, folds: vec![] };
         done.push(Stmt::For(first));
-        let function =
-            ChunkFn::Math { function: call.function, dtype, from: (place, start) };
+        let function = ChunkFn::Math { function: call.function, dtype, from: (place, start) };
         done.push(Stmt::Chunk(Chunk { function, to: (place, start), n: extent }));
         let result = self.exprs.intern(Expr::Load { place, index, dtype });
         let rest = self.replaced(l, call.call, result);

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod output;
 mod arguments;
 mod failure;
 mod model;

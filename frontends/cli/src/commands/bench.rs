@@ -20,6 +20,7 @@ use crate::model::{
     Program, binding, check_dims, data_set, entry, load_weights, read, session, session_options,
     symbols,
 };
+use crate::output::outln;
 
 /// Steps that are run before the clock starts: caches, branch predictors, pages.
 const WARM_UP: usize = 20;
@@ -44,7 +45,7 @@ pub(crate) fn run(arguments: &Bench) -> Result<(), Failure> {
         None => None,
     };
     if arguments.model.machine.json {
-        println!("{}", as_json(&program, &compiled, eager.as_ref()));
+        outln!("{}", as_json(&program, &compiled, eager.as_ref()));
     } else {
         print(&program, &compiled, eager.as_ref());
     }
@@ -273,19 +274,23 @@ fn as_json(program: &Program, compiled: &Measured, eager: Option<&Measured>) -> 
 }
 
 fn print(program: &Program, compiled: &Measured, eager: Option<&Measured>) {
-    println!("from file to code {:.2} ms", program.ms + compiled.compile_ms);
-    println!("    {:<12} {:8.3} ms", "language", program.ms);
+    outln!("from file to code {:.2} ms", program.ms + compiled.compile_ms);
+    outln!("    {:<12} {:8.3} ms", "language", program.ms);
     for (name, ms) in &compiled.phases {
-        println!("    {name:<12} {ms:8.3} ms");
+        outln!("    {name:<12} {ms:8.3} ms");
     }
     if let Some(shape) = &compiled.shape {
-        println!(
+        outln!(
             "a step: {} kernels, {} calls of them, {} library calls, {} waves, {} bytes of arena",
-            shape.kernels, shape.kernel_calls, shape.library_calls, shape.waves, shape.arena_bytes
+            shape.kernels,
+            shape.kernel_calls,
+            shape.library_calls,
+            shape.waves,
+            shape.arena_bytes
         );
     }
     let times = |name: &str, m: &Measured| {
-        println!(
+        outln!(
             "{name:<8} median {:.4} ms, p10 {:.4}, p90 {:.4} ({} steps)",
             m.quantile(0.5),
             m.quantile(0.1),
@@ -296,6 +301,6 @@ fn print(program: &Program, compiled: &Measured, eager: Option<&Measured>) {
     times("step", compiled);
     if let Some(eager) = eager {
         times("eager", eager);
-        println!("{:.2} times faster than eager", eager.quantile(0.5) / compiled.quantile(0.5));
+        outln!("{:.2} times faster than eager", eager.quantile(0.5) / compiled.quantile(0.5));
     }
 }

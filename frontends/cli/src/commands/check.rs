@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::arguments::Check;
 use crate::failure::Failure;
 use crate::model::{Program, binding, check_dims, read, session, session_options, symbols};
+use crate::output::outln;
 
 /// The number that stands for a dimension without one, where a number is needed.
 const ASSUMED: u64 = 32;
@@ -27,7 +28,7 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
         entries.push((name, checked(&mut session, &program, &entry, &binding)?));
     }
     if arguments.model.machine.json {
-        println!("{}", as_json(&program, &entries));
+        outln!("{}", as_json(&program, &entries));
     } else {
         print(&program, &entries, &assumed);
     }
@@ -156,26 +157,26 @@ fn print(program: &Program, entries: &[(&str, Report)], assumed: &[String]) {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let (a, b, c) = (width(0), width(1), width(2));
     for [name, tensor_type, count, kind] in &rows {
-        println!("{name:a$}  {tensor_type:b$}  {count:>c$}  {kind}");
+        outln!("{name:a$}  {tensor_type:b$}  {count:>c$}  {kind}");
     }
     let (params, states) =
         (count(program, VariableKind::Param), count(program, VariableKind::State));
-    println!("{params} trainable, {states} other numbers");
+    outln!("{params} trainable, {states} other numbers");
     for (name, report) in entries {
         let typed = |list: &[(String, String)]| {
             let texts: Vec<String> = list.iter().map(|(n, t)| format!("{n}: {t}")).collect();
             texts.join(", ")
         };
-        println!("\n{name}({})", typed(&report.inputs));
+        outln!("\n{name}({})", typed(&report.inputs));
         if !report.results.is_empty() {
-            println!("    gives  {}", typed(&report.results));
+            outln!("    gives  {}", typed(&report.results));
         }
-        println!("    memory {} bytes", report.peak_bytes);
-        println!("    work   {} floating-point operations", report.flops);
+        outln!("    memory {} bytes", report.peak_bytes);
+        outln!("    work   {} floating-point operations", report.flops);
     }
     if !assumed.is_empty() {
         let dims: Vec<String> = assumed.iter().map(|n| format!("{n}={ASSUMED}")).collect();
-        println!("\nmemory and work are for {}; see --dim", dims.join(", "));
+        outln!("\nmemory and work are for {}; see --dim", dims.join(", "));
     }
 }
 

@@ -11,6 +11,7 @@ use crate::arguments::Demo;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::model::{data_set, program, session, session_options};
+use crate::output::{out, outln};
 use crate::progress::metrics_text;
 
 const SOURCE: &str = include_str!("../../examples/digits_mlp.graph");
@@ -20,7 +21,7 @@ const BATCH: NonZeroUsize = NonZeroUsize::new(32).expect("it is not 0");
 
 pub(crate) fn run(arguments: Demo) -> Result<(), Failure> {
     if arguments.source {
-        print!("{SOURCE}");
+        out!("{SOURCE}");
         return Ok(());
     }
     let program = program("digits_mlp.graph", SOURCE.as_bytes(), &[])?;
@@ -39,10 +40,10 @@ pub(crate) fn run(arguments: Demo) -> Result<(), Failure> {
     let metrics =
         evaluate(&mut session, &test, &batches).map_err(|e| Failure::run(&e, &program.sources))?;
     if arguments.machine.json {
-        println!("{}", Value::Object(metrics_json(&metrics)));
+        outln!("{}", Value::Object(metrics_json(&metrics)));
         return Ok(());
     }
-    println!("test: {}", metrics_text(&metrics));
-    println!("the model: `brolga demo --source`");
+    outln!("test: {}", metrics_text(&metrics));
+    outln!("the model: `brolga demo --source`");
     Ok(())
 }

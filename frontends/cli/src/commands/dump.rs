@@ -19,6 +19,7 @@ use crate::failure::{Failure, render_options};
 use crate::model::{
     Program, binding, check_dims, entry, read, session, session_options, symbols, text_of,
 };
+use crate::output::{out, outln};
 
 pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
     if arguments.format != Format::Text
@@ -63,7 +64,7 @@ fn parsed(arguments: &Dump) -> Result<(), Failure> {
     if parsed.diagnostics.has_errors() {
         return Err(Failure::Input(render(&parsed.diagnostics, &sources, &render_options())));
     }
-    print!("{}", parsed.file);
+    out!("{}", parsed.file);
     Ok(())
 }
 
@@ -85,9 +86,9 @@ fn print_graph(arguments: &Dump, module: &Module, slots: &[(&Name, &Variable)], 
     let variables = module.variables.iter().chain(slots.iter().copied()).collect();
     let text = GraphText { name: module.name.as_deref(), variables, graph };
     match arguments.format {
-        Format::Text => print!("{text}"),
-        Format::Dot => print!("{}", Dot(&text)),
-        Format::Json => print!("{}", Json(&text)),
+        Format::Text => out!("{text}"),
+        Format::Dot => out!("{}", Dot(&text)),
+        Format::Json => out!("{}", Json(&text)),
     }
 }
 
@@ -129,9 +130,9 @@ fn pass_by_pass(
     let mut observe = |pass: &Pass, graph: &Graph| {
         let after = graph.to_string();
         if arguments.pass.as_deref().is_none_or(|name| name == pass.name) {
-            println!("# {}: {}", pass.name, pass.doc);
+            outln!("# {}: {}", pass.name, pass.doc);
             let diff = TextDiff::from_lines(&before, &after);
-            print!("{}", diff.unified_diff().context_radius(0));
+            out!("{}", diff.unified_diff().context_radius(0));
         }
         before = after;
     };
@@ -172,20 +173,20 @@ fn compiled_stage(
             let name = program.module.name.as_deref();
             let text = GraphText { name, variables, graph: &compiled.optimized };
             match arguments.format {
-                Format::Text => print!("{text}"),
-                Format::Dot => print!("{}", Dot(&text)),
-                Format::Json => print!("{}", Json(&text)),
+                Format::Text => out!("{text}"),
+                Format::Dot => out!("{}", Dot(&text)),
+                Format::Json => out!("{}", Json(&text)),
             }
         }
         Stage::Fused => {
-            print!("{}", FusionText { graph: &compiled.optimized, fusion: &compiled.fusion });
+            out!("{}", FusionText { graph: &compiled.optimized, fusion: &compiled.fusion });
         }
         Stage::Loops => {
             let kernels = compiled.program.kernels.iter().enumerate();
             let texts = kernels.map(|(i, kernel)| (i, kernel.name.clone(), kernel.to_string()));
             print_kernels(arguments, texts)?;
         }
-        Stage::Memory => print!("{}", compiled.program),
+        Stage::Memory => out!("{}", compiled.program),
         Stage::Clif | Stage::Asm => {
             let texts = codegen::texts(&compiled.program)
                 .map_err(|e| Failure::Machine(format!("error: {e}\n")))?;
@@ -218,7 +219,7 @@ fn print_kernels(
         )));
     }
     for (i, _, text) in chosen {
-        println!("# {i}\n{}\n", text.trim_end());
+        outln!("# {i}\n{}\n", text.trim_end());
     }
     Ok(())
 }

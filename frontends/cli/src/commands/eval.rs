@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::arguments::Eval;
 use crate::failure::Failure;
 use crate::model::{binding, check_dims, data_set, load_weights, read, session, session_options};
+use crate::output::outln;
 
 pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
@@ -19,13 +20,13 @@ pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     let metrics =
         evaluate(&mut session, &data, &size).map_err(|e| Failure::run(&e, &program.sources))?;
     if arguments.model.machine.json {
-        println!("{}", Value::Object(metrics_json(&metrics)));
+        outln!("{}", Value::Object(metrics_json(&metrics)));
         return Ok(());
     }
     for (name, value) in &metrics {
         match value.scalars().next() {
-            Some(x) if value.sizes().is_empty() => println!("{name}: {:.6}", x.to_f64()),
-            Some(_) | None => println!("{name}: {value}"),
+            Some(x) if value.sizes().is_empty() => outln!("{name}: {:.6}", x.to_f64()),
+            Some(_) | None => outln!("{name}: {value}"),
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::arguments::Predict;
 use crate::failure::Failure;
 use crate::model::{binding, check_dims, data_set, load_weights, read, session, session_options};
+use crate::output::outln;
 
 pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
@@ -25,7 +26,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     write_npz(&arguments.output, &arrays).map_err(|e| Failure::data(&e))?;
     if arguments.model.machine.json {
         let types = arrays.iter().map(|(n, v)| (n.clone(), json!(v.tensor_type().to_string())));
-        println!("{}", Value::Object(types.collect::<Map<String, Value>>()));
+        outln!("{}", Value::Object(types.collect::<Map<String, Value>>()));
     } else {
         for (name, value) in &arrays {
             eprintln!("{name}: {}", value.tensor_type());

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Explain, Named};
 use crate::failure::Failure;
+use crate::output::{out, outln};
 
 /// Prints the standard library, or a function of it.
 pub(crate) fn std(arguments: &Named) -> Result<(), Failure> {
@@ -16,15 +17,15 @@ pub(crate) fn std(arguments: &Named) -> Result<(), Failure> {
         let list = functions.iter().filter(|(name, _)| wanted(name));
         let list: Vec<Value> =
             list.map(|(name, text)| json!({"name": name, "source": text})).collect();
-        println!("{}", Value::Array(list));
+        outln!("{}", Value::Array(list));
         return Ok(());
     }
     let Some(name) = &arguments.name else {
-        print!("{}", std_source());
+        out!("{}", std_source());
         return Ok(());
     };
     match functions.iter().find(|(function, _)| function == name) {
-        Some((_, text)) => println!("{text}"),
+        Some((_, text)) => outln!("{text}"),
         None => {
             let names: Vec<&str> = functions.iter().map(|(name, _)| name.as_str()).collect();
             return Err(unknown("function of the library", name, &names));
@@ -52,15 +53,15 @@ pub(crate) fn ops(arguments: &Named) -> Result<(), Failure> {
         }
     };
     if arguments.json {
-        println!("{}", chosen.iter().map(|s| signature_json(s)).collect::<Value>());
+        outln!("{}", chosen.iter().map(|s| signature_json(s)).collect::<Value>());
         return Ok(());
     }
     for signature in &chosen {
-        println!("{}", call(signature));
+        outln!("{}", call(signature));
         if arguments.name.is_some() {
-            println!("    {}", signature.doc);
+            outln!("    {}", signature.doc);
             for attribute in signature.attributes {
-                println!("    {}: {}", attribute.name, attribute.doc);
+                outln!("    {}: {}", attribute.name, attribute.doc);
             }
         }
     }
@@ -94,13 +95,13 @@ fn signature_json(signature: &Signature) -> Value {
 pub(crate) fn explain(arguments: &Explain) -> Result<(), Failure> {
     let Some(text) = &arguments.code else {
         for code in Code::ALL {
-            println!("{code}: {}", code.title());
+            outln!("{code}: {}", code.title());
         }
         return Ok(());
     };
     match Code::from_id(text) {
         Some(code) => {
-            println!("{code}: {}\n\n{}", code.title(), code.explanation());
+            outln!("{code}: {}\n\n{}", code.title(), code.explanation());
             Ok(())
         }
         None => Err(Failure::Usage(format!(

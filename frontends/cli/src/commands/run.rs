@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::arguments::Run;
 use crate::failure::Failure;
 use crate::model::{binding, check_dims, load_weights, read, session, session_options};
+use crate::output::outln;
 
 pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
@@ -37,10 +38,10 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     }
     if arguments.model.machine.json {
         let json = outputs.iter().map(|(name, value)| (name.clone(), literal_json(value)));
-        println!("{}", Value::Object(json.collect::<Map<String, Value>>()));
+        outln!("{}", Value::Object(json.collect::<Map<String, Value>>()));
     } else if arguments.output.is_none() {
         for (name, value) in &outputs {
-            println!("{name}: {} = {value}", value.tensor_type());
+            outln!("{name}: {} = {value}", value.tensor_type());
         }
     }
     Ok(())

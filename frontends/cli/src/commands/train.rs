@@ -19,6 +19,7 @@ use crate::interrupt;
 use crate::model::{
     Program, binding, check_dims, data_set, load_weights, read, session, session_options,
 };
+use crate::output::outln;
 use crate::progress::{Progress, metrics_text};
 
 pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
@@ -101,16 +102,16 @@ fn report(session: &Session, reports: &[EpochReport], as_json: bool) {
             epoch
         });
         let epochs: Vec<serde_json::Value> = epochs.collect();
-        println!("{}", json!({"step": clock.step, "epoch": clock.epoch, "epochs": epochs}));
+        outln!("{}", json!({"step": clock.step, "epoch": clock.epoch, "epochs": epochs}));
         return;
     }
     let Some(last) = reports.last() else {
-        println!("ended after {} batches, within an epoch", clock.step);
+        outln!("ended after {} batches, within an epoch", clock.step);
         return;
     };
-    println!("trained {} batches, {} epochs", clock.step, clock.epoch);
-    println!("train: {}", metrics_text(&last.train));
+    outln!("trained {} batches, {} epochs", clock.step, clock.epoch);
+    outln!("train: {}", metrics_text(&last.train));
     if let Some(validation) = &last.validation {
-        println!("validation: {}", metrics_text(validation));
+        outln!("validation: {}", metrics_text(validation));
     }
 }
