@@ -137,17 +137,17 @@ impl Chunker<'_> {
         self.vector_loop(rest, done);
     }
 
-    /// The bindings of a loop's body that a value needs, under names of their own.
+    /// The bindings of a loop's body that a value needs.
     fn lets_of(&mut self, l: &Loop, value: ExprId) -> Vec<Stmt> {
         let mut needed = Reads::default();
         needed.expr(self.exprs, value);
         let mut lets = vec![];
         for stmt in l.body.iter().rev() {
-            if let Stmt::Let(var, bound) = stmt {
-                if needed.vars.contains(var) {
-                    needed.expr(self.exprs, *bound);
-                    lets.push(stmt.clone());
-                }
+            if let Stmt::Let(var, bound) = stmt
+                && needed.vars.contains(var)
+            {
+                needed.expr(self.exprs, *bound);
+                lets.push(stmt.clone());
             }
         }
         lets.reverse();
@@ -219,10 +219,10 @@ fn is_free(exprs: &Exprs, l: &Loop, value: ExprId) -> bool {
     let mut reads = Reads::default();
     reads.expr(exprs, value);
     for stmt in l.body.iter().rev() {
-        if let Stmt::Let(var, bound) = stmt {
-            if reads.vars.contains(var) {
-                reads.expr(exprs, *bound);
-            }
+        if let Stmt::Let(var, bound) = stmt
+            && reads.vars.contains(var)
+        {
+            reads.expr(exprs, *bound);
         }
     }
     let varies = reads.axes.contains(&l.axis);

@@ -14,8 +14,10 @@
 //!   with lane `l + n/2`, until one is left), then `init ⊕ that`, then the values of the tail in
 //!   order. If the extent is below `lanes`, only `init` and the tail count. This order is part of
 //!   the meaning: it depends on extents alone.
+//!   The neutral element of a pair has the largest index, so that every value replaces it.
 //! - `Let` binds the value of an expression at that point.
-//! - `Store` writes one element (in a vector loop, `lanes` of them).
+//! - `Store` writes one element (in a vector loop, `lanes` of them, the last lane last).
+//! - An index that is used as a number saturates in its integer type.
 //! - `Tile` adds a product of matrices into a view; each element is one chain of fused
 //!   multiply-adds in the order of the reduction levels, from 0 or from the element before.
 //! - `Check` reports an index out of range; the load that uses it clamps it.
