@@ -15,6 +15,7 @@ use brolga_compiler::ops::{
 use brolga_compiler::passes::PassOptions;
 use brolga_runtime::data::Counter;
 use brolga_runtime::session::{Backend, Session, SessionOptions};
+use brolga_text::{LoadOptions, load};
 use indexmap::IndexMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -259,6 +260,10 @@ fn random_graphs_agree() {
         let Growing { mut graph, nodes, jumps } = growing;
         let last = nodes.iter().rev().take(3).enumerate();
         graph.outputs = last.map(|(i, &id)| (format!("y{i}").into(), id)).collect();
+        let text = graph.to_string();
+        let read = load("dump.graph", text.as_bytes(), &LoadOptions::default());
+        let read = read.map_err(|e| fail(format!("{e}\n{text}")))?;
+        prop_assert!(read.module.infer == graph, "it reads back as another graph:\n{}", text);
         let module = Arc::new(Module { infer: graph, ..Module::default() });
         let wanted = outputs_of(&module, Backend::Oracle, Options::default())?;
         let passes = PassOptions { verify: true, ..PassOptions::default() };

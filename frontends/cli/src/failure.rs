@@ -45,6 +45,14 @@ impl Failure {
         let text = match error {
             RunError::Compile(error) => rendered(error, sources),
             RunError::Data(error) => with_help(error.code(), &error.to_string(), &error.help()),
+            RunError::IndexOutOfRange { node, provenance } => {
+                let message = format!("an index is out of range in `{node}`");
+                rendered(&CompileError::new(error.code(), message, provenance), sources)
+            }
+            RunError::Eval { node, provenance, error: why } => {
+                let message = format!("{why}, in `{node}`");
+                rendered(&CompileError::new(error.code(), message, provenance), sources)
+            }
             other => with_help(other.code(), &other.to_string(), ""),
         };
         match error.fault() {

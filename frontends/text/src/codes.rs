@@ -354,6 +354,123 @@ the limit."
 "Every call of a function is expanded at compile time. Long loops are for `scan`; or raise the
 limit."
 
+    UnknownSource "E0601" "this names no source of data"
+"`--data` takes `digits`, `mnist:DIR`, `fashion-mnist:DIR`, `idx:IMAGES,LABELS`, `FILE.npz`,
+`FILE.safetensors` or `x=a.npy,y=b.npy`."
+
+    SourceOption "E0602" "a source of data does not take this option"
+"Options follow the source after `?`: `digits?rows=1000&split=test`. `split` is for sources that come
+in a training and a test part, `rows` for `digits`."
+
+    UnreadableFile "E0603" "a file cannot be read"
+"The file does not exist, or may not be read. The message says what the system answered."
+
+    DamagedFile "E0604" "a file is damaged"
+"The bytes of the file are not what its format asks for. Fetch or write the file again."
+
+    ArrayElementType "E0605" "an array has elements of a type that no tensor has"
+"Save the array as float32, float64, int32, int64, uint8 or bool."
+
+    TooMuchData "E0606" "there is more data than can be held"
+"Use fewer rows, or several files."
+
+    RowsDiffer "E0607" "arrays have different numbers of rows"
+"All arrays of a source have the same first dimension, one row for each example."
+
+    ArrayNamedTwice "E0608" "two arrays have one name"
+"Give each array a name of its own."
+
+    NoData "E0609" "there are no rows"
+"A source needs at least one array of at least one row, and a benchmark a whole batch."
+
+    NoArrayForInput "E0610" "there is no array for an input"
+"An input takes the array of its name, else the next array that no other input takes. Add an array
+of the input's name, or leave out what needs the input."
+
+    ArrayMismatch "E0611" "an array does not fit its input"
+"After conversions that lose nothing (f64 to f32, i64 to i32, labels to one-hot, rows reshaped) the
+types still differ. The message shows both."
+
+    DataSymbol "E0612" "the data give a dimension two sizes"
+"A symbol stands for one number. Give the two dimensions different names, or make the sizes equal."
+
+    UndecidedSymbol "E0613" "the data leave a dimension open"
+"No array says how large the dimension is. Say it with `--dim NAME=N`."
+
+    BatchDimension "E0614" "the inputs have no common batch dimension"
+"The first dimension of all inputs that data feed is the same symbol, or the same number:
+
+    input x: f32[batch, 784]
+    input label: i32[batch]"
+
+    BatchForm "E0615" "this cannot be the batch dimension"
+"The first dimension of an input that data feed is a symbol of its own, such as `batch`, or a number
+of at least 1."
+
+    DataOutOfRange "E0616" "the data hold a number that the input cannot"
+"An integer is too large for the input's type, or a label is not below the number of classes."
+
+    ValidationFraction "E0617" "this fraction leaves a part without rows"
+"`--validation-split` takes a fraction above 0 and below 1 that leaves at least one row for each
+part."
+
+    UnwritableFile "E0618" "a file cannot be written"
+"The folder does not exist, may not be written, or the disk is full. A file is replaced as a whole or
+not at all."
+
+    OutOfMemory "E0651" "the machine has no memory left"
+"Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."
+
+    MemoryLimit "E0652" "more memory is needed than is allowed"
+"Use smaller batches, or raise `--memory-limit`. `brolga check` says how much a step needs."
+
+    UnknownKernel "E0653" "the program calls what the runtime does not have"
+"This is a bug: please report it with the file."
+
+    NoMachineCode "E0654" "no machine code could be made"
+"This is a bug, or a machine that the code generator does not know: please report it with the file."
+
+    IndexOutOfRange "E0655" "an index is out of range"
+"A value that is used as an index, such as a label, is negative or not below the size of what it
+indexes. The message names the operation; the data are at fault:
+
+    loss = sparse_softmax_cross_entropy(logits, label)   # label 11 of ten classes"
+
+    Unfed "E0656" "an input is needed, but not fed"
+"Feed it: `--input NAME=FILE.npy`. Each command needs only the inputs that its results depend on."
+
+    UnknownInput "E0657" "there is no such input"
+"The name is not that of an `input` of the file."
+
+    FedType "E0658" "an input is fed with another type than it has"
+"The element type and every dimension must agree."
+
+    SymbolFedTwice "E0659" "two inputs give a dimension different sizes"
+"A symbol stands for one number in a call."
+
+    VariableFixed "E0660" "a variable's type is fixed by its first use"
+"The dimensions of a variable that depend on a symbol are bound when it is first used, and cannot
+change after that."
+
+    LoadedType "E0661" "a loaded tensor has another type than its variable"
+"The file was saved by another model, or with other sizes. `brolga check` lists the variables."
+
+    NoThreads "E0662" "the system refused a thread"
+"Use fewer `--threads`."
+
+    NotByRows "E0663" "the outputs of several batches cannot be joined"
+"An output of `predict` has the batch as its first dimension; `run` gives any other."
+
+    LogNotWritten "E0664" "the log cannot be written"
+"The disk is full, or the file was taken away."
+
+    UnknownDimension "E0665" "a dimension is not known"
+"The type of a variable or input depends on a symbol without a number. Say it with `--dim NAME=N`."
+
+    FixedBatch "E0666" "the rows do not fill the batches"
+"The file fixes the number of rows of a batch, and some rows would be left out. Make the first
+dimension of the inputs a symbol, such as `batch`, or give a multiple of rows."
+
     CompilerBug "E0999" "a bug of the compiler"
 "An invariant of the compiler does not hold. Please report it with the file."
 }

@@ -218,8 +218,8 @@ fn print_kernels(
             "error: there is no kernel `{kernel}`; the kernels are: {names}\n"
         )));
     }
-    for (i, _, text) in chosen {
-        outln!("# {i}\n{}\n", text.trim_end());
+    for (i, name, text) in chosen {
+        outln!("# {i} {name}\n{}\n", text.trim_end());
     }
     Ok(())
 }
