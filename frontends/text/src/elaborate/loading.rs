@@ -104,8 +104,8 @@ pub fn load(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Loaded
     let mut sources = Sources::new();
     let (program, mut diagnostics) = Program::read(name, text, STD, options, &mut sources);
     if !diagnostics.has_errors() {
-        let train = walk(&program, &sources, &options.limits, true);
-        let infer = walk(&program, &sources, &options.limits, false);
+        let train = walk(&program, &sources, options, true);
+        let infer = walk(&program, &sources, options, false);
         merge(&mut diagnostics, &train.diagnostics);
         merge(&mut diagnostics, &infer.diagnostics);
         if !diagnostics.has_errors() {

@@ -68,10 +68,10 @@ pub(crate) struct Declared {
 pub(crate) fn walk(
     program: &Program,
     sources: &Sources,
-    limits: &Limits,
+    options: &LoadOptions<'_>,
     training: bool,
 ) -> Walked {
-    let mut elaborator = Elaborator::new(program, sources, limits, training);
+    let mut elaborator = Elaborator::new(program, sources, options, training);
     elaborator.file();
     let graph = elaborator.regions.pop().map(|region| region.graph).unwrap_or_default();
     Walked { graph, variables: elaborator.variables, diagnostics: elaborator.diagnostics }
@@ -82,6 +82,8 @@ struct Elaborator<'a> {
     program: &'a Program,
     sources: &'a Sources,
     limits: &'a Limits,
+    /// Reads other files.
+    import: &'a dyn Fn(&str) -> std::result::Result<Vec<u8>, String>,
     diagnostics: Diagnostics,
     /// The errors that have been reported, by code, text and place.
     reported: HashSet<(crate::codes::Code, String, Option<Span>)>,
@@ -209,7 +211,7 @@ impl<'a> Elaborator<'a> {
     fn new(
         program: &'a Program,
         sources: &'a Sources,
-        limits: &'a Limits,
+        options: &'a LoadOptions<'a>,
         training: bool,
     ) -> Elaborator<'a> {
         let main = program.file(FileId::MAIN);
@@ -217,7 +219,8 @@ impl<'a> Elaborator<'a> {
         let mut elaborator = Elaborator {
             program,
             sources,
-            limits,
+            limits: &options.limits,
+            import: options.import,
             diagnostics: Diagnostics::new(),
             reported: HashSet::new(),
             regions: Vec::new(),

@@ -253,7 +253,7 @@ fn declares_const(body: &[Stmt], name: &str) -> bool {
 }
 
 /// The path of a file that another one names, without `.` and, where possible, `..`.
-fn beside(path: &str, named: &str) -> String {
+pub(super) fn beside(path: &str, named: &str) -> String {
     match path.rsplit_once('/') {
         Some((folder, _)) if !named.starts_with('/') => normal(&format!("{folder}/{named}")),
         Some(_) | None => normal(named),

@@ -1,6 +1,6 @@
 //! What is reported and what is trained: outputs, metrics, steps and updates.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use brolga_compiler::ir::{
@@ -50,9 +50,11 @@ impl Elaborator<'_> {
                 let RegionKind::Finish { parts } = region.kind else {
                     return Err(super::Failed);
                 };
-                let mut graph = region.graph;
-                graph.outputs.push((name.text.clone(), x.node));
-                MetricKind::Total { parts, finish: Arc::new(graph) }
+                let Some((parts, finish)) = in_order(&region.graph, &parts, &name.text, x.node)
+                else {
+                    return Err(super::Failed);
+                };
+                MetricKind::Total { parts, finish: Arc::new(finish) }
             }
             Some(_) | None => MetricKind::Mean(x.node),
         };
@@ -117,6 +119,10 @@ impl Elaborator<'_> {
         let tensor_type = self.tensor_type(part).clone();
         let finish = self.finish.as_mut().expect("it has just been opened");
         let RegionKind::Finish { parts } = &mut finish.kind else { return Err(super::Failed) };
+        if let Some(known) = parts.iter().position(|&known| known == part.node) {
+            let node = finish.graph.inputs[known];
+            return Ok(Value::Tensor(Tensor { node, region: finish.id }));
+        }
         let leaf = Leaf::Parameter { number: parts.len(), tensor_type };
         parts.push(part.node);
         let node = finish.graph.add(leaf, &[], &ir::Origin::default());
@@ -403,6 +409,36 @@ impl Elaborator<'_> {
             self.push(error.help("an update writes a `param` or `state`"))
         })
     }
+}
+
+/// The function of totals with its parameters numbered in the order in which it reads them, and
+/// the parts that they stand for; what is not read is left out.
+fn in_order(
+    graph: &ir::Graph,
+    parts: &[NodeId],
+    name: &ir::Name,
+    root: NodeId,
+) -> Option<(Vec<NodeId>, ir::Graph)> {
+    let (mut finish, mut read) = (ir::Graph::default(), Vec::new());
+    let mut map = HashMap::new();
+    for node in graph.order_from(&[root]) {
+        let op = match graph.op(node) {
+            Op::Leaf(Leaf::Parameter { number, tensor_type }) => {
+                read.push(*parts.get(*number)?);
+                Leaf::Parameter { number: read.len() - 1, tensor_type: tensor_type.clone() }.into()
+            }
+            op => op.clone(),
+        };
+        let operands: Vec<NodeId> = graph.operands(node).iter().map(|o| map[o]).collect();
+        let is_parameter = matches!(op, Op::Leaf(Leaf::Parameter { .. }));
+        let copy = finish.add(op, &operands, &graph.origin(node)).ok()?;
+        if is_parameter {
+            finish.inputs.push(copy);
+        }
+        map.insert(node, copy);
+    }
+    finish.outputs.push((name.clone(), map[&root]));
+    Some((read, finish))
 }
 
 /// Whether a gradient goes through a node.

@@ -2,6 +2,7 @@
 //! call becomes nodes.
 
 mod arithmetic;
+mod files;
 mod gradients;
 mod random;
 mod shapes;
@@ -131,6 +132,7 @@ const ENTRIES: &[Entry] = &[
     ("iteration", "", random::iteration),
     ("grad", "y, x", gradients::grad),
     ("params", "pattern", gradients::params),
+    ("load", "path", files::load),
     ("total", "x", gradients::total),
 ];
 
@@ -159,7 +161,6 @@ const NOT_YET: &[&str] = &[
     "sort",
     "scatter_add",
     "auc",
-    "load",
     "while",
 ];
 
