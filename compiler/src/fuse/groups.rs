@@ -25,6 +25,10 @@ const CHEAP: f64 = 5_000.0;
 /// around them not to count, short enough to share evenly.
 const UNIT_NS: f64 = 2_000.0;
 
+/// A group takes so many values: the code of a kernel is compiled as a whole, and the time that
+/// takes grows faster than its length.
+const MAX_MEMBERS: usize = 64;
+
 /// One dimension of the units of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitDim {
@@ -384,10 +388,12 @@ fn elements_of(values: &Values, node: NodeId, value: &Value) -> usize {
 }
 
 fn joinable(values: &Values, draft: &Draft) -> bool {
-    draft
-        .members
-        .iter()
-        .all(|&m| !matches!(values.list[m].work, Work::Repeat | Work::Result | Work::Place { .. }))
+    let has_room = draft.members.len() < MAX_MEMBERS;
+    let mut members = draft.members.iter();
+    has_room
+        && members.all(|&m| {
+            !matches!(values.list[m].work, Work::Repeat | Work::Result | Work::Place { .. })
+        })
 }
 
 /// Whether a producer of the value outside of group `g` depends on `g`: joining `g` would then

@@ -73,6 +73,8 @@ struct Builder<'a> {
     values: &'a Values,
     group: &'a Group,
     checks: &'a mut Checks,
+    /// The position in the group of each member's node.
+    members: FxHashMap<NodeId, usize>,
     exprs: Exprs,
     /// The axis of each unit dimension.
     units: Vec<AxisId>,
@@ -112,6 +114,7 @@ impl<'a> Builder<'a> {
             values,
             group,
             checks,
+            members: members(values, group),
             exprs,
             units,
             buffers: vec![],
@@ -212,8 +215,7 @@ impl<'a> Builder<'a> {
 
     /// The member that a node is, if this group computes it.
     fn member_of(&self, node: NodeId) -> Option<usize> {
-        let value = self.values.position.get(&node)?;
-        self.group.members.iter().position(|m| m.value == *value)
+        self.members.get(&node).copied()
     }
 
     /// Where the elements of a node are, for reading; with its position for an index.
@@ -462,6 +464,10 @@ impl<'a> Builder<'a> {
         let axes: Vec<(AxisId, Extent)> = dims[..split].iter().filter_map(|d| d.axis).collect();
         wrap(&axes, vec![Stmt::Chunk(call)])
     }
+}
+
+fn members(values: &Values, group: &Group) -> FxHashMap<NodeId, usize> {
+    group.members.iter().enumerate().map(|(at, m)| (values.list[m.value].node, at)).collect()
 }
 
 /// Serial loops around statements, the first axis outermost.

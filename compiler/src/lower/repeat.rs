@@ -81,6 +81,7 @@ impl Builder<'_> {
             values: &values,
             group: &group,
             checks: self.checks,
+            members: super::members(&values, &group),
             exprs: std::mem::take(&mut self.exprs),
             units: vec![],
             buffers: std::mem::take(&mut self.buffers),
