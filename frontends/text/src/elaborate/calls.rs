@@ -7,7 +7,7 @@ use super::builtins::{Args, Builtin};
 use super::report::similar;
 use super::value::{FileId, FunctionRef, GivenArg, Initial, Value};
 use super::{Elaborator, Failed, Frame, Result, SharedLayer};
-use crate::ast::{Call, Expr, Formal, Function, FunctionBody, Shared};
+use crate::ast::{Call, Expr, ExprKind, Formal, Function, FunctionBody, Shared};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
@@ -231,7 +231,8 @@ impl Elaborator<'_> {
         let name = &function.name.text;
         let formals: Vec<&str> = function.formals.iter().map(|f| &*f.name.text).collect();
         let bound = self.bind_args(name, &formals, given.args)?;
-        let training = given.training.unwrap_or(self.here().training);
+        let training = given.training.or_else(|| own_training(function));
+        let training = training.unwrap_or(self.here().training);
         let mut frame = Frame::new(file, path.clone(), training);
         frame.function = Some(function.clone());
         frame.call = Some(site.span);
@@ -413,6 +414,15 @@ impl Elaborator<'_> {
         }
         self.shared[number].made = true;
         value
+    }
+}
+
+/// The `training` that a function's own argument of that name says by default.
+fn own_training(function: &Function) -> Option<bool> {
+    let formal = function.formals.iter().find(|formal| &*formal.name.text == "training")?;
+    match formal.default.as_ref()?.kind {
+        ExprKind::Bool(training) => Some(training),
+        _ => None,
     }
 }
 

@@ -150,7 +150,7 @@ impl Elaborator<'_> {
     }
 
     /// Refuses a value that takes the name of a const or symbol of the file.
-    fn check_not_constant(&mut self, name: &Name) -> Result<()> {
+    pub(super) fn check_not_constant(&mut self, name: &Name) -> Result<()> {
         if self.frames.len() > 1 {
             return Ok(());
         }
@@ -358,6 +358,7 @@ impl Elaborator<'_> {
     // Control.
 
     fn for_loop(&mut self, each: &For) -> Result<()> {
+        self.check_not_constant(&each.name)?;
         let items = self.items(&each.range)?;
         for (position, item) in items {
             self.n_iterations += 1;

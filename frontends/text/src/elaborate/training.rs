@@ -67,6 +67,7 @@ impl Elaborator<'_> {
         let name = &report.name;
         let n_before = self.region().graph.n_numbers();
         let Some(expr) = &report.value else { return self.bound_tensor(name) };
+        self.check_not_constant(name)?;
         let wish = Some(self.here().below(&name.text));
         let value = self.with_wish(wish, None, |e| e.expr(expr))?;
         let x = match &report.ty {
