@@ -62,7 +62,7 @@ impl Growing {
             |k: u32| self.nodes[(choice.rotate_right(8 * k) & 0xff) as usize % self.nodes.len()];
         let (x, y, z) = (pick(1), pick(2), pick(3));
         let (kind, detail) = (choice & 0xf, (choice >> 4) & 0xf);
-        let origin = Origin::default();
+        let origin = Origin::named("v", Default::default());
         let mut build = Build { graph: &mut self.graph, origin: &origin };
         let (added, jumps) = step(&mut build, (kind, detail as usize), [x, y, z], smooth);
         if let Ok(id) = added {
@@ -330,7 +330,7 @@ fn random_gradients_are_slopes() {
         let Growing { mut graph, nodes, .. } = growing;
         let last = *nodes.last().expect("there are inputs");
         let axes: Vec<usize> = (0..graph.tensor_type(last).rank()).collect();
-        let origin = Origin::default();
+        let origin = Origin::named("v", Default::default());
         let loss = Build { graph: &mut graph, origin: &origin }.mean(last, &axes, false);
         let loss = loss.map_err(fail)?;
         let inputs_of = graph.inputs.clone();
