@@ -9,6 +9,7 @@ use super::{Elaborator, Result};
 use crate::ast::{BinaryOp, Bind, Call, Expr, ExprKind};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+use crate::lexer::reserved;
 
 impl Elaborator<'_> {
     /// The node of a line with a written type whose right side is one operation on names; `None`
@@ -27,9 +28,10 @@ impl Elaborator<'_> {
             self.regions.last().map(|region| &region.kind),
             Some(super::regions::RegionKind::Initial)
         );
+        let own = node_name(&target.name.text);
         let name = match frame.path.as_str() {
-            path if !path.is_empty() && !is_initial => format!("{path}.{}", target.name.text),
-            _ => target.name.text.to_string(),
+            path if !path.is_empty() && !is_initial => format!("{path}.{own}"),
+            _ => own.to_owned(),
         };
         let region = self.region();
         let types = region.graph.operand_types(&op, &operands);
@@ -154,6 +156,14 @@ impl Elaborator<'_> {
         let tensor_type = declared.variable.tensor_type.clone();
         Ok(Some(Leaf::Variable { name: name.clone(), tensor_type }.into()))
     }
+}
+
+/// What a node is called that text binds to `name`: the printer puts a `_` before a name that
+/// begins with a reserved word.
+pub(super) fn node_name(name: &str) -> &str {
+    let Some(rest) = name.strip_prefix('_') else { return name };
+    let first = rest.split('.').next().unwrap_or(rest);
+    if reserved(first).is_some() && first != "dtype" { rest } else { name }
 }
 
 /// The operation that an operator is, on operands that fit as they are.

@@ -333,6 +333,7 @@ impl Elaborator<'_> {
 
     /// Calls a new node after what it is bound to; what had the name takes another.
     pub(super) fn name_node(&mut self, x: Tensor, name: &str, n_before: usize) {
+        let name = super::exact::node_name(name);
         let is_initial = matches!(self.region().kind, super::regions::RegionKind::Initial);
         let full = match self.here().path.as_str() {
             _ if is_initial => name.to_owned(),
