@@ -372,7 +372,7 @@ in a training and a test part, `rows` for `digits`."
 "Save the array as float32, float64, int32, int64, uint8 or bool."
 
     TooMuchData "E0606" "there is more data than can be held"
-"Use fewer rows, or several files."
+"A data set is held in memory as a whole. Use fewer rows, or several files one after the other."
 
     RowsDiffer "E0607" "arrays have different numbers of rows"
 "All arrays of a source have the same first dimension, one row for each example."
