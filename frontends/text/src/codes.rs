@@ -425,7 +425,8 @@ not at all."
 "Use smaller batches, or raise `--memory-limit`. `brolga check` says how much a step needs."
 
     UnknownKernel "E0653" "the program calls what the runtime does not have"
-"This is a bug: please report it with the file."
+"This is a bug: please report it with the file. Nothing has been computed or
+written; change what the message names and run the command again."
 
     NoMachineCode "E0654" "no machine code could be made"
 "This is a bug, or a machine that the code generator does not know: please report it with the file."
@@ -446,7 +447,8 @@ indexes. The message names the operation; the data are at fault:
 "The element type and every dimension must agree."
 
     SymbolFedTwice "E0659" "two inputs give a dimension different sizes"
-"A symbol stands for one number in a call."
+"A symbol stands for one number in a call. Nothing has been computed or
+written; change what the message names and run the command again."
 
     VariableFixed "E0660" "a variable's type is fixed by its first use"
 "The dimensions of a variable that depend on a symbol are bound when it is first used, and cannot
@@ -456,7 +458,8 @@ change after that."
 "The file was saved by another model, or with other sizes. `brolga check` lists the variables."
 
     NoThreads "E0662" "the system refused a thread"
-"Use fewer `--threads`."
+"Use fewer `--threads`. Nothing has been computed or
+written; change what the message names and run the command again."
 
     NotByRows "E0663" "the outputs of several batches cannot be joined"
 "An output of `predict` has the batch as its first dimension; `run` gives any other."
