@@ -425,8 +425,7 @@ not at all."
 "Use smaller batches, or raise `--memory-limit`. `brolga check` says how much a step needs."
 
     UnknownKernel "E0653" "the program calls what the runtime does not have"
-"This is a bug: please report it with the file. Nothing has been computed or
-written; change what the message names and run the command again."
+"Machine code may only call the library's own kernels. This is a bug: please report it with the file."
 
     NoMachineCode "E0654" "no machine code could be made"
 "This is a bug, or a machine that the code generator does not know: please report it with the file."
@@ -447,8 +446,7 @@ indexes. The message names the operation; the data are at fault:
 "The element type and every dimension must agree."
 
     SymbolFedTwice "E0659" "two inputs give a dimension different sizes"
-"A symbol stands for one number in a call. Nothing has been computed or
-written; change what the message names and run the command again."
+"A symbol stands for one number in a call: feed arrays whose sizes agree."
 
     VariableFixed "E0660" "a variable's type is fixed by its first use"
 "The dimensions of a variable that depend on a symbol are bound when it is first used, and cannot
@@ -458,8 +456,7 @@ change after that."
 "The file was saved by another model, or with other sizes. `brolga check` lists the variables."
 
     NoThreads "E0662" "the system refused a thread"
-"Use fewer `--threads`. Nothing has been computed or
-written; change what the message names and run the command again."
+"The limit on processes may be reached. Use fewer `--threads`."
 
     NotByRows "E0663" "the outputs of several batches cannot be joined"
 "An output of `predict` has the batch as its first dimension; `run` gives any other."
