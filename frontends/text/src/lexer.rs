@@ -2,6 +2,7 @@
 //! parser what a line end means. Every token lies on one line; the last one is [`Kind::End`].
 
 use std::iter::Peekable;
+use std::ops::Range;
 use std::str::CharIndices;
 
 use crate::ast::Element;
@@ -137,19 +138,20 @@ impl Lexed {
     }
 }
 
-/// The tokens of a file.
-pub(crate) fn lex(source: &Source) -> Lexed {
+/// The tokens of some bytes of a file, from the start of a line to the end of one.
+pub(crate) fn lex(source: &Source, bytes: Range<usize>) -> Lexed {
     let mut lexer = Lexer {
         source,
-        text: source.text(),
-        at: 0,
+        text: &source.text()[..bytes.end],
+        at: bytes.start,
         in_patterns: false,
         first_on_line: true,
-        tokens: Vec::with_capacity(source.text().len() / 4 + 1),
+        tokens: Vec::with_capacity(bytes.len() / 4 + 1),
         marks: Vec::new(),
         diagnostics: Diagnostics::new(),
     };
-    if let Some(span) = source.first_invalid() {
+    let invalid = source.first_invalid().filter(|span| bytes.contains(&span.range().start));
+    if let Some(span) = invalid {
         lexer.diagnostics.push(
             Diagnostic::error(Code::NotUtf8, "this file is not UTF-8 text")
                 .at(span, "the first byte that is not"),

@@ -10,6 +10,8 @@ pub mod ast;
 mod lexer;
 pub mod parser;
 pub mod print;
+mod library;
 mod elaborate;
 
-pub use elaborate::{Limits, LoadError, LoadOptions, Loaded, load, std_functions, std_source};
+pub use elaborate::{Limits, LoadError, LoadOptions, Loaded, load};
+pub use library::{std_functions, std_source};

@@ -8,6 +8,7 @@ mod expressions;
 mod statements;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::ast::{Block, File, Name, Provenance, Stmt};
@@ -53,7 +54,13 @@ pub fn parse(source: &Source, limits: &Limits) -> Parsed {
         let file = File { source: source.id(), version: 1, graph: None, body: Vec::new() };
         return Parsed { file, diagnostics: error.into() };
     }
-    let lexed = lex(source);
+    parse_part(source, 0..source.text().len(), limits)
+}
+
+/// Parses the bytes of a file from the start of a line to the end of one, as if they were all of
+/// it; places are those in the file. `O(bytes)`.
+pub(crate) fn parse_part(source: &Source, bytes: Range<usize>, limits: &Limits) -> Parsed {
+    let lexed = lex(source, bytes);
     let mut parser = Parser::new(source, &lexed, *limits);
     let file = parser.file();
     let mut diagnostics = parser.diagnostics;

@@ -2,6 +2,7 @@
 //! text of its file, on character boundaries.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The largest file that can be stored, in bytes: decoding may triple the size, and offsets are
 /// 32 bits wide.
@@ -127,10 +128,10 @@ impl Source {
     }
 }
 
-/// The files that a compilation has read.
+/// The files that a compilation has read. Cloning shares their texts.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    files: Vec<Source>,
+    files: Vec<Arc<Source>>,
 }
 
 impl Sources {
@@ -148,7 +149,8 @@ impl Sources {
         let line_starts = line_starts(&text);
         let name = name.into();
         let n_bytes = bytes.len();
-        self.files.push(Source { id, name, text, line_starts, n_bytes, first_invalid });
+        let source = Source { id, name, text, line_starts, n_bytes, first_invalid };
+        self.files.push(Arc::new(source));
         id
     }
 

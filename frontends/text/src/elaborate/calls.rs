@@ -76,9 +76,7 @@ impl Elaborator<'_> {
         let message = format!("there is no function `{name}`");
         let error = Diagnostic::error(Code::UnknownFunction, message).at(call.name.span, "");
         let file = self.here().file;
-        let files = self.program.file(file).imports.iter().chain([&file, &FileId::STD]);
-        let of_files = files.flat_map(|id| self.program.file(*id).functions.keys());
-        let mut names: Vec<&str> = of_files.map(|name| &**name).collect();
+        let mut names = self.program.function_names(file);
         super::builtins::names().for_each(|name| names.push(name));
         let error = match similar(name, names.into_iter()) {
             Some(similar) => error.help(format!("is `{similar}` meant?")),

@@ -9,11 +9,9 @@ use super::program::Program;
 use super::{Declared, Walked, walk};
 use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Diagnostics, RenderOptions, render};
+use crate::library::library;
 use crate::parser;
-use crate::source::{Sources, Span};
-
-/// The library that is written in the language itself.
-const STD: &str = include_str!("../std.graph");
+use crate::source::Sources;
 
 /// How large a file and what it expands to may be.
 #[derive(Clone, Copy, Debug)]
@@ -101,8 +99,8 @@ impl std::error::Error for LoadError {}
 /// The program that a text says. `name` is what messages call the file; imports are found beside
 /// it. Errors: everything that is wrong with it, in both modes.
 pub fn load(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Loaded, Box<LoadError>> {
-    let mut sources = Sources::new();
-    let (program, mut diagnostics) = Program::read(name, text, STD, options, &mut sources);
+    let mut sources = library().sources();
+    let (program, mut diagnostics) = Program::read(name, text, options, &mut sources);
     if !diagnostics.has_errors() {
         let train = walk(&program, &sources, options, true);
         let infer = walk(&program, &sources, options, false);
@@ -118,35 +116,6 @@ pub fn load(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Loaded
     }
     diagnostics.sort();
     Err(Box::new(LoadError { diagnostics, sources }))
-}
-
-/// The text of the library.
-pub fn std_source() -> &'static str {
-    STD
-}
-
-/// The functions of the library in its order, each with its text and the comment above it.
-pub fn std_functions() -> Vec<(String, &'static str)> {
-    let mut sources = Sources::new();
-    let id = sources.add("std.graph", STD.as_bytes());
-    let file = parser::parse(sources.get(id), &parser::Limits::default()).file;
-    let starts = file.body.iter().filter_map(|stmt| match &stmt.kind {
-        crate::ast::StmtKind::Fn(function) => Some((function.name.text.to_string(), stmt.span)),
-        _ => None,
-    });
-    starts.map(|(name, span)| (name, with_comment(span))).collect()
-}
-
-fn with_comment(span: Span) -> &'static str {
-    let mut start = span.start as usize;
-    while let Some(line) = STD[..start].trim_end_matches('\n').rsplit('\n').next() {
-        let directly_above = STD[..start].ends_with(&format!("{line}\n"));
-        if !(directly_above && line.starts_with('#')) {
-            break;
-        }
-        start -= line.len() + 1;
-    }
-    &STD[start..span.end as usize]
 }
 
 /// Adds the diagnostics that are not there yet.

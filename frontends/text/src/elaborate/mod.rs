@@ -28,7 +28,7 @@ use std::sync::Arc;
 use brolga_compiler::ir::{Graph, Name as NodeName, Provenance, Variable};
 use indexmap::IndexMap;
 
-pub use loading::{Limits, LoadError, LoadOptions, Loaded, load, std_functions, std_source};
+pub use loading::{Limits, LoadError, LoadOptions, Loaded, load};
 use program::Program;
 use regions::Region;
 use value::{FileId, FunctionRef, GivenArg, Value};

@@ -8,6 +8,7 @@ use super::value::FileId;
 use crate::ast::{Expr, File, Function, Stmt, StmtKind, Text};
 use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::library::library;
 use crate::parser::{Limits, parse};
 use crate::source::{SourceId, Sources, Span};
 
@@ -29,11 +30,11 @@ pub(super) struct Override {
     pub(super) text: Arc<str>,
 }
 
-/// A file with its functions.
+/// A file with its functions; the library's are found elsewhere.
 pub(super) struct FileUnit {
     pub(super) source: SourceId,
     pub(super) file: File,
-    pub(super) functions: HashMap<Arc<str>, Arc<Function>>,
+    functions: HashMap<Arc<str>, Arc<Function>>,
     pub(super) imports: Vec<FileId>,
 }
 
@@ -76,7 +77,6 @@ impl Program {
     pub(super) fn read(
         name: &str,
         text: &[u8],
-        std: &str,
         options: &LoadOptions<'_>,
         sources: &mut Sources,
     ) -> (Program, Diagnostics) {
@@ -84,10 +84,9 @@ impl Program {
             options,
             sources,
             diagnostics: Diagnostics::new(),
-            files: Vec::new(),
+            files: vec![of_library()],
             known: HashMap::new(),
         };
-        reader.add("std.graph", std.as_bytes(), &Limits::default());
         reader.add(name, text, &options.limits.syntax);
         reader.known.insert(normal(name), FileId::MAIN);
         reader.imports(FileId::MAIN, name, &mut vec![normal(name)]);
@@ -109,8 +108,24 @@ impl Program {
         let own = |id: FileId| self.file(id).functions.get(name).map(|f| (id, f));
         own(file)
             .or_else(|| unit.imports.iter().find_map(|&id| own(id)))
-            .or_else(|| own(FileId::STD))
+            .or_else(|| library().function(name).map(|f| (FileId::STD, f)))
     }
+
+    /// The names of the functions that a file sees.
+    pub(super) fn function_names(&self, file: FileId) -> Vec<&str> {
+        let mut names: Vec<&str> = library().names().collect();
+        for &id in self.file(file).imports.iter().chain([&file]) {
+            names.extend(self.file(id).functions.keys().map(|name| &**name));
+        }
+        names
+    }
+}
+
+/// The library as a file, without its functions.
+fn of_library() -> FileUnit {
+    let source = library().id();
+    let file = File { source, version: 1, graph: None, body: Vec::new() };
+    FileUnit { source, file, functions: HashMap::new(), imports: Vec::new() }
 }
 
 struct Reader<'a, 'o> {
