@@ -1,11 +1,16 @@
 //! Who is at fault, as an exit status, and what is said on standard error.
 
-use brolga::compiler::error::CompileError;
+use brolga::compiler::error::{CompileError, codes};
+use brolga::compiler::ops::EvalError;
 use brolga::runtime::data::DataError;
 use brolga::runtime::{Fault, RunError};
 use brolga::text::codes::Code;
 use brolga::text::diagnostics::{Diagnostic, Diagnostics, RenderOptions, render};
 use brolga::text::source::Sources;
+
+/// What to do about an index, the one thing in data that stops a run.
+const INDEX_HELP: &str = "indices and labels count from 0 and are smaller than the dimension that \
+    they index: correct the data, or make the dimension larger";
 
 /// Why a command ends early.
 #[derive(Debug)]
@@ -47,11 +52,17 @@ impl Failure {
             RunError::Data(error) => with_help(error.code(), &error.to_string(), &error.help()),
             RunError::IndexOutOfRange { node, provenance } => {
                 let message = format!("an index is out of range in `{node}`");
-                rendered(&CompileError::new(error.code(), message, provenance), sources)
+                let error = CompileError::new(error.code(), message, provenance);
+                rendered(&error.with_help(INDEX_HELP), sources)
             }
             RunError::Eval { node, provenance, error: why } => {
                 let message = format!("{why}, in `{node}`");
-                rendered(&CompileError::new(error.code(), message, provenance), sources)
+                let error = CompileError::new(error.code(), message, provenance);
+                let error = match why {
+                    EvalError::IndexOutOfRange { .. } => error.with_help(INDEX_HELP),
+                    EvalError::Unfed(_) => error,
+                };
+                rendered(&error, sources)
             }
             other => with_help(other.code(), &other.to_string(), ""),
         };
@@ -65,7 +76,8 @@ impl Failure {
     pub(crate) fn compile(error: &CompileError, sources: &Sources) -> Failure {
         let text = rendered(error, sources);
         match error.code {
-            brolga::compiler::error::codes::BUG => Failure::Machine(text),
+            codes::BUG => Failure::Machine(text),
+            codes::UNKNOWN_PASS => Failure::Usage(text),
             _ => Failure::Input(text),
         }
     }

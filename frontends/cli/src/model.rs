@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use brolga::compiler::ir::{Module, Name};
 use brolga::runtime::checkpoint::Checkpoint;
-use brolga::runtime::data::{DataSet, Source, Split, load as load_data, npy};
+use brolga::runtime::data::{DataError, DataSet, Source, Split, load as load_data, npy};
 use brolga::runtime::session::Clock;
 use brolga::runtime::{host_memory, host_threads};
 use brolga::text::diagnostics::render;
@@ -164,11 +164,18 @@ pub(crate) fn load_weights(
         report(&path, "unused: ", &loaded.unknown);
         if scope.is_none() && loaded.missing.is_empty() {
             session.set_clock(clock);
-        } else if scope.is_none() {
-            report(&path, "not in the file: ", &loaded.missing);
         }
+        let mut missing = loaded.missing;
+        missing.retain(|name| is_below(name, scope));
+        report(&path, "not in the file: ", &missing);
     }
     Ok(())
+}
+
+/// Whether a variable is one that a file for this scope can give a value.
+fn is_below(name: &str, scope: Option<&str>) -> bool {
+    let Some(scope) = scope else { return true };
+    name.strip_prefix(scope).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn report(path: &Path, what: &str, names: &[Name]) {
@@ -186,6 +193,21 @@ fn read_weights(path: &Path) -> Result<(Vec<(String, Literal)>, Clock), Failure>
     }
     let file = Checkpoint::load(path).map_err(|e| Failure::data(&e))?;
     Ok((file.variables, Clock { step: file.step, epoch: file.epoch }))
+}
+
+/// Refuses to begin work whose results go to a folder that is not there.
+pub(crate) fn check_place(path: &Path) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.map(std::fs::metadata) {
+        None => Ok(()),
+        Some(Ok(folder)) if folder.is_dir() => Ok(()),
+        Some(Ok(_)) => Err(unwritable(path, "its folder is a file")),
+        Some(Err(error)) => Err(unwritable(path, &error.to_string())),
+    }
+}
+
+fn unwritable(path: &Path, reason: &str) -> Failure {
+    Failure::data(&DataError::Write { path: path.to_path_buf(), reason: reason.to_string() })
 }
 
 /// Reads a data set.

@@ -94,10 +94,12 @@ fn drawn_batch(
         specialise(&graph.graph, &binding).map_err(|e| Failure::compile(&e, &program.sources))?;
     let mut ranges = IndexMap::new();
     for (name, n) in &arguments.ranges {
-        let is_input = graph.inputs.iter().any(|&i| *graph.node(i).name == **name);
-        let n = n.parse::<u64>().ok().filter(|n| *n > 0 && is_input).ok_or_else(|| {
-            Failure::Usage(format!("error: `--range {name}={n}`: write INPUT=N, N at least 1\n"))
-        })?;
+        let refused = |why: &str| Failure::Usage(format!("error: `--range {name}={n}`: {why}\n"));
+        if !graph.inputs.iter().any(|&i| *graph.node(i).name == **name) {
+            return Err(refused("nothing that is computed needs an input of that name"));
+        }
+        let n = n.parse::<u64>().ok().filter(|n| *n > 0);
+        let n = n.ok_or_else(|| refused("it must be a number of at least 1"))?;
         ranges.insert(name.clone(), n);
     }
     let seed = arguments.model.machine.seed as u64;

@@ -8,12 +8,15 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments::Predict;
 use crate::failure::Failure;
-use crate::model::{binding, check_dims, data_set, load_weights, read, session, session_options};
+use crate::model::{
+    binding, check_dims, check_place, data_set, load_weights, read, session, session_options,
+};
 use crate::output::outln;
 
 pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
     check_dims(&program.module, &arguments.model.dims)?;
+    check_place(&arguments.output)?;
     let data = data_set(&arguments.data.data, Split::Test)?;
     let size =
         BatchSize { rows: arguments.data.batch_size, given: binding(&arguments.model.dims)? };

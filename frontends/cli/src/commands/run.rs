@@ -12,14 +12,19 @@ use serde_json::{Map, Value};
 
 use crate::arguments::Run;
 use crate::failure::Failure;
-use crate::model::{binding, check_dims, load_weights, read, session, session_options};
+use crate::model::{
+    binding, check_dims, check_place, load_weights, read, session, session_options,
+};
 use crate::output::outln;
 
 pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
     check_dims(&program.module, &arguments.model.dims)?;
+    let named = arguments.inputs.iter().filter_map(|input| input.split_once('='));
+    check_names(&program.module, named.map(|(name, _)| name))?;
     let arrays = arrays(&arguments.inputs)?;
-    check_names(&program.module, &arrays)?;
+    check_names(&program.module, arrays.iter().map(|(name, _)| name.as_str()))?;
+    arguments.output.as_deref().map(check_place).transpose()?;
     let fetch = arguments.fetch.iter().map(|n| n.as_str().into()).collect();
     let entry = Entry::Run { fetch };
     let mut session = session(&program, session_options(&arguments.model.machine))?;
@@ -69,12 +74,15 @@ fn arrays(inputs: &[String]) -> Result<Vec<(String, Literal)>, Failure> {
 }
 
 /// Refuses names that the file does not declare.
-fn check_names(module: &Module, arrays: &[(String, Literal)]) -> Result<(), Failure> {
+fn check_names<'a>(
+    module: &Module,
+    mut names: impl Iterator<Item = &'a str>,
+) -> Result<(), Failure> {
     let graph = &module.infer;
     let declared: Vec<&str> = graph.inputs.iter().map(|&i| &*graph.node(i).name).collect();
-    match arrays.iter().find(|(name, _)| !declared.contains(&name.as_str())) {
+    match names.find(|name| !declared.contains(name)) {
         None => Ok(()),
-        Some((name, _)) => Err(Failure::Usage(format!(
+        Some(name) => Err(Failure::Usage(format!(
             "error: `--input {name}`: the file has no input of that name; its inputs are: {}\n",
             declared.join(", ")
         ))),

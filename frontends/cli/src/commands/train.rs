@@ -7,7 +7,7 @@ use std::path::Path;
 use brolga::Session;
 use brolga::compiler::ir::VariableKind;
 use brolga::runtime::checkpoint::Checkpoint;
-use brolga::runtime::data::{DataSet, Split};
+use brolga::runtime::data::{DataError, DataSet, Split};
 use brolga::runtime::train::{
     BatchSize, EpochReport, FitOptions, Log, Validation, fit, metrics_json,
 };
@@ -17,7 +17,8 @@ use crate::arguments::Train;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::model::{
-    Program, binding, check_dims, data_set, load_weights, read, session, session_options,
+    Program, binding, check_dims, check_place, data_set, load_weights, read, session,
+    session_options,
 };
 use crate::output::outln;
 use crate::progress::{Progress, metrics_text};
@@ -25,6 +26,7 @@ use crate::progress::{Progress, metrics_text};
 pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
     check_dims(&program.module, &arguments.model.dims)?;
+    arguments.save.as_deref().map(check_place).transpose()?;
     let data = data_set(&arguments.data.data, Split::Train)?;
     let validation = match (&arguments.validation, arguments.validation_split) {
         (Some(text), _) => Validation::Data(data_set(text, Split::Test)?),
@@ -66,7 +68,7 @@ pub(crate) fn train(
 
 fn log_file(path: &Path) -> Result<Log<BufWriter<File>>, Failure> {
     let file = File::create(path).map_err(|error| {
-        Failure::Machine(format!("error: `{}` cannot be written: {error}\n", path.display()))
+        Failure::data(&DataError::Write { path: path.to_path_buf(), reason: error.to_string() })
     })?;
     Ok(Log::new(BufWriter::new(file)))
 }

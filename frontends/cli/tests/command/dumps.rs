@@ -1,0 +1,49 @@
+//! What `dump` prints is what is executed: it trains to the same bytes as its source.
+
+use crate::place::Place;
+
+/// Trains a file and its dumps on `data`; a batch has ten rows.
+fn dumps_train_as(file: &str, data: &str) {
+    let place = Place::new(&format!("dumps_{file}"));
+    let digits = place.done("demo --source").stdout;
+    place.write("digits.graph", &digits);
+    let train = format!("--data {data} --batch-size 10 --epochs 2");
+    let source = place.trained(&format!("{file}.graph {train}"));
+    for stage in ["typed", "gradient", "optimized"] {
+        let dump = place.done(&format!("dump {file}.graph --stage {stage} --dim batch=10"));
+        place.write("dump.graph", &dump.stdout);
+        assert!(place.trained(&format!("dump.graph {train}")) == source, "{file}: {stage}");
+        // A dump of a dump is the dump.
+        let again = place.done(&format!("dump dump.graph --stage {stage}{}", bound(stage)));
+        place.write("again.graph", &again.stdout);
+        assert!(place.trained(&format!("again.graph {train}")) == source, "{file}: {stage} twice");
+    }
+}
+
+/// At `optimized` every dimension is a number already.
+fn bound(stage: &str) -> &'static str {
+    if stage == "optimized" { "" } else { " --dim batch=10" }
+}
+
+#[test]
+fn dumps_of_a_model_with_dropout_train_as_their_source() {
+    dumps_train_as("digits", "digits?rows=100");
+}
+
+#[test]
+fn dumps_of_a_model_with_steps_states_and_a_scan_train_as_their_source() {
+    dumps_train_as("several", "points.npz");
+}
+
+#[test]
+fn every_stage_is_printed() {
+    let place = Place::new("stages");
+    let stages =
+        ["parsed", "typed", "gradient", "optimized", "fused", "loops", "memory", "clif", "asm"];
+    for stage in stages {
+        let dump = place.done(&format!("dump several.graph --stage {stage} --dim batch=4"));
+        assert!(!dump.stdout.is_empty() && dump.stderr.is_empty(), "{stage}: {}", dump.stderr);
+    }
+    let passes = place.done("dump several.graph --pass-by-pass --dim batch=4").stdout;
+    assert!(passes.contains("# cse: ") && passes.contains("# dce: "), "{passes}");
+}

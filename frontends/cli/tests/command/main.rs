@@ -1,0 +1,9 @@
+//! Tests of the command as a user meets it: the real binary, in a folder of its own, with the
+//! files beside this one.
+
+mod place;
+mod sessions;
+mod reports;
+mod training;
+mod dumps;
+mod signals;

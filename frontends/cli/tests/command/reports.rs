@@ -1,0 +1,162 @@
+//! What `--json` and `--log` write: which fields there are, and what they hold.
+
+use brolga::Literal;
+use serde_json::{Value, json};
+
+use crate::place::Place;
+
+/// The names of the members, in alphabetical order.
+fn members(value: &Value) -> Vec<&str> {
+    let mut names: Vec<&str> =
+        value.as_object().expect("an object").keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+fn is_time(value: &Value) -> bool {
+    value.as_f64().is_some_and(|ms| ms >= 0.0)
+}
+
+#[test]
+fn check_reports_variables_and_entries() {
+    let report = Place::new("check_report").json("check mlp.graph --dim batch=8");
+    assert_eq!(members(&report), ["entries", "trainable", "variables"]);
+    assert_eq!(report["trainable"], 67);
+    let w = json!({"name": "hidden.dense.w", "kind": "param", "type": "f32[4, 8]", "count": 32});
+    assert_eq!(report["variables"][0], w);
+    let entries = report["entries"].as_array().expect("a list");
+    let names: Vec<&Value> = entries.iter().map(|entry| &entry["name"]).collect();
+    assert_eq!(names, ["train", "eval", "run"]);
+    for entry in entries {
+        assert_eq!(members(entry), ["flops", "inputs", "name", "peak_bytes", "results"]);
+        assert!(entry["flops"].as_u64() > Some(0) && entry["peak_bytes"].as_u64() > Some(0));
+    }
+    assert_eq!(entries[2]["inputs"], json!([{"name": "x", "type": "f32[batch, 4]"}]));
+    let probability = json!([{"name": "probability", "type": "f32[batch, 3]"}]);
+    assert_eq!(entries[2]["results"], probability);
+}
+
+#[test]
+fn train_reports_its_epochs() {
+    let place = Place::new("train_report");
+    let train = "train mlp.graph --data points.npz --validation points.npz --epochs 2";
+    let report = place.json(train);
+    assert_eq!(members(&report), ["epoch", "epochs", "step"]);
+    // 50 rows are two batches of at most 32.
+    assert_eq!((&report["step"], &report["epoch"]), (&json!(4), &json!(2)));
+    let epochs = report["epochs"].as_array().expect("a list");
+    assert_eq!(epochs.len(), 2);
+    for (number, epoch) in epochs.iter().enumerate() {
+        assert_eq!(members(epoch), ["epoch", "ms", "train", "validation"]);
+        assert!(epoch["epoch"] == number && is_time(&epoch["ms"]));
+        assert_eq!(members(&epoch["train"]), ["accuracy", "loss"]);
+        assert_eq!(members(&epoch["validation"]), ["accuracy", "loss"]);
+    }
+}
+
+#[test]
+fn the_log_has_a_line_a_batch_and_a_line_an_epoch() {
+    let place = Place::new("log");
+    let train = "train mlp.graph --data points.npz --validation-split 0.2 --epochs 2";
+    place.done(&format!("{train} --batch-size 16 --log log.jsonl"));
+    let lines = place.json_lines("log.jsonl");
+    // 40 rows are left, three batches an epoch.
+    assert_eq!(lines.len(), 8);
+    let (batches, epochs): (Vec<&Value>, Vec<&Value>) =
+        lines.iter().partition(|line| line.get("step").is_some());
+    for (step, line) in batches.iter().enumerate() {
+        assert_eq!(members(line), ["accuracy", "epoch", "loss", "ms", "step"]);
+        assert!(line["step"] == step && line["epoch"] == step / 3 && is_time(&line["ms"]));
+    }
+    for (number, line) in epochs.iter().enumerate() {
+        assert_eq!(members(line), ["epoch_end", "train", "validation"]);
+        assert_eq!(line["epoch_end"], number);
+    }
+    // The epoch's loss is the mean of its batches', weighted by rows: 16, 16 and 8.
+    let loss = |line: &Value| line["loss"].as_f64().expect("a number");
+    let mean = (16.0 * loss(batches[0]) + 16.0 * loss(batches[1]) + 8.0 * loss(batches[2])) / 40.0;
+    let reported = epochs[0]["train"]["loss"].as_f64().expect("a number");
+    assert!((mean - reported).abs() < 1e-6, "{mean} is not {reported}");
+}
+
+#[test]
+fn a_metric_that_is_a_tensor_is_a_list_and_one_that_is_no_number_is_null() {
+    let place = Place::new("metrics");
+    let report = place.json("eval reported.graph --data points.npz --batch-size 16");
+    assert_eq!(members(&report), ["confusion", "loss", "rows", "undefined"]);
+    let confusion = report["confusion"].as_array().expect("a list").iter();
+    let count: f64 =
+        confusion.flat_map(|row| row.as_array().expect("a list")).filter_map(Value::as_f64).sum();
+    assert_eq!((count, &report["rows"]), (50.0, &json!(50.0)));
+    assert_eq!(report["undefined"], Value::Null);
+}
+
+#[test]
+fn run_reports_values_and_predict_their_types() {
+    let place = Place::new("values_report");
+    let report = place.json("run values.graph --input x=integers.npy --fetch wrapped quotient");
+    let wrapped = json!([2147483646, 2147483647, -2147483648_i64, -2147483647, -2147483646]);
+    assert_eq!(report, json!({"wrapped": wrapped, "quotient": [0, 0, 0, 0, 0]}));
+    let report = place.json("predict reported.graph --data points.npz --output out.npz");
+    assert_eq!(report, json!({"class": "i32[50]", "probability": "f32[50, 3]"}));
+}
+
+#[test]
+fn bench_reports_what_a_step_consists_of() {
+    let place = Place::new("bench_report");
+    let bench = "bench mlp.graph --steps 5 --dim batch=32";
+    let report = place.json(&format!("{bench} --against eager"));
+    let of_any = ["compile_ms", "compile_phases", "losses", "median_ms", "p10_ms", "p90_ms"];
+    let of_code = ["arena_bytes", "calls", "eval_calls", "kernels", "library_calls", "waves"];
+    let of_both = ["eager", "peak_rss_bytes", "speedup"];
+    let mut wanted = [&of_any[..], &of_code, &of_both].concat();
+    wanted.sort_unstable();
+    assert_eq!(members(&report), wanted);
+    assert!(of_code.iter().all(|name| report[name].is_u64()));
+    assert_eq!(report["eval_calls"], 0);
+    let losses = |report: &Value| report["losses"].as_array().expect("a list").clone();
+    let (compiled, eager) = (losses(&report), losses(&report["eager"]));
+    assert_eq!((compiled.len(), eager.len()), (20, 20));
+    for (a, b) in compiled.iter().zip(&eager) {
+        let (a, b) = (a.as_f64().expect("a number"), b.as_f64().expect("a number"));
+        assert!((a - b).abs() < 1e-4, "{a} is not {b}");
+    }
+    let report = place.json(&format!("{bench} --data points.npz"));
+    assert!(report.get("eager").is_none());
+}
+
+#[test]
+fn references_and_drawings_are_json_too() {
+    let place = Place::new("references");
+    let sum = place.json("ops sum");
+    assert_eq!(members(&sum[0]), ["attributes", "doc", "name", "operands"]);
+    let softmax = place.json("std softmax");
+    assert_eq!(softmax[0]["name"], "softmax");
+    for stage in ["typed", "gradient", "optimized"] {
+        let dump = format!("dump mlp.graph --stage {stage} --dim batch=4 --format json");
+        let outcome = place.done(&dump);
+        serde_json::from_str::<Value>(&outcome.stdout).expect("a graph is JSON");
+    }
+}
+
+#[test]
+fn predictions_are_joined_in_the_order_of_the_data() {
+    let place = Place::new("predictions");
+    let predict = |rows: usize| -> Vec<(String, Literal)> {
+        let to = format!("by_{rows}.npz");
+        let batches = format!("--batch-size {rows} --output {to}");
+        place.done(&format!("predict reported.graph --data points.npz {batches}"));
+        place.read_npz(&to)
+    };
+    let whole = predict(50);
+    let names: Vec<&str> = whole.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["class", "probability"]);
+    for rows in [1, 7, 32] {
+        assert_eq!(predict(rows), whole, "in batches of {rows}");
+    }
+    // `run` computes the same of the same array.
+    place.done("run reported.graph --input points.npz --fetch probability class --output run.npz");
+    for (name, value) in place.read_npz("run.npz") {
+        assert!(whole.contains(&(name.clone(), value)), "{name}");
+    }
+}

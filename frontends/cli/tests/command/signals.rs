@@ -1,0 +1,52 @@
+//! Ends that come from outside: a reader that has seen enough, Ctrl-C.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use crate::place::{Outcome, Place};
+
+#[test]
+fn a_reader_that_has_seen_enough_does_no_harm() {
+    let place = Place::new("pipe");
+    for arguments in ["std", "dump several.graph --stage asm --dim batch=4", "std --json"] {
+        let mut command = place.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command starts");
+        drop(child.stdout.take());
+        let outcome = Outcome::of(child.wait_with_output().expect("it ends"));
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{arguments}");
+    }
+}
+
+#[test]
+fn a_program_comes_from_standard_input() {
+    let place = Place::new("stdin");
+    let file = std::fs::File::open(place.path("mlp.graph")).expect("it is there");
+    let mut command = place.command("eval - --data points.npz --json");
+    let outcome = Outcome::of(command.stdin(file).output().expect("the command starts"));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    assert_eq!(outcome.stdout, place.done("eval mlp.graph --data points.npz --json").stdout);
+}
+
+#[test]
+fn ctrl_c_ends_after_the_step_and_saves() {
+    let place = Place::new("interrupt");
+    let train = "train mlp.graph --data points.npz --epochs 2000000000 --save mlp.safetensors";
+    let mut command = place.command(train);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the command starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+    let mut line = String::new();
+    stderr.read_line(&mut line).expect("an epoch is reported");
+    assert!(line.starts_with("epoch 1/2000000000: "), "{line}");
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status().expect("there is `kill`");
+    assert!(sent.success());
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).expect("the command writes text");
+    let outcome = Outcome::of(child.wait_with_output().expect("it ends"));
+    assert_eq!(outcome.status, 0, "{rest}");
+    assert!(rest.contains("ending after this step"), "{rest}");
+    assert!(outcome.stdout.starts_with("trained "), "{}", outcome.stdout);
+    place.done("eval mlp.graph --data points.npz --params mlp.safetensors");
+}

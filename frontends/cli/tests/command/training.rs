@@ -1,0 +1,132 @@
+//! Training by the command: weights in and out, seeds, orders, threads and backends.
+
+use serde_json::Value;
+
+use crate::place::Place;
+
+/// Of a model that is large enough for its waves to be shared among threads, with dropout.
+const DIGITS: &str = "digits.graph --data digits?rows=200 --epochs 2";
+
+fn with_digits(test: &str) -> (Place, String) {
+    let place = Place::new(test);
+    let digits = place.done("demo --source").stdout;
+    place.write("digits.graph", &digits);
+    (place, digits)
+}
+
+fn losses(place: &Place, log: &str) -> Vec<f64> {
+    let lines = place.json_lines(log);
+    lines.iter().filter_map(|line| line.get("loss").and_then(Value::as_f64)).collect()
+}
+
+#[test]
+fn saved_weights_evaluate_as_the_last_validation_did() {
+    let place = Place::new("saved");
+    let train = "train mlp.graph --data points.npz --validation points.npz --epochs 3";
+    let report = place.json(&format!("{train} --save mlp.safetensors"));
+    let eval = place.json("eval mlp.graph --data points.npz --params mlp.safetensors");
+    assert_eq!(report["epochs"][2]["validation"], eval);
+    assert_ne!(place.json("eval mlp.graph --data points.npz"), eval, "they are not the initial");
+}
+
+#[test]
+fn a_training_goes_on_from_saved_weights() {
+    let place = Place::new("continued");
+    place.trained("mlp.graph --data points.npz --epochs 3");
+    let again = "train mlp.graph --data points.npz --params trained.safetensors --epochs 2";
+    let report = place.json(&format!("{again} --log log.jsonl"));
+    assert_eq!((&report["step"], &report["epoch"]), (&Value::from(10), &Value::from(5)));
+    let first = &place.json_lines("log.jsonl")[0];
+    assert_eq!((&first["step"], &first["epoch"]), (&Value::from(6), &Value::from(3)));
+}
+
+#[test]
+fn a_scope_puts_weights_below_its_name() {
+    let place = Place::new("scoped");
+    place.trained("mlp.graph --data points.npz");
+    let fetch = "--fetch hidden.dense.w hidden.dense.b";
+    let from = "--params trained.safetensors";
+    place.done(&format!("run mlp.graph --input points.npz {fetch} {from} --output inner.npz"));
+    let fetch = "--fetch encoder.hidden.dense.w encoder.hidden.dense.b head.b";
+    let from = "--params encoder=trained.safetensors";
+    let arrays = format!("--input x.npz --output outer.npz {fetch}");
+    let x = place.read_npz("points.npz").swap_remove(0).1;
+    place.write_npz("x.npz", &[("x", x)]);
+    let outcome = place.done(&format!("run scoped.graph {arrays} {from}"));
+    let (inner, outer) = (place.read_npz("inner.npz"), place.read_npz("outer.npz"));
+    assert!(inner.len() == 2 && outer.len() == 3);
+    for (name, value) in inner {
+        let scoped = format!("encoder.{name}");
+        assert!(outer.contains(&(scoped, value)), "{name} is loaded");
+    }
+    // The head of the other file has another name, which is said.
+    let unused = "trained.safetensors: unused: encoder.logits.b, encoder.logits.w\n";
+    assert_eq!(outcome.stderr, unused);
+}
+
+#[test]
+fn no_shuffle_keeps_the_order_of_the_rows() {
+    let place = Place::new("order");
+    let train = "train still.graph --data points.npz --batch-size 10 --epochs 2";
+    place.done(&format!("{train} --no-shuffle --log kept.jsonl"));
+    place.done(&format!("{train} --log shuffled.jsonl"));
+    // Nothing is learned, so the same rows have the same loss.
+    let (kept, shuffled) = (losses(&place, "kept.jsonl"), losses(&place, "shuffled.jsonl"));
+    assert_eq!((kept.len(), shuffled.len()), (10, 10));
+    assert_eq!(kept[..5], kept[5..]);
+    assert_ne!(shuffled[..5], shuffled[5..]);
+    assert_ne!(kept[..5], shuffled[..5]);
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    let (place, _) = with_digits("threads");
+    let one = place.trained(&format!("{DIGITS} --threads 1"));
+    for threads in [2, 3, 4] {
+        let several = place.trained(&format!("{DIGITS} --threads {threads}"));
+        assert!(one == several, "{threads} threads");
+    }
+}
+
+#[test]
+fn the_seed_alone_decides() {
+    let place = Place::new("seeds");
+    let points = "mlp.graph --data points.npz";
+    let seven = place.trained(&format!("{points} --seed 7"));
+    assert_eq!(place.trained(&format!("{points} --seed 7")), seven);
+    assert_ne!(place.trained(&format!("{points} --seed 8")), seven);
+    assert_ne!(place.trained(&format!("{points} --seed -7")), seven);
+}
+
+#[test]
+fn eager_mode_has_the_losses_of_machine_code() {
+    let (place, _) = with_digits("backends");
+    place.done(&format!("train {DIGITS} --log jit.jsonl"));
+    place.done(&format!("train {DIGITS} --backend eager --log eager.jsonl"));
+    let (jit, eager) = (losses(&place, "jit.jsonl"), losses(&place, "eager.jsonl"));
+    assert_eq!((jit.len(), eager.len()), (14, 14));
+    for (a, b) in jit.iter().zip(&eager) {
+        assert!((a - b).abs() < 1e-4, "{a} is not {b}");
+    }
+}
+
+#[test]
+fn other_lines_of_the_file_leave_the_masks_as_they_were() {
+    let (place, digits) = with_digits("masks");
+    let before = place.trained(DIGITS);
+    let lines = "output doubled = 2.0 * hidden\nmetric noise = mean(random_uniform([3]))\n";
+    place.write("digits.graph", &format!("{digits}\n{lines}"));
+    assert!(place.trained(DIGITS) == before, "a line after the dropout");
+    let digits = digits.replace("hidden = ", "noise = dropout(x, rate=0.5)\nhidden = ");
+    let digits = format!("{digits}\nmetric kept = mean(noise)\n");
+    place.write("digits.graph", &digits);
+    assert!(place.trained(DIGITS) == before, "a dropout before the dropout");
+}
+
+#[test]
+fn the_last_smaller_batch_is_trained_too() {
+    let place = Place::new("tail");
+    let log = "--no-shuffle --batch-size 49 --log log.jsonl";
+    place.done(&format!("train mlp.graph --data points.npz {log}"));
+    assert_eq!(losses(&place, "log.jsonl").len(), 2);
+}
