@@ -4,24 +4,18 @@
 use std::ops::ControlFlow;
 
 use brolga::{
-    Backend, BatchReport, BatchSize, Callbacks, DType, EpochReport, FitOptions, GraphBuilder,
-    Initial, Optimizer, Prepared, RunError, Session, SessionOptions, build_module, f32, fit, i32,
-    load_data,
+    Backend, BatchReport, BatchSize, Callbacks, EpochReport, FitOptions, GraphBuilder, Optimizer,
+    Prepared, RunError, Session, SessionOptions, build_module, f32, fit, i32, load_data,
 };
 
 fn network(g: &GraphBuilder) {
     let batch = g.dim("batch");
     let image = g.input("image", f32([batch.clone(), 28.into(), 28.into()]));
-    let label = g.input("label", i32([batch.clone()]));
-    let x = image.reshape(&[batch, 784.into()]);
-    let w1 = g.param("hidden.w", f32([784.into(), 128.into()]), Initial::GlorotUniform);
-    let b1 = g.param("hidden.b", f32([128.into()]), Initial::Constant(0.0));
-    let w2 = g.param("logits.w", f32([128.into(), 10.into()]), Initial::GlorotUniform);
-    let b2 = g.param("logits.b", f32([10.into()]), Initial::Constant(0.0));
-    let hidden = (x.matmul(w1) + b1).relu();
-    let logits = hidden.matmul(w2) + b2;
-    g.metric("accuracy", logits.argmax(1).equals(label).cast(DType::F32).mean());
-    g.minimize(logits.sparse_softmax_cross_entropy(label), Optimizer::adam(1e-3));
+    let label = g.input("label", i32([batch]));
+    let hidden = g.named("hidden").dense(image.flatten(), 128).relu();
+    let logits = g.named("logits").dense(hidden, 10);
+    g.metric("accuracy", g.accuracy(logits, label));
+    g.minimize(g.sparse_softmax_cross_entropy(logits, label), Optimizer::adam(1e-3));
 }
 
 /// Keeps how long each step took.

@@ -5,21 +5,19 @@
 //! for each size of batch, holds the variables, trains and predicts.
 //!
 //! ```
-//! use brolga::{BatchSize, FitOptions, Initial, Optimizer, Session, SessionOptions, Validation};
+//! use brolga::{BatchSize, FitOptions, Optimizer, Session, SessionOptions};
 //! use brolga::{build_module, evaluate, f32, fit, i32, load_data};
 //!
-//! // Softmax regression on images of digits.
+//! // A classifier of digits. Layers and losses are those of the language's library.
 //! let module = build_module(|g| {
 //!     let batch = g.dim("batch");
-//!     let image = g.input("image", f32([batch.clone(), 784.into()]));
+//!     let image = g.input("image", f32([batch.clone(), 28.into(), 28.into()]));
 //!     let label = g.input("label", i32([batch]));
-//!     let w = g.param("w", f32([784.into(), 10.into()]), Initial::GlorotUniform);
-//!     let b = g.param("b", f32([10.into()]), Initial::Constant(0.0));
-//!     let logits = image.matmul(w) + b;
-//!     let loss = logits.sparse_softmax_cross_entropy(label);
+//!     let hidden = g.named("hidden").dense(image.flatten(), 32).relu();
+//!     let logits = g.named("logits").dense(g.dropout(hidden, 0.1), 10);
 //!     g.output("probability", logits.softmax());
-//!     g.metric("accuracy", logits.argmax(1).equals(label).cast(brolga::DType::F32).mean());
-//!     g.minimize(loss, Optimizer::sgd(0.1));
+//!     g.metric("accuracy", g.accuracy(logits, label));
+//!     g.minimize(g.sparse_softmax_cross_entropy(logits, label), Optimizer::adam(1e-3));
 //! })
 //! .map_err(|errors| errors[0].to_string())?;
 //!
@@ -53,7 +51,10 @@ pub use brolga_runtime::train::{
     predict,
 };
 pub use brolga_runtime::{Fault, RunError, host_memory, host_target, host_threads};
-pub use builder::{GraphBuilder, Initial, Optimizer, Value, build_module, f32, i32};
+pub use brolga_text::Argument;
+pub use builder::{
+    Arguments, GraphBuilder, Optimizer, Value, With, build_module, f32, function, i32, init,
+};
 
 /// The crates behind this one, for tools that look inside.
 pub use {brolga_compiler as compiler, brolga_runtime as runtime, brolga_text as text};

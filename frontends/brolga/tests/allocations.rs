@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use brolga::{
-    BatchReport, BatchSize, Callbacks, EpochReport, FitOptions, Initial, Optimizer, Prepared,
-    RunError, Session, SessionOptions, build_module, f32, fit, i32, load_data,
+    BatchReport, BatchSize, Callbacks, EpochReport, FitOptions, Optimizer, Prepared, RunError,
+    Session, SessionOptions, build_module, f32, fit, i32, init, load_data,
 };
 
 /// The system's allocator, which counts.
@@ -57,7 +57,7 @@ fn a_step_allocates_nothing() -> Result<(), Box<dyn std::error::Error>> {
         let batch = g.dim("batch");
         let image = g.input("image", f32([batch.clone(), 784.into()]));
         let label = g.input("label", i32([batch]));
-        let w = g.param("w", f32([784.into(), 10.into()]), Initial::GlorotUniform);
+        let w = g.param("w", f32([784.into(), 10.into()]), init::glorot_uniform());
         let loss = image.matmul(w).sparse_softmax_cross_entropy(label);
         g.minimize(loss, Optimizer::adam(1e-3));
     })

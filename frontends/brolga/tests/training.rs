@@ -3,17 +3,17 @@
 use std::error::Error;
 
 use brolga::{
-    Backend, BatchSize, DType, FitOptions, GraphBuilder, Initial, Literal, Metrics, Optimizer,
-    Session, SessionOptions, Validation, build_module, f32, fit, i32, load_data,
+    Backend, BatchSize, DType, FitOptions, GraphBuilder, Literal, Metrics, Optimizer, Session,
+    SessionOptions, Validation, build_module, f32, fit, i32, init, load_data,
 };
 
 fn network(g: &GraphBuilder) {
     let batch = g.dim("batch");
     let image = g.input("image", f32([batch.clone(), 784.into()]));
     let label = g.input("label", i32([batch]));
-    let w1 = g.param("hidden.w", f32([784.into(), 33.into()]), Initial::GlorotUniform);
-    let b1 = g.param("hidden.b", f32([33.into()]), Initial::Constant(0.0));
-    let w2 = g.param("logits.w", f32([33.into(), 10.into()]), Initial::GlorotUniform);
+    let w1 = g.param("hidden.w", f32([784.into(), 33.into()]), init::glorot_uniform());
+    let b1 = g.param("hidden.b", f32([33.into()]), init::zeros());
+    let w2 = g.param("logits.w", f32([33.into(), 10.into()]), init::glorot_uniform());
     let hidden = (image.matmul(w1) + b1).tanh();
     let logits = hidden.matmul(w2);
     g.metric("accuracy", logits.argmax(1).equals(label).cast(DType::F32).mean());

@@ -13,5 +13,8 @@ pub mod print;
 mod library;
 mod elaborate;
 
-pub use elaborate::{Limits, LoadError, LoadOptions, Loaded, load};
+pub use elaborate::{
+    Argument, Call, Construction, Group, Limits, LoadError, LoadOptions, Loaded, Scope, TensorRef,
+    constructed, load,
+};
 pub use library::{std_functions, std_source};

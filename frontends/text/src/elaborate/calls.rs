@@ -7,7 +7,7 @@ use super::builtins::{Args, Builtin};
 use super::report::similar;
 use super::value::{FileId, FunctionRef, GivenArg, Initial, Value};
 use super::{Elaborator, Failed, Frame, Result, SharedLayer};
-use crate::ast::{Call, Expr, ExprKind, Formal, Function, FunctionBody, Shared};
+use crate::ast::{Arg, Call, Expr, ExprKind, Formal, Function, FunctionBody, Name, Shared};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
@@ -38,23 +38,33 @@ impl Elaborator<'_> {
         let site = Site { name: &call.name.text, span: call.span, is_whole };
         let callee = match self.callee(&call.name.text) {
             Some(callee) => Ok(callee),
-            None => Err(self.unknown_function(call)),
+            None => Err(self.unknown_function(&call.name)),
         };
         let given = self.given(call);
         let (callee, given) = (callee?, given?);
         self.at = call.span;
+        self.call_value(callee, given, site)
+    }
+
+    /// Calls a value that is a function.
+    pub(super) fn call_value(
+        &mut self,
+        callee: Value,
+        given: Given,
+        site: Site<'_>,
+    ) -> Result<Value> {
         match callee {
             Value::Initial(initial) => self.call_initial(&initial, given, site),
             Value::Function(function) => self.call_function(&function, given, site),
             other => {
-                let message = format!("`{}` is {}, not a function", call.name.text, other.kind());
-                Err(self.error(Code::UnknownFunction, message, call.name.span, ""))
+                let message = format!("`{}` is {}, not a function", site.name, other.kind());
+                Err(self.error(Code::UnknownFunction, message, site.span, ""))
             }
         }
     }
 
     /// What a name before `(` means: an argument or const that is a function, else a function.
-    fn callee(&self, name: &str) -> Option<Value> {
+    pub(super) fn callee(&self, name: &str) -> Option<Value> {
         let is_function = |value: &Value| matches!(value, Value::Function(_) | Value::Initial(_));
         let bound = self.find_value(name).map(|binding| &binding.value);
         if let Some(value) = bound.filter(|value| is_function(value)) {
@@ -67,14 +77,14 @@ impl Elaborator<'_> {
         self.function_named(name).map(Value::Function)
     }
 
-    fn unknown_function(&mut self, call: &Call) -> Failed {
-        let name = &call.name.text;
+    pub(super) fn unknown_function(&mut self, name: &Name) -> Failed {
+        let (name, span) = (&name.text, name.span);
         if let Some(later) = super::builtins::not_yet(name) {
             let message = format!("`{name}` is not available yet");
-            return self.error(Code::NotAvailableYet, message, call.name.span, later);
+            return self.error(Code::NotAvailableYet, message, span, later);
         }
         let message = format!("there is no function `{name}`");
-        let error = Diagnostic::error(Code::UnknownFunction, message).at(call.name.span, "");
+        let error = Diagnostic::error(Code::UnknownFunction, message).at(span, "");
         let file = self.here().file;
         let mut names = self.program.function_names(file);
         super::builtins::names().for_each(|name| names.push(name));
@@ -90,16 +100,27 @@ impl Elaborator<'_> {
 
     /// The values of the arguments; all are read, so that all errors are found.
     fn given(&mut self, call: &Call) -> Result<Given> {
+        let read = |arg: &Arg| {
+            let value = self.expr(&arg.value)?;
+            let name = arg.name.as_ref().map(|name| name.text.clone());
+            Ok(GivenArg { name, value, span: arg.value.span })
+        };
+        let args: Vec<Result<GivenArg>> = call.args.iter().map(read).collect();
+        let n_args = args.len();
+        let args: Vec<GivenArg> = args.into_iter().flatten().collect();
+        let failed = args.len() < n_args;
+        let given = self.sorted(args)?;
+        if failed { Err(Failed) } else { Ok(given) }
+    }
+
+    /// Takes what any call may say out of its arguments.
+    pub(super) fn sorted(&mut self, args: Vec<GivenArg>) -> Result<Given> {
         let mut given = Given { args: Vec::new(), name: None, training: None };
         let mut failed = false;
-        for arg in &call.args {
-            let Ok(value) = self.expr(&arg.value) else {
-                failed = true;
-                continue;
-            };
-            let span = arg.value.span;
-            match arg.name.as_ref().map(|name| &*name.text) {
-                Some("name") => match value {
+        for arg in args {
+            let span = arg.span;
+            match arg.name.as_deref() {
+                Some("name") => match arg.value {
                     Value::Str(name) if is_path(&name) => given.name = Some((name, span)),
                     _ => {
                         let message = "`name` is a string that reads as a name";
@@ -107,11 +128,11 @@ impl Elaborator<'_> {
                         failed = true;
                     }
                 },
-                Some("training") => match self.truth(&value, "`training`", span) {
+                Some("training") => match self.truth(&arg.value, "`training`", span) {
                     Ok(training) => given.training = Some(training),
                     Err(Failed) => failed = true,
                 },
-                name => given.args.push(GivenArg { name: name.map(Arc::from), value, span }),
+                Some(_) | None => given.args.push(arg),
             }
         }
         if failed { Err(Failed) } else { Ok(given) }
@@ -371,7 +392,7 @@ impl Elaborator<'_> {
                 let span = shared.layer.name.span;
                 return Err(self.error(Code::WrongKind, message, span, "it makes no variables"));
             }
-            None => return Err(self.unknown_function(&shared.layer)),
+            None => return Err(self.unknown_function(&shared.layer.name)),
         };
         if let Some(arg) = given.args.iter().find(|arg| arg.name.is_none()) {
             let message = "a shared layer's arguments are given by name";

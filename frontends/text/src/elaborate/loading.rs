@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use brolga_compiler::ir::{Module, Variable};
+use brolga_compiler::ir::{Module, Name, Variable};
+use indexmap::IndexMap;
 
 use super::program::Program;
 use super::{Declared, Walked, walk};
@@ -130,20 +131,31 @@ fn merge(all: &mut Diagnostics, more: &Diagnostics) {
 
 /// Refuses variables that only one mode makes, or that differ.
 fn compare(train: &Walked, infer: &Walked, diagnostics: &mut Diagnostics) {
+    for (message, declared) in differences(&train.variables, &infer.variables) {
+        let error = Diagnostic::error(Code::VariableInOneMode, message).at(declared.shown, "");
+        diagnostics.push(error.help("make it outside of the `if`, and use it inside"));
+    }
+}
+
+/// The variables that only one mode makes, or that differ, with what is to say of them.
+pub(super) fn differences<'v>(
+    train: &'v IndexMap<Name, Declared>,
+    infer: &'v IndexMap<Name, Declared>,
+) -> Vec<(String, &'v Declared)> {
+    let mut differences = Vec::new();
     for (one, other, when) in [(train, infer, "true"), (infer, train, "false")] {
-        for (name, declared) in &one.variables {
-            let Declared { variable, shown, .. } = declared;
-            let message = match other.variables.get(name) {
+        for (name, declared) in one {
+            let message = match other.get(name) {
                 None => format!("the variable `{name}` exists only where `training` is {when}"),
-                Some(found) if !same(&found.variable, variable) => {
+                Some(found) if !same(&found.variable, &declared.variable) => {
                     format!("the variable `{name}` is not the same in training and prediction")
                 }
                 Some(_) => continue,
             };
-            let error = Diagnostic::error(Code::VariableInOneMode, message).at(*shown, "");
-            diagnostics.push(error.help("make it outside of the `if`, and use it inside"));
+            differences.push((message, declared));
         }
     }
+    differences
 }
 
 fn same(a: &Variable, b: &Variable) -> bool {

@@ -5,9 +5,11 @@
 //! Invariants: an error is reported once, at the user's text, and what depends on it is silent;
 //! every walk is bounded by [`Limits`], whatever the file says.
 
+mod argument;
 mod bare;
 mod builtins;
 mod calls;
+mod construct;
 mod exact;
 mod expressions;
 mod loading;
@@ -25,9 +27,11 @@ mod variables;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use brolga_compiler::ir::{Graph, Name as NodeName, Provenance, Variable};
+use brolga_compiler::ir::{Graph, Name as NodeName, Position, Provenance, Variable};
 use indexmap::IndexMap;
 
+pub use argument::{Argument, Call, Group, TensorRef};
+pub use construct::{Construction, Scope, constructed};
 pub use loading::{Limits, LoadError, LoadOptions, Loaded, load};
 use program::Program;
 use regions::Region;
@@ -71,10 +75,22 @@ pub(crate) fn walk(
     options: &LoadOptions<'_>,
     training: bool,
 ) -> Walked {
-    let mut elaborator = Elaborator::new(program, sources, options, training);
+    let surroundings =
+        Surroundings { program, sources, limits: &options.limits, import: options.import };
+    let mut elaborator = Elaborator::new(surroundings, training);
     elaborator.file();
     let graph = elaborator.regions.pop().map(|region| region.graph).unwrap_or_default();
     Walked { graph, variables: elaborator.variables, diagnostics: elaborator.diagnostics }
+}
+
+/// What a walk goes by.
+#[derive(Clone, Copy)]
+struct Surroundings<'a> {
+    program: &'a Program,
+    sources: &'a Sources,
+    limits: &'a Limits,
+    /// Reads other files.
+    import: &'a dyn Fn(&str) -> std::result::Result<Vec<u8>, String>,
 }
 
 /// One walk over the user's file.
@@ -82,8 +98,9 @@ struct Elaborator<'a> {
     program: &'a Program,
     sources: &'a Sources,
     limits: &'a Limits,
-    /// Reads other files.
     import: &'a dyn Fn(&str) -> std::result::Result<Vec<u8>, String>,
+    /// The line of Rust that the text of the file stands for, where there is no file.
+    caller: Option<Position>,
     diagnostics: Diagnostics,
     /// The errors that have been reported, by code, text and place.
     reported: HashSet<(crate::codes::Code, String, Option<Span>)>,
@@ -208,19 +225,16 @@ impl Frame {
 }
 
 impl<'a> Elaborator<'a> {
-    fn new(
-        program: &'a Program,
-        sources: &'a Sources,
-        options: &'a LoadOptions<'a>,
-        training: bool,
-    ) -> Elaborator<'a> {
+    fn new(surroundings: Surroundings<'a>, training: bool) -> Elaborator<'a> {
+        let Surroundings { program, sources, limits, import } = surroundings;
         let main = program.file(FileId::MAIN);
         let start = Span::new(main.source, 0, 0);
         let mut elaborator = Elaborator {
             program,
             sources,
-            limits: &options.limits,
-            import: options.import,
+            limits,
+            import,
+            caller: None,
             diagnostics: Diagnostics::new(),
             reported: HashSet::new(),
             regions: Vec::new(),

@@ -39,6 +39,11 @@ pub(super) struct FileUnit {
 }
 
 impl FileUnit {
+    fn empty(source: SourceId) -> FileUnit {
+        let file = File { source, version: 1, graph: None, body: Vec::new() };
+        FileUnit { source, file, functions: HashMap::new(), imports: Vec::new() }
+    }
+
     fn new(source: SourceId, file: File, diagnostics: &mut Diagnostics) -> FileUnit {
         let mut functions: HashMap<Arc<str>, Arc<Function>> = HashMap::new();
         for function in all_functions(&file.body) {
@@ -94,6 +99,11 @@ impl Program {
         (Program { files: reader.files, overrides }, reader.diagnostics)
     }
 
+    /// The library with an empty file in the place of the user's.
+    pub(super) fn without_text(source: SourceId) -> Program {
+        Program { files: vec![of_library(), FileUnit::empty(source)], overrides: HashMap::new() }
+    }
+
     pub(super) fn file(&self, id: FileId) -> &FileUnit {
         &self.files[id.0]
     }
@@ -123,9 +133,7 @@ impl Program {
 
 /// The library as a file, without its functions.
 fn of_library() -> FileUnit {
-    let source = library().id();
-    let file = File { source, version: 1, graph: None, body: Vec::new() };
-    FileUnit { source, file, functions: HashMap::new(), imports: Vec::new() }
+    FileUnit::empty(library().id())
 }
 
 struct Reader<'a, 'o> {

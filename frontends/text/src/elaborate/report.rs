@@ -10,7 +10,7 @@ use super::value::FileId;
 use super::{Elaborator, Failed};
 use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::source::Span;
+use crate::source::{SourceId, Span};
 
 /// The most calls that the notes of an error show.
 const MAX_CALLS_SHOWN: usize = 4;
@@ -66,6 +66,10 @@ impl Elaborator<'_> {
         diagnostic.note_at(span, "in this line of the library")
     }
 
+    fn main_source(&self) -> SourceId {
+        self.program.main().source
+    }
+
     /// The user's own text that leads to `span`.
     pub(super) fn shown(&self, span: Span) -> Span {
         let std = self.program.file(FileId::STD).source;
@@ -96,7 +100,10 @@ impl Elaborator<'_> {
         provenance
     }
 
-    fn position(&self, span: Span) -> Position {
+    pub(super) fn position(&self, span: Span) -> Position {
+        if let Some(caller) = self.caller.as_ref().filter(|_| span.source == self.main_source()) {
+            return caller.clone();
+        }
         let at = self.sources.start(span);
         Position {
             file: Arc::from(self.sources.get(span.source).name()),

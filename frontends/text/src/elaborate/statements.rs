@@ -1,6 +1,6 @@
 //! Statements: what they bind, declare and expand.
 
-use brolga_compiler::ir::{Dim, Graph, NodeId, Provenance};
+use brolga_compiler::ir::{Dim, Graph, NodeId, Provenance, TensorType};
 use brolga_compiler::ops::{Leaf, Op};
 
 use super::value::{Bare, FileId, Tensor, Value};
@@ -203,9 +203,14 @@ impl Elaborator<'_> {
     }
 
     fn input(&mut self, input: &Input) -> Result<()> {
-        let name = &input.name;
-        self.check_new_name(name)?;
+        self.check_new_name(&input.name)?;
         let tensor_type = self.written_type(&input.ty)?;
+        self.add_input(&input.name, tensor_type);
+        Ok(())
+    }
+
+    /// An input of that name, which is free.
+    pub(super) fn add_input(&mut self, name: &Name, tensor_type: TensorType) -> Tensor {
         if let Some(first) = tensor_type.shape.first() {
             let symbol = first.symbols().into_iter().next().map(|symbol| symbol.0);
             let alone = symbol.filter(|symbol| *first == Dim::symbol(symbol));
@@ -216,7 +221,7 @@ impl Elaborator<'_> {
         let node = self.named_leaf(&name.text, leaf);
         self.regions[0].graph.inputs.push(node.node);
         self.declare(name, Value::Tensor(node), "input");
-        Ok(())
+        node
     }
 
     /// A leaf of the program's graph, which has its name for good.

@@ -10,41 +10,64 @@ use brolga_compiler::ir::{
 use brolga_compiler::ops::{Control, Elementwise, Leaf, Op};
 use brolga_compiler::optimizer;
 
-use super::regions::RegionKind;
+use super::regions::{Region, RegionKind};
 use super::report::similar;
 use super::value::{Bare, Tensor, Value};
 use super::{Elaborator, Result};
-use crate::ast::{Call, Group, Minimize, Name, Report, Update};
+use crate::ast::{Call, Minimize, Name, Pattern, Report, Update};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
 
+/// An argument of an optimiser with its default.
+pub(super) type Formal = (&'static str, optimizer::Default);
+
 impl Elaborator<'_> {
     /// `output NAME`, `output NAME = EXPR`
     pub(super) fn output(&mut self, report: &Report) -> Result<()> {
-        let name = &report.name;
+        self.check_new_output(&report.name)?;
+        let x = self.reported(report)?;
+        self.regions[0].graph.outputs.push((report.name.text.clone(), x.node));
+        Ok(())
+    }
+
+    /// Refuses an output of a name that is taken.
+    pub(super) fn check_new_output(&mut self, name: &Name) -> Result<()> {
         let twice = self.regions[0].graph.outputs.iter().any(|(other, _)| *other == name.text);
         if twice {
             let message = format!("the output `{}` is declared twice", name.text);
             return Err(self.error(Code::AlreadyDeclared, message, name.span, ""));
         }
-        let x = self.reported(report)?;
-        self.regions[0].graph.outputs.push((name.text.clone(), x.node));
         Ok(())
     }
 
     /// `metric NAME`, `metric NAME = EXPR`
     pub(super) fn metric(&mut self, report: &Report) -> Result<()> {
         let name = &report.name;
-        if self.regions[0].graph.metrics.iter().any(|metric| metric.name == name.text) {
-            let message = format!("the metric `{}` is declared twice", name.text);
-            return Err(self.error(Code::AlreadyDeclared, message, name.span, ""));
-        }
+        self.check_new_metric(name)?;
         self.in_metric = report.value.is_some();
         let x = self.reported(report);
         self.in_metric = false;
         let finish = self.finish.take();
-        let x = x?;
+        self.add_metric(name, x?, finish)
+    }
+
+    /// Refuses a metric of a name that is taken.
+    pub(super) fn check_new_metric(&mut self, name: &Name) -> Result<()> {
+        if self.regions[0].graph.metrics.iter().any(|metric| metric.name == name.text) {
+            let message = format!("the metric `{}` is declared twice", name.text);
+            return Err(self.error(Code::AlreadyDeclared, message, name.span, ""));
+        }
+        Ok(())
+    }
+
+    /// Reports a value, which is one of `finish` if it is made of totals.
+    pub(super) fn add_metric(
+        &mut self,
+        name: &Name,
+        x: Tensor,
+        finish: Option<Region>,
+    ) -> Result<()> {
         let kind = match finish {
             Some(region) if region.id == x.region => {
                 let RegionKind::Finish { parts } = region.kind else {
@@ -138,24 +161,14 @@ impl Elaborator<'_> {
             Some(name) => name.text.clone(),
             None => "minimize".into(),
         };
-        let name_span = minimize.name.as_ref().map_or(span, |name| name.span);
-        if let Some(&first) = self.steps.get(&name) {
-            let message = match minimize.name {
-                Some(_) => format!("the step `{name}` is declared twice"),
-                None => "there are two `minimize`".to_owned(),
-            };
-            let error = Diagnostic::error(Code::StepExists, message).at(name_span, "again here");
-            let error = error.with(first, "first here");
-            return Err(self.push(error.help("name the steps: `step NAME: minimize ...`")));
-        }
-        self.steps.insert(name.clone(), name_span);
+        self.declare_step(&name, minimize.name.as_ref().map_or(span, |name| name.span))?;
         let loss = self.loss(minimize, &name);
         let groups = minimize.groups.iter();
         let optimizers: Vec<Result<OptimizerCall>> =
             groups.map(|group| self.optimizer(&group.optimizer, &name)).collect();
         let loss = loss?;
-        let reached = self.reached(loss);
-        let groups = self.groups(minimize, &reached, span)?;
+        let patterns = minimize.groups.iter().map(|group| &*group.patterns);
+        let groups = self.groups(patterns, loss, minimize.loss.span)?;
         let mut made = Vec::new();
         for (variables, optimizer) in groups.into_iter().zip(optimizers) {
             made.push(ParameterGroup { variables, optimizer: optimizer? });
@@ -168,19 +181,40 @@ impl Elaborator<'_> {
         Ok(())
     }
 
+    /// Takes the name of a step, which no other may have.
+    pub(super) fn declare_step(&mut self, name: &ir::Name, span: Span) -> Result<()> {
+        let Some(&first) = self.steps.get(name) else {
+            self.steps.insert(name.clone(), span);
+            return Ok(());
+        };
+        let message = match &**name {
+            "minimize" => "there are two `minimize`".to_owned(),
+            name => format!("the step `{name}` is declared twice"),
+        };
+        let error = Diagnostic::error(Code::StepExists, message).at(span, "again here");
+        let error = error.with(first, "first here");
+        Err(self.push(error.help("name the steps: `step NAME: minimize ...`")))
+    }
+
     fn loss(&mut self, minimize: &Minimize, name: &str) -> Result<Tensor> {
         let expr = &minimize.loss;
         let wish =
             Some(if name == "minimize" { "loss".to_owned() } else { format!("{name}.loss") });
         let value = self.with_wish(wish, None, |e| e.expr(expr))?;
         let loss = self.materialise(&value, None, expr.span)?;
+        self.check_loss(loss, expr.span)?;
+        Ok(loss)
+    }
+
+    /// Refuses a loss that is no float scalar.
+    pub(super) fn check_loss(&mut self, loss: Tensor, span: Span) -> Result<()> {
         let of_loss = self.tensor_type(loss).clone();
         if of_loss.rank() == 0 && of_loss.dtype.is_float() {
-            return Ok(loss);
+            return Ok(());
         }
         let message = "a loss is a float scalar";
         let error = Diagnostic::error(Code::NotAFloatScalar, message);
-        let error = error.at(expr.span, of_loss.to_string());
+        let error = error.at(span, of_loss.to_string());
         Err(self.push(error.help("`mean` or `sum` makes a scalar of it")))
     }
 
@@ -205,49 +239,48 @@ impl Elaborator<'_> {
         reached
     }
 
-    /// The params of each group: each belongs to the first that takes it.
-    fn groups(
+    /// The params of each group, given by its patterns: each belongs to the first that takes it.
+    pub(super) fn groups<'p>(
         &mut self,
-        minimize: &Minimize,
-        reached: &HashSet<ir::Name>,
-        span: Span,
+        groups: impl Iterator<Item = &'p [Pattern]>,
+        loss: Tensor,
+        loss_span: Span,
     ) -> Result<Vec<Vec<ir::Name>>> {
+        let reached = self.reached(loss);
         let mut left: Vec<ir::Name> =
             self.variables.keys().filter(|name| reached.contains(*name)).cloned().collect();
         if left.is_empty() {
             let message = "the loss depends on no param";
-            let error = Diagnostic::error(Code::NothingToTrain, message).at(minimize.loss.span, "");
+            let error = Diagnostic::error(Code::NothingToTrain, message).at(loss_span, "");
             let help = "`argmax`, comparisons, `cast` to integers and `stop_gradient` cut the path";
             return Err(self.push(error.help(help)));
         }
-        let mut groups = Vec::new();
+        let mut variables = Vec::new();
         let mut failed = false;
-        for group in &minimize.groups {
-            let takes = self.patterns(group, reached);
-            let Ok(takes) = takes else {
+        for patterns in groups {
+            let Ok(takes) = self.patterns(patterns, &reached) else {
                 failed = true;
                 continue;
             };
             let (taken, rest) = left.into_iter().partition(|name| takes.contains(name));
             left = rest;
-            groups.push(taken);
+            variables.push(taken);
         }
-        let _ = span;
-        if failed { Err(super::Failed) } else { Ok(groups) }
+        if failed { Err(super::Failed) } else { Ok(variables) }
     }
 
     /// The params that a group asks for.
     fn patterns(
         &mut self,
-        group: &Group,
+        patterns: &[Pattern],
         reached: &HashSet<ir::Name>,
     ) -> Result<HashSet<ir::Name>> {
-        if group.patterns.is_empty() {
+        if patterns.is_empty() {
             return Ok(reached.clone());
         }
         let mut taken = HashSet::new();
         let mut failed = false;
-        for pattern in &group.patterns {
+        for pattern in patterns {
             let found = self.matching_params(&pattern.text);
             if found.is_empty() {
                 self.no_match(&pattern.text, pattern.span);
@@ -265,6 +298,30 @@ impl Elaborator<'_> {
     /// `adam(lr=1e-3)`
     fn optimizer(&mut self, call: &Call, step: &str) -> Result<OptimizerCall> {
         let name = &call.name;
+        let known = self.optimizer_formals(name)?;
+        let mut arguments: Vec<(ir::Name, OptimizerArgument)> = Vec::new();
+        for (k, arg) in call.args.iter().enumerate() {
+            let span = arg.value.span;
+            let named = arg.name.as_ref().map(|name| &*name.text);
+            let (argument, default) = self.optimizer_formal(name, &known, (k, named), span)?;
+            if arguments.iter().any(|(other, _)| **other == *argument) {
+                let message = format!("`{argument}` is given twice");
+                return Err(self.error(Code::RepeatedArgument, message, span, ""));
+            }
+            let wish = match step {
+                "minimize" => argument.to_owned(),
+                step => format!("{step}.{argument}"),
+            };
+            let wish = Some(wish);
+            let value = self.with_wish(wish, None, |e| e.expr(&arg.value))?;
+            let value = self.optimizer_argument(&value, default, argument, span)?;
+            arguments.push((argument.into(), value));
+        }
+        Ok(OptimizerCall { name: name.text.clone(), arguments })
+    }
+
+    /// The arguments of an optimiser with their defaults.
+    pub(super) fn optimizer_formals(&mut self, name: &Name) -> Result<Vec<Formal>> {
         let Some(signature) = optimizer::signature(&name.text) else {
             let known = optimizer::signatures().into_iter().map(|s| s.name);
             let names: Vec<&str> = known.collect();
@@ -282,40 +339,31 @@ impl Elaborator<'_> {
             };
             return Err(self.push(error));
         };
-        let known: Vec<(&str, optimizer::Default)> =
-            signature.all_arguments().map(|a| (a.name, a.default)).collect();
-        let mut arguments: Vec<(ir::Name, OptimizerArgument)> = Vec::new();
-        for (k, arg) in call.args.iter().enumerate() {
-            let span = arg.value.span;
-            let found = match &arg.name {
-                Some(name) => known.iter().find(|(known, _)| **known == *name.text),
-                None => known.get(k),
-            };
-            let Some(&(argument, default)) = found else {
-                let given = arg.name.as_ref().map_or("...", |name| &name.text);
-                let message = format!("`{}` has no argument `{given}`", name.text);
-                let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-                let error = Diagnostic::error(Code::Optimizer, message).at(span, "");
-                let help = format!("its arguments are {}", names.join(", "));
-                return Err(self.push(error.help(help)));
-            };
-            if arguments.iter().any(|(other, _)| **other == *argument) {
-                let message = format!("`{argument}` is given twice");
-                return Err(self.error(Code::RepeatedArgument, message, span, ""));
-            }
-            let wish = match step {
-                "minimize" => argument.to_owned(),
-                step => format!("{step}.{argument}"),
-            };
-            let wish = Some(wish);
-            let value = self.with_wish(wish, None, |e| e.expr(&arg.value))?;
-            let value = self.optimizer_argument(&value, default, argument, span)?;
-            arguments.push((argument.into(), value));
-        }
-        Ok(OptimizerCall { name: name.text.clone(), arguments })
+        Ok(signature.all_arguments().map(|a| (a.name, a.default)).collect())
     }
 
-    fn optimizer_argument(
+    /// The argument of an optimiser that is given at a position or by name.
+    pub(super) fn optimizer_formal(
+        &mut self,
+        optimizer: &Name,
+        known: &[Formal],
+        (k, named): (usize, Option<&str>),
+        span: Span,
+    ) -> Result<Formal> {
+        let found = match named {
+            Some(name) => known.iter().find(|(known, _)| *known == name),
+            None => known.get(k),
+        };
+        found.copied().ok_or_else(|| {
+            let given = named.unwrap_or("...");
+            let message = format!("`{}` has no argument `{given}`", optimizer.text);
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            let error = Diagnostic::error(Code::Optimizer, message).at(span, "");
+            self.push(error.help(format!("its arguments are {}", names.join(", "))))
+        })
+    }
+
+    pub(super) fn optimizer_argument(
         &mut self,
         value: &Value,
         default: optimizer::Default,

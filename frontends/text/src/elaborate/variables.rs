@@ -10,37 +10,62 @@ use super::regions::RegionKind;
 use super::types::agree;
 use super::value::{FunctionRef, GivenArg, Tensor, Value};
 use super::{Declared, Elaborator, Failed, Result};
-use crate::ast::{self, VariableKind};
+use crate::ast::{self, Name, VariableKind};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
 
+/// What a declaration of a variable says.
+#[derive(Clone, Copy)]
+pub(super) struct Declaration<'d> {
+    pub(super) kind: VariableKind,
+    pub(super) name: &'d Name,
+    /// Its type with the place where it is written.
+    pub(super) tensor_type: &'d TensorType,
+    pub(super) type_span: Span,
+    /// Reads the initial value, in a graph of its own, with the place where it is written.
+    pub(super) initial: &'d dyn Fn(&mut Elaborator<'_>) -> Result<Value>,
+    pub(super) initial_span: Span,
+}
+
 impl Elaborator<'_> {
     /// `param NAME: TYPE = INIT`, `state NAME: TYPE = INIT`
     pub(super) fn variable(&mut self, variable: &ast::Variable) -> Result<()> {
-        let name = &variable.name;
-        let full: NodeName = self.here().below(&name.text).into();
-        let word = match variable.kind {
-            VariableKind::Param => "param",
-            VariableKind::State => "state",
-        };
-        let again = self.here().values.get(&name.text).is_some_and(|b| b.declared == Some(word));
+        let ast::Variable { kind, name, ty, init, .. } = variable;
+        let declared = Some(word(*kind));
+        let again = self.here().values.get(&name.text).is_some_and(|b| b.declared == declared);
         if !again || self.here().loops.is_empty() {
             self.check_new_name(name)?;
         }
-        let tensor_type = self.written_type(&variable.ty)?;
+        let tensor_type = self.written_type(ty)?;
+        self.add_variable(Declaration {
+            kind: *kind,
+            name,
+            tensor_type: &tensor_type,
+            type_span: ty.span,
+            initial: &|e| e.expr(init),
+            initial_span: init.span,
+        })?;
+        Ok(())
+    }
+
+    /// The variable that a declaration makes, or meets again.
+    pub(super) fn add_variable(&mut self, declaration: Declaration<'_>) -> Result<Tensor> {
+        let Declaration { kind, name, tensor_type, type_span, .. } = declaration;
+        let full: NodeName = self.here().below(&name.text).into();
         if self.variables.contains_key(&full) {
-            self.meet_again(&full, &tensor_type, variable.ty.span)?;
+            self.meet_again(&full, tensor_type, type_span)?;
         } else {
-            self.check_variable(variable, &tensor_type)?;
-            let initial = self.initial(&full, &tensor_type, variable)?;
+            self.check_variable(declaration)?;
+            let initial = self.initial(&full, declaration)?;
             self.at = name.span;
             let provenance = self.provenance();
-            let kind = match variable.kind {
+            let kind = match kind {
                 VariableKind::Param => ir::VariableKind::Param,
                 VariableKind::State if full.starts_with("optimizer.") => ir::VariableKind::Slot,
                 VariableKind::State => ir::VariableKind::State,
             };
+            let tensor_type = tensor_type.clone();
             let made = ir::Variable { kind, tensor_type, initial, provenance };
             let shown = self.shown(name.span);
             let declared = Declared { variable: made, span: name.span, shown };
@@ -49,8 +74,8 @@ impl Elaborator<'_> {
         self.n_touched += 1;
         self.at = name.span;
         let leaf = self.read_variable(&full)?;
-        self.declare(name, Value::Tensor(leaf), word);
-        Ok(())
+        self.declare(name, Value::Tensor(leaf), word(kind));
+        Ok(leaf)
     }
 
     /// A variable that exists may be made again by the shared layer that made it.
@@ -80,16 +105,16 @@ impl Elaborator<'_> {
         }
     }
 
-    fn check_variable(&mut self, variable: &ast::Variable, of_it: &TensorType) -> Result<()> {
-        let name = &variable.name;
+    fn check_variable(&mut self, declaration: Declaration<'_>) -> Result<()> {
+        let Declaration { kind, name, tensor_type: of_it, type_span, .. } = declaration;
         if matches!(self.region().kind, RegionKind::Initial) || self.in_metric {
             let message =
                 format!("the variable `{}` is made in an initial value or metric", name.text);
             return Err(self.error(Code::InitialNotClosed, message, name.span, ""));
         }
-        if variable.kind == VariableKind::Param && !of_it.dtype.is_float() {
+        if kind == VariableKind::Param && !of_it.dtype.is_float() {
             let message = format!("a param cannot be {}", of_it.dtype);
-            let error = Diagnostic::error(Code::ParamNotFloat, message).at(variable.ty.span, "");
+            let error = Diagnostic::error(Code::ParamNotFloat, message).at(type_span, "");
             return Err(
                 self.push(error.help("params are trained, so they are floats; use `state`"))
             );
@@ -99,7 +124,7 @@ impl Elaborator<'_> {
         if let Some(batch) = batch {
             let message = format!("the variable `{}` would depend on the batch size", name.text);
             let label = format!("{of_it}: `{batch}` is the batch dimension");
-            let error = Diagnostic::error(Code::BatchVariable, message).at(variable.ty.span, label);
+            let error = Diagnostic::error(Code::BatchVariable, message).at(type_span, label);
             return Err(self.push(error.help("the last batch of an epoch may be smaller")));
         }
         Ok(())
@@ -132,14 +157,9 @@ impl Elaborator<'_> {
     }
 
     /// The initial value as a closed graph.
-    fn initial(
-        &mut self,
-        full: &NodeName,
-        wanted: &TensorType,
-        variable: &ast::Variable,
-    ) -> Result<Graph> {
+    fn initial(&mut self, full: &NodeName, declaration: Declaration<'_>) -> Result<Graph> {
         self.open_region(RegionKind::Initial);
-        let value = self.initial_value(full, wanted, variable);
+        let value = self.initial_value(full, declaration);
         let mut region = self.close_region();
         region.graph.outputs.push(("initial".into(), value?));
         Ok(region.graph)
@@ -148,13 +168,12 @@ impl Elaborator<'_> {
     fn initial_value(
         &mut self,
         full: &NodeName,
-        wanted: &TensorType,
-        variable: &ast::Variable,
+        declaration: Declaration<'_>,
     ) -> Result<ir::NodeId> {
-        let span = variable.init.span;
+        let (wanted, span) = (declaration.tensor_type, declaration.initial_span);
         let wish = self.here().wish.clone();
         let named = Some(full.to_string());
-        let value = self.with_wish(named.clone(), named.clone(), |e| e.expr(&variable.init))?;
+        let value = self.with_wish(named.clone(), named.clone(), |e| (declaration.initial)(e))?;
         self.at = span;
         let value = match &value {
             Value::Function(function) => self.initialise(function, &[], wanted, span, &named)?,
@@ -175,7 +194,7 @@ impl Elaborator<'_> {
             (_, _) => value,
         };
         let what = format!("the initial value of `{full}`");
-        let x = self.of_type(&value, wanted, &what, (span, variable.ty.span))?;
+        let x = self.of_type(&value, wanted, &what, (span, declaration.type_span))?;
         debug_assert!(agree(self.tensor_type(x), wanted));
         self.bring_here(x)
     }
@@ -228,6 +247,14 @@ impl Elaborator<'_> {
             false => format!("the params so far are {}", names.join(", ")),
         };
         self.push(error.help(help))
+    }
+}
+
+/// The word that declares a variable.
+fn word(kind: VariableKind) -> &'static str {
+    match kind {
+        VariableKind::Param => "param",
+        VariableKind::State => "state",
     }
 }
 

@@ -1,0 +1,286 @@
+//! The functions of the library, each as a method; and any function by its name.
+
+use std::panic::Location;
+
+use brolga_text::{Argument, Call};
+
+use super::{Arguments, GraphBuilder, Value};
+
+/// Calls with arguments by name: `g.named("fc1").with("act", function("relu")).dense(x, 128)`.
+#[derive(Clone)]
+pub struct With<'g> {
+    builder: &'g GraphBuilder,
+    named: Vec<(String, Argument)>,
+}
+
+impl GraphBuilder {
+    /// Calls whose variables and random operations lie at `name`: `fc1.w`, not `dense.w`.
+    pub fn named(&self, name: &str) -> With<'_> {
+        self.with("name", name)
+    }
+
+    /// Calls that are given an argument by its name.
+    pub fn with(&self, argument: &str, value: impl Into<Argument>) -> With<'_> {
+        self.plainly().with(argument, value)
+    }
+
+    /// What a function of the library, or an operation, gives: `g.call("dense", (x, 128))`.
+    #[track_caller]
+    pub fn call(&self, function: &str, arguments: impl Arguments) -> Value<'_> {
+        self.plainly().call(function, arguments)
+    }
+
+    /// The same for a function that gives a list; empty where it could not be made.
+    #[track_caller]
+    pub fn call_list(&self, function: &str, arguments: impl Arguments) -> Vec<Value<'_>> {
+        self.plainly().call_list(function, arguments)
+    }
+
+    fn plainly(&self) -> With<'_> {
+        With { builder: self, named: vec![] }
+    }
+}
+
+impl<'g> With<'g> {
+    /// The same with another argument.
+    pub fn with(mut self, argument: &str, value: impl Into<Argument>) -> With<'g> {
+        self.named.push((argument.to_owned(), value.into()));
+        self
+    }
+
+    /// What a function of the library, or an operation, gives.
+    #[track_caller]
+    pub fn call(&self, function: &str, arguments: impl Arguments) -> Value<'g> {
+        let (call, at) = (self.to(function, arguments), Location::caller());
+        self.builder.value_of(|c| c.call(&call, at))
+    }
+
+    /// The same for a function that gives a list; empty where it could not be made.
+    #[track_caller]
+    pub fn call_list(&self, function: &str, arguments: impl Arguments) -> Vec<Value<'g>> {
+        let (call, at) = (self.to(function, arguments), Location::caller());
+        let list = self.builder.construction.borrow_mut().call_list(&call, at);
+        let value = |x| Value::new(self.builder, Some(x));
+        list.unwrap_or_default().into_iter().map(value).collect()
+    }
+
+    fn to(&self, function: &str, arguments: impl Arguments) -> Call {
+        let (positional, named) = (arguments.list(), self.named.clone());
+        Call { function: function.to_owned(), positional, named }
+    }
+}
+
+/// Lists functions with the arguments that they cannot do without.
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident($($x:ident),*);)*) => {
+        /// The library's functions. What else they take is given by [`GraphBuilder::with`].
+        impl GraphBuilder {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self, $($x: impl Into<Argument>),*) -> Value<'_> {
+                self.plainly().$name($($x),*)
+            }
+        )*}
+
+        /// The library's functions.
+        impl<'g> With<'g> {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self, $($x: impl Into<Argument>),*) -> Value<'g> {
+                self.call(stringify!($name), vec![$($x.into()),*])
+            }
+        )*}
+
+        /// The functions with their arguments.
+        #[cfg(test)]
+        pub(super) const FUNCTIONS: &[(&str, &[&str])] =
+            &[$((stringify!($name), &[$(stringify!($x)),*])),*];
+    };
+}
+functions! {
+    // Elementwise.
+
+    /// `x`.
+    linear(x);
+    /// `x²`.
+    square(x);
+    /// `1 / x`.
+    reciprocal(x);
+    /// `1 / √x`.
+    rsqrt(x);
+    /// The tangent.
+    tan(x);
+    /// The hyperbolic sine.
+    sinh(x);
+    /// The hyperbolic cosine.
+    cosh(x);
+    /// `e^x - 1`, exact for small `x`.
+    expm1(x);
+    /// `log(1 + x)`, exact for small `x`.
+    log1p(x);
+    /// `min(max(x, lo), hi)`.
+    clip(x, lo, hi);
+    /// Where `x` is NaN, as bool.
+    is_nan(x);
+    /// Where `x` is infinite, as bool.
+    is_inf(x);
+
+    // Activations.
+
+    /// `min(max(x, 0), 6)`.
+    relu6(x);
+    /// `x` where it is positive, `slope · x` elsewhere; `slope` is 0.2.
+    leaky_relu(x);
+    /// `x` where it is positive, `alpha (e^x - 1)` elsewhere; `alpha` is 1. (Clevert et al. 2016.)
+    elu(x);
+    /// `elu`, scaled to keep mean and variance. (Klambauer et al. 2017.)
+    selu(x);
+    /// `x / (1 + e^-x)`.
+    silu(x);
+    /// `log(1 + e^x)`.
+    softplus(x);
+    /// `x / (1 + |x|)`.
+    softsign(x);
+    /// `x / 6 + 1 / 2`, clipped to [0, 1].
+    hard_sigmoid(x);
+    /// `x · hard_sigmoid(x)`.
+    hard_swish(x);
+    /// `x tanh(softplus(x))`. (Misra 2019.)
+    mish(x);
+    /// `x Φ(x)` with the standard normal distribution's Φ; or `approximate`. (Hendrycks and
+    /// Gimpel 2016.)
+    gelu(x);
+    /// `e^x / Σ e^x` along `axis`, the last one by default.
+    softmax(x);
+    /// `x - log Σ e^x` along `axis`, the last one by default.
+    log_softmax(x);
+
+    // Reductions, over `axis` or all, with `keepdims`.
+
+    /// The population variance.
+    variance(x);
+    /// The population standard deviation.
+    std(x);
+    /// The Euclidean norm; its gradient at 0 is 0.
+    norm(x);
+    /// `log Σ e^x`, without overflow.
+    logsumexp(x);
+
+    // Layers.
+
+    /// A product with weights, plus a bias: `[..., n]` to `[..., units]`; variables `w b`; takes
+    /// `act`, `bias`, `init`.
+    dense(x, units);
+    /// A row of a table for each index: `[...]` to `[..., size]`; variable `table`; takes `init`.
+    embedding(ids, count, size);
+    /// Zero mean and unit variance over all axes but the last, in training those of the batch;
+    /// variables `gamma beta mean variance`; takes `momentum`, `eps`. (Ioffe and Szegedy 2015.)
+    batch_norm(x);
+    /// Zero mean and unit variance over the last axis; variables `gamma beta`; takes `eps`. (Ba et
+    /// al. 2016.)
+    layer_norm(x);
+    /// Unit mean square over the last axis; variable `gamma`; takes `eps`. (Zhang and Sennrich
+    /// 2019.)
+    rms_norm(x);
+    /// Zero mean and unit variance over groups of channels of one example; variables `gamma beta`;
+    /// takes `groups`, `eps`. (Wu and He 2018.)
+    group_norm(x);
+    /// `h = tanh(x wx + h wh + b)` over `x: [batch, time, n]`; the last output `[batch, units]`;
+    /// takes `return_sequences`, `return_state`, `reverse`, `act`.
+    simple_rnn(x, units);
+    /// Long short-term memory, as `simple_rnn`. (Hochreiter and Schmidhuber 1997.)
+    lstm(x, units);
+    /// A gated recurrent unit, as `simple_rnn`. (Cho et al. 2014.)
+    gru(x, units);
+    /// A recurrent layer in both directions, their outputs side by side.
+    bidirectional(x, layer, units);
+    /// `softmax(q kᵀ / √d) v`; takes `mask`. (Vaswani et al. 2017, section 3.2.1.)
+    attention(q, k, v);
+    /// Self-attention by several heads over `x: [batch, time, n]`; takes `mask`. (Vaswani et al.
+    /// 2017, section 3.2.2.)
+    multi_head_attention(x, heads);
+    /// Attention and a layer of `hidden` units, each after a norm and added to what it was given;
+    /// takes `hidden`, `act`, `rate`, `mask`.
+    transformer_block(x, heads);
+    /// The mean over all axes between the first and the last.
+    global_avg_pool(x);
+    /// Images `[batch, height, width, channels]` with each pixel repeated `size` times both ways.
+    upsample(x);
+
+    // Losses: the prediction first; the mean over all examples, or by `reduction` "none" or "sum".
+
+    /// Of logits `[..., classes]` and probabilities of the same shape.
+    softmax_cross_entropy(logits, target);
+    /// Of logits `[..., classes]` and labels `[...]`.
+    sparse_softmax_cross_entropy(logits, labels);
+    /// Of logits and probabilities, element by element.
+    sigmoid_cross_entropy(logits, target);
+    /// The mean of squares.
+    mean_squared_error(prediction, target);
+    /// The mean of absolute values.
+    mean_absolute_error(prediction, target);
+    /// Square within `delta`, linear outside. (Huber 1964.)
+    huber(prediction, target);
+    /// `max(1 - target · prediction, 0)` for targets -1 and 1.
+    hinge(prediction, target);
+    /// The hinge of the largest wrong class; targets are one-hot.
+    categorical_hinge(prediction, target);
+    /// Of probabilities `[..., classes]`.
+    kl_divergence(prediction, target);
+    /// The cosine along the last axis, negative as a loss.
+    cosine_similarity(prediction, target);
+    /// The sum of absolute values of a tensor or list.
+    l1(x);
+    /// The sum of squares of a tensor or list.
+    l2(x);
+
+    // Metrics: the prediction first. Those over the whole epoch are for `metric_of`.
+
+    /// How often the largest of scores `[..., classes]` is at the label.
+    accuracy(prediction, labels);
+    /// How often prediction and target lie on the same side of `threshold`.
+    binary_accuracy(prediction, target);
+    /// Of what is predicted, how much is right; over the whole epoch.
+    precision(prediction, target);
+    /// Of what is there, how much is predicted; over the whole epoch.
+    recall(prediction, target);
+    /// The harmonic mean of precision and recall, over the whole epoch.
+    f1(prediction, target);
+    /// The share of the target's variance that is explained, over the whole epoch.
+    r2(prediction, target);
+    /// The root of the mean square, over the whole epoch.
+    rmse(prediction, target);
+    /// The exponential of the mean cross-entropy, over the whole epoch.
+    perplexity(logits, labels);
+    /// How often class i (row) was taken for class j (column), over the whole epoch.
+    confusion_matrix(prediction, labels);
+
+    // Gradients and schedules.
+
+    /// `x`, scaled to a norm of at most `max`.
+    clip_by_norm(x, max);
+    /// From `lr` to 0 along a cosine, over so many steps. (Loshchilov and Hutter 2017.)
+    cosine_decay(lr, steps);
+    /// `lr · rate^(step / steps)`.
+    exponential_decay(lr, steps, rate);
+    /// Rises to `lr` in a straight line over the first steps.
+    warmup(lr, steps);
+
+    // Operations that layers are made of.
+
+    /// Zeros with probability `rate` in training, and the rest scaled by `1 / (1 - rate)`.
+    dropout(x, rate);
+}
+
+impl GraphBuilder {
+    /// A list of tensors, scaled so that the norm of all together is at most `max`; empty where it
+    /// could not be made.
+    #[track_caller]
+    pub fn clip_by_global_norm(
+        &self,
+        list: &[Value<'_>],
+        max: impl Into<Argument>,
+    ) -> Vec<Value<'_>> {
+        self.call_list("clip_by_global_norm", (list, max))
+    }
+}

@@ -1,0 +1,503 @@
+//! Programs that are made in Rust, call by call, instead of being read from a text. What a
+//! statement says, a method does; functions of the library are instantiated as a text's calls
+//! are. The empty text that stands for the Rust program gives its place to the line that called.
+//!
+//! Invariant: a tensor belongs to the construction that made it.
+
+use std::panic::Location;
+use std::sync::{Arc, OnceLock};
+
+use brolga_compiler::error::CompileError;
+use brolga_compiler::ir::{
+    Graph, Module, Name as NodeName, OptimizerArgument, OptimizerCall, ParameterGroup, Place,
+    Position, Provenance, TensorType, TrainingStep, Update,
+};
+use indexmap::IndexMap;
+
+use super::argument::{Argument, Call, Group, TensorRef};
+use super::calls::{Given, Site};
+use super::expressions::Clock;
+use super::loading::{Limits, differences};
+use super::operators::Operand;
+use super::program::Program;
+use super::value::{FileId, GivenArg, Tensor, Value};
+use super::variables::Declaration;
+use super::{Declared, Elaborator, Failed, Frame, Result, Surroundings};
+use crate::ast::{BinaryOp, Name, Pattern, VariableKind};
+use crate::codes::Code;
+use crate::diagnostics::Diagnostic;
+use crate::library::library;
+use crate::source::{Sources, Span};
+
+/// A program that is being made in one mode. What does not fit is kept as an error at the line
+/// that asked for it, and gives `None`; what such a value is used in gives `None` without another.
+pub struct Construction {
+    elaborator: Elaborator<'static>,
+    errors: Vec<CompileError>,
+}
+
+/// A part of a program that has been opened and is to be closed.
+#[must_use]
+pub struct Scope(Opened);
+
+enum Opened {
+    /// The right side of a binding.
+    Binding { name: Name, wish: String, target: Option<String>, n_before: usize },
+    /// The body of a layer.
+    Layer { n_touched: usize },
+    /// The value of a metric.
+    Metric { name: Name, wish: String, target: Option<String>, n_before: usize },
+}
+
+/// The program of no text: the library, and a file that stands for the Rust program.
+struct WithoutText {
+    program: Program,
+    sources: Sources,
+    limits: Limits,
+}
+
+fn without_text() -> &'static WithoutText {
+    static WITHOUT_TEXT: OnceLock<WithoutText> = OnceLock::new();
+    WITHOUT_TEXT.get_or_init(|| {
+        let mut sources = library().sources();
+        // What messages show in the place of an expression.
+        let source = sources.add("", b"...");
+        let program = Program::without_text(source);
+        WithoutText { program, sources, limits: Limits::default() }
+    })
+}
+
+/// The module of what was made with `training` true and false.
+///
+/// # Errors
+/// Everything that did not fit, and variables that are not the same in both.
+pub fn constructed(
+    train: Construction,
+    infer: Construction,
+) -> std::result::Result<Module, Vec<CompileError>> {
+    let (train, mut errors) = train.finish();
+    let (infer, more) = infer.finish();
+    let new: Vec<CompileError> = more.into_iter().filter(|e| !errors.contains(e)).collect();
+    errors.extend(new);
+    if errors.is_empty() {
+        for (message, declared) in differences(&train.variables, &infer.variables) {
+            let code = Code::VariableInOneMode.id();
+            errors.push(CompileError::new(code, message, &declared.variable.provenance));
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let variables = train.variables.into_iter().map(|(name, d)| (name, d.variable)).collect();
+    Ok(Module { name: None, variables, train: train.graph, infer: infer.graph })
+}
+
+/// What a construction has made.
+struct Finished {
+    graph: Graph,
+    variables: IndexMap<NodeName, Declared>,
+}
+
+impl Construction {
+    /// Nothing yet, in one mode. `import` reads the files that `load("x.npy")` names.
+    pub fn new(
+        training: bool,
+        import: &'static dyn Fn(&str) -> std::result::Result<Vec<u8>, String>,
+    ) -> Construction {
+        let WithoutText { program, sources, limits } = without_text();
+        let surroundings = Surroundings { program, sources, limits, import };
+        Construction { elaborator: Elaborator::new(surroundings, training), errors: Vec::new() }
+    }
+
+    fn finish(mut self) -> (Finished, Vec<CompileError>) {
+        let graph = self.elaborator.regions.swap_remove(0).graph;
+        (Finished { graph, variables: self.elaborator.variables }, self.errors)
+    }
+
+    /// The type of a tensor; `None` if it was a total of a metric that is closed.
+    pub fn tensor_type(&self, x: TensorRef) -> Option<TensorType> {
+        self.elaborator.is_open(x).then(|| self.elaborator.tensor_type(x.0).clone())
+    }
+
+    // Declarations.
+
+    /// `input NAME: TYPE`
+    pub fn input(
+        &mut self,
+        name: &str,
+        tensor_type: TensorType,
+        caller: &Location<'_>,
+    ) -> Option<TensorRef> {
+        self.at(caller, |e, here| {
+            let name = Name { text: name.into(), span: here };
+            e.check_new_name(&name)?;
+            Ok(TensorRef(e.add_input(&name, tensor_type)))
+        })
+    }
+
+    /// `param NAME: TYPE = INITIAL`, `state NAME: TYPE = INITIAL`
+    pub fn variable(
+        &mut self,
+        kind: VariableKind,
+        (name, tensor_type): (&str, &TensorType),
+        initial: &Argument,
+        caller: &Location<'_>,
+    ) -> Option<TensorRef> {
+        self.at(caller, |e, here| {
+            let name = Name { text: name.into(), span: here };
+            e.check_new_name(&name)?;
+            let initial = &|e: &mut Elaborator<'_>| e.argument(initial, here);
+            let (type_span, initial_span) = (here, here);
+            let name = &name;
+            e.add_variable(Declaration {
+                kind,
+                name,
+                tensor_type,
+                type_span,
+                initial,
+                initial_span,
+            })
+            .map(TensorRef)
+        })
+    }
+
+    /// The variable of that name, which was made before.
+    pub fn read(&mut self, name: &str, caller: &Location<'_>) -> Option<TensorRef> {
+        self.at(caller, |e, here| {
+            let full = e.existing(name, here)?;
+            e.read_variable(&full).map(TensorRef)
+        })
+    }
+
+    // Values.
+
+    /// The tensor that an argument stands for.
+    pub fn value(&mut self, argument: &Argument, caller: &Location<'_>) -> Option<TensorRef> {
+        self.at(caller, |e, here| {
+            let value = e.argument(argument, here)?;
+            e.materialise(&value, None, here).map(TensorRef)
+        })
+    }
+
+    /// What a call gives, which is one value.
+    pub fn call(&mut self, call: &Call, caller: &Location<'_>) -> Option<TensorRef> {
+        self.at(caller, |e, here| match e.outcome(call, here)? {
+            Value::List(list) if list.iter().any(Value::holds_tensor) => {
+                let message = format!("`{}` gives {} values", call.function, list.len());
+                let error = Diagnostic::error(Code::CountMismatch, message).at(here, "");
+                Err(e.push(error.help("ask for the list of them")))
+            }
+            value => e.materialise(&value, None, here).map(TensorRef),
+        })
+    }
+
+    /// What a call gives, as a list; a single value is its only member.
+    pub fn call_list(&mut self, call: &Call, caller: &Location<'_>) -> Option<Vec<TensorRef>> {
+        self.at(caller, |e, here| {
+            let members = super::calls::members(&e.outcome(call, here)?);
+            members.iter().map(|x| e.materialise(x, None, here).map(TensorRef)).collect()
+        })
+    }
+
+    /// `a op b`
+    pub fn binary(
+        &mut self,
+        op: BinaryOp,
+        a: &Argument,
+        b: &Argument,
+        caller: &Location<'_>,
+    ) -> Option<TensorRef> {
+        self.at(caller, |e, here| {
+            let (a, b) = (e.argument(a, here)?, e.argument(b, here)?);
+            let operand = |value| Operand { value, span: here, expr: None };
+            let value = e.binary(op, operand(&a), operand(&b), here)?;
+            e.materialise(&value, None, here).map(TensorRef)
+        })
+    }
+
+    // Results and training.
+
+    /// `output NAME`
+    pub fn output(&mut self, name: &str, x: Option<TensorRef>, caller: &Location<'_>) {
+        self.at(caller, |e, here| {
+            let name = Name { text: name.into(), span: here };
+            e.check_new_output(&name)?;
+            let x = e.of_batch(x, here)?;
+            e.regions[0].graph.outputs.push((name.text, x.node));
+            Ok(())
+        });
+    }
+
+    /// `metric NAME`
+    pub fn metric(&mut self, name: &str, x: Option<TensorRef>, caller: &Location<'_>) {
+        self.at(caller, |e, here| {
+            let name = Name { text: name.into(), span: here };
+            e.check_new_metric(&name)?;
+            let x = e.of_batch(x, here)?;
+            e.add_metric(&name, x, None)
+        });
+    }
+
+    /// `update VARIABLE <- VALUE`
+    pub fn update(&mut self, name: &str, value: &Argument, caller: &Location<'_>) {
+        self.at(caller, |e, here| {
+            let variable = e.existing(name, here)?;
+            let wanted = e.variables[&variable].variable.tensor_type.clone();
+            let value = e.argument(value, here)?;
+            let what = format!("the new value of `{variable}`");
+            let x = e.of_type(&value, &wanted, &what, (here, here))?;
+            e.regions[0].graph.updates.push(Update { variable, value: x.node });
+            Ok(())
+        });
+    }
+
+    /// `step NAME: minimize LOSS over ... with ... every N`; the name is `minimize` where there is
+    /// no other step.
+    pub fn minimize(
+        &mut self,
+        (name, every): (&str, u64),
+        loss: Option<TensorRef>,
+        groups: &[Group],
+        caller: &Location<'_>,
+    ) {
+        self.at(caller, |e, here| {
+            let name: NodeName = name.into();
+            e.declare_step(&name, here)?;
+            let loss = e.of_batch(loss, here)?;
+            e.check_loss(loss, here)?;
+            let pattern = |text: &String| Pattern { text: text.as_str().into(), span: here };
+            let patterns: Vec<Vec<Pattern>> =
+                groups.iter().map(|g| g.patterns.iter().map(pattern).collect()).collect();
+            let variables = e.groups(patterns.iter().map(Vec::as_slice), loss, here)?;
+            let mut made = Vec::new();
+            for (group, variables) in groups.iter().zip(variables) {
+                let optimizer = e.optimizer_call(&group.optimizer, here)?;
+                made.push(ParameterGroup { variables, optimizer });
+            }
+            let every = every.max(1);
+            let provenance = e.provenance();
+            let step = TrainingStep { name, loss: loss.node, groups: made, every, provenance };
+            e.regions[0].graph.steps.push(step);
+            Ok(())
+        });
+    }
+
+    // Scopes.
+
+    /// Begins `NAME = ...`: variables, random operations and nodes are called after it until
+    /// [`Construction::close`], whose value it names.
+    pub fn open_binding(&mut self, name: &str) -> Scope {
+        let e = &mut self.elaborator;
+        let path = e.here().below(name);
+        let (wish, target) = e.call_after(path.clone(), Some(path));
+        let (name, n_before) = (self.name(name), self.elaborator.region().graph.n_numbers());
+        Scope(Opened::Binding { name, wish, target, n_before })
+    }
+
+    /// Begins the body of a layer, as if a function of that name were called: the variables that
+    /// are made until [`Construction::close`] lie below its path.
+    pub fn open_layer(&mut self, name: &str) -> Scope {
+        let span = self.here();
+        let e = &mut self.elaborator;
+        let path = e.path_of_call(None, Site { name, span, is_whole: false });
+        let training = e.here().training;
+        e.frames.push(Frame::new(FileId::MAIN, path, training));
+        Scope(Opened::Layer { n_touched: e.n_touched })
+    }
+
+    /// Begins `metric NAME = ...`: until [`Construction::close`], which reports its value, totals
+    /// over the epoch's batches may be made.
+    pub fn open_metric(&mut self, name: &str) -> Scope {
+        let e = &mut self.elaborator;
+        e.in_metric = true;
+        let (wish, target) = e.call_after(e.here().below(name), None);
+        let (name, n_before) = (self.name(name), self.elaborator.region().graph.n_numbers());
+        Scope(Opened::Metric { name, wish, target, n_before })
+    }
+
+    /// Ends what was opened last, with its value.
+    pub fn close(&mut self, scope: Scope, value: Option<TensorRef>, caller: &Location<'_>) {
+        self.at(caller, |e, here| match scope.0 {
+            Opened::Layer { n_touched } => {
+                if let Some(frame) = e.frames.pop_if(|frame| !frame.path.is_empty())
+                    && e.n_touched > n_touched
+                {
+                    e.taken.entry(frame.path).or_insert(1);
+                }
+                e.n_calls += 1;
+                Ok(())
+            }
+            Opened::Binding { name, wish, target, n_before } => {
+                e.call_after(wish, target);
+                let x = e.open_tensor(value, here)?;
+                e.name_node(x, &name.text, n_before);
+                Ok(())
+            }
+            Opened::Metric { name, wish, target, n_before } => {
+                e.call_after(wish, target);
+                e.in_metric = false;
+                let x = e.open_tensor(value, here);
+                let finish = e.finish.take();
+                e.check_new_metric(&name)?;
+                let x = x?;
+                if finish.as_ref().is_none_or(|finish| finish.id != x.region) {
+                    e.name_node(x, &name.text, n_before);
+                }
+                e.add_metric(&name, x, finish)
+            }
+        });
+    }
+
+    /// The place that stands for the Rust program.
+    fn here(&self) -> Span {
+        let source = self.elaborator.program.main().source;
+        let end = self.elaborator.sources.get(source).text().len() as u32;
+        Span::new(source, 0, end)
+    }
+
+    fn name(&self, text: &str) -> Name {
+        Name { text: text.into(), span: self.here() }
+    }
+
+    /// Does something at a line of Rust, and takes over its errors.
+    fn at<T>(
+        &mut self,
+        caller: &Location<'_>,
+        f: impl FnOnce(&mut Elaborator<'static>, Span) -> Result<T>,
+    ) -> Option<T> {
+        let here = self.here();
+        let e = &mut self.elaborator;
+        let place = Provenance::of_caller(caller).places()[0].chain[0].clone();
+        e.caller = Some(place.clone());
+        e.last_provenance = None;
+        e.at = here;
+        let value = f(e, here);
+        e.reported.clear();
+        let found = std::mem::take(&mut e.diagnostics);
+        let errors = found.iter().map(|diagnostic| self.elaborator.refused(diagnostic, &place));
+        self.errors.extend(errors);
+        value.ok()
+    }
+}
+
+impl Elaborator<'_> {
+    /// Calls what is made after `wish`, and what makes variables after `target`; returns what it
+    /// was before.
+    fn call_after(&mut self, wish: String, target: Option<String>) -> (String, Option<String>) {
+        let frame = self.frame();
+        let outer = std::mem::replace(&mut frame.wish, wish);
+        (outer, std::mem::replace(&mut frame.target, target))
+    }
+
+    /// A diagnostic as an error at a line of Rust, with the line of the library.
+    fn refused(&self, diagnostic: &Diagnostic, caller: &Position) -> CompileError {
+        let notes = diagnostic.notes.iter().filter_map(|note| note.span);
+        let inside = notes.map(|span| self.position(span)).filter(|position| position != caller);
+        let chain = std::iter::once(caller.clone()).chain(inside).collect();
+        let provenance = Provenance::of(Place { chain, role: None });
+        let label = diagnostic.labels.iter().find(|label| label.primary);
+        let message = match label.map(|label| &*label.text) {
+            None | Some("") => diagnostic.message.clone(),
+            Some(label) => format!("{}: {label}", diagnostic.message),
+        };
+        let error = CompileError::new(diagnostic.code.id(), message, &provenance);
+        match diagnostic.help.as_slice() {
+            [] => error,
+            help => error.with_help(help.join("; ")),
+        }
+    }
+
+    fn is_open(&self, x: TensorRef) -> bool {
+        self.regions.iter().chain(&self.finish).any(|region| region.id == x.0.region)
+    }
+
+    /// A tensor whose graph is still being made.
+    fn open_tensor(&mut self, x: Option<TensorRef>, here: Span) -> Result<Tensor> {
+        let x = x.ok_or(Failed)?;
+        if self.is_open(x) {
+            return Ok(x.0);
+        }
+        let message = "a value of `total` cannot be used here";
+        let error = Diagnostic::error(Code::Total, message).at(here, "");
+        Err(self.push(error.help("totals are for the metric in which they are made")))
+    }
+
+    /// A tensor that each batch has.
+    fn of_batch(&mut self, x: Option<TensorRef>, here: Span) -> Result<Tensor> {
+        let x = self.open_tensor(x, here)?;
+        let node = self.bring_here(x)?;
+        Ok(self.tensor(node))
+    }
+
+    fn argument(&mut self, argument: &Argument, here: Span) -> Result<Value> {
+        match argument {
+            Argument::Tensor(x) => self.open_tensor(*x, here).map(Value::Tensor),
+            Argument::Dim(dim) => Ok(Value::dim(dim.clone())),
+            Argument::Number(x) => Ok(Value::float(*x)),
+            Argument::Bool(b) => Ok(Value::bool(*b)),
+            Argument::Text(text) => Ok(Value::Str(text.as_str().into())),
+            Argument::Element(dtype) => Ok(Value::Element(*dtype)),
+            Argument::Step => self.clock(Clock::Step).map(Value::Tensor),
+            Argument::Epoch => self.clock(Clock::Epoch).map(Value::Tensor),
+            Argument::List(members) => {
+                let values = members.iter().map(|member| self.argument(member, here));
+                let values = values.collect::<Result<_>>()?;
+                self.list(values, here)
+            }
+            Argument::Function(name) => self.function_value(name, here),
+            Argument::Call(call) => self.outcome(call, here),
+        }
+    }
+
+    fn function_value(&mut self, name: &str, here: Span) -> Result<Value> {
+        let name = Name { text: name.into(), span: here };
+        self.callee(&name.text).ok_or_else(|| self.unknown_function(&name))
+    }
+
+    /// What a call gives.
+    fn outcome(&mut self, call: &Call, here: Span) -> Result<Value> {
+        let callee = self.function_value(&call.function, here)?;
+        let given = self.given_to(call, here)?;
+        self.at = here;
+        let site = Site { name: &call.function, span: here, is_whole: false };
+        self.call_value(callee, given, site)
+    }
+
+    fn given_to(&mut self, call: &Call, here: Span) -> Result<Given> {
+        let positional = call.positional.iter().map(|argument| (None, argument));
+        let named = call.named.iter().map(|(name, argument)| (Some(name.as_str()), argument));
+        let mut args = Vec::new();
+        for (name, argument) in positional.chain(named) {
+            let value = self.argument(argument, here)?;
+            args.push(GivenArg { name: name.map(Arc::from), value, span: here });
+        }
+        self.sorted(args)
+    }
+
+    /// The full name of a variable that was made before.
+    fn existing(&mut self, name: &str, here: Span) -> Result<NodeName> {
+        self.visible_variable(name).ok_or_else(|| {
+            let message = format!("there is no variable `{name}` here");
+            self.error(Code::NotAVariable, message, here, "")
+        })
+    }
+
+    fn optimizer_call(&mut self, call: &Call, here: Span) -> Result<OptimizerCall> {
+        let name = Name { text: call.function.as_str().into(), span: here };
+        let formals = self.optimizer_formals(&name)?;
+        let positional = call.positional.iter().enumerate().map(|(k, a)| ((k, None), a));
+        let named = call.named.iter().map(|(name, a)| ((0, Some(name.as_str())), a));
+        let mut arguments: Vec<(NodeName, OptimizerArgument)> = Vec::new();
+        for (slot, argument) in positional.chain(named) {
+            let (formal, default) = self.optimizer_formal(&name, &formals, slot, here)?;
+            if arguments.iter().any(|(other, _)| **other == *formal) {
+                let message = format!("`{formal}` is given twice");
+                return Err(self.error(Code::RepeatedArgument, message, here, ""));
+            }
+            let value = self.argument(argument, here)?;
+            arguments
+                .push((formal.into(), self.optimizer_argument(&value, default, formal, here)?));
+        }
+        Ok(OptimizerCall { name: name.text, arguments })
+    }
+}
