@@ -13,7 +13,7 @@ use crate::lower::lower;
 use crate::passes::{Pass, PassOptions, optimize};
 use crate::plan::plan;
 use crate::program::Program;
-use crate::schedule::schedule;
+use crate::schedule::{exchanged, schedule};
 use crate::specialise::specialise;
 
 /// How to compile.
@@ -95,8 +95,9 @@ pub fn compile_graph(
     clock.lap("fuse");
     let mut checks = vec![];
     let mut lowered = lower(&optimized, &fusion, &mut checks);
-    for l in &mut lowered {
-        loop_passes(&mut l.kernel, target, options)?;
+    let exchanged = exchanged(&optimized, &lowered);
+    for (l, exchanged) in lowered.iter_mut().zip(&exchanged) {
+        loop_passes(&mut l.kernel, exchanged, target, options)?;
     }
     clock.lap("lower");
     let schedule = schedule(&optimized, &fusion, &lowered);
@@ -107,9 +108,11 @@ pub fn compile_graph(
     Ok(Compiled { specialised, optimized, fusion, program, slots, timings: clock.timings })
 }
 
-/// The passes over the loops of one kernel.
+/// The passes over the loops of one kernel; `exchanged` says of each buffer whether other kernels
+/// read what this one writes there.
 fn loop_passes(
     kernel: &mut Kernel,
+    exchanged: &[bool],
     target: &Target,
     options: &Options,
 ) -> Result<(), CompileError> {
@@ -118,6 +121,8 @@ fn loop_passes(
     if !options.vectorise {
         loop_ir::serialise(kernel);
     }
+    // While the loops that store are whole: `chunk` cuts them into blocks.
+    loop_ir::claim(kernel, exchanged);
     if target.fma {
         loop_ir::fma(kernel);
     }

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::fuse::{Fusion, Group, Work, is_own_index};
 use crate::ir::{Graph, Name, NodeId};
-use crate::lower::Lowered;
+use crate::lower::{Argument, Lowered};
 use crate::ops::{Leaf, Op};
 
 /// What runs when.
@@ -50,6 +50,30 @@ pub fn schedule(graph: &Graph, fusion: &Fusion, lowered: &[Lowered]) -> Schedule
         }
     }
     Schedule { waves: waves(&edges), copied }
+}
+
+/// For each buffer of each kernel, whether the kernel writes it and another kernel reads what it
+/// holds then: the value, or in the next step the variable whose update it is.
+pub fn exchanged(graph: &Graph, lowered: &[Lowered]) -> Vec<Vec<bool>> {
+    let mut readers: FxHashMap<NodeId, Vec<usize>> = FxHashMap::default();
+    for (g, l) in lowered.iter().enumerate() {
+        let read = l.arguments.iter().filter(|(_, written)| !written);
+        read.filter_map(|(a, _)| a.node()).for_each(|n| readers.entry(n).or_default().push(g));
+    }
+    let of_variables = variable_readers(graph, lowered);
+    for update in &graph.updates {
+        let next = of_variables.get(&update.variable).into_iter().flatten();
+        readers.entry(update.value).or_default().extend(next);
+    }
+    let others = |node: NodeId, g: usize| {
+        readers.get(&node).is_some_and(|readers| readers.iter().any(|&r| r != g))
+    };
+    let of_kernel = |(g, l): (usize, &Lowered)| {
+        let exchanged =
+            |(a, written): &(Argument, bool)| *written && a.node().is_some_and(|n| others(n, g));
+        l.arguments.iter().map(exchanged).collect()
+    };
+    lowered.iter().enumerate().map(of_kernel).collect()
 }
 
 /// The kernel that writes each value.

@@ -16,6 +16,8 @@ pub enum Extern {
     TileF64,
     /// `brolga_philox(words, n, first, key, seed, step)`.
     Philox,
+    /// `brolga_claim(pool, first, n_bytes)`: makes memory writable for this core, if it is quick.
+    Claim,
     /// `brolga_{name}_{dtype}(to, from, n)`: a function of each element.
     Math(MathFn, DType),
 }
@@ -75,7 +77,8 @@ impl Extern {
     pub fn all() -> Vec<Extern> {
         let math = MathFn::ALL.into_iter();
         let math = math.flat_map(|f| [DType::F32, DType::F64].map(|d| Extern::Math(f, d)));
-        let mut all = vec![Extern::Wave, Extern::TileF32, Extern::TileF64, Extern::Philox];
+        let mut all =
+            vec![Extern::Wave, Extern::TileF32, Extern::TileF64, Extern::Philox, Extern::Claim];
         all.extend(math);
         all
     }
@@ -87,6 +90,7 @@ impl Extern {
             Extern::TileF32 => "brolga_tile_f32".into(),
             Extern::TileF64 => "brolga_tile_f64".into(),
             Extern::Philox => "brolga_philox".into(),
+            Extern::Claim => "brolga_claim".into(),
             Extern::Math(f, dtype) => format!("brolga_{}_{dtype}", f.unary().name()),
         }
     }
@@ -97,6 +101,7 @@ impl Extern {
             Extern::Wave => 7,
             Extern::TileF32 | Extern::TileF64 => 1,
             Extern::Philox => 6,
+            Extern::Claim => 3,
             Extern::Math(..) => 3,
         }
     }

@@ -47,6 +47,7 @@ fn chunk_extern(chunk: &Chunk) -> Option<Extern> {
             MathFn::of(*function).map(|f| Extern::Math(f, *dtype))
         }
         ChunkFn::Philox { .. } => Some(Extern::Philox),
+        ChunkFn::Claim => Some(Extern::Claim),
     }
 }
 
@@ -530,6 +531,15 @@ impl Emitter<'_> {
                 let key = self.ins().ins().iconst(types::I64, *key as i64);
                 let (seed, step) = (self.word(*seed), self.word(*step));
                 self.call(function, &[to, n, first, key, seed, step], externs)?;
+            }
+            ChunkFn::Claim => {
+                let size = self.kernel.place_dtype(chunk.to.0).size();
+                let (frame, offset) = (self.frame, std::mem::offset_of!(Frame, pool) as i32);
+                let mut at = self.ins();
+                let pool = at.ins().load(types::I64, data(), frame, offset);
+                let size = at.ins().iconst(types::I64, size as i64);
+                let bytes = at.ins().imul(n, size);
+                return self.call(function, &[pool, to, bytes], externs);
             }
         }
         self.forget(Places::of(chunk.to.0));

@@ -463,6 +463,7 @@ impl Machine<'_> {
                     self.store(chunk.to.0, to + i, Scalar::I32(word as i32));
                 }
             }
+            ChunkFn::Claim => {}
         }
     }
 }

@@ -21,10 +21,11 @@
 //! - `Tile` adds a product of matrices into a view; each element is one chain of fused
 //!   multiply-adds in the order of the reduction levels, from 0 or from the element before.
 //! - `Check` reports an index out of range; the load that uses it clamps it.
-//! - `Chunk` applies a library function to consecutive elements.
+//! - `Chunk` applies a library function to consecutive elements; a claim changes nothing.
 //! - Loads see the stores before them in program order.
 
 mod chunk;
+mod claim;
 mod collapse;
 mod expand_math;
 mod fma;
@@ -35,6 +36,7 @@ mod serialise;
 mod verify;
 
 pub use chunk::chunk;
+pub use claim::claim;
 pub use collapse::collapse;
 pub use expand_math::{expand_math, expand_pow, expand_unary};
 pub use fma::fma;
@@ -213,12 +215,12 @@ pub struct Tile {
     pub accumulate: bool,
 }
 
-/// A library function applied to `n` consecutive elements.
+/// A library function on `n` consecutive elements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
     /// The function.
     pub function: ChunkFn,
-    /// Where the results go.
+    /// The first element: where the results go, or what is claimed.
     pub to: (PlaceId, IndexId),
     /// How many.
     pub n: Extent,
@@ -248,6 +250,8 @@ pub enum ChunkFn {
         /// The place of the step (one i64).
         step: PlaceId,
     },
+    /// Nothing, but that the elements are about to be written: a hint for the memory.
+    Claim,
 }
 
 impl Kernel {

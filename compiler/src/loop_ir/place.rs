@@ -7,7 +7,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Chunk, Fold, Kernel, Loop, Stmt, Tile};
+use super::{Chunk, ChunkFn, Fold, Kernel, Loop, Stmt, Tile};
 use crate::ir::{AxisId, Expr, ExprId, Exprs, IndexId, PlaceId, Term, VarId};
 
 /// Places the expressions of a kernel.
@@ -252,10 +252,10 @@ fn collect_varying(stmts: &[Stmt], varying: &mut Varying) {
             Stmt::Tile(Tile { c, .. }) => {
                 varying.written.insert(c.place);
             }
+            Stmt::Check { .. } | Stmt::Chunk(Chunk { function: ChunkFn::Claim, .. }) => {}
             Stmt::Chunk(Chunk { to, .. }) => {
                 varying.written.insert(to.0);
             }
-            Stmt::Check { .. } => {}
         }
     }
 }

@@ -222,6 +222,7 @@ impl<'a> Printer<'a> {
                     "chunk {n}: {to} = philox(key {key:#018x}, {seed}, {step}, first {first})"
                 ))
             }
+            ChunkFn::Claim => self.line(&format!("claim {n}: {to}")),
         }
     }
 

@@ -513,6 +513,7 @@ impl Verifier<'_> {
         let to = match &chunk.function {
             ChunkFn::Math { dtype, .. } => *dtype,
             ChunkFn::Philox { .. } => DType::I32,
+            ChunkFn::Claim => self.kernel.place_dtype(chunk.to.0),
         };
         self.write("chunk", chunk.to.0, to)?;
         let reaches = |(place, index): (PlaceId, IndexId)| {
@@ -546,6 +547,7 @@ impl Verifier<'_> {
                 zero(*seed)?;
                 zero(*step)
             }
+            ChunkFn::Claim => Ok(()),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod claim;
 mod isa;
 pub mod math;
 pub mod philox;
@@ -24,6 +25,7 @@ pub use wave::{Call, Kernel};
 /// The C symbols of this crate by name, for the linker of JIT code.
 pub fn symbols() -> Vec<(&'static str, *const u8)> {
     vec![
+        ("brolga_claim", claim::brolga_claim as *const u8),
         ("brolga_cos_f32", math::brolga_cos_f32 as *const u8),
         ("brolga_cos_f64", math::brolga_cos_f64 as *const u8),
         ("brolga_erf_f32", math::brolga_erf_f32 as *const u8),
