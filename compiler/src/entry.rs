@@ -46,6 +46,41 @@ pub fn entry_graph(module: &Module, entry: &Entry) -> Result<EntryGraph, Compile
     Ok(EntryGraph { graph, slots })
 }
 
+/// The inputs that a training batch or an evaluation of a module's graph needs.
+pub fn batch_inputs(graph: &Graph) -> Vec<NodeId> {
+    let mut batch = graph.clone();
+    batch.outputs.clear();
+    keep_needed_inputs(&mut batch);
+    batch.inputs
+}
+
+/// Two of these inputs that no data set can feed together, if there are any: data are fed by rows,
+/// so all inputs but scalars begin with the same dimension.
+pub fn unlike_rows(graph: &Graph, inputs: &[NodeId]) -> Option<[NodeId; 2]> {
+    let rows = |id: &NodeId| Some((*id, graph.tensor_type(*id).shape.first()?));
+    let mut by_rows = inputs.iter().filter_map(rows);
+    let (first, dim) = by_rows.next()?;
+    by_rows.find(|(_, other)| *other != dim).map(|(other, _)| [first, other])
+}
+
+/// Refuses inputs that no data set can feed together, as [`unlike_rows`] finds them. Errors: the
+/// types of both, at the second one.
+pub fn check_rows(graph: &Graph, inputs: &[NodeId]) -> Result<(), CompileError> {
+    let Some([first, second]) = unlike_rows(graph, inputs) else { return Ok(()) };
+    let typed = |id: NodeId| format!("`{}: {}`", graph.node(id).name, graph.tensor_type(id));
+    let message = format!(
+        "the inputs {} and {} do not have the same batch dimension",
+        typed(first),
+        typed(second)
+    );
+    let error = CompileError::new(codes::BATCH_DIMENSION, message, &graph.node(second).provenance);
+    Err(error.with_help(UNLIKE_ROWS_HELP))
+}
+
+/// What to change where [`unlike_rows`] finds something.
+pub const UNLIKE_ROWS_HELP: &str =
+    "begin the shape of every input that data feed with the same dimension, such as `batch`";
+
 fn run_graph(infer: &Graph, fetch: &[Name]) -> Result<Graph, CompileError> {
     let mut graph = infer.clone();
     graph.metrics.clear();

@@ -32,6 +32,8 @@ pub mod codes {
     pub const MEMORY: &str = "E0505";
     /// A pass that does not exist.
     pub const UNKNOWN_PASS: &str = "E0506";
+    /// Inputs that no data set can feed together.
+    pub const BATCH_DIMENSION: &str = "E0614";
     /// A broken invariant: a bug of the compiler.
     pub const BUG: &str = "E0999";
 }

@@ -12,7 +12,7 @@ mod prepared;
 use std::sync::Arc;
 
 use brolga_compiler::compile::{Options, compile};
-use brolga_compiler::entry::entry_graph;
+use brolga_compiler::entry::{check_rows, entry_graph};
 use brolga_compiler::ir::{
     Binding, Literal, Module, Name, NodeId, Target, TensorType, Variable, VariableKind,
 };
@@ -212,6 +212,11 @@ impl Session {
             return Ok(graph.clone());
         }
         let graph = Arc::new(entry_graph(&self.module, entry)?);
+        match entry {
+            // A data set feeds them; `run` may be fed anything.
+            Entry::Train | Entry::Eval => check_rows(&graph.graph, &graph.graph.inputs)?,
+            Entry::Run { .. } => {}
+        }
         self.entries.push((entry.clone(), graph.clone()));
         Ok(graph)
     }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use brolga_compiler::entry::Entry;
+use brolga_compiler::entry::{Entry, check_rows};
 use brolga_compiler::ir::{Binding, Dim, Literal, Name};
 use brolga_compiler::program::OutputKind;
 use indexmap::IndexMap;
@@ -330,6 +330,8 @@ impl Feeding {
         size: &BatchSize,
         shuffle: Option<u64>,
     ) -> Result<Feeding, RunError> {
+        let graph = session.entry(&entry)?;
+        check_rows(&graph.graph, &graph.graph.inputs)?;
         let plan = feed_plan(&session.inputs(&entry)?, data, &size.given)?;
         let (batch_size, tail) = match plan.batch {
             BatchDimension::Number(n) => (NonZeroUsize::new(n).unwrap_or(size.rows), Tail::Drop),

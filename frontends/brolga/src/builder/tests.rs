@@ -141,3 +141,34 @@ fn names_are_those_of_the_language() {
     let place = dense.map(|provenance| provenance.to_string()).unwrap_or_default();
     assert!(place.contains("builder/tests.rs:"), "{place}");
 }
+
+#[test]
+fn inputs_that_data_feed_have_the_same_rows() -> Result<(), Box<dyn std::error::Error>> {
+    let line = line!();
+    let inputs = |g: &GraphBuilder, names: [&str; 2]| {
+        let [x, y] = names.map(|rows| g.input(rows, f32([g.dim(rows), 3.into()])).mean());
+        g.output("y", x - y);
+    };
+    let errors = build_module(|g| {
+        inputs(g, ["a", "b"]);
+        g.metric("m", g.call("relu", (g.input("c", f32([4.into()])),)).mean());
+    });
+    assert!(errors.is_ok(), "`c` alone is fed to what is reported");
+    let errors = build_module(|g| {
+        let a = g.input("a", f32([g.dim("n"), 3.into()]));
+        let b = g.input("b", f32([4.into()]));
+        g.metric("m", a.mean() - b.mean());
+    })
+    .expect_err("`a` and `b` are fed together");
+    assert_eq!((errors.len(), errors[0].code), (1, "E0614"));
+    assert_eq!(errors[0].provenance.places()[0].chain[0].line, line + 12);
+    assert!(errors[0].message.contains("`a: f32[n, 3]` and `b: f32[4]`"), "{}", errors[0]);
+
+    let module = build_module(|g| inputs(g, ["a", "b"])).expect("`run` may be fed anything");
+    let mut session = crate::Session::new(module, Default::default())?;
+    let error =
+        crate::predict(&mut session, &crate::load_data("digits?rows=9")?, &[], &Default::default())
+            .expect_err("`predict` is fed by rows");
+    assert_eq!(error.code(), "E0614");
+    Ok(())
+}

@@ -7,6 +7,7 @@
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
+use brolga_compiler::entry::{batch_inputs, check_rows};
 use brolga_compiler::error::CompileError;
 use brolga_compiler::ir::{
     Graph, Module, Name as NodeName, OptimizerArgument, OptimizerCall, ParameterGroup, Place,
@@ -83,6 +84,13 @@ pub fn constructed(
         for (message, declared) in differences(&train.variables, &infer.variables) {
             let code = Code::VariableInOneMode.id();
             errors.push(CompileError::new(code, message, &declared.variable.provenance));
+        }
+    }
+    for graph in [&train.graph, &infer.graph] {
+        if let Err(error) = check_rows(graph, &batch_inputs(graph))
+            && !errors.contains(&error)
+        {
+            errors.push(error);
         }
     }
     if !errors.is_empty() {

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use brolga_compiler::ir::{Module, Name, Variable};
+use brolga_compiler::entry::{UNLIKE_ROWS_HELP, batch_inputs, unlike_rows};
+use brolga_compiler::ir::{Graph, Module, Name, Variable};
 use indexmap::IndexMap;
 
 use super::program::Program;
@@ -109,6 +110,8 @@ pub fn load(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Loaded
         merge(&mut diagnostics, &infer.diagnostics);
         if !diagnostics.has_errors() {
             compare(&train, &infer, &mut diagnostics);
+            merge(&mut diagnostics, &check_rows(&train.graph, &sources));
+            merge(&mut diagnostics, &check_rows(&infer.graph, &sources));
         }
         if !diagnostics.has_errors() {
             let module = module(&program, train, infer);
@@ -135,6 +138,24 @@ fn compare(train: &Walked, infer: &Walked, diagnostics: &mut Diagnostics) {
         let error = Diagnostic::error(Code::VariableInOneMode, message).at(declared.shown, "");
         diagnostics.push(error.help("make it outside of the `if`, and use it inside"));
     }
+}
+
+/// Refuses a training batch or an evaluation whose inputs no data set can feed together.
+fn check_rows(graph: &Graph, sources: &Sources) -> Diagnostics {
+    let Some(inputs) = unlike_rows(graph, &batch_inputs(graph)) else { return Diagnostics::new() };
+    let [first, second] = inputs.map(|id| graph.node(id).name.clone());
+    let message = format!("`{first}` and `{second}` do not have the same batch dimension");
+    let mut error = Diagnostic::error(Code::BatchDimension, message).help(UNLIKE_ROWS_HELP);
+    for (id, is_second) in inputs.into_iter().zip([false, true]) {
+        let place = graph.node(id).provenance.places().first().and_then(|p| p.chain.first());
+        let of_id = graph.tensor_type(id).to_string();
+        error = match place.and_then(|place| sources.span_of(place)) {
+            Some(span) if is_second => error.at(span, of_id),
+            Some(span) => error.with(span, of_id),
+            None => error.note(format!("`{}` is {of_id}", graph.node(id).name)),
+        };
+    }
+    error.into()
 }
 
 /// The variables that only one mode makes, or that differ, with what is to say of them.
