@@ -1,5 +1,6 @@
 //! Running a graph by the ops' `eval`: in order, each value freed after its last user.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use brolga_compiler::ir::{Graph, Literal, NodeId};
@@ -8,6 +9,17 @@ use rustc_hash::FxHashSet;
 
 use crate::RunError;
 use crate::arena::Budget;
+
+thread_local! {
+    /// How often an operation's `eval` was called on this thread.
+    static EVAL_CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How often this thread has called an operation's `eval`, whatever for. What lies between two
+/// readings says whether a step has computed by `eval`.
+pub fn eval_calls() -> u64 {
+    EVAL_CALLS.get()
+}
 
 /// A graph whose dimensions are numbers, ready to be run any number of times.
 #[derive(Debug)]
@@ -71,6 +83,7 @@ impl Evaluator {
             let results = if self.implied.contains(&id) {
                 vec![operands[0].clone()]
             } else {
+                EVAL_CALLS.set(EVAL_CALLS.get() + 1);
                 node.op.eval(&cx, &operands).map_err(|error| RunError::Eval {
                     node: node.name.clone(),
                     provenance: node.provenance.clone(),

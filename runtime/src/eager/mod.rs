@@ -4,7 +4,7 @@ mod contraction;
 mod evaluate;
 
 pub use contraction::Kernels;
-pub use evaluate::Evaluator;
+pub use evaluate::{Evaluator, eval_calls};
 
 use brolga_compiler::ir::{Element, Literal};
 use brolga_compiler::with_array;

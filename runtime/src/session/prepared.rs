@@ -13,7 +13,7 @@ use super::native::{Native, Place};
 use super::{Backend, Clock, Results, Session};
 use crate::RunError;
 use crate::arena::{Block, Budget};
-use crate::eager::Kernels;
+use crate::eager::{Kernels, eval_calls};
 use crate::train::batch_metrics;
 
 /// An input of a program with the memory that it is fed through.
@@ -85,6 +85,8 @@ pub(super) struct Instance {
     feeds: Vec<Feed>,
     metrics: Vec<Metric>,
     timings: Vec<(&'static str, f64)>,
+    /// How often the last run called an operation's `eval`.
+    eval_calls: u64,
     engine: Engine,
 }
 
@@ -116,7 +118,17 @@ impl Instance {
             Engine::Interpreted(Interpreted::new(program, target)?.into())
         };
         let metrics = optimized.metrics;
-        Ok(Instance { entry, binding, last_use: 0, room, feeds, metrics, timings, engine })
+        Ok(Instance {
+            entry,
+            binding,
+            last_use: 0,
+            room,
+            feeds,
+            metrics,
+            timings,
+            eval_calls: 0,
+            engine,
+        })
     }
 
     /// A graph that is run node by node. The session's variables are bound.
@@ -129,7 +141,17 @@ impl Instance {
         let eager = Eager::new(graph, &session.budget)?;
         let feeds = feeds(eager.inputs(), &session.budget)?;
         let (engine, timings, room) = (Engine::Eager(eager), vec![], (0, 0));
-        Ok(Instance { entry, binding, last_use: 0, room, feeds, metrics, timings, engine })
+        Ok(Instance {
+            entry,
+            binding,
+            last_use: 0,
+            room,
+            feeds,
+            metrics,
+            timings,
+            eval_calls: 0,
+            engine,
+        })
     }
 
     pub(super) fn is_for(&self, entry: &Entry, binding: &Binding) -> bool {
@@ -208,7 +230,8 @@ impl Prepared<'_> {
         let session = &mut *self.session;
         let instance = &mut session.instances[self.at];
         let clocks = [session.options.seed, batch, session.clock.epoch];
-        match &mut instance.engine {
+        let before = eval_calls();
+        let done = match &mut instance.engine {
             Engine::Native(native) => native.run(Place {
                 store: &mut session.store,
                 arena: &mut session.arena,
@@ -229,7 +252,9 @@ impl Prepared<'_> {
                 };
                 eager.run(&call, &mut session.store, contraction)
             }
-        }
+        };
+        instance.eval_calls = eval_calls() - before;
+        done
     }
 
     /// The results, in the order of their numbers: outputs, then the metrics' values and parts.
@@ -271,6 +296,11 @@ impl Prepared<'_> {
             Engine::Interpreted(program) => Some(program.program()),
             Engine::Eager(_) => None,
         }
+    }
+
+    /// How often the last run called an operation's `eval`: 0 where all of it was compiled.
+    pub fn eval_calls(&self) -> u64 {
+        self.instance().eval_calls
     }
 
     /// Bytes of machine code; 0 unless there is some.

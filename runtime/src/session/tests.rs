@@ -42,6 +42,21 @@ fn training_writes_variables_and_reports() {
 }
 
 #[test]
+fn only_eager_steps_call_eval() {
+    for backend in BACKENDS {
+        let mut session = Session::new(regression(), options(backend)).expect("a session");
+        let mut prepared = session.prepare(&Entry::Train, &batch(8)).expect("it compiles");
+        prepared.feed_all(&feeds(8)).expect("they fit");
+        prepared.run(0).expect("it runs");
+        let calls = prepared.eval_calls();
+        match backend {
+            Backend::Jit | Backend::Interpreter => assert_eq!(calls, 0, "{backend:?}"),
+            Backend::Eager | Backend::Oracle => assert!(calls > 10, "{backend:?}: {calls}"),
+        }
+    }
+}
+
+#[test]
 fn programs_are_kept_and_the_oldest_go() {
     let mut session = Session::new(regression(), options(Backend::Eager)).expect("a session");
     for n in 1..=20 {

@@ -149,6 +149,8 @@ struct Measured {
     /// Milliseconds of each step, ascending.
     steps: Vec<f64>,
     losses: Vec<f64>,
+    /// The most calls of an operation's `eval` in a step.
+    eval_calls: u64,
     shape: Option<Shape>,
     peak_rss_bytes: Option<u64>,
 }
@@ -179,6 +181,7 @@ fn measure(
     let n = arguments.steps.get();
     let mut steps = Vec::with_capacity(n);
     let mut losses = vec![];
+    let mut eval_calls = 0;
     for step in 0..n + WARM_UP {
         let batch = clock.step + step as i64;
         let start = Instant::now();
@@ -188,6 +191,7 @@ fn measure(
         }
         prepared.run(batch).map_err(fail)?;
         let ms = start.elapsed().as_secs_f64() * 1e3;
+        eval_calls = eval_calls.max(prepared.eval_calls());
         prepared.set_clock(Clock { step: batch + 1, ..clock });
         if step >= WARM_UP {
             steps.push(ms);
@@ -200,7 +204,8 @@ fn measure(
     }
     steps.sort_unstable_by(f64::total_cmp);
     let shape = prepared.program().map(shape);
-    Ok(Measured { compile_ms, phases, steps, losses, shape, peak_rss_bytes: peak_rss_bytes() })
+    let peak_rss_bytes = peak_rss_bytes();
+    Ok(Measured { compile_ms, phases, steps, losses, eval_calls, shape, peak_rss_bytes })
 }
 
 fn shape(program: &Compiled) -> Shape {
@@ -256,9 +261,9 @@ impl Measured {
             all.insert("waves".to_string(), json!(shape.waves));
             all.insert("calls".to_string(), json!(shape.kernel_calls));
             all.insert("library_calls".to_string(), json!(shape.library_calls));
-            all.insert("eval_calls".to_string(), json!(0));
             all.insert("arena_bytes".to_string(), json!(shape.arena_bytes));
         }
+        all.insert("eval_calls".to_string(), json!(self.eval_calls));
         all.insert("peak_rss_bytes".to_string(), json!(self.peak_rss_bytes));
         all.insert("losses".to_string(), json!(self.losses));
         all

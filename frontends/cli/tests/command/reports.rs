@@ -114,6 +114,7 @@ fn bench_reports_what_a_step_consists_of() {
     assert_eq!(members(&report), wanted);
     assert!(of_code.iter().all(|name| report[name].is_u64()));
     assert_eq!(report["eval_calls"], 0);
+    assert!(report["eager"]["eval_calls"].as_u64() > Some(10), "{}", report["eager"]);
     let losses = |report: &Value| report["losses"].as_array().expect("a list").clone();
     let (compiled, eager) = (losses(&report), losses(&report["eager"]));
     assert_eq!((compiled.len(), eager.len()), (20, 20));
