@@ -132,10 +132,8 @@ fn loop_passes(
     loop_ir::expand_math(kernel, target);
     // Last: it gives names to what the others made.
     loop_ir::place(kernel);
-    if options.passes.verify {
-        loop_ir::verify(kernel).map_err(|e| CompileError::bug(e.to_string()))?;
-    }
-    Ok(())
+    // Always: machine code is made of what this has checked, and of nothing else.
+    loop_ir::verify(kernel).map_err(|e| CompileError::bug(e.to_string()))
 }
 
 /// Refuses a graph with a value that could not be held.

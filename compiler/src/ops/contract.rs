@@ -9,7 +9,8 @@ use super::{
     GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes,
 };
 use crate::ir::{
-    Binding, DType, Dim, DimError, Element, IndexId, Literal, Lowering, NodeId, TensorType,
+    BinaryFn, Binding, DType, Dim, DimError, Element, IndexId, Literal, Lowering, Monoid, NodeId,
+    TensorType,
 };
 
 /// A contraction.
@@ -166,7 +167,13 @@ impl OpRules for Contract {
         };
         let a = side(at[leading], k_index, transpose_a);
         let b = side(k_index, at[leading + 1], transpose_b);
-        Lowering::Contract { axes, reduced: vec![k], a, b }
+        if cx.operands[0].dtype.is_float() {
+            return Lowering::Contract { axes, reduced: vec![k], a, b };
+        }
+        // There is no tile for integers.
+        let (a, b) = (cx.element(0, &a), cx.element(1, &b));
+        let body = cx.exprs.binary(BinaryFn::Mul, a, b);
+        Lowering::Reduce { axes, reduced: vec![k], monoid: Monoid::Sum, body }
     }
 }
 

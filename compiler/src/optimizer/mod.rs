@@ -102,8 +102,8 @@ fn add_losses(graph: &mut Graph, losses: &[(Name, NodeId)]) -> Result<(), TypeEr
     Ok(())
 }
 
-/// The params of a step that earlier steps have written: each with the node that stands for its
-/// value while the step is differentiated, and the value.
+/// What earlier steps have written: each variable with the node that stands for its value while a
+/// step is differentiated, and the value.
 type Cuts = IndexMap<Name, (NodeId, NodeId)>;
 
 /// The graph under construction.
@@ -144,9 +144,9 @@ impl Training<'_> {
         Ok(step.loss)
     }
 
-    /// The step with its loss and arguments built again over the values written so far. Those of
-    /// its own params are cut off, so that its gradient does not flow through the updates of
-    /// earlier steps: each with the cut and the value.
+    /// The step with its loss and arguments built again over the values written so far. These are
+    /// numbers to the step, whether it trains them or not: they are cut off, so that its gradient
+    /// does not flow through the updates of earlier steps. Each with the cut and the value.
     fn over_updated_values(
         &mut self,
         step: &TrainingStep,
@@ -155,13 +155,10 @@ impl Training<'_> {
         let mut map: FxHashMap<NodeId, NodeId> = FxHashMap::default();
         for (name, &value) in &self.written {
             let Some(&leaf) = self.leaves.get(name) else { continue };
-            map.insert(leaf, value);
-            if step.groups.iter().any(|g| g.variables.contains(name)) {
-                let origin = self.graph.origin(value);
-                let cut = self.graph.add(Control::StopGradient, &[value], &origin)?;
-                map.insert(leaf, cut);
-                cuts.insert(name.clone(), (cut, value));
-            }
+            let origin = self.graph.origin(value);
+            let cut = self.graph.add(Control::StopGradient, &[value], &origin)?;
+            map.insert(leaf, cut);
+            cuts.insert(name.clone(), (cut, value));
         }
         let nodes: Vec<NodeId> = step.nodes().collect();
         for node in nodes {
