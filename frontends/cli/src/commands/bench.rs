@@ -1,15 +1,15 @@
 //! `brolga bench`: how long compiling and a step take, and what a step consists of.
 
 use std::num::NonZeroUsize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use brolga::compiler::ir::{Literal, Name};
 use brolga::compiler::loop_ir::Stmt;
 use brolga::compiler::program::Program as Compiled;
 use brolga::compiler::specialise::specialise;
 use brolga::runtime::data::{BatchDimension, BatchOptions, Batches, Split, Tail, feed_plan};
-use brolga::runtime::session::Clock;
-use brolga::{Backend, Binding, Entry, Session, SessionOptions};
+use brolga::runtime::session::{Clock, Prepared};
+use brolga::{Backend, Binding, Entry, RunError, Session, SessionOptions};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
@@ -22,8 +22,17 @@ use crate::model::{
 };
 use crate::output::outln;
 
-/// Steps that are run before the clock starts: caches, branch predictors, pages.
-const WARM_UP: usize = 20;
+/// Steps are timed in so many rounds, and what is compared takes turns: what disturbs the machine for a
+/// while then disturbs both.
+const ROUNDS: usize = 5;
+
+/// Before a round, steps run untimed for so long: caches, branch predictors, pages, and threads
+/// of the other side that still wait for work.
+const WARM_UP: Duration = Duration::from_millis(5);
+
+/// At most so many steps of a warm-up, and at least [`LEAST_WARM_UP`].
+const MOST_WARM_UP: usize = 40;
+const LEAST_WARM_UP: usize = 2;
 
 /// So many losses are reported.
 const LOSSES: usize = 20;
@@ -35,15 +44,24 @@ pub(crate) fn run(arguments: &Bench) -> Result<(), Failure> {
     let options = session_options(&arguments.model.machine);
     let mut session = session(&program, options.clone())?;
     let feeding = feeding(arguments, &program, &entry, &mut session)?;
-    let compiled = measure(arguments, &program, &entry, &feeding, session)?;
-    let eager = match arguments.against {
+    let mut eager = match arguments.against {
         Some(Against::Eager) => {
             let options = SessionOptions { backend: Backend::Eager, ..options };
-            let session = crate::model::session(&program, options)?;
-            Some(measure(arguments, &program, &entry, &feeding, session)?)
+            Some(crate::model::session(&program, options)?)
         }
         None => None,
     };
+    let prepare = |session| Measurement::prepare(arguments, &program, &entry, &feeding, session);
+    let mut compiled = prepare(&mut session)?;
+    let mut eager = eager.as_mut().map(prepare).transpose()?;
+    let n = arguments.steps.get();
+    for round in 0..ROUNDS {
+        let steps = n * (round + 1) / ROUNDS - n * round / ROUNDS;
+        for measurement in [Some(&mut compiled), eager.as_mut()].into_iter().flatten() {
+            measurement.round(steps).map_err(|e| Failure::run(&e, &program.sources))?;
+        }
+    }
+    let (compiled, eager) = (compiled.finish(), eager.map(Measurement::finish));
     if arguments.model.machine.json {
         outln!("{}", as_json(&program, &compiled, eager.as_ref()));
     } else {
@@ -164,48 +182,88 @@ struct Shape {
     arena_bytes: usize,
 }
 
-fn measure(
-    arguments: &Bench,
-    program: &Program,
-    entry: &Entry,
-    feeding: &Feeding,
-    mut session: Session,
-) -> Result<Measured, Failure> {
-    let fail = |e| Failure::run(&e, &program.sources);
-    load_weights(&mut session, program, &arguments.weights)?;
-    let clock = session.clock();
-    let start = Instant::now();
-    let mut prepared = session.prepare(entry, &feeding.binding).map_err(fail)?;
-    let compile_ms = start.elapsed().as_secs_f64() * 1e3;
-    let phases = prepared.timings().iter().map(|(name, ms)| (name.to_string(), *ms)).collect();
-    let n = arguments.steps.get();
-    let mut steps = Vec::with_capacity(n);
-    let mut losses = vec![];
-    let mut eval_calls = 0;
-    for step in 0..n + WARM_UP {
-        let batch = clock.step + step as i64;
+/// A backend that is being measured.
+struct Measurement<'a> {
+    prepared: Prepared<'a>,
+    feeding: &'a Feeding,
+    /// The clock before the first step, and the number of steps since.
+    clock: Clock,
+    n: usize,
+    measured: Measured,
+}
+
+impl<'a> Measurement<'a> {
+    /// Compiles.
+    fn prepare(
+        arguments: &Bench,
+        program: &Program,
+        entry: &Entry,
+        feeding: &'a Feeding,
+        session: &'a mut Session,
+    ) -> Result<Measurement<'a>, Failure> {
+        load_weights(session, program, &arguments.weights)?;
+        let clock = session.clock();
         let start = Instant::now();
-        if step == 0 || feeding.batches.len() > 1 {
-            let values = &feeding.batches[step % feeding.batches.len()];
-            prepared.feed_all(values).map_err(fail)?;
-        }
-        prepared.run(batch).map_err(fail)?;
-        let ms = start.elapsed().as_secs_f64() * 1e3;
-        eval_calls = eval_calls.max(prepared.eval_calls());
-        prepared.set_clock(Clock { step: batch + 1, ..clock });
-        if step >= WARM_UP {
-            steps.push(ms);
-        }
-        if losses.len() < LOSSES {
-            let metrics = prepared.results().map_err(fail)?.metrics;
-            let loss = metrics.get("loss").and_then(|loss| loss.scalars().next());
-            losses.extend(loss.map(|loss| loss.to_f64()));
-        }
+        let prepared = session.prepare(entry, &feeding.binding);
+        let prepared = prepared.map_err(|e| Failure::run(&e, &program.sources))?;
+        let compile_ms = start.elapsed().as_secs_f64() * 1e3;
+        let phases = prepared.timings().iter().map(|(name, ms)| (name.to_string(), *ms)).collect();
+        let shape = prepared.program().map(shape);
+        let (steps, losses) = (vec![], vec![]);
+        let measured = Measured {
+            compile_ms,
+            phases,
+            steps,
+            losses,
+            eval_calls: 0,
+            shape,
+            peak_rss_bytes: None,
+        };
+        Ok(Measurement { prepared, feeding, clock, n: 0, measured })
     }
-    steps.sort_unstable_by(f64::total_cmp);
-    let shape = prepared.program().map(shape);
-    let peak_rss_bytes = peak_rss_bytes();
-    Ok(Measured { compile_ms, phases, steps, losses, eval_calls, shape, peak_rss_bytes })
+
+    /// Runs a warm-up, and then so many steps on the clock.
+    fn round(&mut self, steps: usize) -> Result<(), RunError> {
+        let start = Instant::now();
+        for warm_up in 0..MOST_WARM_UP {
+            if warm_up >= LEAST_WARM_UP && start.elapsed() > WARM_UP {
+                break;
+            }
+            self.step()?;
+        }
+        for _ in 0..steps {
+            let ms = self.step()?;
+            self.measured.steps.push(ms);
+        }
+        Ok(())
+    }
+
+    /// Runs a step; returns how long it took, its feeds included, in milliseconds.
+    fn step(&mut self) -> Result<f64, RunError> {
+        let batch = self.clock.step + self.n as i64;
+        let batches = &self.feeding.batches;
+        let start = Instant::now();
+        if self.n == 0 || batches.len() > 1 {
+            self.prepared.feed_all(&batches[self.n % batches.len()])?;
+        }
+        self.prepared.run(batch)?;
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        self.measured.eval_calls = self.measured.eval_calls.max(self.prepared.eval_calls());
+        self.prepared.set_clock(Clock { step: batch + 1, ..self.clock });
+        self.n += 1;
+        if self.measured.losses.len() < LOSSES {
+            let metrics = self.prepared.results()?.metrics;
+            let loss = metrics.get("loss").and_then(|loss| loss.scalars().next());
+            self.measured.losses.extend(loss.map(|loss| loss.to_f64()));
+        }
+        Ok(ms)
+    }
+
+    fn finish(mut self) -> Measured {
+        self.measured.steps.sort_unstable_by(f64::total_cmp);
+        self.measured.peak_rss_bytes = peak_rss_bytes();
+        self.measured
+    }
 }
 
 fn shape(program: &Compiled) -> Shape {
