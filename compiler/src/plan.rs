@@ -90,6 +90,7 @@ impl Planner<'_> {
                 Leaf::Seed => Location::Seed,
                 Leaf::Step => Location::Step,
                 Leaf::Epoch => Location::Epoch,
+                Leaf::Batch => Location::Batch,
                 // A dimension is a constant by now, and a parameter occurs in regions alone.
                 Leaf::Dim { .. } | Leaf::Parameter { .. } => continue,
             };

@@ -94,6 +94,8 @@ pub enum Location {
     Step,
     /// The frame's epoch.
     Epoch,
+    /// The frame's batch.
+    Batch,
 }
 
 /// All that machine code sees of the world, the same for the JIT and for object files. Tables
@@ -118,10 +120,12 @@ pub struct Frame {
     pub pool: *const u8,
     /// The seed of all randomness.
     pub seed: i64,
-    /// The number of the batch.
+    /// The batches that the variables have been trained for.
     pub step: i64,
-    /// The number of the epoch.
+    /// The epochs that they have been trained for.
     pub epoch: i64,
+    /// The number of the batch; in training the step.
+    pub batch: i64,
     /// 0, or 1 plus the number (in [`Program::checks`]) of the check that failed.
     pub status: u64,
 }
@@ -132,7 +136,7 @@ impl Location {
         match self {
             Location::Variable(_) | Location::Output(_) | Location::Arena(_) => true,
             Location::Feed(_) | Location::Constant(_) => false,
-            Location::Seed | Location::Step | Location::Epoch => false,
+            Location::Seed | Location::Step | Location::Epoch | Location::Batch => false,
         }
     }
 }

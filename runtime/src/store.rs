@@ -252,7 +252,7 @@ impl Leaves for Clocks {
     fn leaf(&self, leaf: &Leaf) -> Option<Literal> {
         match leaf {
             Leaf::Seed => Some(Scalar::I64(self.seed).into()),
-            Leaf::Step | Leaf::Epoch => Some(Scalar::I64(0).into()),
+            Leaf::Step | Leaf::Epoch | Leaf::Batch => Some(Scalar::I64(0).into()),
             Leaf::Input { .. }
             | Leaf::Variable { .. }
             | Leaf::Constant(_)

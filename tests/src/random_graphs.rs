@@ -301,6 +301,7 @@ impl Leaves for Fed<'_> {
             | Leaf::Seed
             | Leaf::Step
             | Leaf::Epoch
+            | Leaf::Batch
             | Leaf::Parameter { .. } => None,
         }
     }

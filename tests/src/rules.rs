@@ -57,6 +57,7 @@ impl Leaves for Inputs {
             | Leaf::Seed
             | Leaf::Step
             | Leaf::Epoch
+            | Leaf::Batch
             | Leaf::Parameter { .. } => None,
         }
     }

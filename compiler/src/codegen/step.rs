@@ -141,6 +141,7 @@ impl Step<'_> {
             Location::Seed => (self.frame, offset_of!(Frame, seed)),
             Location::Step => (self.frame, offset_of!(Frame, step)),
             Location::Epoch => (self.frame, offset_of!(Frame, epoch)),
+            Location::Batch => (self.frame, offset_of!(Frame, batch)),
         };
         self.at.ins().iadd_imm_s(field, offset as i64)
     }

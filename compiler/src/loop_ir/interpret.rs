@@ -37,10 +37,12 @@ pub struct Memories {
     pub constants: Vec<u8>,
     /// The seed of all randomness.
     pub seed: i64,
-    /// The number of the batch.
+    /// The batches that the variables have been trained for.
     pub step: i64,
-    /// The number of the epoch.
+    /// The epochs that they have been trained for.
     pub epoch: i64,
+    /// The number of the batch; in training the step.
+    pub batch: i64,
     /// 0, or 1 plus the number of the first check that failed.
     pub status: u64,
 }
@@ -67,6 +69,7 @@ impl Memories {
             seed: 0,
             step: 0,
             epoch: 0,
+            batch: 0,
             status: 0,
         })
     }
@@ -78,7 +81,8 @@ impl Memories {
             tables.into_iter().flat_map(|t| t.iter_mut().map(std::mem::take)).collect();
         all.push(std::mem::take(&mut self.arena));
         all.push(std::mem::take(&mut self.constants));
-        all.extend([self.seed, self.step, self.epoch].map(|x| x.to_le_bytes().to_vec()));
+        let clocks = [self.seed, self.step, self.epoch, self.batch];
+        all.extend(clocks.map(|x| x.to_le_bytes().to_vec()));
         all
     }
 
@@ -103,6 +107,7 @@ impl Memories {
             Location::Seed => (tables + 2, 0),
             Location::Step => (tables + 3, 0),
             Location::Epoch => (tables + 4, 0),
+            Location::Batch => (tables + 5, 0),
         };
         Slot { memory, offset }
     }

@@ -370,7 +370,8 @@ impl Leaves for Parameters<'_> {
             | Leaf::Dim { .. }
             | Leaf::Seed
             | Leaf::Step
-            | Leaf::Epoch => None,
+            | Leaf::Epoch
+            | Leaf::Batch => None,
         }
     }
 }

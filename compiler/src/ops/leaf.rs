@@ -42,6 +42,8 @@ pub enum Leaf {
     Step,
     /// The number of epochs that the parameters have been trained for, an i64 scalar.
     Epoch,
+    /// The number of the batch, an i64 scalar: what randomness counts where nothing is trained.
+    Batch,
     /// The parameter of a region, by number.
     Parameter {
         /// The number.
@@ -93,6 +95,12 @@ static EPOCH: Signature = Signature {
     attributes: &[],
     doc: "The epochs trained so far, an i64 scalar.",
 };
+static BATCH: Signature = Signature {
+    name: "batch_number",
+    operands: &[],
+    attributes: &[],
+    doc: "The number of the batch, an i64 scalar.",
+};
 static PARAMETER: Signature = Signature {
     name: "parameter",
     operands: &[],
@@ -102,7 +110,7 @@ static PARAMETER: Signature = Signature {
 
 /// The signatures of the family.
 pub(super) fn signatures() -> Vec<&'static Signature> {
-    vec![&INPUT, &VARIABLE, &CONSTANT, &DIM, &SEED, &STEP, &EPOCH, &PARAMETER]
+    vec![&INPUT, &VARIABLE, &CONSTANT, &DIM, &SEED, &STEP, &EPOCH, &BATCH, &PARAMETER]
 }
 
 /// The leaf of that name, if it is one that a name and attributes determine: inputs, variables
@@ -114,6 +122,7 @@ pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeErro
         "seed" => Some(Leaf::Seed.into()),
         "step" => Some(Leaf::Step.into()),
         "epoch" => Some(Leaf::Epoch.into()),
+        "batch_number" => Some(Leaf::Batch.into()),
         _ => None,
     })
 }
@@ -132,7 +141,7 @@ impl Leaf {
             | Leaf::Parameter { tensor_type, .. } => tensor_type.clone(),
             Leaf::Constant(literal) => literal.tensor_type(),
             Leaf::Dim { dtype, .. } => TensorType::scalar(*dtype),
-            Leaf::Seed | Leaf::Step | Leaf::Epoch => TensorType::scalar(DType::I64),
+            Leaf::Seed | Leaf::Step | Leaf::Epoch | Leaf::Batch => TensorType::scalar(DType::I64),
         }
     }
 }
@@ -153,6 +162,7 @@ impl OpRules for Leaf {
             Leaf::Seed => &SEED,
             Leaf::Step => &STEP,
             Leaf::Epoch => &EPOCH,
+            Leaf::Batch => &BATCH,
             Leaf::Parameter { .. } => &PARAMETER,
         }
     }
@@ -164,7 +174,7 @@ impl OpRules for Leaf {
             }
             Leaf::Constant(literal) => vec![Attribute::Literal((**literal).clone())],
             Leaf::Dim { dim, dtype } => vec![Attribute::Dim(dim.clone()), Attribute::DType(*dtype)],
-            Leaf::Seed | Leaf::Step | Leaf::Epoch => vec![],
+            Leaf::Seed | Leaf::Step | Leaf::Epoch | Leaf::Batch => vec![],
             Leaf::Parameter { number, .. } => vec![Attribute::Dim(Dim::from(*number))],
         }
     }
@@ -187,7 +197,7 @@ impl OpRules for Leaf {
             Leaf::Dim { dim, dtype } => {
                 Leaf::constant(Scalar::I64(dim.evaluate(binding)?).cast(*dtype))
             }
-            Leaf::Constant(_) | Leaf::Seed | Leaf::Step | Leaf::Epoch => self.clone(),
+            Leaf::Constant(_) | Leaf::Seed | Leaf::Step | Leaf::Epoch | Leaf::Batch => self.clone(),
         }))
     }
 
@@ -198,7 +208,7 @@ impl OpRules for Leaf {
             Leaf::Input { .. } | Leaf::Variable { .. } | Leaf::Parameter { .. } => {
                 cx.leaves.leaf(self)
             }
-            Leaf::Seed | Leaf::Step | Leaf::Epoch => cx.leaves.leaf(self),
+            Leaf::Seed | Leaf::Step | Leaf::Epoch | Leaf::Batch => cx.leaves.leaf(self),
         };
         let name = || match self {
             Leaf::Input { name, .. } | Leaf::Variable { name, .. } => name.to_string(),
@@ -207,7 +217,8 @@ impl OpRules for Leaf {
             | Leaf::Parameter { .. }
             | Leaf::Seed
             | Leaf::Step
-            | Leaf::Epoch => self.signature().name.to_string(),
+            | Leaf::Epoch
+            | Leaf::Batch => self.signature().name.to_string(),
         };
         value.map(|v| vec![v]).ok_or_else(|| EvalError::Unfed(name()))
     }
@@ -232,6 +243,7 @@ impl OpRules for Leaf {
             | Leaf::Seed
             | Leaf::Step
             | Leaf::Epoch
+            | Leaf::Batch
             | Leaf::Parameter { .. } => Lowering::Leaf,
         }
     }

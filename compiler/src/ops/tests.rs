@@ -19,6 +19,7 @@ impl Leaves for Feeds<'_> {
             Leaf::Seed => Some(Scalar::I64(7).into()),
             Leaf::Step => Some(Scalar::I64(3).into()),
             Leaf::Epoch => Some(Scalar::I64(1).into()),
+            Leaf::Batch => Some(Scalar::I64(5).into()),
             Leaf::Variable { .. }
             | Leaf::Constant(_)
             | Leaf::Dim { .. }

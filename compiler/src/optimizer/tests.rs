@@ -21,7 +21,7 @@ impl Leaves for Store {
         match leaf {
             Leaf::Variable { name, .. } => self.values.get(&**name).cloned(),
             Leaf::Step => Some(Scalar::I64(self.step).into()),
-            Leaf::Seed | Leaf::Epoch => Some(Scalar::I64(0).into()),
+            Leaf::Seed | Leaf::Epoch | Leaf::Batch => Some(Scalar::I64(0).into()),
             Leaf::Input { .. } | Leaf::Constant(_) | Leaf::Dim { .. } | Leaf::Parameter { .. } => {
                 None
             }

@@ -93,6 +93,7 @@ impl Program {
             Location::Seed => "seed".to_string(),
             Location::Step => "step".to_string(),
             Location::Epoch => "epoch".to_string(),
+            Location::Batch => "batch".to_string(),
         }
     }
 }

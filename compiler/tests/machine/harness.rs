@@ -173,6 +173,7 @@ pub(crate) fn empty_frame() -> Frame {
         seed: 0,
         step: 0,
         epoch: 0,
+        batch: 0,
         status: 0,
     }
 }

@@ -74,7 +74,7 @@ impl Leaves for Clocks {
     fn leaf(&self, leaf: &Leaf) -> Option<Literal> {
         match leaf {
             Leaf::Seed => Some(Scalar::I64(7).into()),
-            Leaf::Step | Leaf::Epoch => Some(Scalar::I64(0).into()),
+            Leaf::Step | Leaf::Epoch | Leaf::Batch => Some(Scalar::I64(0).into()),
             _ => None,
         }
     }

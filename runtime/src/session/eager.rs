@@ -4,7 +4,8 @@ use brolga_compiler::ir::{Graph, Literal, Name, NodeId, Scalar, TensorType};
 use brolga_compiler::ops::{Contraction, Leaf, Leaves, Op};
 use brolga_compiler::program::{Output, OutputKind};
 
-use super::prepared::Feed;
+use super::Clock;
+use super::prepared::{Clocks, Feed};
 use crate::RunError;
 use crate::arena::Budget;
 use crate::eager::Evaluator;
@@ -21,8 +22,7 @@ pub(super) struct Eager {
 /// What one call is given.
 pub(super) struct Call<'a> {
     pub(super) feeds: &'a [Feed],
-    /// Seed, step and epoch.
-    pub(super) clocks: [i64; 3],
+    pub(super) clocks: Clocks,
 }
 
 impl Eager {
@@ -88,7 +88,7 @@ struct Values<'a> {
 
 impl Leaves for Values<'_> {
     fn leaf(&self, leaf: &Leaf) -> Option<Literal> {
-        let [seed, step, epoch] = self.call.clocks;
+        let Clocks { seed, clock: Clock { step, epoch }, batch } = self.call.clocks;
         let clock = |n: i64| Some(Literal::scalar(Scalar::I64(n)));
         match leaf {
             Leaf::Input { name, .. } => {
@@ -98,6 +98,7 @@ impl Leaves for Values<'_> {
             Leaf::Seed => clock(seed),
             Leaf::Step => clock(step),
             Leaf::Epoch => clock(epoch),
+            Leaf::Batch => clock(batch),
             Leaf::Constant(_) | Leaf::Dim { .. } | Leaf::Parameter { .. } => None,
         }
     }

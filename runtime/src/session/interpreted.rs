@@ -4,7 +4,7 @@ use brolga_compiler::ir::{Literal, Target};
 use brolga_compiler::loop_ir::{Memories, run_program};
 use brolga_compiler::program::{Output, Program};
 
-use super::prepared::Feed;
+use super::prepared::{Clocks, Feed};
 use crate::RunError;
 use crate::store::Store;
 
@@ -30,12 +30,12 @@ impl Interpreted {
         &self.program.outputs
     }
 
-    /// Runs one step with seed, step and epoch.
+    /// Runs one step.
     pub(super) fn run(
         &mut self,
         feeds: &[Feed],
         store: &mut Store,
-        clocks: [i64; 3],
+        clocks: Clocks,
     ) -> Result<(), RunError> {
         let memories = &mut self.memories;
         for (bytes, feed) in memories.feeds.iter_mut().zip(feeds) {
@@ -46,7 +46,9 @@ impl Interpreted {
                 stored.literal().write_bytes(bytes);
             }
         }
-        [memories.seed, memories.step, memories.epoch] = clocks;
+        let Clocks { seed, clock, batch } = clocks;
+        [memories.seed, memories.batch] = [seed, batch];
+        [memories.step, memories.epoch] = [clock.step, clock.epoch];
         memories.status = 0;
         run_program(&self.program, &self.target, memories);
         for (bytes, (name, t)) in memories.variables.iter().zip(&self.program.variables) {

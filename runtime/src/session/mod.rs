@@ -271,7 +271,7 @@ impl Session {
         Ok(Prepared { session: self, at })
     }
 
-    /// Feeds, runs and reads one call; `step` of the program is 0.
+    /// Feeds, runs and reads one call, whose batch has the number 0.
     ///
     /// # Errors
     /// As for [`Session::prepare`]; a feed that is missing, unknown or of another type; data that

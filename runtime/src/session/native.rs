@@ -7,7 +7,7 @@ use brolga_compiler::program::{Frame, Output, Program};
 use brolga_kernels::Pool;
 
 use super::Session;
-use super::prepared::{Feed, n_bytes};
+use super::prepared::{Clocks, Feed, n_bytes};
 use crate::RunError;
 use crate::arena::Block;
 use crate::link::Executable;
@@ -38,8 +38,7 @@ pub(super) struct Place<'a> {
     pub(super) scratch: &'a mut Block,
     /// The threads.
     pub(super) pool: Option<&'a Pool>,
-    /// Seed, step and epoch.
-    pub(super) clocks: [i64; 3],
+    pub(super) clocks: Clocks,
 }
 
 impl Native {
@@ -96,7 +95,7 @@ impl Native {
 
     /// Runs one step.
     pub(super) fn run(&mut self, place: Place<'_>) -> Result<(), RunError> {
-        let Place { store, arena, scratch, pool, clocks: [seed, step, epoch] } = place;
+        let Place { store, arena, scratch, pool, clocks } = place;
         let program = self.executable.program();
         // The borrow is what makes the variables' memories ours while the code runs.
         let _: &mut Store = store;
@@ -109,9 +108,10 @@ impl Native {
             constants: self.constants.pointer(),
             scratch: scratch.pointer(),
             pool: pool.map_or(std::ptr::null(), |pool| std::ptr::from_ref(pool).cast()),
-            seed,
-            step,
-            epoch,
+            seed: clocks.seed,
+            step: clocks.clock.step,
+            epoch: clocks.clock.epoch,
+            batch: clocks.batch,
             status: 0,
         };
         if let Some(pool) = pool {

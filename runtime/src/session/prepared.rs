@@ -66,6 +66,16 @@ impl Feed {
     }
 }
 
+/// What a run is told of its place among others.
+#[derive(Clone, Copy)]
+pub(super) struct Clocks {
+    pub(super) seed: i64,
+    /// What the variables have been trained for.
+    pub(super) clock: Clock,
+    /// The number of the batch.
+    pub(super) batch: i64,
+}
+
 /// The bytes of a type of numbers.
 pub(super) fn n_bytes(tensor_type: &TensorType) -> Result<usize, RunError> {
     tensor_type.n_bytes().ok_or_else(|| RunError::MemoryLimit {
@@ -221,7 +231,8 @@ impl Prepared<'_> {
         Ok(())
     }
 
-    /// Runs the program. `batch` is what the program sees as its step; the epoch is the clock's.
+    /// Runs the program. `step` and `epoch` are the clock's; randomness counts `batch`, the number
+    /// of the batch among those that are evaluated or predicted, or in training the step again.
     /// Updates are written into the session's variables. The clock is left alone.
     ///
     /// # Errors
@@ -229,7 +240,7 @@ impl Prepared<'_> {
     pub fn run(&mut self, batch: i64) -> Result<(), RunError> {
         let session = &mut *self.session;
         let instance = &mut session.instances[self.at];
-        let clocks = [session.options.seed, batch, session.clock.epoch];
+        let clocks = Clocks { seed: session.options.seed, clock: session.clock, batch };
         let before = eval_calls();
         let done = match &mut instance.engine {
             Engine::Native(native) => native.run(Place {

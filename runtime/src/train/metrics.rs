@@ -182,7 +182,8 @@ impl Leaves for Parts<'_> {
             | Leaf::Dim { .. }
             | Leaf::Seed
             | Leaf::Step
-            | Leaf::Epoch => None,
+            | Leaf::Epoch
+            | Leaf::Batch => None,
         }
     }
 }

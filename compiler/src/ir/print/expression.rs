@@ -114,7 +114,7 @@ pub(super) fn nested(graph: &Graph) -> Option<String> {
         return None;
     }
     tree(graph, *root, &|leaf| match leaf {
-        Leaf::Seed => Some(call("seed", &[])),
+        Leaf::Seed | Leaf::Batch => Some(call(leaf.signature().name, &[])),
         Leaf::Constant(literal) => bare(literal),
         Leaf::Dim { .. } | Leaf::Parameter { .. } => None,
         Leaf::Input { .. } | Leaf::Variable { .. } | Leaf::Step | Leaf::Epoch => None,
@@ -136,7 +136,8 @@ pub(super) fn finished(finish: &Graph, parts: &[String]) -> String {
         Leaf::Parameter { number, .. } => parts.get(*number).cloned(),
         Leaf::Constant(literal) => Some(constant(literal)),
         Leaf::Dim { dim, .. } => Some(dim.to_string()),
-        Leaf::Input { .. } | Leaf::Variable { .. } | Leaf::Seed | Leaf::Step | Leaf::Epoch => None,
+        Leaf::Input { .. } | Leaf::Variable { .. } => None,
+        Leaf::Seed | Leaf::Step | Leaf::Epoch | Leaf::Batch => None,
     };
     let root = finish.outputs.first().map(|(_, root)| *root);
     root.and_then(|root| tree(finish, root, &leaf)).unwrap_or_default()

@@ -19,7 +19,7 @@ use super::{
     Graph, Metric, MetricKind, Name, NodeId, OptimizerArgument, Provenance, TrainingStep, Variable,
     VariableKind,
 };
-use crate::ops::{Control, Leaf, Op};
+use crate::ops::{Control, Leaf, Op, OpRules};
 use expression::{call, constant, nested, right_side};
 use layout::Lines;
 
@@ -159,7 +159,7 @@ fn leaf_side(leaf: &Leaf, name: &str) -> Option<String> {
         Leaf::Variable { name: variable, .. } => Some(format!("variable(name=\"{variable}\")")),
         Leaf::Constant(literal) => Some(constant(literal)),
         Leaf::Dim { dim, .. } => Some(dim.to_string()),
-        Leaf::Seed => Some(call("seed", &[])),
+        Leaf::Seed | Leaf::Batch => Some(call(leaf.signature().name, &[])),
         Leaf::Input { .. } | Leaf::Parameter { .. } | Leaf::Step | Leaf::Epoch => None,
     }
 }

@@ -179,6 +179,7 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
         (Leaf::Seed.into(), vec![]),
         (Leaf::Step.into(), vec![]),
         (Leaf::Epoch.into(), vec![]),
+        (Leaf::Batch.into(), vec![]),
         (Elementwise::Select.into(), vec!["bool", "f32", "f32"]),
         (Elementwise::Cast(DType::U8).into(), vec!["f32"]),
         (Movement::Reshape { shape: vec![Dim::symbol("n")] }.into(), vec!["f32 n 1"]),

@@ -94,8 +94,8 @@ impl Elaborator<'_> {
         }
         match name {
             "hex" => return self.hex(call, ty).map(|leaf| leaf.map(|leaf| (leaf, Vec::new()))),
-            // The seed is one leaf of a graph, wherever it is read.
-            "seed" => return Ok(None),
+            // These are one leaf of a graph, wherever they are read.
+            "seed" | "batch_number" => return Ok(None),
             "variable" => return self.variable_leaf(call).map(|l| l.map(|l| (l, Vec::new()))),
             _ => {}
         }

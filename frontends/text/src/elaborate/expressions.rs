@@ -20,6 +20,7 @@ pub(super) enum Clock {
     Seed,
     Step,
     Epoch,
+    Batch,
 }
 
 impl Elaborator<'_> {
@@ -249,7 +250,7 @@ impl Elaborator<'_> {
         self.clock(clock).map(Value::Tensor)
     }
 
-    /// The seed, the step or the epoch, in the innermost graph.
+    /// The seed, or what counts steps, epochs or batches, in the innermost graph.
     pub(super) fn clock(&mut self, clock: Clock) -> Result<Tensor> {
         let is_initial = matches!(self.region().kind, super::regions::RegionKind::Initial);
         let home = if is_initial { self.regions.len() - 1 } else { 0 };
@@ -257,12 +258,13 @@ impl Elaborator<'_> {
         let region = &mut self.regions[home];
         let (slot, leaf) = match clock {
             Clock::Seed => (&mut region.clocks.seed, Leaf::Seed),
-            Clock::Step if is_initial => {
+            Clock::Step | Clock::Batch if is_initial => {
                 let zero = brolga_compiler::ir::Scalar::I64(0);
                 (&mut region.clocks.step, Leaf::constant(zero))
             }
             Clock::Step => (&mut region.clocks.step, Leaf::Step),
             Clock::Epoch => (&mut region.clocks.epoch, Leaf::Epoch),
+            Clock::Batch => (&mut region.clocks.batch, Leaf::Batch),
         };
         let node = match *slot {
             Some(node) => node,

@@ -104,6 +104,8 @@ struct Elaborator<'a> {
     diagnostics: Diagnostics,
     /// The errors that have been reported, by code, text and place.
     reported: HashSet<(crate::codes::Code, String, Option<Span>)>,
+    /// Whether the walk is that of training, whatever single calls say.
+    trains: bool,
     /// The graphs that are being made, the innermost last.
     regions: Vec<Region>,
     /// The function of the totals of the metric that is being read.
@@ -237,6 +239,7 @@ impl<'a> Elaborator<'a> {
             caller: None,
             diagnostics: Diagnostics::new(),
             reported: HashSet::new(),
+            trains: training,
             regions: Vec::new(),
             finish: None,
             in_metric: false,

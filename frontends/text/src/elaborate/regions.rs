@@ -28,6 +28,7 @@ pub(super) struct Clocks {
     pub(super) seed: Option<NodeId>,
     pub(super) step: Option<NodeId>,
     pub(super) epoch: Option<NodeId>,
+    pub(super) batch: Option<NodeId>,
 }
 
 /// What a graph is for.
@@ -250,7 +251,7 @@ impl Elaborator<'_> {
     /// Copies a value that no input or variable reaches into an initial value.
     fn copy_to_initial(&mut self, from: usize, to: usize, node: NodeId) -> Result<NodeId> {
         let closed = |leaf: &Leaf| match leaf {
-            Leaf::Constant(_) | Leaf::Dim { .. } | Leaf::Seed | Leaf::Step => true,
+            Leaf::Constant(_) | Leaf::Dim { .. } | Leaf::Seed | Leaf::Step | Leaf::Batch => true,
             Leaf::Input { .. } | Leaf::Variable { .. } | Leaf::Epoch | Leaf::Parameter { .. } => {
                 false
             }
@@ -271,6 +272,7 @@ impl Elaborator<'_> {
             Leaf::Dim { .. }
             | Leaf::Seed
             | Leaf::Step
+            | Leaf::Batch
             | Leaf::Input { .. }
             | Leaf::Variable { .. }
             | Leaf::Epoch
@@ -287,7 +289,7 @@ impl Elaborator<'_> {
     }
 }
 
-/// Copies what a node needs, if all its leaves are `closed`; a step becomes 0.
+/// Copies what a node needs, if all its leaves are `closed`; a step or batch becomes 0.
 fn copy_closed(
     from: &Graph,
     to: &mut Graph,
@@ -306,7 +308,9 @@ fn copy_closed(
     for id in order {
         let operands: Vec<NodeId> = from.operands(id).iter().map(|o| map[o]).collect();
         let op = match from.op(id) {
-            Op::Leaf(Leaf::Step) => Leaf::constant(brolga_compiler::ir::Scalar::I64(0)).into(),
+            Op::Leaf(Leaf::Step | Leaf::Batch) => {
+                Leaf::constant(brolga_compiler::ir::Scalar::I64(0)).into()
+            }
             op => op.clone(),
         };
         let origin = Origin { name: None, provenance: from.node(id).provenance.clone() };

@@ -489,7 +489,8 @@ fn keeps_name(graph: &Graph, node: NodeId) -> bool {
         Op::Leaf(leaf) => match leaf {
             Leaf::Input { .. } | Leaf::Variable { .. } => true,
             Leaf::Parameter { .. } => true,
-            Leaf::Constant(_) | Leaf::Dim { .. } | Leaf::Seed | Leaf::Step | Leaf::Epoch => false,
+            Leaf::Constant(_) | Leaf::Dim { .. } => false,
+            Leaf::Seed | Leaf::Step | Leaf::Epoch | Leaf::Batch => false,
         },
         Op::Random(_) => true,
         _ => false,

@@ -129,6 +129,7 @@ const ENTRIES: &[Entry] = &[
     ("categorical", "logits", random::categorical),
     ("dropout", "x, rate", random::dropout),
     ("seed", "", random::seed),
+    ("batch_number", "", random::batch_number),
     ("iteration", "", random::iteration),
     ("grad", "y, x", gradients::grad),
     ("params", "pattern", gradients::params),

@@ -43,13 +43,20 @@ impl Elaborator<'_> {
 
     /// 32 random bits an element, as a node of that name.
     fn random_words(&mut self, name: &str, shape: &[Dim]) -> Result<Tensor> {
-        let (seed, step) = (self.scan_seed()?, self.clock(Clock::Step)?);
+        let (seed, step) = (self.scan_seed()?, self.clock(self.random_clock())?);
         let op = Random::Bits { key: key_of(name), shape: shape.to_vec() };
         let bits = self.add(op, &[seed, step])?;
         let graph = &mut self.region().graph;
         super::super::statements::give_way(graph, name);
         graph.rename(bits.node, name);
         Ok(bits)
+    }
+
+    /// What random operations count: the step where the program is trained, so that every batch
+    /// of a training has numbers of its own; else the batch, so that what is evaluated does not
+    /// depend on how long was trained.
+    fn random_clock(&self) -> Clock {
+        if self.trains { Clock::Step } else { Clock::Batch }
     }
 
     /// The seed; inside scans one of its own for each iteration.
@@ -140,7 +147,7 @@ pub(super) fn bits(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
         }
         None => e.clock(clock),
     };
-    let (seed, step) = (clock(e, 0, Clock::Seed)?, clock(e, 1, Clock::Step)?);
+    let (seed, step) = (clock(e, 0, Clock::Seed)?, clock(e, 1, e.random_clock())?);
     e.at = args.span;
     e.add(Random::Bits { key, shape }, &[seed, step]).map(Value::Tensor)
 }
@@ -287,6 +294,11 @@ pub(super) fn dropout(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
 /// `seed()`
 pub(super) fn seed(e: &mut Elaborator<'_>, _: Args) -> Result<Value> {
     e.clock(Clock::Seed).map(Value::Tensor)
+}
+
+/// `batch_number()`
+pub(super) fn batch_number(e: &mut Elaborator<'_>, _: Args) -> Result<Value> {
+    e.clock(Clock::Batch).map(Value::Tensor)
 }
 
 /// `iteration()`, in a scan.
