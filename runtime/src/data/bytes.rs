@@ -1,8 +1,8 @@
 //! Bytes of files, plain or gzip, read with their size in mind before memory is asked for.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, Write};
-use std::path::Path;
+use std::io::{BufReader, Cursor, ErrorKind, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -93,28 +93,68 @@ pub(super) fn expect_end(reader: &mut dyn Read, path: &Path) -> Result<(), DataE
     }
 }
 
+/// What a file's bytes are written to.
+pub(crate) trait Sink: Write + Seek {}
+
+impl<T: Write + Seek> Sink for T {}
+
 /// Writes a file as a whole: to a temporary name beside it, then renamed, so that a reader sees
-/// the old file or the new one. `write` fills it.
+/// the old file or the new one. `write` fills it. Links are followed; what is there and no regular
+/// file (a device, a pipe) stays, and is written to.
 pub(crate) fn write_atomically<E: std::fmt::Display>(
     path: &Path,
-    write: impl FnOnce(&mut File) -> Result<(), E>,
+    write: impl FnOnce(&mut dyn Sink) -> Result<(), E>,
 ) -> Result<(), DataError> {
-    let name = path.file_name().ok_or_else(|| DataError::write(path, &"it names no file"))?;
+    let refused = |e: &dyn std::fmt::Display| DataError::write(path, e);
+    let place = followed(path).map_err(|e| refused(&e))?;
+    let there = match std::fs::metadata(&place) {
+        Ok(metadata) => Some(metadata),
+        Err(e) if e.kind() == ErrorKind::NotFound => None,
+        Err(e) => return Err(refused(&e)),
+    };
+    if there.as_ref().is_some_and(|metadata| !metadata.is_file()) {
+        // A pipe cannot be sought in, so the bytes are made first.
+        let mut bytes = Cursor::new(vec![]);
+        write(&mut bytes).map_err(|e| refused(&e))?;
+        let opened = File::options().write(true).open(&place);
+        return opened.and_then(|mut f| f.write_all(bytes.get_ref())).map_err(|e| refused(&e));
+    }
+    let name = place.file_name().ok_or_else(|| refused(&"it names no file"))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
     temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(temporary);
-    let outcome =
-        File::create(&temporary).map_err(|e| DataError::write(path, &e)).and_then(|mut file| {
-            write(&mut file).map_err(|e| DataError::write(path, &e))?;
-            file.flush().and_then(|()| file.sync_all()).map_err(|e| DataError::write(path, &e))?;
-            std::fs::rename(&temporary, path).map_err(|e| DataError::write(path, &e))
-        });
+    let temporary = place.with_file_name(temporary);
+    let outcome = File::create(&temporary).map_err(|e| refused(&e)).and_then(|mut file| {
+        write(&mut file).map_err(|e| refused(&e))?;
+        if let Some(metadata) = there {
+            file.set_permissions(metadata.permissions()).map_err(|e| refused(&e))?;
+        }
+        file.flush().and_then(|()| file.sync_all()).map_err(|e| refused(&e))?;
+        std::fs::rename(&temporary, &place).map_err(|e| refused(&e))
+    });
     if outcome.is_err() {
         // The first error is the one to report; a temporary file that stays does no harm.
         let _ = std::fs::remove_file(&temporary);
     }
     outcome
+}
+
+/// As many links may lead to a file, one to the other, as the system follows.
+const MAX_LINKS: usize = 40;
+
+/// Where the links at a path lead; there need not be a file yet.
+fn followed(path: &Path) -> std::io::Result<PathBuf> {
+    let mut place = path.to_path_buf();
+    for _ in 0..MAX_LINKS {
+        match std::fs::symlink_metadata(&place) {
+            Ok(metadata) if metadata.is_symlink() => {
+                let link = std::fs::read_link(&place)?;
+                place = place.parent().unwrap_or(Path::new("")).join(link);
+            }
+            Ok(_) | Err(_) => return Ok(place),
+        }
+    }
+    Err(std::io::Error::other("too many links lead from one to the other"))
 }
 
 fn too_large(path: &Path, bytes: u128) -> DataError {

@@ -1,7 +1,6 @@
 //! NumPy's `.npy` and `.npz`, read and written through `ndarray-npy`; what a header claims is
 //! checked against the file before memory is asked for.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -16,7 +15,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::DataError;
 use super::bytes::{
-    MAX_INFLATION, append_exactly, expect_end, open_file, read_exactly, write_atomically,
+    MAX_INFLATION, Sink, append_exactly, expect_end, open_file, read_exactly, write_atomically,
 };
 
 /// NumPy itself refuses longer headers (`numpy.lib.format`, `max_header_size`).
@@ -77,7 +76,7 @@ pub fn write_npy(path: &Path, array: &Literal) -> Result<(), DataError> {
 }
 
 fn write_entries(
-    file: &mut File,
+    file: &mut dyn Sink,
     arrays: &[(String, Literal)],
 ) -> Result<(), ndarray_npy::WriteNpzError> {
     let mut writer = NpzWriter::new(file);
