@@ -1,9 +1,13 @@
 //! What a command computes: the part of a module's graphs that its results need.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use crate::error::{CompileError, codes};
-use crate::ir::{Graph, Module, Name, NodeId, Provenance, Variable};
+use crate::ir::{
+    Binding, Dim, Graph, MetricKind, Module, Name, NodeId, Provenance, Symbol, TensorType, Variable,
+};
 use crate::ops::{Leaf, Op};
 use crate::optimizer;
 
@@ -28,30 +32,66 @@ pub struct EntryGraph {
     pub graph: Graph,
     /// The variables that the optimisers add.
     pub slots: IndexMap<Name, Variable>,
+    /// Inputs that nothing reads, but whose data can say what a dimension is that is computed with.
+    pub symbol_inputs: Vec<SymbolInput>,
 }
 
-/// The graph that an entry computes: the `gradient` stage. Errors: a name that is not there, a
-/// loss without a gradient, arguments that an optimiser does not know.
+/// An input that brings in symbols, and is not read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SymbolInput {
+    /// The input's name.
+    pub name: Name,
+    /// Its type.
+    pub tensor_type: TensorType,
+    /// What is computed with, and no input that is read has as a dimension.
+    pub symbols: Vec<Symbol>,
+}
+
+impl SymbolInput {
+    /// Whether all of its symbols are bound.
+    pub fn is_decided(&self, binding: &Binding) -> bool {
+        self.symbols.iter().all(|symbol| binding.get(symbol).is_some())
+    }
+}
+
+/// The graph that an entry computes: the `gradient` stage. Errors: nothing to compute, a name that
+/// is not there, a loss without a gradient, arguments that an optimiser does not know.
 pub fn entry_graph(module: &Module, entry: &Entry) -> Result<EntryGraph, CompileError> {
     let (mut graph, slots) = match entry {
         Entry::Train => optimizer::add_training(module)?,
         Entry::Eval => (optimizer::report_losses(&module.infer)?, IndexMap::new()),
-        Entry::Run { fetch } => (run_graph(&module.infer, fetch)?, IndexMap::new()),
+        Entry::Run { fetch } => (run_graph(module, fetch)?, IndexMap::new()),
     };
     if !matches!(entry, Entry::Run { .. }) {
         // Training and evaluation report; outputs are for `predict` and `run`.
         graph.outputs.clear();
     }
-    keep_needed_inputs(&mut graph);
-    Ok(EntryGraph { graph, slots })
+    if graph.roots().is_empty() {
+        return Err(nothing_to(entry));
+    }
+    let declared = std::mem::take(&mut graph.inputs);
+    graph.inputs = needed_inputs(&graph, &declared);
+    let symbol_inputs = symbol_inputs(&graph, &declared);
+    Ok(EntryGraph { graph, slots, symbol_inputs })
+}
+
+/// A program has nothing of an entry.
+fn nothing_to(entry: &Entry) -> CompileError {
+    let (verb, lacks, help) = match entry {
+        Entry::Train => ("train", "step, metric or update", "a `minimize` or an `update`"),
+        Entry::Eval => ("evaluate", "step or metric", "a `metric` or a `minimize`"),
+        Entry::Run { .. } => ("run", "output", "an `output`, or name values to fetch"),
+    };
+    let message = format!("there is nothing to {verb}: the program has no {lacks}");
+    let error = CompileError::new(codes::NOTHING_TO_COMPUTE, message, &Provenance::default());
+    error.with_help(format!("add {help}"))
 }
 
 /// The inputs that a training batch or an evaluation of a module's graph needs.
 pub fn batch_inputs(graph: &Graph) -> Vec<NodeId> {
     let mut batch = graph.clone();
     batch.outputs.clear();
-    keep_needed_inputs(&mut batch);
-    batch.inputs
+    needed_inputs(&batch, &graph.inputs)
 }
 
 /// Two of these inputs that no data set can feed together, if there are any: data are fed by rows,
@@ -81,14 +121,14 @@ pub fn check_rows(graph: &Graph, inputs: &[NodeId]) -> Result<(), CompileError> 
 pub const UNLIKE_ROWS_HELP: &str =
     "begin the shape of every input that data feed with the same dimension, such as `batch`";
 
-fn run_graph(infer: &Graph, fetch: &[Name]) -> Result<Graph, CompileError> {
-    let mut graph = infer.clone();
+fn run_graph(module: &Module, fetch: &[Name]) -> Result<Graph, CompileError> {
+    let mut graph = module.infer.clone();
     graph.metrics.clear();
     graph.steps.clear();
     graph.updates.clear();
     if !fetch.is_empty() {
         let find = |name: &Name| {
-            graph.find(name).map(|n| (name.clone(), n)).ok_or_else(|| {
+            fetched(module, name).map(|n| (name.clone(), n)).ok_or_else(|| {
                 let message = format!("there is no value named `{name}`");
                 CompileError::new(codes::UNKNOWN_NAME, message, &Provenance::default())
             })
@@ -98,10 +138,54 @@ fn run_graph(infer: &Graph, fetch: &[Name]) -> Result<Graph, CompileError> {
     Ok(graph)
 }
 
-/// Drops the inputs that no root reaches: they need not be fed.
-fn keep_needed_inputs(graph: &mut Graph) {
+/// The value of a name: what it is bound to, an output, or a node.
+fn fetched(module: &Module, name: &Name) -> Option<NodeId> {
+    let infer = &module.infer;
+    let output = infer.outputs.iter().find(|(output, _)| output == name).map(|(_, node)| *node);
+    module.names.get(name).copied().or(output).or_else(|| infer.find(name))
+}
+
+/// The inputs that a root reaches: the others need not be fed.
+fn needed_inputs(graph: &Graph, declared: &[NodeId]) -> Vec<NodeId> {
     let live = graph.order_from(&graph.roots());
     let is_input = |id: &NodeId| matches!(graph.op(*id), Op::Leaf(Leaf::Input { .. }));
     let needed: Vec<NodeId> = live.into_iter().filter(is_input).collect();
-    graph.inputs.retain(|i| needed.contains(i));
+    declared.iter().copied().filter(|input| needed.contains(input)).collect()
+}
+
+/// The inputs that are not needed, but bring in what the graph computes with: for each symbol the
+/// first that has it as a dimension.
+fn symbol_inputs(graph: &Graph, declared: &[NodeId]) -> Vec<SymbolInput> {
+    let mut open = BTreeSet::new();
+    symbols_of(graph, &mut open);
+    let brings =
+        |id: NodeId, symbol: &Symbol| graph.tensor_type(id).shape.contains(&Dim::symbol(&symbol.0));
+    open.retain(|symbol| !graph.inputs.iter().any(|&input| brings(input, symbol)));
+    let mut found = vec![];
+    for &id in declared.iter().filter(|id| !graph.inputs.contains(id)) {
+        let symbols: Vec<Symbol> = open.iter().filter(|s| brings(id, s)).cloned().collect();
+        open.retain(|symbol| !symbols.contains(symbol));
+        if !symbols.is_empty() {
+            let (name, tensor_type) = (graph.node(id).name.clone(), graph.tensor_type(id).clone());
+            found.push(SymbolInput { name, tensor_type, symbols });
+        }
+    }
+    found
+}
+
+/// The symbols that what a graph computes depends on.
+fn symbols_of(graph: &Graph, found: &mut BTreeSet<Symbol>) {
+    for id in graph.order_from(&graph.roots()) {
+        let shapes = graph.node(id).types.iter().flat_map(|t| &t.shape);
+        found.extend(shapes.flat_map(Dim::symbols));
+        match graph.op(id) {
+            Op::Leaf(Leaf::Dim { dim, .. }) => found.extend(dim.symbols()),
+            op => op.region().into_iter().for_each(|region| symbols_of(region, found)),
+        }
+    }
+    for metric in &graph.metrics {
+        if let MetricKind::Total { finish, .. } = &metric.kind {
+            symbols_of(finish, found);
+        }
+    }
 }

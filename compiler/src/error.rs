@@ -28,6 +28,8 @@ pub mod codes {
     pub const UNKNOWN_NAME: &str = "E0301";
     /// An optimiser is called with what it does not know.
     pub const OPTIMIZER: &str = "E0410";
+    /// There is nothing to compute.
+    pub const NOTHING_TO_COMPUTE: &str = "E0411";
     /// A step needs more memory than is allowed.
     pub const MEMORY: &str = "E0505";
     /// A pass that does not exist.

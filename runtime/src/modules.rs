@@ -85,7 +85,7 @@ pub(crate) fn regression_of(batch: Dim) -> Module {
         graph
     };
     let variables = [("w".into(), filled(f32s(&[3.into()]), 0.0))].into_iter().collect();
-    Module { name: None, variables, train: graph(true), infer: graph(false) }
+    Module { variables, train: graph(true), infer: graph(false), ..Module::default() }
 }
 
 /// `sqrt(a / b)` of two parameters.
@@ -117,5 +117,5 @@ pub(crate) fn lookup() -> Module {
     graph.outputs.push(("row".into(), row));
     let table = filled(f32s(&[10.into()]), 1.0);
     let variables = [("table".into(), table)].into_iter().collect();
-    Module { name: None, variables, train: graph.clone(), infer: graph }
+    Module { variables, train: graph.clone(), infer: graph, ..Module::default() }
 }

@@ -39,6 +39,9 @@ pub struct Module {
     pub train: Graph,
     /// The program with `training` false.
     pub infer: Graph,
+    /// The names of the source whose value is a node of `infer` that is called otherwise: they can
+    /// be fetched as any name can.
+    pub names: IndexMap<Name, NodeId>,
 }
 
 /// `step NAME: minimize LOSS over ... with ... every N`.

@@ -136,9 +136,9 @@ pub(crate) struct Data {
     /// The data: `digits`, `mnist:DIR`, `idx:IMAGES,LABELS`, `FILE.npz`, `x=a.npy,y=b.npy`, ...
     #[arg(long, value_name = "DATA")]
     pub(crate) data: String,
-    /// Rows of a batch.
-    #[arg(long, value_name = "N", default_value = "32")]
-    pub(crate) batch_size: std::num::NonZeroUsize,
+    /// Rows of a batch, where the file leaves them open; by default what --dim says, else 32.
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<std::num::NonZeroUsize>,
 }
 
 /// `train`.
@@ -292,9 +292,9 @@ pub(crate) struct Bench {
     /// Data to feed instead of drawn numbers, batch after batch.
     #[arg(long, value_name = "DATA")]
     pub(crate) data: Option<String>,
-    /// Rows of a batch, where the file leaves them open.
-    #[arg(long, value_name = "N", default_value = "32")]
-    pub(crate) batch_size: std::num::NonZeroUsize,
+    /// Rows of a batch, where the file leaves them open; by default what --dim says, else 32.
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<std::num::NonZeroUsize>,
     /// What is computed; by default a training batch where the file has one.
     #[arg(long, value_enum)]
     pub(crate) entry: Option<EntryName>,

@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use brolga::compiler::ir::{Module, Name};
+use brolga::compiler::ir::{Dim, Module, Name, Symbol, TensorType};
 use brolga::runtime::checkpoint::Checkpoint;
 use brolga::runtime::data::{DataError, DataSet, Source, Split, load as load_data, npy};
 use brolga::runtime::session::Clock;
+use brolga::runtime::train::BatchSize;
 use brolga::runtime::{host_memory, host_threads};
 use brolga::text::diagnostics::render;
 use brolga::text::source::Sources;
@@ -115,6 +117,29 @@ pub(crate) fn symbols(module: &Module) -> HashSet<String> {
     let types = graphs.into_iter().flat_map(|g| g.inputs.iter().map(|&i| g.tensor_type(i)));
     let dims = types.flat_map(|t| &t.shape);
     dims.flat_map(|d| d.symbols()).map(|s| s.to_string()).collect()
+}
+
+/// The rows of a batch and the numbers of the other dimensions. `--dim` says the rows as well as
+/// `--batch-size`, but not another number.
+pub(crate) fn batch_size(
+    module: &Module,
+    rows: Option<NonZeroUsize>,
+    dims: &[(String, String)],
+) -> Result<BatchSize, Failure> {
+    let given = binding(dims)?;
+    let Some(rows) = rows else { return Ok(BatchSize { given, ..BatchSize::default() }) };
+    let graphs = [&module.train, &module.infer];
+    let mut types = graphs.into_iter().flat_map(|g| g.inputs.iter().map(|&i| g.tensor_type(i)));
+    let differs = |(symbol, n): &(&Symbol, u64)| {
+        let is_first = |t: &TensorType| t.shape.first() == Some(&Dim::symbol(&symbol.0));
+        *n != rows.get() as u64 && types.any(is_first)
+    };
+    if let Some((symbol, n)) = given.iter().find(differs) {
+        return Err(Failure::Usage(format!(
+            "error: `--batch-size {rows}` and `--dim {symbol}={n}` differ: give one of them\n"
+        )));
+    }
+    Ok(BatchSize { rows, given })
 }
 
 /// What the arguments ask of the machine.

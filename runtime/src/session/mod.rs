@@ -27,7 +27,7 @@ use crate::eager::Kernels;
 use crate::store::{Keep, Loaded, Store};
 use crate::{RunError, host_memory, host_target, host_threads};
 
-pub use brolga_compiler::entry::{Entry, EntryGraph};
+pub use brolga_compiler::entry::{Entry, EntryGraph, SymbolInput};
 use prepared::Instance;
 pub use prepared::{Feed, FeedMut, Prepared};
 
@@ -234,6 +234,27 @@ impl Session {
             _ => None,
         };
         Ok(graph.inputs.iter().filter_map(input).collect())
+    }
+
+    /// The inputs that data must be given for: those that the entry needs, and those that only say
+    /// what a dimension is, unless `given` says it. If `by_rows`, an input is needed to say what
+    /// the batch's dimension is called.
+    ///
+    /// # Errors
+    /// What the compiler refuses.
+    pub fn data_inputs(
+        &mut self,
+        entry: &Entry,
+        given: &Binding,
+        by_rows: bool,
+    ) -> Result<Vec<(String, TensorType)>, RunError> {
+        let mut inputs = self.inputs(entry)?;
+        let has_rows = inputs.iter().any(|(_, of_input)| of_input.rank() > 0);
+        let more = &self.entry(entry)?.symbol_inputs;
+        let is_wanted = |input: &&SymbolInput| !input.is_decided(given) || (by_rows && !has_rows);
+        let more = more.iter().filter(is_wanted);
+        inputs.extend(more.map(|input| (input.name.to_string(), input.tensor_type.clone())));
+        Ok(inputs)
     }
 
     /// Gives every variable of the module whose dimensions `binding` fixes a value, as its first

@@ -47,10 +47,25 @@ impl FitOptions {
 /// Rows of a batch, and numbers for the other dimensions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchSize {
-    /// Rows of a batch, where the file leaves them open.
+    /// Rows of a batch, where neither the file nor `given` says how many.
     pub rows: NonZeroUsize,
     /// Dimensions that are known beforehand.
     pub given: Binding,
+}
+
+impl BatchDimension {
+    /// The rows of a batch: what the file fixes, else what is given for the dimension, else what
+    /// is asked for.
+    pub fn rows(&self, size: &BatchSize) -> NonZeroUsize {
+        let said = match self {
+            BatchDimension::Number(n) => Some(*n),
+            BatchDimension::Symbol(symbol) => {
+                size.given.get(symbol).and_then(|n| usize::try_from(n).ok())
+            }
+            BatchDimension::None => None,
+        };
+        said.and_then(NonZeroUsize::new).unwrap_or(size.rows)
+    }
 }
 
 impl Default for BatchSize {
@@ -332,10 +347,12 @@ impl Feeding {
     ) -> Result<Feeding, RunError> {
         let graph = session.entry(&entry)?;
         check_rows(&graph.graph, &graph.graph.inputs)?;
-        let plan = feed_plan(&session.inputs(&entry)?, data, &size.given)?;
-        let (batch_size, tail) = match plan.batch {
-            BatchDimension::Number(n) => (NonZeroUsize::new(n).unwrap_or(size.rows), Tail::Drop),
-            BatchDimension::Symbol(_) | BatchDimension::None => (size.rows, Tail::Keep),
+        let inputs = session.data_inputs(&entry, &size.given, true)?;
+        let plan = feed_plan(&inputs, data, &size.given)?;
+        let batch_size = plan.batch.rows(size);
+        let tail = match plan.batch {
+            BatchDimension::Number(_) => Tail::Drop,
+            BatchDimension::Symbol(_) | BatchDimension::None => Tail::Keep,
         };
         let options = BatchOptions { batch_size, tail, shuffle };
         let batches = Batches::new(data, &plan, options);

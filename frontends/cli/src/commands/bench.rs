@@ -1,6 +1,5 @@
 //! `brolga bench`: how long compiling and a step take, and what a step consists of.
 
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use brolga::compiler::ir::{Literal, Name};
@@ -9,6 +8,7 @@ use brolga::compiler::program::Program as Compiled;
 use brolga::compiler::specialise::specialise;
 use brolga::runtime::data::{BatchDimension, BatchOptions, Batches, Split, Tail, feed_plan};
 use brolga::runtime::session::{Clock, Prepared};
+use brolga::runtime::train::BatchSize;
 use brolga::{Backend, Binding, Entry, RunError, Session, SessionOptions};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ use crate::arguments::{Against, Bench};
 use crate::drawn;
 use crate::failure::Failure;
 use crate::model::{
-    Program, binding, check_dims, data_set, entry, load_weights, read, session, session_options,
+    Program, batch_size, check_dims, data_set, entry, load_weights, read, session, session_options,
     symbols,
 };
 use crate::output::outln;
@@ -85,14 +85,15 @@ fn feeding(
     entry: &Entry,
     session: &mut Session,
 ) -> Result<Feeding, Failure> {
-    let mut given = binding(&arguments.model.dims)?;
+    let size = batch_size(&program.module, arguments.batch_size, &arguments.model.dims)?;
     match &arguments.data {
-        Some(text) => from_data(arguments, program, entry, session, text, &given),
+        Some(text) => from_data(program, entry, session, text, &size),
         None => {
+            let BatchSize { rows, mut given } = size;
             for symbol in symbols(&program.module) {
                 let is_given = given.iter().any(|(name, _)| *name.0 == *symbol);
                 if !is_given {
-                    given.bind(&symbol, arguments.batch_size.get() as u64);
+                    given.bind(&symbol, rows.get() as u64);
                 }
             }
             drawn_batch(arguments, program, entry, session, given)
@@ -126,25 +127,21 @@ fn drawn_batch(
 }
 
 fn from_data(
-    arguments: &Bench,
     program: &Program,
     entry: &Entry,
     session: &mut Session,
     text: &str,
-    given: &Binding,
+    size: &BatchSize,
 ) -> Result<Feeding, Failure> {
     let data = data_set(text, Split::Train)?;
-    let inputs = session.inputs(entry).map_err(|e| Failure::run(&e, &program.sources))?;
-    let plan = feed_plan(&inputs, &data, given).map_err(|e| Failure::data(&e))?;
+    let inputs = session.data_inputs(entry, &size.given, true);
+    let inputs = inputs.map_err(|e| Failure::run(&e, &program.sources))?;
+    let plan = feed_plan(&inputs, &data, &size.given).map_err(|e| Failure::data(&e))?;
     let mut binding = plan.binding.clone();
-    let batch_size = match &plan.batch {
-        BatchDimension::Number(n) => NonZeroUsize::new(*n).unwrap_or(arguments.batch_size),
-        BatchDimension::Symbol(symbol) => {
-            binding.bind(&symbol.0, arguments.batch_size.get() as u64);
-            arguments.batch_size
-        }
-        BatchDimension::None => arguments.batch_size,
-    };
+    let batch_size = plan.batch.rows(size);
+    if let BatchDimension::Symbol(symbol) = &plan.batch {
+        binding.bind(&symbol.0, batch_size.get() as u64);
+    }
     let options = BatchOptions { batch_size, tail: Tail::Drop, shuffle: None };
     let all = Batches::new(&data, &plan, options);
     if all.n_batches() == 0 {

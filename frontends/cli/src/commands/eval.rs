@@ -1,20 +1,21 @@
 //! `brolga eval`: loss and metrics over a data set.
 
 use brolga::runtime::data::Split;
-use brolga::runtime::train::{BatchSize, evaluate, metrics_json};
+use brolga::runtime::train::{evaluate, metrics_json};
 use serde_json::Value;
 
 use crate::arguments::Eval;
 use crate::failure::Failure;
-use crate::model::{binding, check_dims, data_set, load_weights, read, session, session_options};
+use crate::model::{
+    batch_size, check_dims, data_set, load_weights, read, session, session_options,
+};
 use crate::output::outln;
 
 pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
     check_dims(&program.module, &arguments.model.dims)?;
     let data = data_set(&arguments.data.data, Split::Test)?;
-    let size =
-        BatchSize { rows: arguments.data.batch_size, given: binding(&arguments.model.dims)? };
+    let size = batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?;
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     load_weights(&mut session, &program, &arguments.weights)?;
     let metrics =

@@ -3,13 +3,13 @@
 use brolga::compiler::ir::Name;
 use brolga::runtime::data::Split;
 use brolga::runtime::data::npy::write_npz;
-use brolga::runtime::train::{BatchSize, predict};
+use brolga::runtime::train::predict;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::Predict;
 use crate::failure::Failure;
 use crate::model::{
-    binding, check_dims, check_place, data_set, load_weights, read, session, session_options,
+    batch_size, check_dims, check_place, data_set, load_weights, read, session, session_options,
 };
 use crate::output::outln;
 
@@ -18,8 +18,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     check_dims(&program.module, &arguments.model.dims)?;
     check_place(&arguments.output)?;
     let data = data_set(&arguments.data.data, Split::Test)?;
-    let size =
-        BatchSize { rows: arguments.data.batch_size, given: binding(&arguments.model.dims)? };
+    let size = batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?;
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     load_weights(&mut session, &program, &arguments.weights)?;
     let fetch: Vec<Name> = arguments.fetch.iter().map(|n| n.as_str().into()).collect();

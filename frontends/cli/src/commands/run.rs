@@ -30,9 +30,9 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     load_weights(&mut session, &program, &arguments.weights)?;
     let fail = |e| Failure::run(&e, &program.sources);
-    let inputs = session.inputs(&entry).map_err(fail)?;
-    let fed = feed_whole(&inputs, &arrays, &binding(&arguments.model.dims)?)
-        .map_err(|e| Failure::data(&e))?;
+    let given = binding(&arguments.model.dims)?;
+    let inputs = session.data_inputs(&entry, &given, false).map_err(fail)?;
+    let fed = feed_whole(&inputs, &arrays, &given).map_err(|e| Failure::data(&e))?;
     let names = inputs.into_iter().map(|(name, _)| Name::from(name));
     let values: IndexMap<Name, Literal> = names.zip(fed.values).collect();
     let results = session.run(&entry, &fed.binding, &values).map_err(fail)?;

@@ -8,16 +8,14 @@ use brolga::Session;
 use brolga::compiler::ir::VariableKind;
 use brolga::runtime::checkpoint::Checkpoint;
 use brolga::runtime::data::{DataError, DataSet, Split};
-use brolga::runtime::train::{
-    BatchSize, EpochReport, FitOptions, Log, Validation, fit, metrics_json,
-};
+use brolga::runtime::train::{EpochReport, FitOptions, Log, Validation, fit, metrics_json};
 use serde_json::json;
 
 use crate::arguments::Train;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::model::{
-    Program, binding, check_dims, check_place, data_set, load_weights, read, session,
+    Program, batch_size, check_dims, check_place, data_set, load_weights, read, session,
     session_options,
 };
 use crate::output::outln;
@@ -33,8 +31,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
         (None, Some(fraction)) => Validation::Fraction(fraction),
         (None, None) => Validation::None,
     };
-    let batches =
-        BatchSize { rows: arguments.data.batch_size, given: binding(&arguments.model.dims)? };
+    let batches = batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?;
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     load_weights(&mut session, &program, &arguments.weights)?;
     let options = FitOptions {

@@ -46,7 +46,8 @@ impl Place {
     }
 
     /// `points.npz`: points of four numbers, labelled with the largest of the first three;
-    /// `labels.npz`: the same with a label of 11; `integers.npy`: -2 to 2.
+    /// `points.npy`: these alone; `labels.npz`: the same with a label of 11; `integers.npy`: -2 to
+    /// 2; `x.npy`: 1 to 6 in rows of three.
     fn write_arrays(&self) {
         let counter = Counter::new(&[1]);
         let x: Vec<f32> = (0..4 * ROWS as u64).map(|i| 2.0 * counter.unit(i) - 1.0).collect();
@@ -55,11 +56,15 @@ impl Place {
             x.chunks(4).map(|row| largest(row).expect("three numbers") as i32).collect();
         let points = Literal::from_vec(&[ROWS, 4], x).expect("four a row");
         let labels = |label: &[i32]| Literal::from_vec(&[ROWS], label.to_vec()).expect("one a row");
+        write_npy(&self.path("points.npy"), &points).expect("the array can be written");
         self.write_npz("points.npz", &[("x", points.clone()), ("label", labels(&label))]);
         label[7] = 11;
         self.write_npz("labels.npz", &[("x", points), ("label", labels(&label))]);
         let integers = Literal::from_vec(&[5], vec![-2i32, -1, 0, 1, 2]).expect("five");
         write_npy(&self.path("integers.npy"), &integers).expect("the array can be written");
+        let rows =
+            Literal::from_vec(&[2, 3], vec![1f32, 2., 3., 4., 5., 6.]).expect("two of three");
+        write_npy(&self.path("x.npy"), &rows).expect("the array can be written");
     }
 
     /// Writes arrays into the folder.

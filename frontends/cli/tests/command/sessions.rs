@@ -78,6 +78,16 @@ fn a_fault_of_the_machine_ends_with_status_3() {
 }
 
 #[test]
+fn every_name_and_every_dimension_is_found() {
+    replay("names.txt");
+}
+
+#[test]
+fn what_a_file_does_not_have_cannot_be_asked_for() {
+    replay("nothing.txt");
+}
+
+#[test]
 fn what_has_no_value_elsewhere_has_one_here() {
     replay("values.txt");
 }

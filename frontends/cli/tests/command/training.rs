@@ -130,3 +130,45 @@ fn the_last_smaller_batch_is_trained_too() {
     place.done(&format!("train mlp.graph --data points.npz {log}"));
     assert_eq!(losses(&place, "log.jsonl").len(), 2);
 }
+
+#[test]
+fn the_batch_dimension_says_the_rows_of_a_batch() {
+    let place = Place::new("batch_dim");
+    for rows in [1, 7, 33] {
+        let train = format!("train mlp.graph --data points.npz --dim batch={rows}");
+        place.done(&format!("{train} --log log.jsonl"));
+        assert_eq!(losses(&place, "log.jsonl").len(), 50_usize.div_ceil(rows));
+        let (by_dim, by_size) = (format!("--dim batch={rows}"), format!("--batch-size {rows}"));
+        let eval = "eval mlp.graph --data points.npz";
+        assert_eq!(
+            place.done(&format!("{eval} {by_dim}")).stdout,
+            place.done(&format!("{eval} {by_size}")).stdout
+        );
+    }
+    place.done("train mlp.graph --data points.npz --dim batch=7 --batch-size 7");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_written_to_and_links_are_followed() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let place = Place::new("written_to");
+    place.write("target.safetensors", "");
+    symlink("target.safetensors", place.path("link")).expect("the link can be made");
+    symlink("made.safetensors", place.path("open_link")).expect("the link can be made");
+    let train = "train mlp.graph --data points.npz";
+    let wanted = place.trained("mlp.graph --data points.npz");
+    for (link, target) in [("link", "target.safetensors"), ("open_link", "made.safetensors")] {
+        place.done(&format!("{train} --save {link}"));
+        assert!(place.path(link).is_symlink() && place.bytes(target) == wanted, "{link}");
+    }
+    let made = std::process::Command::new("mkfifo").arg(place.path("pipe")).status();
+    assert!(made.expect("mkfifo starts").success());
+    place.done("predict mlp.graph --data points.npz --output file.npz");
+    let pipe = place.path("pipe");
+    let reader = std::thread::spawn(move || std::fs::read(pipe).expect("the pipe can be read"));
+    place.done("predict mlp.graph --data points.npz --output pipe");
+    assert!(reader.join().expect("the reader ends") == place.bytes("file.npz"));
+    let kind = std::fs::metadata(place.path("pipe")).expect("it is still there").file_type();
+    assert!(kind.is_fifo());
+}

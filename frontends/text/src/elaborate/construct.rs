@@ -97,7 +97,7 @@ pub fn constructed(
         return Err(errors);
     }
     let variables = train.variables.into_iter().map(|(name, d)| (name, d.variable)).collect();
-    Ok(Module { name: None, variables, train: train.graph, infer: infer.graph })
+    Ok(Module { variables, train: train.graph, infer: infer.graph, ..Module::default() })
 }
 
 /// What a construction has made.

@@ -186,5 +186,5 @@ fn same(a: &Variable, b: &Variable) -> bool {
 fn module(program: &Program, train: Walked, infer: Walked) -> Module {
     let variables = train.variables.into_iter().map(|(name, d)| (name, d.variable)).collect();
     let name = program.main().file.graph.as_ref().map(|name| name.text.clone());
-    Module { name, variables, train: train.graph, infer: infer.graph }
+    Module { name, variables, train: train.graph, infer: infer.graph, names: infer.names }
 }

@@ -27,7 +27,7 @@ mod variables;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use brolga_compiler::ir::{Graph, Name as NodeName, Position, Provenance, Variable};
+use brolga_compiler::ir::{Graph, Name as NodeName, NodeId, Position, Provenance, Variable};
 use indexmap::IndexMap;
 
 pub use argument::{Argument, Call, Group, TensorRef};
@@ -53,6 +53,8 @@ pub(crate) struct Walked {
     pub(crate) graph: Graph,
     /// The variables with the places where they are declared.
     pub(crate) variables: IndexMap<NodeName, Declared>,
+    /// The names whose value is a node that is called otherwise.
+    pub(crate) names: IndexMap<NodeName, NodeId>,
     /// What is wrong.
     pub(crate) diagnostics: Diagnostics,
 }
@@ -79,8 +81,9 @@ pub(crate) fn walk(
         Surroundings { program, sources, limits: &options.limits, import: options.import };
     let mut elaborator = Elaborator::new(surroundings, training);
     elaborator.file();
+    let names = elaborator.names();
     let graph = elaborator.regions.pop().map(|region| region.graph).unwrap_or_default();
-    Walked { graph, variables: elaborator.variables, diagnostics: elaborator.diagnostics }
+    Walked { graph, variables: elaborator.variables, names, diagnostics: elaborator.diagnostics }
 }
 
 /// What a walk goes by.
@@ -122,6 +125,8 @@ struct Elaborator<'a> {
     /// The symbol of the batch dimension, if it is one.
     batch: Option<Arc<str>>,
     variables: IndexMap<NodeName, Declared>,
+    /// What names are bound to, by their paths, as last bound.
+    bound: IndexMap<String, Value>,
     /// How often a variable was made or met again.
     n_touched: usize,
     /// The paths of calls that have made variables, with the next number for another call there.
@@ -249,6 +254,7 @@ impl<'a> Elaborator<'a> {
             symbols: HashMap::new(),
             batch: None,
             variables: IndexMap::new(),
+            bound: IndexMap::new(),
             n_touched: 0,
             taken: BTreeMap::new(),
             random_names: HashMap::new(),

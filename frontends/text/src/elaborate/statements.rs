@@ -2,6 +2,7 @@
 
 use brolga_compiler::ir::{Dim, Graph, NodeId, Provenance, TensorType};
 use brolga_compiler::ops::{Leaf, Op};
+use indexmap::IndexMap;
 
 use super::value::{Bare, FileId, Tensor, Value};
 use super::{Binding, Elaborator, Failed, Frame, Result};
@@ -322,9 +323,56 @@ impl Elaborator<'_> {
         if let Value::Tensor(x) = value {
             self.name_node(x, &name.text, n_before);
         }
+        self.bind_value(name, value);
+        Ok(())
+    }
+
+    /// Binds a name, which is known by its path from then on.
+    pub(super) fn bind_value(&mut self, name: &Name, value: Value) {
+        let is_of_program = match &value {
+            Value::Tensor(x) => x.region == self.regions[0].id,
+            Value::Bare(_) => true,
+            Value::List(list) => !list.iter().any(Value::holds_tensor),
+            Value::Str(_) | Value::Element(_) | Value::Function(_) => false,
+            Value::Initial(_) | Value::Poison => false,
+        };
+        if is_of_program && self.regions.len() == 1 {
+            let path = self.path_of(&name.text);
+            self.bound.insert(path, value.clone());
+        }
         let binding = Binding { value, span: name.span, declared: None };
         self.frame().values.insert(name.text.clone(), binding);
-        Ok(())
+    }
+
+    /// The name of a value, with the calls that lead to it.
+    fn path_of(&self, name: &str) -> String {
+        match self.here().path.as_str() {
+            "" => name.to_owned(),
+            path => format!("{path}.{name}"),
+        }
+    }
+
+    /// The names of the program whose value is a node that is called otherwise. Numbers and lists
+    /// of them become nodes, which nothing reads; what cannot be one has no name.
+    pub(super) fn names(&mut self) -> IndexMap<brolga_compiler::ir::Name, NodeId> {
+        let mut names = IndexMap::new();
+        if self.diagnostics.has_errors() || self.here().training {
+            return names;
+        }
+        let diagnostics = self.diagnostics.clone();
+        for (name, value) in std::mem::take(&mut self.bound) {
+            // A variable has its name for good.
+            if self.variables.contains_key(&*name) {
+                continue;
+            }
+            if let Ok(x) = self.materialise(&value, None, self.at)
+                && self.regions[0].graph.find(&name) != Some(x.node)
+            {
+                names.insert(name.into(), x.node);
+            }
+        }
+        self.diagnostics = diagnostics;
+        names
     }
 
     /// A value as the tensor that its written type says.
@@ -340,11 +388,7 @@ impl Elaborator<'_> {
     pub(super) fn name_node(&mut self, x: Tensor, name: &str, n_before: usize) {
         let name = super::exact::node_name(name);
         let is_initial = matches!(self.region().kind, super::regions::RegionKind::Initial);
-        let full = match self.here().path.as_str() {
-            _ if is_initial => name.to_owned(),
-            "" => name.to_owned(),
-            path => format!("{path}.{name}"),
-        };
+        let full = if is_initial { name.to_owned() } else { self.path_of(name) };
         let region = self.region();
         if region.id != x.region || x.node.number() < n_before || keeps_name(&region.graph, x.node)
         {

@@ -105,9 +105,7 @@ impl Elaborator<'_> {
         let declared = self.here().values.get(&name.text).is_some_and(|b| b.declared.is_some());
         let in_finish = self.finish.as_ref().is_some_and(|finish| finish.id == x.region);
         if !declared && !in_finish {
-            let binding =
-                super::Binding { value: Value::Tensor(x), span: name.span, declared: None };
-            self.frame().values.insert(name.text.clone(), binding);
+            self.bind_value(name, Value::Tensor(x));
         }
         Ok(x)
     }
