@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::error::CompileError;
-use crate::ir::{Binding, Graph, MetricKind, NodeId, TensorType};
+use crate::ir::{Binding, Graph, MetricKind, NodeId, TensorType, Variable};
 use crate::ops::{OpRules, TypeError, codes};
 
 /// The most bytes of one tensor: what a process can address on the machines of today.
@@ -24,6 +24,19 @@ pub fn specialise(graph: &Graph, binding: &Binding) -> Result<Graph, CompileErro
         }
     }
     Ok(bound)
+}
+
+/// `variable` with numbers in its type and in the graph of its initial value.
+pub fn specialise_variable(
+    variable: &Variable,
+    binding: &Binding,
+) -> Result<Variable, CompileError> {
+    let initial = specialise(&variable.initial, binding)?;
+    let tensor_type = match initial.outputs.first() {
+        Some((_, value)) => initial.tensor_type(*value).clone(),
+        None => variable.tensor_type.clone(),
+    };
+    Ok(Variable { initial, tensor_type, ..variable.clone() })
 }
 
 fn specialise_node(graph: &mut Graph, id: NodeId, binding: &Binding) -> Result<(), CompileError> {

@@ -4,4 +4,5 @@ mod architecture;
 mod compare;
 mod filetests;
 mod random_graphs;
+mod read_back;
 mod rules;

@@ -345,6 +345,22 @@ impl Graph {
         }
     }
 
+    /// Replaces the op and the operands of a node, whose types stay as they are.
+    pub(crate) fn replace_op(&mut self, id: NodeId, op: Op, operands: &[NodeId]) {
+        let edges = self.nodes.edges_directed(id.at(), Direction::Incoming);
+        let stale: Vec<_> = edges.map(|edge| edge.id()).collect();
+        for edge in stale {
+            self.nodes.remove_edge(edge);
+        }
+        for operand in operands {
+            self.nodes.add_edge(operand.at(), id.at(), ());
+        }
+        if let Some(node) = self.nodes.node_weight_mut(id.at()) {
+            node.op = op;
+            node.operands = operands.to_vec();
+        }
+    }
+
     /// Copies `nodes` of this graph (operands first) into `into`: an operand that `map` knows is
     /// what it says there, and every copy is entered in `map`.
     pub fn copy_into(
@@ -371,10 +387,16 @@ fn is_nameless(op: &Op) -> bool {
     word || op.region().is_some()
 }
 
+/// Whether a graph is a function of parameters, whose results have numbers.
+fn is_region(graph: &Graph) -> bool {
+    let is_parameter = |id: &NodeId| matches!(graph.op(*id), Op::Leaf(Leaf::Parameter { .. }));
+    graph.inputs.iter().any(is_parameter)
+}
+
 /// Structural equality: the same roots over the same live nodes, in order, names included;
 /// provenance is not compared, nor are the names of what text shows without one (loops, whose
-/// results have names, the parameters of regions, which have numbers, and the clocks, which are
-/// words).
+/// results have names, the parameters and results of regions, which have numbers, and the clocks,
+/// which are words).
 impl PartialEq for Graph {
     fn eq(&self, other: &Graph) -> bool {
         let (a, b) = (self.order(), other.order());
@@ -393,7 +415,8 @@ impl PartialEq for Graph {
                 && same_nodes(&x.operands, &y.operands)
         };
         let names = |g: &Graph| {
-            let outputs = g.outputs.iter().map(|(n, _)| n.clone());
+            let outputs = if is_region(g) { [].as_slice() } else { &g.outputs };
+            let outputs = outputs.iter().map(|(n, _)| n.clone());
             let updates = g.updates.iter().map(|u| u.variable.clone());
             let metrics = g.metrics.iter().map(|m| m.name.clone());
             let steps = g.steps.iter().map(|s| s.name.clone());

@@ -3,6 +3,7 @@
 //! A pass redirects uses and adds nodes; only `dce` deletes. After every pass the verifier can
 //! re-infer every type.
 
+mod captures;
 mod const_fold;
 mod cse;
 mod dce;
@@ -76,6 +77,13 @@ pub static PIPELINE: &[Pass] = &[
         doc: "gives every root a node of its own",
         run: own_roots::run,
         required: true,
+    },
+    // After the bodies have been simplified and their surroundings merged.
+    Pass {
+        name: "captures",
+        doc: "gives loops each value around them once",
+        run: captures::run,
+        required: false,
     },
     Pass { name: "dce_last", doc: "removes what is left over", run: dce::run, required: false },
 ];

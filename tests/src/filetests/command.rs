@@ -12,6 +12,7 @@ use brolga_text::{LoadOptions, Loaded, load};
 
 use super::header::Header;
 use super::run;
+use crate::read_back::reads_back;
 
 /// The text that a file's command makes of it.
 pub(crate) fn execute(header: &Header, name: &str, text: &str) -> Result<String, String> {
@@ -49,9 +50,22 @@ pub(crate) fn execute(header: &Header, name: &str, text: &str) -> Result<String,
             let texts = codegen::texts(&compiled.program).map_err(|e| e.to_string())?;
             Ok(texts.into_iter().map(|t| format!("{}\n{}\n", t.name, t.clif)).collect())
         }
+        "printed" => printed(header, &module),
         "run" => run::execute(header, &module),
         other => Err(format!("there is no command `{other}`")),
     }
+}
+
+/// The typed graph, when the texts of all stages have been read back, those of the other entry
+/// included.
+fn printed(header: &Header, module: &Module) -> Result<String, String> {
+    let binding = header.bindings()?.first().cloned().unwrap_or_default();
+    let asked = entry_name(header, module)?;
+    let run = Entry::Run { fetch: vec![] };
+    for entry in [&asked, &run] {
+        reads_back(module, entry, &binding).map_err(|why| format!("{entry:?}: {why}"))?;
+    }
+    Ok(graph_text(module, None, mode(header, module)))
 }
 
 /// What is refused: by the language, or with numbers by the compiler.

@@ -4,20 +4,17 @@
 use std::sync::Arc;
 
 use brolga_compiler::compile::Options;
-use brolga_compiler::entry::{Entry, entry_graph};
-use brolga_compiler::ir::{
-    Binding, DType, Graph, GraphText, Literal, Module, Name, Scalar, TensorType,
-};
-use brolga_compiler::passes::{PIPELINE, PassOptions, optimize};
-use brolga_compiler::specialise::specialise;
+use brolga_compiler::entry::Entry;
+use brolga_compiler::ir::{Binding, DType, Literal, Module, Name, Scalar, TensorType};
+use brolga_compiler::passes::{PIPELINE, PassOptions};
 use brolga_runtime::data::Counter;
 use brolga_runtime::session::{Backend, Clock, Session, SessionOptions};
-use brolga_text::{LoadOptions, load};
 use indexmap::IndexMap;
 
 use super::command::entry_name;
 use super::header::Header;
 use crate::compare::{Tolerance, close, same};
+use crate::read_back::reads_back;
 
 /// The seed of variables and inputs.
 const SEED: i64 = 7;
@@ -49,7 +46,7 @@ pub(crate) fn execute(header: &Header, module: &Module) -> Result<String, String
         };
         let dims: Vec<String> = binding.iter().map(|(s, n)| format!("{s}={n}")).collect();
         let at = |why: String| format!("{}: {why}", dims.join(" "));
-        case.reads_back().map_err(at)?;
+        reads_back(&case.module, &case.entry, &case.binding).map_err(at)?;
         let values = case.agreed().map_err(|why| format!("{}: {why}", dims.join(" ")))?;
         if !dims.is_empty() {
             text.push_str(&format!("{}\n", dims.join(" ")));
@@ -170,47 +167,6 @@ impl Case<'_> {
         }
         Ok(inputs)
     }
-
-    /// Checks that the printed graph of each stage parses back to an equal one.
-    fn reads_back(&self) -> Result<(), String> {
-        let said = |e: brolga_compiler::error::CompileError| e.to_string();
-        let typed =
-            if self.entry == Entry::Train { &self.module.train } else { &self.module.infer };
-        let variables: Vec<_> = self.module.variables.iter().collect();
-        reads_back("typed", typed, &variables)?;
-        let entry = entry_graph(&self.module, &self.entry).map_err(said)?;
-        let all: Vec<_> = self.module.variables.iter().chain(&entry.slots).collect();
-        reads_back("gradient", &entry.graph, &all)?;
-        let mut graph = specialise(&entry.graph, &self.binding).map_err(said)?;
-        optimize(&mut graph, &PassOptions::default(), &mut |_, _| {}).map_err(said)?;
-        let numbers_alone = all.iter().all(|(_, v)| v.tensor_type.sizes().is_some());
-        if numbers_alone { reads_back("optimized", &graph, &all) } else { Ok(()) }
-    }
-}
-
-fn reads_back(
-    stage: &str,
-    graph: &Graph,
-    variables: &[(&Name, &brolga_compiler::ir::Variable)],
-) -> Result<(), String> {
-    let text = GraphText { name: None, variables: variables.to_vec(), graph }.to_string();
-    let read = load("dump.graph", text.as_bytes(), &LoadOptions::default())
-        .map_err(|e| format!("the {stage} stage does not read back:\n{e}\n{text}"))?;
-    if read.module.train == *graph {
-        return Ok(());
-    }
-    let (before, after) = (graph.to_string(), read.module.train.to_string());
-    let diff = similar::TextDiff::from_lines(&before, &after);
-    let diff = diff.unified_diff().header("printed", "read back").to_string();
-    let first = graph.order().into_iter().zip(read.module.train.order()).find(|(a, b)| {
-        let (a, b) = (graph.node(*a), read.module.train.node(*b));
-        a.op != b.op || a.types != b.types || a.name != b.name
-    });
-    let first = first.map_or(String::new(), |(a, b)| {
-        let (a, b) = (graph.node(a), read.module.train.node(b));
-        format!("first {} {:?}\nand   {} {:?}\n", a.name, a.op, b.name, b.op)
-    });
-    Err(format!("the {stage} stage reads back as another graph:\n{diff}{first}"))
 }
 
 /// Every prefix of the passes, then all of them without fusion, without vectors, and as they are.

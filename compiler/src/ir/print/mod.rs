@@ -19,9 +19,10 @@ use super::{
     Graph, Metric, MetricKind, Name, NodeId, OptimizerArgument, Provenance, TrainingStep, Variable,
     VariableKind,
 };
-use crate::ops::{Control, Leaf, Op, OpRules};
+use crate::ops::{Leaf, Op, OpRules};
 use expression::{call, constant, nested, right_side};
 use layout::Lines;
+use region::Block;
 
 pub use formats::{Dot, Json};
 
@@ -48,6 +49,7 @@ impl fmt::Display for GraphText<'_> {
         inputs(&mut lines, self.graph);
         lines.blank();
         let mut names = FxHashMap::default();
+        self.variables.iter().for_each(|(name, _)| lines.take_name(name));
         for (name, variable) in &self.variables {
             declare(&mut lines, &mut names, name, variable);
         }
@@ -116,15 +118,8 @@ fn initial_function(lines: &mut Lines, name: &str, initial: &Graph) {
 
 /// The nodes, operands before users.
 fn body(lines: &mut Lines, graph: &Graph) {
-    for id in graph.order() {
-        match graph.op(id) {
-            Op::Control(Control::Scan(scan)) => {
-                region::scan(lines, graph, id, scan, &|id| reference(graph, id));
-            }
-            Op::Control(Control::Result { .. }) => {}
-            _ => line(lines, graph, id, &|id| reference(graph, id)),
-        }
-    }
+    lines.take_names(graph);
+    Block::print(lines, graph, &|id| reference(graph, id));
 }
 
 /// A line for a node that is no scan, unless its name says all.
@@ -169,6 +164,9 @@ fn reference(graph: &Graph, id: NodeId) -> String {
     match graph.op(id) {
         Op::Leaf(Leaf::Step) => "step".to_string(),
         Op::Leaf(Leaf::Epoch) => "epoch".to_string(),
+        // A name of the user's, which stands in the file as it is.
+        Op::Leaf(Leaf::Input { name, .. }) => name.to_string(),
+        Op::Leaf(Leaf::Variable { name, .. }) if **name == *graph.node(id).name => name.to_string(),
         _ => spelled(&graph.node(id).name),
     }
 }
@@ -181,9 +179,10 @@ const RESERVED: [&str; 40] = [
     "f32", "f64", "bf16", "i32", "i64", "u8", "bool",
 ];
 
-/// A name as it may stand in a file: one that begins with a reserved word gets a `_` before it.
+/// The name of a node as it may stand in a file: one that begins with a reserved word gets a `_`
+/// before it, and so that reading knows, one that begins with a `_` and a reserved word.
 fn spelled(name: &str) -> String {
-    let first = name.split('.').next().unwrap_or(name);
+    let first = name.split('.').next().unwrap_or(name).trim_start_matches('_');
     if RESERVED.contains(&first) { format!("_{name}") } else { name.to_string() }
 }
 
@@ -192,35 +191,70 @@ fn list(names: impl Iterator<Item = String>) -> String {
 }
 
 fn roots(lines: &mut Lines, graph: &Graph) {
+    let aliases = aliases(lines, graph);
+    let read = |id: NodeId| match aliases.get(&id) {
+        Some(alias) => alias.clone(),
+        None => reference(graph, id),
+    };
     for (name, id) in &graph.outputs {
-        named_root(lines, graph, "output", name, *id);
+        named_root(lines, ("output", name), &graph.node(*id).provenance, &read(*id));
     }
     for metric in &graph.metrics {
-        print_metric(lines, graph, metric);
+        print_metric(lines, graph, metric, &read);
     }
     for step in &graph.steps {
-        lines.push(training_step(graph, step), &step.provenance);
+        lines.push(training_step(step, &read), &step.provenance);
     }
     for update in &graph.updates {
-        let value = reference(graph, update.value);
         let provenance = &graph.node(update.value).provenance;
-        lines.push(format!("update {} <- {value}", update.variable), provenance);
+        lines.push(format!("update {} <- {}", update.variable, read(update.value)), provenance);
     }
 }
 
-fn named_root(lines: &mut Lines, graph: &Graph, word: &str, name: &str, id: NodeId) {
-    let value = reference(graph, id);
-    let text =
-        if value == name { format!("{word} {name}") } else { format!("{word} {name} = {value}") };
-    lines.push(text, &graph.node(id).provenance);
+/// Second names for nodes that are read after an output or metric has taken their name.
+fn aliases(lines: &mut Lines, graph: &Graph) -> FxHashMap<NodeId, String> {
+    let outputs = graph.outputs.iter().map(|(name, id)| (Some(name), vec![*id]));
+    // A total is no value, so its name is not bound.
+    let binds = |metric: &Metric| matches!(metric.kind, MetricKind::Mean(_));
+    let metrics =
+        graph.metrics.iter().map(|m| (Some(&m.name).filter(|_| binds(m)), m.kind.nodes().to_vec()));
+    let steps = graph.steps.iter().map(|step| (None, step.nodes().collect()));
+    let updates = graph.updates.iter().map(|update| (None, vec![update.value]));
+    let mut taken: FxHashMap<&str, NodeId> = FxHashMap::default();
+    let mut aliases = FxHashMap::default();
+    for (name, nodes) in outputs.chain(metrics).chain(steps).chain(updates) {
+        for &id in &nodes {
+            let own = reference(graph, id);
+            if taken.get(&*own).is_some_and(|&other| other != id) && !aliases.contains_key(&id) {
+                aliases.insert(id, lines.alias(&own));
+            }
+        }
+        if let (Some(name), [id]) = (name, nodes.as_slice()) {
+            taken.insert(name, *id);
+        }
+    }
+    aliases
 }
 
-fn print_metric(lines: &mut Lines, graph: &Graph, metric: &Metric) {
+fn named_root(lines: &mut Lines, (word, name): (&str, &str), provenance: &Provenance, value: &str) {
+    let is_own = value == name;
+    let text = if is_own { format!("{word} {name}") } else { format!("{word} {name} = {value}") };
+    lines.push(text, provenance);
+}
+
+fn print_metric(
+    lines: &mut Lines,
+    graph: &Graph,
+    metric: &Metric,
+    read: &dyn Fn(NodeId) -> String,
+) {
     match &metric.kind {
-        MetricKind::Mean(id) => named_root(lines, graph, "metric", &metric.name, *id),
+        MetricKind::Mean(id) => {
+            let provenance = &graph.node(*id).provenance;
+            named_root(lines, ("metric", &metric.name), provenance, &read(*id));
+        }
         MetricKind::Total { parts, finish } => {
-            let parts: Vec<String> =
-                parts.iter().map(|&p| format!("total({})", reference(graph, p))).collect();
+            let parts: Vec<String> = parts.iter().map(|&p| format!("total({})", read(p))).collect();
             let value = expression::finished(finish, &parts);
             let provenance = finish.outputs.first().map(|(_, n)| &finish.node(*n).provenance);
             let text = format!("metric {} = {value}", metric.name);
@@ -229,16 +263,16 @@ fn print_metric(lines: &mut Lines, graph: &Graph, metric: &Metric) {
     }
 }
 
-fn training_step(graph: &Graph, step: &TrainingStep) -> String {
+fn training_step(step: &TrainingStep, read: &dyn Fn(NodeId) -> String) -> String {
     let mut text = match &*step.name {
         "minimize" => String::new(),
         name => format!("step {name}: "),
     };
-    text.push_str(&format!("minimize {}", reference(graph, step.loss)));
+    text.push_str(&format!("minimize {}", read(step.loss)));
     for group in &step.groups {
         let variables = list(group.variables.iter().map(ToString::to_string));
         let arguments = group.optimizer.arguments.iter().map(|(name, argument)| match argument {
-            OptimizerArgument::Node(id) => format!("{name}={}", reference(graph, *id)),
+            OptimizerArgument::Node(id) => format!("{name}={}", read(*id)),
             OptimizerArgument::Number(x) => format!("{name}={x:?}"),
             OptimizerArgument::Bool(b) => format!("{name}={b}"),
         });

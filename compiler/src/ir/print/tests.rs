@@ -186,8 +186,8 @@ last: f32, _, all: f32[5] = scan(t in x, a = zero, b = zero, reverse=true) {  #@
     s: f32 = t + zero  #@ a.graph:3:5
     s.1: f32 = cast(i, dtype=f32)  #@ a.graph:3:5
     s.2: f32 = s * s.1  #@ a.graph:3:5
-    a, b = [b, a]
     emit s.2
+    a, b = [b, a]
 }
 
 output last  #@ a.graph:3:5

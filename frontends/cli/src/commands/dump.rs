@@ -5,13 +5,13 @@ use brolga::compiler::compile::{Compiled, Options, compile_graph};
 use brolga::compiler::fuse::FusionText;
 use brolga::compiler::ir::{Dot, Graph, GraphText, Json, Module, Name, Variable};
 use brolga::compiler::passes::{Pass, PassOptions, optimize};
-use brolga::compiler::specialise::specialise;
+use brolga::compiler::specialise::{specialise, specialise_variable};
 use brolga::runtime::host_target;
 use brolga::runtime::session::EntryGraph;
 use brolga::text::diagnostics::render;
 use brolga::text::parser;
 use brolga::text::source::Sources;
-use brolga::{Binding, Entry};
+use brolga::{Binding, CompileError, Entry};
 use similar::TextDiff;
 
 use crate::arguments::{Dump, EntryName, Format, Stage};
@@ -156,19 +156,11 @@ fn compiled_stage(
 ) -> Result<(), Failure> {
     match arguments.stage {
         Stage::Parsed | Stage::Typed | Stage::Gradient | Stage::Optimized => {
-            let refused = |e| Failure::compile(&e, &program.sources);
             let all = program.module.variables.iter().chain(&entry.slots);
-            let bound: Result<Vec<(&Name, Variable)>, Failure> = all
-                .map(|(name, variable)| {
-                    let initial = specialise(&variable.initial, binding).map_err(refused)?;
-                    let tensor_type = match initial.outputs.first() {
-                        Some((_, value)) => initial.tensor_type(*value).clone(),
-                        None => variable.tensor_type.clone(),
-                    };
-                    Ok((name, Variable { initial, tensor_type, ..variable.clone() }))
-                })
+            let bound: Result<Vec<(&Name, Variable)>, CompileError> = all
+                .map(|(name, variable)| Ok((name, specialise_variable(variable, binding)?)))
                 .collect();
-            let bound = bound?;
+            let bound = bound.map_err(|e| Failure::compile(&e, &program.sources))?;
             let variables = bound.iter().map(|(name, variable)| (*name, variable)).collect();
             let name = program.module.name.as_deref();
             let text = GraphText { name, variables, graph: &compiled.optimized };

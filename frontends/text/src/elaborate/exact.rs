@@ -104,7 +104,10 @@ impl Elaborator<'_> {
         }
         let positional: Vec<&Expr> =
             call.args.iter().take_while(|arg| arg.name.is_none()).map(|arg| &arg.value).collect();
-        let Some(operands) = self.operands(&positional)? else { return Ok(None) };
+        let Some(mut operands) = self.operands(&positional)? else { return Ok(None) };
+        if name == "result" {
+            operands = operands.into_iter().map(|x| self.with_results(x)).collect();
+        }
         let mut attributes = Vec::new();
         for arg in &call.args[positional.len()..] {
             let Some(argument) = &arg.name else { return Ok(None) };
@@ -116,6 +119,15 @@ impl Elaborator<'_> {
             operands.iter().map(|&x| self.tensor_type(x).clone()).collect();
         let types: Vec<&TensorType> = types.iter().collect();
         Ok(build_op(name, &attributes, &types).ok().map(|op| (op, operands)))
+    }
+
+    /// The node whose result a value is; another result of it is read by `result(x, index=1)`.
+    fn with_results(&self, x: Tensor) -> Tensor {
+        let graph = self.graph_of(x.region);
+        match graph.operands(x.node) {
+            [node] if graph.op(x.node).picks_result() => Tensor { node: *node, ..x },
+            _ => x,
+        }
     }
 
     /// `hex("...")`: the bytes of a constant of the written type.
@@ -159,10 +171,10 @@ impl Elaborator<'_> {
 }
 
 /// What a node is called that text binds to `name`: the printer puts a `_` before a name that
-/// begins with a reserved word.
+/// begins with a reserved word, after any number of `_`.
 pub(super) fn node_name(name: &str) -> &str {
     let Some(rest) = name.strip_prefix('_') else { return name };
-    let first = rest.split('.').next().unwrap_or(rest);
+    let first = rest.split('.').next().unwrap_or(rest).trim_start_matches('_');
     if reserved(first).is_some() && first != "dtype" { rest } else { name }
 }
 

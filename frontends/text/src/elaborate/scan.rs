@@ -7,6 +7,7 @@ use std::sync::Arc;
 use brolga_compiler::ir::{DType, Dim, Graph, NodeId, Origin, TensorType};
 use brolga_compiler::ops::{Control, Leaf, Scan};
 
+use super::exact::node_name;
 use super::regions::{Region, RegionKind};
 use super::types::agree;
 use super::value::{Tensor, Value};
@@ -145,7 +146,7 @@ impl Elaborator<'_> {
         {
             let leaf = Leaf::Parameter { number, tensor_type: of_it.clone() };
             self.at = name.span;
-            let origin = Origin::named(&name.text, self.provenance());
+            let origin = Origin::named(node_name(&name.text), self.provenance());
             let node = region.graph.add(leaf, &[], &origin);
             parameters.push(node.expect("a leaf has the type that it says"));
         }

@@ -532,7 +532,8 @@ fn keeps_name(graph: &Graph, node: NodeId) -> bool {
     match graph.op(node) {
         Op::Leaf(leaf) => match leaf {
             Leaf::Input { .. } | Leaf::Variable { .. } => true,
-            Leaf::Parameter { .. } => true,
+            // What stands for a value around a scan is read by that value's name.
+            Leaf::Parameter { number, .. } => *number != usize::MAX,
             Leaf::Constant(_) | Leaf::Dim { .. } => false,
             Leaf::Seed | Leaf::Step | Leaf::Epoch | Leaf::Batch => false,
         },

@@ -102,9 +102,8 @@ impl Elaborator<'_> {
             }
         };
         self.name_node(x, &name.text, n_before);
-        let declared = self.here().values.get(&name.text).is_some_and(|b| b.declared.is_some());
         let in_finish = self.finish.as_ref().is_some_and(|finish| finish.id == x.region);
-        if !declared && !in_finish {
+        if !in_finish {
             self.bind_value(name, Value::Tensor(x));
         }
         Ok(x)
