@@ -9,8 +9,8 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::place::map_operands;
-use super::{Chunk, ChunkFn, Extent, Fold, Kernel, Local, Loop, LoopKind, Stmt};
+use super::rebuild::{Rebuild, map_operands};
+use super::{Chunk, ChunkFn, Extent, Kernel, Local, Loop, LoopKind, Stmt};
 use crate::ir::{
     AxisId, DType, Expr, ExprId, Exprs, IndexId, PlaceId, Rewrite, Term, UnaryFn, VarId,
 };
@@ -96,18 +96,7 @@ impl Chunker<'_> {
             .collect();
         let mut rewrite =
             Rewrite::new(&from, self.exprs, axes, |p, k, i, d| p.element(k as usize, i, d));
-        let body = l.body.into_iter().map(|stmt| match stmt {
-            Stmt::Let(var, value) => Stmt::Let(var, rewrite.expr(value)),
-            Stmt::Store { place, index, value } => {
-                let value = rewrite.expr(value);
-                Stmt::Store { place, index: rewrite.index(index), value }
-            }
-            Stmt::Check { value, size, number } => {
-                Stmt::Check { value: rewrite.expr(value), size, number }
-            }
-            other @ (Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_)) => other,
-        });
-        let body = body.collect();
+        let body = rewrite.stmts(l.body);
         let extent = Extent::Block { axis: outer, block: BLOCK, total: n };
         let block = Loop { axis: inner, extent, kind: l.kind, body, folds: vec![] };
         let mut body = vec![];
@@ -159,23 +148,7 @@ impl Chunker<'_> {
         let mut done = FxHashMap::default();
         done.insert(call, result);
         let mut replace = Replace { exprs: self.exprs, done };
-        let body = l.body.into_iter().map(|stmt| match stmt {
-            Stmt::Let(var, value) => Stmt::Let(var, replace.expr(value)),
-            Stmt::Store { place, index, value } => {
-                Stmt::Store { place, index, value: replace.expr(value) }
-            }
-            Stmt::Check { value, size, number } => {
-                Stmt::Check { value: replace.expr(value), size, number }
-            }
-            other @ (Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_)) => other,
-        });
-        let body = body.collect();
-        let folds = l.folds.into_iter().map(|fold| {
-            let values = fold.values.iter().map(|&v| replace.expr(v)).collect();
-            Fold { values, ..fold }
-        });
-        let folds = folds.collect();
-        Loop { body, folds, ..l }
+        replace.rebuilt(l)
     }
 }
 
@@ -295,7 +268,7 @@ struct Replace<'a> {
     done: FxHashMap<ExprId, ExprId>,
 }
 
-impl Replace<'_> {
+impl Rebuild for Replace<'_> {
     fn expr(&mut self, id: ExprId) -> ExprId {
         if let Some(&done) = self.done.get(&id) {
             return done;

@@ -7,6 +7,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::rebuild::Rebuild;
 use super::{Extent, Kernel, Loop, LoopKind, Stmt};
 use crate::ir::{AxisId, Expr, ExprId, Exprs, IndexId, Rewrite, Term};
 
@@ -60,15 +61,7 @@ fn join(exprs: &mut Exprs, outer: &Loop) -> Option<Loop> {
         })
         .collect();
     let mut rewrite = Rewrite::new(&from, exprs, pairs, |p, k, i, d| p.element(k as usize, i, d));
-    let body = inner.body.iter().map(|s| match s {
-        Stmt::Let(var, value) => Stmt::Let(*var, rewrite.expr(*value)),
-        Stmt::Store { place, index, value } => {
-            let value = rewrite.expr(*value);
-            Stmt::Store { place: *place, index: rewrite.index(*index), value }
-        }
-        other => other.clone(),
-    });
-    let body = body.collect();
+    let body = rewrite.stmts(inner.body.clone());
     // At least as many lanes as the inner loop had; short inner loops get the width of memory.
     let kind = match inner.kind {
         LoopKind::Vector(lanes) if n >= 16 => LoopKind::Vector(lanes),

@@ -10,8 +10,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::place::map_operands;
-use super::{Fold, Kernel, Loop, Stmt};
+use super::Kernel;
+use super::rebuild::{Rebuild, map_operands};
 use crate::ir::{
     BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, Index, IndexId, Scalar, Target, Term, UnaryFn,
 };
@@ -76,33 +76,7 @@ struct Expander<'a> {
     done_indices: FxHashMap<IndexId, IndexId>,
 }
 
-impl Expander<'_> {
-    fn stmts(&mut self, stmts: Vec<Stmt>) -> Vec<Stmt> {
-        stmts.into_iter().map(|s| self.stmt(s)).collect()
-    }
-
-    fn stmt(&mut self, stmt: Stmt) -> Stmt {
-        match stmt {
-            Stmt::For(l) => {
-                let folds = l.folds.into_iter().map(|f| Fold {
-                    init: f.init.iter().map(|&v| self.expr(v)).collect(),
-                    values: f.values.iter().map(|&v| self.expr(v)).collect(),
-                    ..f
-                });
-                let folds = folds.collect();
-                Stmt::For(Loop { body: self.stmts(l.body), folds, ..l })
-            }
-            Stmt::Let(var, value) => Stmt::Let(var, self.expr(value)),
-            Stmt::Store { place, index, value } => {
-                Stmt::Store { place, index: self.index(index), value: self.expr(value) }
-            }
-            Stmt::Check { value, size, number } => {
-                Stmt::Check { value: self.expr(value), size, number }
-            }
-            Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
-        }
-    }
-
+impl Rebuild for Expander<'_> {
     fn expr(&mut self, id: ExprId) -> ExprId {
         if let Some(&done) = self.done.get(&id) {
             return done;

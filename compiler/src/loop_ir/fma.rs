@@ -3,8 +3,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::place::map_operands;
-use super::{Fold, Kernel, Loop, Stmt};
+use super::rebuild::{Rebuild, map_operands};
+use super::{Kernel, Stmt};
 use crate::ir::{BinaryFn, Expr, ExprId, Exprs};
 
 /// Forms the fused multiply-adds of a kernel.
@@ -49,32 +49,7 @@ struct Former<'a> {
     done: FxHashMap<ExprId, ExprId>,
 }
 
-impl Former<'_> {
-    fn stmts(&mut self, stmts: Vec<Stmt>) -> Vec<Stmt> {
-        stmts.into_iter().map(|s| self.stmt(s)).collect()
-    }
-
-    fn stmt(&mut self, stmt: Stmt) -> Stmt {
-        match stmt {
-            Stmt::For(l) => {
-                let folds = l.folds.into_iter().map(|f| Fold {
-                    values: f.values.iter().map(|&v| self.expr(v)).collect(),
-                    ..f
-                });
-                let folds = folds.collect();
-                Stmt::For(Loop { body: self.stmts(l.body), folds, ..l })
-            }
-            Stmt::Let(var, value) => Stmt::Let(var, self.expr(value)),
-            Stmt::Store { place, index, value } => {
-                Stmt::Store { place, index, value: self.expr(value) }
-            }
-            Stmt::Check { value, size, number } => {
-                Stmt::Check { value: self.expr(value), size, number }
-            }
-            Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
-        }
-    }
-
+impl Rebuild for Former<'_> {
     fn expr(&mut self, id: ExprId) -> ExprId {
         if let Some(&done) = self.done.get(&id) {
             return done;
@@ -97,7 +72,9 @@ impl Former<'_> {
         self.done.insert(id, new);
         new
     }
+}
 
+impl Former<'_> {
     fn fused(&mut self, a: ExprId, b: ExprId, c: ExprId) -> ExprId {
         let (a, b, c) = (self.expr(a), self.expr(b), self.expr(c));
         self.exprs.intern(Expr::Fma(a, b, c))

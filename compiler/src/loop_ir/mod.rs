@@ -32,6 +32,7 @@ mod fma;
 mod interpret;
 mod place;
 mod print;
+mod rebuild;
 mod serialise;
 mod verify;
 

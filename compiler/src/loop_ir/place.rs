@@ -7,6 +7,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::rebuild::{Rebuild, map_operands};
 use super::{Chunk, ChunkFn, Fold, Kernel, Loop, Stmt, Tile};
 use crate::ir::{AxisId, Expr, ExprId, Exprs, IndexId, PlaceId, Term, VarId};
 
@@ -218,23 +219,6 @@ fn loads(exprs: &Exprs, id: ExprId, place: PlaceId) -> bool {
     false
 }
 
-/// The same expression with other operands.
-pub(super) fn map_operands(expr: &Expr, f: &mut impl FnMut(ExprId) -> ExprId) -> Expr {
-    match expr {
-        Expr::Const(..) | Expr::Element { .. } | Expr::Load { .. } => expr.clone(),
-        Expr::Var(..) | Expr::Index(..) => expr.clone(),
-        Expr::Unary(g, x) => Expr::Unary(*g, f(*x)),
-        Expr::Cast(d, x) => Expr::Cast(*d, f(*x)),
-        Expr::Bitcast(d, x) => Expr::Bitcast(*d, f(*x)),
-        Expr::ShiftLeft(x, n) => Expr::ShiftLeft(f(*x), *n),
-        Expr::ShiftRightSigned(x, n) => Expr::ShiftRightSigned(f(*x), *n),
-        Expr::Binary(g, a, b) => Expr::Binary(*g, f(*a), f(*b)),
-        Expr::Compare(g, a, b) => Expr::Compare(*g, f(*a), f(*b)),
-        Expr::Select(a, b, c) => Expr::Select(f(*a), f(*b), f(*c)),
-        Expr::Fma(a, b, c) => Expr::Fma(f(*a), f(*b), f(*c)),
-    }
-}
-
 fn collect_varying(stmts: &[Stmt], varying: &mut Varying) {
     for stmt in stmts {
         match stmt {
@@ -269,35 +253,7 @@ struct Mover<'a> {
     varies: FxHashMap<ExprId, bool>,
 }
 
-impl Mover<'_> {
-    fn stmts(&mut self, stmts: Vec<Stmt>) -> Vec<Stmt> {
-        stmts.into_iter().map(|s| self.stmt(s)).collect()
-    }
-
-    fn stmt(&mut self, stmt: Stmt) -> Stmt {
-        match stmt {
-            Stmt::For(l) => {
-                let fold = |m: &mut Self, f: Fold| Fold {
-                    init: f.init.iter().map(|&v| m.expr(v)).collect(),
-                    values: f.values.iter().map(|&v| m.expr(v)).collect(),
-                    ..f
-                };
-                let folds = l.folds.into_iter().map(|f| fold(self, f)).collect();
-                Stmt::For(Loop { body: self.stmts(l.body), folds, ..l })
-            }
-            Stmt::Let(var, value) => Stmt::Let(var, self.expr(value)),
-            Stmt::Store { place, index, value } => {
-                let value = self.expr(value);
-                Stmt::Store { place, index, value }
-            }
-            Stmt::Check { value, size, number } => {
-                let value = self.expr(value);
-                Stmt::Check { value, size, number }
-            }
-            Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
-        }
-    }
-
+impl Rebuild for Mover<'_> {
     fn expr(&mut self, id: ExprId) -> ExprId {
         if let Some(&done) = self.done.get(&id) {
             return done;
@@ -315,7 +271,9 @@ impl Mover<'_> {
         self.done.insert(id, new);
         new
     }
+}
 
+impl Mover<'_> {
     fn varies(&mut self, id: ExprId) -> bool {
         if let Some(&known) = self.varies.get(&id) {
             return known;
