@@ -1,8 +1,16 @@
-//! What calls from Rust are given.
+//! What calls from Rust are given, and what it means.
 
-use brolga_compiler::ir::{DType, Dim};
+use std::sync::Arc;
 
-use super::value::Tensor;
+use brolga_compiler::ir::{DType, Dim, Name as NodeName, OptimizerArgument, OptimizerCall};
+
+use super::calls::{Given, Site};
+use super::expressions::Clock;
+use super::value::{GivenArg, Tensor, Value};
+use super::{Elaborator, Result};
+use crate::ast::Name;
+use crate::codes::Code;
+use crate::source::Span;
 
 /// A tensor of a [`Construction`](super::Construction).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +61,74 @@ pub struct Group {
     pub patterns: Vec<String>,
     /// The optimiser with its arguments.
     pub optimizer: Call,
+}
+
+impl Elaborator<'_> {
+    /// The value of an argument.
+    pub(super) fn argument(&mut self, argument: &Argument, here: Span) -> Result<Value> {
+        match argument {
+            Argument::Tensor(x) => self.open_tensor(*x, here).map(Value::Tensor),
+            Argument::Dim(dim) => Ok(Value::dim(dim.clone())),
+            Argument::Number(x) => Ok(Value::float(*x)),
+            Argument::Bool(b) => Ok(Value::bool(*b)),
+            Argument::Text(text) => Ok(Value::Str(text.as_str().into())),
+            Argument::Element(dtype) => Ok(Value::Element(*dtype)),
+            Argument::Step => self.clock(Clock::Step).map(Value::Tensor),
+            Argument::Epoch => self.clock(Clock::Epoch).map(Value::Tensor),
+            Argument::List(members) => {
+                let values = members.iter().map(|member| self.argument(member, here));
+                let values = values.collect::<Result<_>>()?;
+                self.list(values, here)
+            }
+            Argument::Function(name) => self.function_value(name, here),
+            Argument::Call(call) => self.outcome(call, here),
+        }
+    }
+
+    fn function_value(&mut self, name: &str, here: Span) -> Result<Value> {
+        let name = Name { text: name.into(), span: here };
+        self.callee(&name.text).ok_or_else(|| self.unknown_function(&name))
+    }
+
+    /// What a call gives.
+    pub(super) fn outcome(&mut self, call: &Call, here: Span) -> Result<Value> {
+        let callee = self.function_value(&call.function, here)?;
+        let given = self.given_to(call, here)?;
+        self.at = here;
+        let site = Site { name: &call.function, span: here, is_whole: false };
+        self.call_value(callee, given, site)
+    }
+
+    fn given_to(&mut self, call: &Call, here: Span) -> Result<Given> {
+        let positional = call.positional.iter().map(|argument| (None, argument));
+        let named = call.named.iter().map(|(name, argument)| (Some(name.as_str()), argument));
+        let mut args = Vec::new();
+        for (name, argument) in positional.chain(named) {
+            let value = self.argument(argument, here)?;
+            args.push(GivenArg { name: name.map(Arc::from), value, span: here });
+        }
+        self.sorted(args)
+    }
+
+    /// An optimiser with its arguments.
+    pub(super) fn optimizer_call(&mut self, call: &Call, here: Span) -> Result<OptimizerCall> {
+        let name = Name { text: call.function.as_str().into(), span: here };
+        let formals = self.optimizer_formals(&name)?;
+        let positional = call.positional.iter().enumerate().map(|(k, a)| ((k, None), a));
+        let named = call.named.iter().map(|(name, a)| ((0, Some(name.as_str())), a));
+        let mut arguments: Vec<(NodeName, OptimizerArgument)> = Vec::new();
+        for (slot, argument) in positional.chain(named) {
+            let (formal, default) = self.optimizer_formal(&name, &formals, slot, here)?;
+            if arguments.iter().any(|(other, _)| **other == *formal) {
+                let message = format!("`{formal}` is given twice");
+                return Err(self.error(Code::RepeatedArgument, message, here, ""));
+            }
+            let value = self.argument(argument, here)?;
+            arguments
+                .push((formal.into(), self.optimizer_argument(&value, default, formal, here)?));
+        }
+        Ok(OptimizerCall { name: name.text, arguments })
+    }
 }
 
 /// Lists what becomes which argument.

@@ -5,23 +5,22 @@
 //! Invariant: a tensor belongs to the construction that made it.
 
 use std::panic::Location;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use brolga_compiler::entry::{batch_inputs, check_rows};
 use brolga_compiler::error::CompileError;
 use brolga_compiler::ir::{
-    Graph, Module, Name as NodeName, OptimizerArgument, OptimizerCall, ParameterGroup, Place,
-    Position, Provenance, TensorType, TrainingStep, Update,
+    Graph, Module, Name as NodeName, ParameterGroup, Place, Position, Provenance, TensorType,
+    TrainingStep, Update,
 };
 use indexmap::IndexMap;
 
 use super::argument::{Argument, Call, Group, TensorRef};
-use super::calls::{Given, Site};
-use super::expressions::Clock;
+use super::calls::Site;
 use super::loading::{Limits, differences};
 use super::operators::Operand;
 use super::program::Program;
-use super::value::{FileId, GivenArg, Tensor, Value};
+use super::value::{FileId, Tensor, Value};
 use super::variables::Declaration;
 use super::{Declared, Elaborator, Failed, Frame, Result, Surroundings};
 use crate::ast::{BinaryOp, Name, Pattern, VariableKind};
@@ -420,7 +419,7 @@ impl Elaborator<'_> {
     }
 
     /// A tensor whose graph is still being made.
-    fn open_tensor(&mut self, x: Option<TensorRef>, here: Span) -> Result<Tensor> {
+    pub(super) fn open_tensor(&mut self, x: Option<TensorRef>, here: Span) -> Result<Tensor> {
         let x = x.ok_or(Failed)?;
         if self.is_open(x) {
             return Ok(x.0);
@@ -437,75 +436,11 @@ impl Elaborator<'_> {
         Ok(self.tensor(node))
     }
 
-    fn argument(&mut self, argument: &Argument, here: Span) -> Result<Value> {
-        match argument {
-            Argument::Tensor(x) => self.open_tensor(*x, here).map(Value::Tensor),
-            Argument::Dim(dim) => Ok(Value::dim(dim.clone())),
-            Argument::Number(x) => Ok(Value::float(*x)),
-            Argument::Bool(b) => Ok(Value::bool(*b)),
-            Argument::Text(text) => Ok(Value::Str(text.as_str().into())),
-            Argument::Element(dtype) => Ok(Value::Element(*dtype)),
-            Argument::Step => self.clock(Clock::Step).map(Value::Tensor),
-            Argument::Epoch => self.clock(Clock::Epoch).map(Value::Tensor),
-            Argument::List(members) => {
-                let values = members.iter().map(|member| self.argument(member, here));
-                let values = values.collect::<Result<_>>()?;
-                self.list(values, here)
-            }
-            Argument::Function(name) => self.function_value(name, here),
-            Argument::Call(call) => self.outcome(call, here),
-        }
-    }
-
-    fn function_value(&mut self, name: &str, here: Span) -> Result<Value> {
-        let name = Name { text: name.into(), span: here };
-        self.callee(&name.text).ok_or_else(|| self.unknown_function(&name))
-    }
-
-    /// What a call gives.
-    fn outcome(&mut self, call: &Call, here: Span) -> Result<Value> {
-        let callee = self.function_value(&call.function, here)?;
-        let given = self.given_to(call, here)?;
-        self.at = here;
-        let site = Site { name: &call.function, span: here, is_whole: false };
-        self.call_value(callee, given, site)
-    }
-
-    fn given_to(&mut self, call: &Call, here: Span) -> Result<Given> {
-        let positional = call.positional.iter().map(|argument| (None, argument));
-        let named = call.named.iter().map(|(name, argument)| (Some(name.as_str()), argument));
-        let mut args = Vec::new();
-        for (name, argument) in positional.chain(named) {
-            let value = self.argument(argument, here)?;
-            args.push(GivenArg { name: name.map(Arc::from), value, span: here });
-        }
-        self.sorted(args)
-    }
-
     /// The full name of a variable that was made before.
     fn existing(&mut self, name: &str, here: Span) -> Result<NodeName> {
         self.visible_variable(name).ok_or_else(|| {
             let message = format!("there is no variable `{name}` here");
             self.error(Code::NotAVariable, message, here, "")
         })
-    }
-
-    fn optimizer_call(&mut self, call: &Call, here: Span) -> Result<OptimizerCall> {
-        let name = Name { text: call.function.as_str().into(), span: here };
-        let formals = self.optimizer_formals(&name)?;
-        let positional = call.positional.iter().enumerate().map(|(k, a)| ((k, None), a));
-        let named = call.named.iter().map(|(name, a)| ((0, Some(name.as_str())), a));
-        let mut arguments: Vec<(NodeName, OptimizerArgument)> = Vec::new();
-        for (slot, argument) in positional.chain(named) {
-            let (formal, default) = self.optimizer_formal(&name, &formals, slot, here)?;
-            if arguments.iter().any(|(other, _)| **other == *formal) {
-                let message = format!("`{formal}` is given twice");
-                return Err(self.error(Code::RepeatedArgument, message, here, ""));
-            }
-            let value = self.argument(argument, here)?;
-            arguments
-                .push((formal.into(), self.optimizer_argument(&value, default, formal, here)?));
-        }
-        Ok(OptimizerCall { name: name.text, arguments })
     }
 }
