@@ -106,21 +106,15 @@ fn rendered(error: &CompileError, sources: &Sources) -> String {
     let Some(code) = Code::from_id(error.code) else { return format!("{error}\n") };
     let mut diagnostic = Diagnostic::error(code, error.message.clone());
     let label = error.label.clone().unwrap_or_default();
-    let mut rest = vec![];
-    if let Some(place) = error.provenance.places().first() {
-        let spans = place.chain.iter().map(|position| sources.span_of(position));
-        for (position, span) in place.chain.iter().zip(spans) {
-            match span {
-                Some(span) if diagnostic.span().is_none() => {
-                    diagnostic = diagnostic.at(span, label.clone());
-                }
-                Some(span) => diagnostic = diagnostic.note_at(span, "in this line"),
-                None => rest.push(format!("{}:{}", position.file, position.line)),
-            }
-        }
-    }
-    if !rest.is_empty() {
-        diagnostic = diagnostic.note(format!("at {}", rest.join(" > ")));
+    let chain = error.provenance.places().first().map_or(&[][..], |place| &place.chain);
+    for (number, position) in chain.iter().enumerate() {
+        diagnostic = match (sources.span_of(position), number) {
+            (Some(span), 0) => diagnostic.at(span, label.clone()),
+            // A dump names lines of the file that it was made of.
+            (None, 0) => diagnostic.elsewhere(position.clone()),
+            (Some(span), _) => diagnostic.note_at(span, "in this line"),
+            (None, _) => diagnostic.note(format!("at {}:{}", position.file, position.line)),
+        };
     }
     if let Some(help) = &error.help {
         diagnostic = diagnostic.help(help.clone());

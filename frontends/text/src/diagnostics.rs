@@ -3,6 +3,8 @@
 
 mod render;
 
+use brolga_compiler::ir::Position;
+
 use crate::codes::Code;
 use crate::source::{Sources, Span};
 
@@ -40,6 +42,8 @@ pub struct Diagnostic {
     pub code: Code,
     /// The headline: lower case, no full stop.
     pub message: String,
+    /// Where the error is, if the text is not there to mark it: `mlp.graph:8:15`.
+    pub elsewhere: Option<Position>,
     /// Marked places; the first primary one is where the error is.
     pub labels: Vec<Label>,
     /// Facts that explain it, such as the chain of calls that led to it.
@@ -75,6 +79,7 @@ impl Diagnostic {
             severity: Severity::Error,
             code,
             message: message.into(),
+            elsewhere: None,
             labels: Vec::new(),
             notes: Vec::new(),
             help: Vec::new(),
@@ -89,6 +94,12 @@ impl Diagnostic {
     /// The same with the place where the error is.
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
         self.labels.push(Label { span, text: text.into(), primary: true });
+        self
+    }
+
+    /// The same with a place in a text that is not there to be shown.
+    pub fn elsewhere(mut self, position: Position) -> Diagnostic {
+        self.elsewhere = Some(position);
         self
     }
 

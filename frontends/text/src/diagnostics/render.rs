@@ -1,7 +1,7 @@
 //! Diagnostics as text for people: source lines, marks under them, notes and advice.
 
 use annotate_snippets::normalize_untrusted_str as clean;
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Diagnostic, Diagnostics, Label, Severity};
 use crate::source::{SourceId, Sources, Span};
@@ -45,7 +45,13 @@ fn render_one(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(&diagnostic.message).id(diagnostic.code.id());
-    let mut main = Group::with_title(title).elements(snippets(&diagnostic.labels, sources));
+    let elsewhere = diagnostic
+        .elsewhere
+        .iter()
+        .map(|at| Origin::path(&*at.file).line(at.line as usize).char_column(at.column as usize));
+    let mut main = Group::with_title(title)
+        .elements(elsewhere)
+        .elements(snippets(&diagnostic.labels, sources));
     let mut shown_lines = Vec::new();
     for note in &diagnostic.notes {
         match note.span {
