@@ -14,7 +14,7 @@ mod library;
 mod elaborate;
 
 pub use elaborate::{
-    Argument, Call, Construction, Group, Limits, LoadError, LoadOptions, Loaded, Scope, TensorRef,
-    constructed, load,
+    Argument, Call, Construction, Group, Limits, LoadError, LoadOptions, Loaded, Operation, Scope,
+    TensorRef, constructed, load, operations,
 };
 pub use library::{std_functions, std_source};

@@ -1,8 +1,9 @@
 //! `brolga std`, `brolga ops`, `brolga explain`: what can be looked up.
 
-use brolga::compiler::ops::{Signature, signatures};
+use brolga::compiler::ops::signatures;
+use brolga::compiler::optimizer::{self, ArgumentSignature, Default, OptimizerSignature};
 use brolga::text::codes::Code;
-use brolga::text::{std_functions, std_source};
+use brolga::text::{Operation, operations, std_functions, std_source};
 use serde_json::{Value, json};
 
 use crate::arguments::{Explain, Named};
@@ -27,6 +28,11 @@ pub(crate) fn std(arguments: &Named) -> Result<(), Failure> {
     match functions.iter().find(|(function, _)| function == name) {
         Some((_, text)) => outln!("{text}"),
         None => {
+            if listed().iter().any(|listed| listed.name == name) {
+                return Err(Failure::Usage(format!(
+                    "error: `{name}` is not written in the language: see `brolga ops {name}`\n"
+                )));
+            }
             let names: Vec<&str> = functions.iter().map(|(name, _)| name.as_str()).collect();
             return Err(unknown("function of the library", name, &names));
         }
@@ -38,74 +44,129 @@ fn unknown(what: &str, name: &str, known: &[&str]) -> Failure {
     Failure::Usage(format!("error: there is no {what} `{name}`; there are: {}\n", known.join(", ")))
 }
 
-/// Lists the operations, or describes one.
-pub(crate) fn ops(arguments: &Named) -> Result<(), Failure> {
-    let all = signatures();
-    let chosen: Vec<&Signature> = match &arguments.name {
-        None => all,
-        Some(name) => {
-            let found: Vec<&Signature> = all.iter().copied().filter(|s| s.name == name).collect();
-            if found.is_empty() {
-                let names: Vec<&str> = all.iter().map(|s| s.name).collect();
-                return Err(unknown("operation", name, &names));
-            }
-            found
+/// What `ops` lists.
+struct Listed {
+    kind: &'static str,
+    name: &'static str,
+    /// With the text of the default, if one may be left out.
+    arguments: Vec<(&'static str, Option<String>)>,
+    doc: &'static str,
+    /// What arguments mean, where it is said one by one.
+    meanings: Vec<(&'static str, &'static str)>,
+}
+
+/// The operations, then the optimisers.
+fn listed() -> Vec<Listed> {
+    let of_compiler = signatures();
+    let operation = |operation: Operation| {
+        let exact = of_compiler.iter().find(|s| s.name == operation.name);
+        let attributes = exact.iter().flat_map(|s| s.attributes);
+        let is_argument = |name: &str| operation.arguments.iter().any(|(n, _)| *n == name);
+        let meanings = attributes.filter(|a| is_argument(a.name)).map(|a| (a.name, a.doc));
+        let arguments = operation.arguments.iter();
+        Listed {
+            kind: "operation",
+            name: operation.name,
+            arguments: arguments.map(|(name, text)| (*name, text.map(str::to_string))).collect(),
+            doc: operation.doc,
+            meanings: meanings.collect(),
         }
     };
+    let optimiser = |signature: &'static OptimizerSignature| Listed {
+        kind: "optimiser",
+        name: signature.name,
+        arguments: signature.all_arguments().map(|a| (a.name, Some(default(a)))).collect(),
+        doc: signature.doc,
+        meanings: signature.all_arguments().map(|a| (a.name, a.doc)).collect(),
+    };
+    let operations = operations().into_iter().map(operation);
+    operations.chain(optimizer::signatures().into_iter().map(optimiser)).collect()
+}
+
+/// The text of an optimiser's default; empty for what is off.
+fn default(argument: &ArgumentSignature) -> String {
+    match argument.default {
+        Default::Number(x) => x.to_string(),
+        Default::Bool(b) => b.to_string(),
+        Default::Off => String::new(),
+    }
+}
+
+/// Lists the operations and optimisers, or describes one.
+pub(crate) fn ops(arguments: &Named) -> Result<(), Failure> {
+    let all = listed();
+    let is_chosen = |listed: &&Listed| arguments.name.as_deref().is_none_or(|n| n == listed.name);
+    let chosen: Vec<&Listed> = all.iter().filter(is_chosen).collect();
+    if let (Some(name), true) = (&arguments.name, chosen.is_empty()) {
+        if std_functions().iter().any(|(function, _)| function == name) {
+            return Err(Failure::Usage(format!(
+                "error: `{name}` is written in the language: see `brolga std {name}`\n"
+            )));
+        }
+        let names: Vec<&str> = all.iter().map(|listed| listed.name).collect();
+        return Err(unknown("operation", name, &names));
+    }
     if arguments.json {
-        outln!("{}", chosen.iter().map(|s| signature_json(s)).collect::<Value>());
+        outln!("{}", chosen.iter().map(|listed| listed_json(listed)).collect::<Value>());
         return Ok(());
     }
-    for signature in &chosen {
-        outln!("{}", call(signature));
+    for listed in chosen {
+        outln!("{}", call(listed));
         if arguments.name.is_some() {
-            outln!("    {}", signature.doc);
-            for attribute in signature.attributes {
-                outln!("    {}: {}", attribute.name, attribute.doc);
+            outln!("    {}: {}", listed.kind, listed.doc);
+            for (name, meaning) in &listed.meanings {
+                outln!("    {name}: {meaning}");
             }
         }
     }
     Ok(())
 }
 
-/// `sum(x, axis)`, attributes with their defaults.
-fn call(signature: &Signature) -> String {
-    let operands = signature.operands.iter().map(ToString::to_string);
-    let attributes = signature.attributes.iter().map(|a| match a.default {
-        Some(default) => format!("{}={default}", a.name),
-        None => format!("{}=", a.name),
-    });
-    let arguments: Vec<String> = operands.chain(attributes).collect();
-    format!("{}({})", signature.name, arguments.join(", "))
+/// `sum(x, axis=, keepdims=false)`: what has a `=` may be left out.
+fn call(listed: &Listed) -> String {
+    let argument = |(name, default): &(&str, Option<String>)| match default {
+        Some(default) => format!("{name}={default}"),
+        None => name.to_string(),
+    };
+    let arguments: Vec<String> = listed.arguments.iter().map(argument).collect();
+    format!("{}({})", listed.name, arguments.join(", "))
 }
 
-fn signature_json(signature: &Signature) -> Value {
-    let attributes = signature.attributes.iter();
-    let attributes: Vec<Value> =
-        attributes.map(|a| json!({"name": a.name, "default": a.default, "doc": a.doc})).collect();
-    json!({
-        "name": signature.name,
-        "operands": signature.operands,
-        "attributes": attributes,
-        "doc": signature.doc,
-    })
+fn listed_json(listed: &Listed) -> Value {
+    let meaning = |name: &str| listed.meanings.iter().find(|(n, _)| *n == name).map(|(_, doc)| doc);
+    let arguments = listed.arguments.iter();
+    let arguments: Vec<Value> = arguments
+        .map(|(name, default)| {
+            let is_needed = default.is_none();
+            let default = default.as_ref().filter(|text| !text.is_empty());
+            json!({"name": name, "required": is_needed, "default": default, "doc": meaning(name)})
+        })
+        .collect();
+    json!({"kind": listed.kind, "name": listed.name, "arguments": arguments, "doc": listed.doc})
 }
 
 /// Explains an error code, or lists all.
 pub(crate) fn explain(arguments: &Explain) -> Result<(), Failure> {
-    let Some(text) = &arguments.code else {
-        for code in Code::ALL {
-            outln!("{code}: {}", code.title());
-        }
-        return Ok(());
+    let chosen = match &arguments.code {
+        None => Code::ALL.to_vec(),
+        Some(text) => vec![Code::from_id(text).ok_or_else(|| {
+            let message = format!("error: there is no code `{text}`; `brolga explain` lists all\n");
+            Failure::Usage(message)
+        })?],
     };
-    match Code::from_id(text) {
-        Some(code) => {
-            outln!("{code}: {}\n\n{}", code.title(), code.explanation());
-            Ok(())
-        }
-        None => Err(Failure::Usage(format!(
-            "error: there is no code `{text}`; `brolga explain` lists all\n"
-        ))),
+    if arguments.json {
+        outln!("{}", chosen.into_iter().map(code_json).collect::<Value>());
+        return Ok(());
     }
+    for code in chosen {
+        match arguments.code {
+            None => outln!("{code}: {}", code.title()),
+            Some(_) => outln!("{code}: {}\n\n{}", code.title(), code.explanation()),
+        }
+    }
+    Ok(())
+}
+
+fn code_json(code: Code) -> Value {
+    json!({"code": code.id(), "title": code.title(), "explanation": code.explanation()})
 }

@@ -31,6 +31,7 @@ use brolga_compiler::ir::{Graph, Name as NodeName, NodeId, Position, Provenance,
 use indexmap::IndexMap;
 
 pub use argument::{Argument, Call, Group, TensorRef};
+pub use builtins::{Operation, operations};
 pub use construct::{Construction, Scope, constructed};
 pub use loading::{Limits, LoadError, LoadOptions, Loaded, load};
 use program::Program;

@@ -2,6 +2,7 @@
 //! call becomes nodes.
 
 mod arithmetic;
+mod docs;
 mod files;
 mod gradients;
 mod random;
@@ -29,7 +30,7 @@ pub(super) struct Builtin {
 }
 
 /// An argument of an operation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct FormalSpec {
     pub(super) name: &'static str,
     pub(super) required: bool,
@@ -170,6 +171,42 @@ pub(super) fn not_yet(name: &str) -> Option<&'static str> {
     NOT_YET.contains(&name).then_some("a later release brings it")
 }
 
+/// A function of the language that is not written in it.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The name.
+    pub name: &'static str,
+    /// The arguments in order, each with its text if it may be left out (empty where it has no
+    /// fixed default).
+    pub arguments: Vec<(&'static str, Option<&'static str>)>,
+    /// What it computes.
+    pub doc: &'static str,
+}
+
+/// What a file can call and what dumps are written in, by name: every operation as the language
+/// calls it.
+pub fn operations() -> Vec<Operation> {
+    let exact = signatures();
+    let doc = |name: &str| {
+        let written = docs::DOCS.iter().find(|(documented, _)| *documented == name);
+        let exact = exact.iter().find(|signature| signature.name == name);
+        written.map(|(_, doc)| *doc).or(exact.map(|signature| signature.doc)).unwrap_or_default()
+    };
+    let hidden = exact.iter().filter(|signature| find(signature.name).is_none());
+    let hidden = hidden.map(|signature| (signature.name, operands(signature)));
+    let callable = table().values();
+    let mut all: Vec<Operation> = callable
+        .map(|builtin| (builtin.name, builtin.formals.clone()))
+        .chain(hidden)
+        .map(|(name, formals)| {
+            let argument = |f: &FormalSpec| (f.name, (!f.required).then_some(f.default));
+            Operation { name, arguments: formals.iter().map(argument).collect(), doc: doc(name) }
+        })
+        .collect();
+    all.sort_by_key(|operation| operation.name);
+    all
+}
+
 /// The operation of that name.
 pub(super) fn find(name: &str) -> Option<&'static Builtin> {
     table().get(name)
@@ -303,6 +340,21 @@ impl Elaborator<'_> {
                 let value = value.clone();
                 Ok(vec![self.axis(&value, rank, span)?])
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_says_what_it_computes() {
+        for operation in operations() {
+            assert!(!operation.doc.is_empty(), "{}", operation.name);
+        }
+        for (name, _) in docs::DOCS {
+            assert!(find(name).is_some(), "{name}");
         }
     }
 }
