@@ -53,6 +53,49 @@ pub(crate) struct Model {
     pub(crate) consts: Vec<(String, String)>,
     #[command(flatten)]
     pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+/// How large a file and what it expands to may be.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct Limits {
+    /// How deep brackets and blocks may nest.
+    #[arg(long, value_name = "N", value_parser = levels(MAX_NESTING))]
+    pub(crate) max_nesting: Option<u64>,
+    /// How deep expressions and calls of functions may nest, together.
+    #[arg(long, value_name = "N", value_parser = levels(MAX_DEPTH))]
+    pub(crate) max_depth: Option<u64>,
+    /// Bytes of a file.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_file_bytes: Option<usize>,
+    /// Iterations of `for` that are expanded, all loops together.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_iterations: Option<usize>,
+    /// Calls of functions that are expanded.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_calls: Option<usize>,
+    /// Operations of a graph.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_nodes: Option<usize>,
+    /// Members of a list.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_list: Option<usize>,
+    /// Bytes of a tensor, where its dimensions are numbers.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_tensor_bytes: Option<usize>,
+}
+
+/// The deepest nesting that may be asked for: a level is at most nine nodes of a tree, and a walk
+/// takes up to two kilobytes of the stack for each, of which there are 64 megabytes.
+const MAX_NESTING: u64 = 1000;
+
+/// The deepest expressions that may be asked for, of up to two kilobytes of the stack a level.
+const MAX_DEPTH: u64 = 10_000;
+
+fn levels(most: u64) -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=most)
 }
 
 /// What is used of the machine, and how is reported.
@@ -90,7 +133,7 @@ pub(crate) struct Demo {
     #[command(flatten)]
     pub(crate) machine: Machine,
     /// Epochs to train.
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = epochs())]
     pub(crate) epochs: u32,
     /// Print the .graph file instead of training it.
     #[arg(long)]
@@ -149,7 +192,7 @@ pub(crate) struct Train {
     #[command(flatten)]
     pub(crate) data: Data,
     /// Epochs to train.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = epochs())]
     pub(crate) epochs: u32,
     /// Data to evaluate after each epoch.
     #[arg(long, value_name = "DATA", conflicts_with = "validation_split")]
@@ -287,7 +330,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "N", default_value = "200")]
     pub(crate) steps: std::num::NonZeroUsize,
     /// Draw an integer input from `0..N` (repeatable).
-    #[arg(long = "range", value_name = "NAME=N", value_parser = pair)]
+    #[arg(long = "range", value_name = "NAME=N", value_parser = pair, conflicts_with = "data")]
     pub(crate) ranges: Vec<(String, String)>,
     /// Data to feed instead of drawn numbers, batch after batch.
     #[arg(long, value_name = "DATA")]
@@ -324,6 +367,14 @@ pub(crate) struct Named {
 pub(crate) struct Explain {
     /// The code, such as E0203; all codes without.
     pub(crate) code: Option<String>,
+    /// Report as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// At least one.
+fn epochs() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
 }
 
 /// `NAME=VALUE`.

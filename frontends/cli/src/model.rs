@@ -15,11 +15,11 @@ use brolga::runtime::train::BatchSize;
 use brolga::runtime::{host_memory, host_threads};
 use brolga::text::diagnostics::render;
 use brolga::text::source::Sources;
-use brolga::text::{LoadOptions, Loaded, load};
+use brolga::text::{Limits, LoadOptions, Loaded, load, parser};
 use brolga::{Backend, Binding, Entry, Literal, Session, SessionOptions};
 use indexmap::IndexMap;
 
-use crate::arguments::{BackendName, EntryName, Machine, Model, Weights};
+use crate::arguments::{self, BackendName, EntryName, Machine, Model, Weights};
 use crate::failure::{Failure, render_options};
 
 /// The largest number of bytes that a file may have before it is read.
@@ -55,7 +55,43 @@ pub(crate) fn text_of(file: &str) -> Result<(String, Vec<u8>), Failure> {
 /// Reads and elaborates a file; warnings go to standard error.
 pub(crate) fn read(model: &Model) -> Result<Program, Failure> {
     let (name, text) = text_of(&model.file)?;
-    program(&name, &text, &model.consts)
+    check_once("--const", model.consts.iter().map(|(name, _)| name.as_str()))?;
+    check_once("--dim", model.dims.iter().map(|(name, _)| name.as_str()))?;
+    program(&name, &text, &model.consts, limits(&model.limits))
+}
+
+/// Refuses a name that is given twice.
+pub(crate) fn check_once<'a>(
+    option: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), Failure> {
+    let mut seen = HashSet::new();
+    match names.into_iter().find(|name| !seen.insert(*name)) {
+        None => Ok(()),
+        Some(name) => {
+            Err(Failure::Usage(format!("error: `{option} {name}=...` is given more than once\n")))
+        }
+    }
+}
+
+/// The limits of the language, as far as others are not asked for.
+pub(crate) fn limits(asked: &arguments::Limits) -> Limits {
+    let usual = Limits::default();
+    let levels = |asked: Option<u64>, usual: usize| {
+        asked.and_then(|n| usize::try_from(n).ok()).unwrap_or(usual)
+    };
+    Limits {
+        syntax: parser::Limits {
+            nesting: levels(asked.max_nesting, usual.syntax.nesting),
+            bytes: asked.max_file_bytes.unwrap_or(usual.syntax.bytes),
+        },
+        depth: levels(asked.max_depth, usual.depth),
+        iterations: asked.max_iterations.unwrap_or(usual.iterations),
+        calls: asked.max_calls.unwrap_or(usual.calls),
+        nodes: asked.max_nodes.unwrap_or(usual.nodes),
+        list: asked.max_list.unwrap_or(usual.list),
+        bytes: asked.max_tensor_bytes.unwrap_or(usual.bytes),
+    }
 }
 
 /// Elaborates a text.
@@ -63,11 +99,12 @@ pub(crate) fn program(
     name: &str,
     text: &[u8],
     consts: &[(String, String)],
+    limits: Limits,
 ) -> Result<Program, Failure> {
     let start = Instant::now();
     let folder = Path::new(name).parent().map(Path::to_path_buf).unwrap_or_default();
     let import = |path: &str| std::fs::read(folder.join(path)).map_err(|error| error.to_string());
-    let options = LoadOptions { consts, import: &import, ..LoadOptions::default() };
+    let options = LoadOptions { consts, import: &import, limits };
     match load(name, text, &options) {
         Ok(Loaded { module, warnings, sources }) => {
             if !warnings.is_empty() {
@@ -140,6 +177,24 @@ pub(crate) fn batch_size(
         )));
     }
     Ok(BatchSize { rows, given })
+}
+
+/// The number that stands for a dimension without one, where a number is needed.
+const ASSUMED: u64 = 32;
+
+/// A number for every dimension, and those that `--dim` does not give: `batch=32`.
+pub(crate) fn assumed(
+    module: &Module,
+    dims: &[(String, String)],
+) -> Result<(Binding, Vec<String>), Failure> {
+    let mut binding = binding(dims)?;
+    let mut open: Vec<String> = symbols(module).into_iter().collect();
+    open.sort();
+    open.retain(|name| binding.iter().all(|(symbol, _)| *symbol.0 != **name));
+    for name in &open {
+        binding.bind(name, ASSUMED);
+    }
+    Ok((binding, open.into_iter().map(|name| format!("{name}={ASSUMED}")).collect()))
 }
 
 /// What the arguments ask of the machine.

@@ -318,18 +318,19 @@ to be imported."
     NestingTooDeep "E0501" "this is nested too deeply"
 "Brackets, blocks, and operators before a value may be nested only so deep. Chains such as
 `a + b + c`, `x[0][1]` and `else if` count as one level. Bind inner expressions to names, or raise
-the limit."
+`--max-nesting`."
 
     FileTooLarge "E0502" "this file is too large"
 "A file may have only so many bytes. Large constants belong into a `.npy` file, read by
-`load(\"file.npy\")`, or raise the limit."
+`load(\"file.npy\")`; or raise `--max-file-bytes`."
 
     NumberOutOfRange "E0503" "this number is out of range"
 "Integers are 64 bits wide: from -9223372036854775808 to 9223372036854775807. Other numbers are
 64-bit floats, at most about 1.8e308; write `inf` for infinity."
 
     TooManyIterations "E0504" "too many iterations are expanded"
-"`for` is expanded at compile time. Loops of many iterations are for `scan`; or raise the limit."
+"`for` is expanded at compile time. Loops of many iterations are for `scan`; or raise
+`--max-iterations`."
 
     Memory "E0505" "a step needs more memory than is allowed"
 "Use a smaller batch, or raise `--memory-limit`."
@@ -338,21 +339,24 @@ the limit."
 "`brolga dump --pass-by-pass` names the passes."
 
     TooManyNodes "E0507" "the graph is too large"
-"The file expands to too many operations. Long loops are for `scan`; or raise the limit."
+"The file expands to too many operations. Long loops are for `scan`; or raise
+`--max-nodes`."
 
     TensorTooLarge "E0508" "this tensor is too large"
-"A tensor's size in bytes is limited, so that a slip in a shape does not exhaust the machine."
+"A tensor's size in bytes is limited, so that a slip in a shape does not exhaust the machine;
+`--max-tensor-bytes` raises the limit."
 
     CallsTooDeep "E0509" "calls and expressions nest too deeply"
 "Expressions and calls of functions nest only so deep, together. Bind inner values to names, or raise
-the limit."
+`--max-depth`."
 
     ListTooLarge "E0510" "this list is too large"
-"Lists and constants have a largest size, and a depth. Large constants belong into files."
+"Lists and constants have a largest size, and a depth. Large constants belong into files; or raise
+`--max-list`."
 
     TooManyCalls "E0511" "too many calls are expanded"
-"Every call of a function is expanded at compile time. Long loops are for `scan`; or raise the
-limit."
+"Every call of a function is expanded at compile time. Long loops are for `scan`; or raise
+`--max-calls`."
 
     UnknownSource "E0601" "this names no source of data"
 "`--data` takes `digits`, `mnist:DIR`, `fashion-mnist:DIR`, `idx:IMAGES,LABELS`, `FILE.npz`,

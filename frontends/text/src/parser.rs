@@ -266,7 +266,7 @@ impl<'a> Parser<'a> {
         self.diagnostics.push(
             Diagnostic::error(Code::NestingTooDeep, message)
                 .at(span, "")
-                .help("bind an inner expression to a name, or raise the limit"),
+                .help("bind an inner expression to a name, or raise `--max-nesting`"),
         );
         self.at = self.lexed.tokens.len() - 1;
         // The brackets around are not what is wrong.

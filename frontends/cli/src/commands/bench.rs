@@ -114,8 +114,11 @@ fn drawn_batch(
     let mut ranges = IndexMap::new();
     for (name, n) in &arguments.ranges {
         let refused = |why: &str| Failure::Usage(format!("error: `--range {name}={n}`: {why}\n"));
-        if !graph.inputs.iter().any(|&i| *graph.node(i).name == **name) {
-            return Err(refused("nothing that is computed needs an input of that name"));
+        let input = graph.inputs.iter().find(|&&i| *graph.node(i).name == **name);
+        let unknown = || refused("nothing that is computed needs an input of that name");
+        let of_input = graph.tensor_type(*input.ok_or_else(unknown)?);
+        if !of_input.dtype.is_int() {
+            return Err(refused(&format!("the input is {of_input}, and ranges are for integers")));
         }
         let n = n.parse::<u64>().ok().filter(|n| *n > 0);
         let n = n.ok_or_else(|| refused("it must be a number of at least 1"))?;

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use brolga::Binding;
 use brolga::runtime::data::Split;
 use brolga::runtime::train::{BatchSize, FitOptions, Validation, evaluate, metrics_json};
+use brolga::text::Limits;
 use serde_json::Value;
 
 use crate::arguments::Demo;
@@ -24,7 +25,7 @@ pub(crate) fn run(arguments: Demo) -> Result<(), Failure> {
         out!("{SOURCE}");
         return Ok(());
     }
-    let program = program("digits_mlp.graph", SOURCE.as_bytes(), &[])?;
+    let program = program("digits_mlp.graph", SOURCE.as_bytes(), &[], Limits::default())?;
     let (data, test) = (data_set("digits", Split::Train)?, data_set("digits", Split::Test)?);
     let mut session = session(&program, session_options(&arguments.machine))?;
     let batches = BatchSize { rows: BATCH, given: Binding::default() };

@@ -12,16 +12,18 @@ use brolga::text::diagnostics::render;
 use brolga::text::parser;
 use brolga::text::source::Sources;
 use brolga::{Binding, CompileError, Entry};
+use serde_json::{Value, json};
 use similar::TextDiff;
 
 use crate::arguments::{Dump, EntryName, Format, Stage};
 use crate::failure::{Failure, render_options};
 use crate::model::{
-    Program, binding, check_dims, entry, read, session, session_options, symbols, text_of,
+    Program, assumed, check_dims, entry, limits, read, session, session_options, text_of,
 };
 use crate::output::{out, outln};
 
 pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
+    check_kernel(arguments)?;
     if arguments.format != Format::Text
         && !(Stage::Typed..=Stage::Optimized).contains(&arguments.stage)
     {
@@ -45,10 +47,13 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
         print_graph(arguments, &program.module, &slots(&entry), &entry.graph);
         return Ok(());
     }
-    let binding = bound(&program, arguments)?;
+    let (binding, assumed) = assumed(&program.module, &arguments.model.dims)?;
     let refused = |e| Failure::compile(&e, &program.sources);
     let specialised = specialise(&entry.graph, &binding).map_err(refused)?;
     let options = options(arguments);
+    if !assumed.is_empty() && arguments.format == Format::Text && !arguments.model.machine.json {
+        outln!("# for {}; see --dim", assumed.join(", "));
+    }
     if arguments.pass_by_pass || arguments.pass.is_some() {
         return pass_by_pass(arguments, &program, specialised, &options.passes);
     }
@@ -60,12 +65,45 @@ fn parsed(arguments: &Dump) -> Result<(), Failure> {
     let (name, text) = text_of(&arguments.model.file)?;
     let mut sources = Sources::new();
     let id = sources.add(name, &text);
-    let parsed = parser::parse(sources.get(id), &parser::Limits::default());
+    let parsed = parser::parse(sources.get(id), &limits(&arguments.model.limits).syntax);
     if parsed.diagnostics.has_errors() {
         return Err(Failure::Input(render(&parsed.diagnostics, &sources, &render_options())));
     }
-    out!("{}", parsed.file);
+    print_text(arguments, &parsed.file);
     Ok(())
+}
+
+/// Refuses to choose a kernel of what has none.
+fn check_kernel(arguments: &Dump) -> Result<(), Failure> {
+    match arguments.stage {
+        Stage::Loops | Stage::Clif | Stage::Asm => Ok(()),
+        Stage::Parsed
+        | Stage::Typed
+        | Stage::Gradient
+        | Stage::Optimized
+        | Stage::Fused
+        | Stage::Memory => match &arguments.kernel {
+            None => Ok(()),
+            Some(_) => {
+                let message = "error: `--kernel` chooses at the stages loops, clif and asm\n";
+                Err(Failure::Usage(message.to_string()))
+            }
+        },
+    }
+}
+
+/// Prints what has no form of its own as data.
+fn print_text(arguments: &Dump, text: &dyn std::fmt::Display) {
+    if arguments.model.machine.json {
+        outln!("{}", json!({"text": text.to_string()}));
+    } else {
+        out!("{text}");
+    }
+}
+
+/// How a graph is printed: `--json` is short for `--format json`.
+fn format(arguments: &Dump) -> Format {
+    if arguments.model.machine.json { Format::Json } else { arguments.format }
 }
 
 /// The graph of a mode as it was elaborated.
@@ -85,27 +123,11 @@ fn slots(entry: &EntryGraph) -> Vec<(&Name, &Variable)> {
 fn print_graph(arguments: &Dump, module: &Module, slots: &[(&Name, &Variable)], graph: &Graph) {
     let variables = module.variables.iter().chain(slots.iter().copied()).collect();
     let text = GraphText { name: module.name.as_deref(), variables, graph };
-    match arguments.format {
+    match format(arguments) {
         Format::Text => out!("{text}"),
         Format::Dot => out!("{}", Dot(&text)),
         Format::Json => out!("{}", Json(&text)),
     }
-}
-
-/// The numbers of `--dim`, which must give every dimension one.
-fn bound(program: &Program, arguments: &Dump) -> Result<Binding, Failure> {
-    let given = &arguments.model.dims;
-    let mut open: Vec<String> = symbols(&program.module).into_iter().collect();
-    open.retain(|symbol| !given.iter().any(|(name, _)| name == symbol));
-    open.sort();
-    if open.is_empty() {
-        return binding(given);
-    }
-    let dims: Vec<String> = open.iter().map(|symbol| format!("--dim {symbol}=32")).collect();
-    Err(Failure::Usage(format!(
-        "error: from the stage `optimized` on every dimension is a number: add {}\n",
-        dims.join(" ")
-    )))
 }
 
 fn options(arguments: &Dump) -> Options {
@@ -127,12 +149,17 @@ fn pass_by_pass(
     options: &PassOptions,
 ) -> Result<(), Failure> {
     let mut before = graph.to_string();
+    let mut list = vec![];
     let mut observe = |pass: &Pass, graph: &Graph| {
         let after = graph.to_string();
         if arguments.pass.as_deref().is_none_or(|name| name == pass.name) {
-            outln!("# {}: {}", pass.name, pass.doc);
             let diff = TextDiff::from_lines(&before, &after);
-            out!("{}", diff.unified_diff().context_radius(0));
+            let diff = diff.unified_diff().context_radius(0).to_string();
+            if arguments.model.machine.json {
+                list.push(json!({"pass": pass.name, "doc": pass.doc, "diff": diff}));
+            } else {
+                out!("# {}: {}\n{diff}", pass.name, pass.doc);
+            }
         }
         before = after;
     };
@@ -144,6 +171,9 @@ fn pass_by_pass(
     };
     optimize(&mut graph, &options, &mut observe)
         .map_err(|e| Failure::compile(&e, &program.sources))?;
+    if arguments.model.machine.json {
+        outln!("{}", Value::Array(list));
+    }
     Ok(())
 }
 
@@ -164,21 +194,22 @@ fn compiled_stage(
             let variables = bound.iter().map(|(name, variable)| (*name, variable)).collect();
             let name = program.module.name.as_deref();
             let text = GraphText { name, variables, graph: &compiled.optimized };
-            match arguments.format {
+            match format(arguments) {
                 Format::Text => out!("{text}"),
                 Format::Dot => out!("{}", Dot(&text)),
                 Format::Json => out!("{}", Json(&text)),
             }
         }
         Stage::Fused => {
-            out!("{}", FusionText { graph: &compiled.optimized, fusion: &compiled.fusion });
+            let fusion = FusionText { graph: &compiled.optimized, fusion: &compiled.fusion };
+            print_text(arguments, &fusion);
         }
         Stage::Loops => {
             let kernels = compiled.program.kernels.iter().enumerate();
             let texts = kernels.map(|(i, kernel)| (i, kernel.name.clone(), kernel.to_string()));
             print_kernels(arguments, texts)?;
         }
-        Stage::Memory => out!("{}", compiled.program),
+        Stage::Memory => print_text(arguments, &compiled.program),
         Stage::Clif | Stage::Asm => {
             let texts = codegen::texts(&compiled.program)
                 .map_err(|e| Failure::Machine(format!("error: {e}\n")))?;
@@ -209,6 +240,11 @@ fn print_kernels(
         return Err(Failure::Usage(format!(
             "error: there is no kernel `{kernel}`; the kernels are: {names}\n"
         )));
+    }
+    if arguments.model.machine.json {
+        let kernel = |(i, name, text): &&(usize, String, String)| json!({"number": i, "name": name, "text": text.trim_end()});
+        outln!("{}", chosen.iter().map(kernel).collect::<Value>());
+        return Ok(());
     }
     for (i, name, text) in chosen {
         outln!("# {i} {name}\n{}\n", text.trim_end());

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::arguments::Run;
 use crate::failure::Failure;
 use crate::model::{
-    binding, check_dims, check_place, load_weights, read, session, session_options,
+    binding, check_dims, check_once, check_place, load_weights, read, session, session_options,
 };
 use crate::output::outln;
 
@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let named = arguments.inputs.iter().filter_map(|input| input.split_once('='));
     check_names(&program.module, named.map(|(name, _)| name))?;
     let arrays = arrays(&arguments.inputs)?;
+    check_once("--input", arrays.iter().map(|(name, _)| name.as_str()))?;
     check_names(&program.module, arrays.iter().map(|(name, _)| name.as_str()))?;
     arguments.output.as_deref().map(check_place).transpose()?;
     let fetch = arguments.fetch.iter().map(|n| n.as_str().into()).collect();

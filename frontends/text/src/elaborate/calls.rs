@@ -291,7 +291,7 @@ impl Elaborator<'_> {
             self.stopped = true;
             let message = format!("more than {} calls are expanded", self.limits.calls);
             let error = Diagnostic::error(Code::TooManyCalls, message).at(site.span, "");
-            return Err(self.push(error.help("use `scan` for long loops, or raise the limit")));
+            return Err(self.push(error.help("use `scan` for long loops, or raise `--max-calls`")));
         }
         Ok(())
     }

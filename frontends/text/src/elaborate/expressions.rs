@@ -42,7 +42,7 @@ impl Elaborator<'_> {
             let message =
                 format!("calls and expressions nest more than {} deep", self.limits.depth);
             let error = Diagnostic::error(Code::CallsTooDeep, message).at(span, "");
-            return Err(self.push(error.help("bind inner values to names, or raise the limit")));
+            return Err(self.push(error.help("bind inner values to names, or raise `--max-depth`")));
         }
         self.depth += 1;
         let value = read(self);

@@ -160,7 +160,7 @@ impl Elaborator<'_> {
         self.stopped = true;
         let message = format!("the graph has more than {} operations", self.limits.nodes);
         let error = Diagnostic::error(Code::TooManyNodes, message).at(self.at, "");
-        self.push(error.help("use `scan` for long loops, or raise the limit"))
+        self.push(error.help("use `scan` for long loops, or raise `--max-nodes`"))
     }
 
     fn check_bytes(&mut self, x: Tensor) -> Result<()> {
@@ -173,7 +173,7 @@ impl Elaborator<'_> {
         let limit = self.limits.bytes;
         let message = format!("a tensor {of_x} is larger than the limit of {limit} bytes");
         let error = Diagnostic::error(Code::TensorTooLarge, message).at(self.at, "");
-        Err(self.push(error.help("make it smaller, or raise the limit")))
+        Err(self.push(error.help("make it smaller, or raise `--max-tensor-bytes`")))
     }
 
     /// What functions of totals are made of goes with them, all else to the innermost graph.

@@ -418,7 +418,7 @@ impl Elaborator<'_> {
                     format!("more than {} iterations are expanded", self.limits.iterations);
                 let error = Diagnostic::error(Code::TooManyIterations, message);
                 let error = error.at(each.name.span, "");
-                let help = "`scan` loops at run time; or raise the limit";
+                let help = "`scan` loops at run time; or raise `--max-iterations`";
                 return Err(self.push(error.help(help)));
             }
             if self.stopped || self.here().returned.is_some() {

@@ -242,7 +242,14 @@ impl Elaborator<'_> {
                 }
             },
             Bare::Float(number) => match number.known() {
-                Some(x) if dtype.is_float() => return Ok(Scalar::F64(x).cast(dtype)),
+                Some(x) if dtype.is_float() => {
+                    let scalar = Scalar::F64(x).cast(dtype);
+                    if scalar.to_f64().is_finite() || !x.is_finite() {
+                        return Ok(scalar);
+                    }
+                    refused(format!("{x:?} does not fit into {dtype}"))
+                        .help("write `inf`, or a smaller number")
+                }
                 Some(x) => {
                     let message = format!("the number {x:?} cannot become {dtype}");
                     refused(message).help("write `cast(..., f32)` around the tensor that it meets")

@@ -1,6 +1,7 @@
 //! Gradients as values, the params by pattern, and totals.
 
 use brolga_compiler::autodiff::differentiate;
+use brolga_compiler::ops::Op;
 
 use super::super::report::type_diagnostic;
 use super::super::value::Value;
@@ -54,6 +55,12 @@ pub(super) fn grad(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     for (k, gradient) in found.into_iter().enumerate() {
         gradients.push(Value::Tensor(match gradient {
             Some(node) => e.tensor(node),
+            None if !e.has_name(xs[k]) => {
+                let message = "a gradient is with respect to a value that has a name";
+                let error = Diagnostic::error(Code::WrongArguments, message).at(span, "");
+                let help = "bind it before, and use the name in what the gradient is of";
+                return Err(e.push(error.help(help)));
+            }
             None => {
                 let message = "this gradient is zero: nothing differentiable leads there";
                 e.push(Diagnostic::warning(Code::ZeroGradient, message).at(span, ""));
@@ -65,6 +72,26 @@ pub(super) fn grad(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     match with_respect_to {
         Value::List(_) => Ok(Value::list(gradients)),
         _ => Ok(gradients.remove(0)),
+    }
+}
+
+impl Elaborator<'_> {
+    /// Whether something is bound to a tensor, or it is read by its own name.
+    fn has_name(&self, x: Tensor) -> bool {
+        let holds = |value: &Value| match value {
+            Value::Tensor(y) => *y == x,
+            Value::List(list) => {
+                list.iter().any(|member| matches!(member, Value::Tensor(y) if *y == x))
+            }
+            Value::Bare(_)
+            | Value::Str(_)
+            | Value::Element(_)
+            | Value::Function(_)
+            | Value::Initial(_)
+            | Value::Poison => false,
+        };
+        let is_leaf = matches!(self.graph_of(x.region).op(x.node), Op::Leaf(_));
+        is_leaf || self.frames.iter().flat_map(|f| f.values.values()).any(|b| holds(&b.value))
     }
 }
 
