@@ -101,6 +101,23 @@ pub enum DataError {
         /// The source.
         source_text: String,
     },
+    /// An array without an element. The data are at fault.
+    #[error(
+        "the input `{}: {}` cannot take the array `{}: {}`: it holds no element, and a dimension is \
+         at least 1", pair.input, pair.ty, pair.array, pair.array_ty
+    )]
+    NoElement {
+        /// The input and the array.
+        pair: Box<FeedPair>,
+    },
+    /// An input of a single call that no array is given for. The user is at fault.
+    #[error("the input `{input}: {ty}` is needed, but not fed")]
+    Unfed {
+        /// The input.
+        input: String,
+        /// Its type.
+        ty: TensorType,
+    },
     /// An input for which no array is left. The user is at fault.
     #[error("no array is left for the input `{input}: {ty}`; the data hold {arrays}")]
     MissingArray {
@@ -218,7 +235,8 @@ impl DataError {
             DataError::TooLarge { .. } => "E0606",
             DataError::RowCounts { .. } => "E0607",
             DataError::RepeatedName { .. } => "E0608",
-            DataError::Empty { .. } => "E0609",
+            DataError::Empty { .. } | DataError::NoElement { .. } => "E0609",
+            DataError::Unfed { .. } => "E0656",
             DataError::MissingArray { .. } => "E0610",
             DataError::Mismatch { .. } => "E0611",
             DataError::SymbolConflict { .. } => "E0612",
@@ -261,6 +279,10 @@ impl DataError {
             }
             DataError::RepeatedName { .. } => "give each array a name of its own".to_string(),
             DataError::Empty { .. } => "give at least one array of at least one row".to_string(),
+            DataError::NoElement { .. } => "give an array of at least one row".to_string(),
+            DataError::Unfed { input, .. } => {
+                format!("give it an array with `--input {input}=FILE.npy`")
+            }
             DataError::MissingArray { input, .. } => {
                 format!("add an array named `{input}`")
             }
@@ -268,7 +290,9 @@ impl DataError {
                 "change the type of the input, or the array, so that they agree".to_string()
             }
             DataError::SymbolConflict { symbol, .. } => {
-                format!("give the two dimensions different names, or make both {symbol}s equal")
+                format!(
+                    "give the two dimensions different names, or make both sizes of `{symbol}` equal"
+                )
             }
             DataError::Undecided { symbol, .. } => format!("say it with `--dim {symbol}=N`"),
             DataError::BatchDimension { .. } => {

@@ -64,10 +64,9 @@ pub struct FeedWhole {
 /// Decides how `data` feed `inputs` (name and declared type). An input takes the array of its
 /// name, else the next unused array; `given` holds dimensions that are known beforehand.
 ///
-/// f64 becomes f32 and i64 i32; narrower types widen (u8 to any number but a bool); integer labels
-/// `[rows]` become one-hot for a float `[batch, n]` with n ≠ 1, and the same number for a float
-/// `[batch]` or `[batch, 1]`. A row may be flattened, and gain or lose axes of 1. Errors: whatever
-/// still differs, a symbol of two sizes or of none, numbers that do not fit.
+/// f64 becomes f32 and i64 i32; integer labels `[rows]` become one-hot for a float `[batch, n]` with
+/// n ≠ 1. A row may be flattened, and gain or lose axes of 1. Errors: whatever still differs, a
+/// symbol of two sizes or of none, numbers that do not fit.
 pub fn feed_plan(
     inputs: &[(String, TensorType)],
     data: &DataSet,
@@ -113,7 +112,7 @@ pub fn feed_whole(
         let (array, literal) = arrays
             .iter()
             .find(|(name, _)| name == input)
-            .ok_or_else(|| missing(input, ty, arrays))?;
+            .ok_or_else(|| DataError::Unfed { input: input.clone(), ty: ty.clone() })?;
         let pair = Pair { input, ty, array, literal };
         if !converts(literal.dtype(), ty.dtype) || literal.sizes().len() != ty.rank() {
             return Err(pair.mismatch());
@@ -172,18 +171,9 @@ impl Feed {
     }
 }
 
-/// Whether every element of one type is taken for an input of another; i64 only where it fits.
-const fn converts(from: DType, to: DType) -> bool {
-    match (from, to) {
-        (DType::F32 | DType::F64, DType::F32 | DType::F64) => true,
-        (DType::I32 | DType::I64 | DType::U8, DType::I32 | DType::I64) => true,
-        (DType::U8, DType::U8 | DType::F32 | DType::F64) => true,
-        (DType::Bool, DType::Bool) => true,
-        (DType::F32 | DType::F64, DType::I32 | DType::I64 | DType::U8 | DType::Bool)
-        | (DType::I32 | DType::I64, DType::F32 | DType::F64 | DType::U8 | DType::Bool)
-        | (DType::U8, DType::Bool)
-        | (DType::Bool, DType::F32 | DType::F64 | DType::I32 | DType::I64 | DType::U8) => false,
-    }
+/// Whether an array of one element type feeds an input of another; i64 only where it fits.
+fn converts(from: DType, to: DType) -> bool {
+    from == to || [(DType::F64, DType::F32), (DType::I64, DType::I32)].contains(&(from, to))
 }
 
 fn batch_dimension(inputs: &[(String, TensorType)]) -> Result<BatchDimension, DataError> {
@@ -267,21 +257,21 @@ impl Pair<'_> {
         })
     }
 
-    /// Whether the array is one integer a row and the input's elements are floats.
-    fn is_label_for_float(&self) -> bool {
-        let one = self.literal.sizes().get(1..).is_some_and(|row| row.iter().all(|&d| d == 1));
-        one && self.literal.dtype().is_int() && self.ty.dtype.is_float()
-    }
-
+    /// Whether the array is one integer a row, and a row of the input a float for each class.
     fn is_one_hot(&self) -> bool {
-        self.is_label_for_float() && self.ty.rank() == 2 && !self.ty.shape[1].is_one()
+        let one = self.literal.sizes().get(1..).is_some_and(|row| row.iter().all(|&d| d == 1));
+        let is_label = one && self.literal.dtype().is_int();
+        is_label && self.ty.dtype.is_float() && self.ty.rank() == 2 && !self.ty.shape[1].is_one()
     }
 
     /// The ways in which a row of the array may be a row of the input, best first: as it is,
     /// without the axes of 1, flattened. None where nothing can agree.
     fn ways(&self) -> Vec<Constraints> {
-        let label = self.is_label_for_float();
-        if !label && !converts(self.literal.dtype(), self.ty.dtype) {
+        if self.is_one_hot() {
+            // Its classes are decided by other dimensions.
+            return vec![vec![]];
+        }
+        if !converts(self.literal.dtype(), self.ty.dtype) {
             return vec![];
         }
         let (Some(dims), Some(sizes)) = (self.ty.shape.get(1..), self.literal.sizes().get(1..))
@@ -289,11 +279,6 @@ impl Pair<'_> {
             let both_scalars = self.ty.shape.is_empty() && self.literal.sizes().is_empty();
             return if both_scalars { vec![vec![]] } else { vec![] };
         };
-        if label {
-            // One-hot classes are decided by other dimensions; a single number fits axes of 1.
-            let fits = self.is_one_hot() || dims.iter().all(Dim::is_one);
-            return if fits { vec![vec![]] } else { vec![] };
-        }
         let mut ways = vec![];
         if dims.len() == sizes.len() {
             ways.push(zip(dims, sizes));
@@ -317,12 +302,6 @@ impl Pair<'_> {
             }
             (Form::Rows(_) | Form::Whole, DType::I64, DType::I32) => {
                 (i32::MIN.into(), i32::MAX.into(), "holds 32-bit integers".to_string())
-            }
-            (Form::Rows(_) | Form::Whole, DType::I32 | DType::I64, DType::F32) => {
-                (-(1 << 24), 1 << 24, "holds integers up to 2^24 exactly".to_string())
-            }
-            (Form::Rows(_) | Form::Whole, DType::I64, DType::F64) => {
-                (-(1 << 53), 1 << 53, "holds integers up to 2^53 exactly".to_string())
             }
             (Form::Rows(_) | Form::Whole, _, _) => return Ok(()),
         };
@@ -400,6 +379,9 @@ impl Solver {
                 Some(symbol) if self.allows(dim, *size) => {
                     self.binding.bind(&symbol.0, *size as u64);
                     self.bound_by.entry(symbol).or_insert_with(|| format!("`{}`", pair.input));
+                }
+                Some(_) if *size == 0 => {
+                    return Err(DataError::NoElement { pair: pair.described() });
                 }
                 Some(symbol) => return Err(self.conflict(pair, symbol, *size)),
                 None if !self.allows(dim, *size) => return Err(pair.mismatch()),

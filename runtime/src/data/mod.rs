@@ -106,6 +106,11 @@ impl DataSet {
         self.arrays.iter().find(|(n, _)| n == name).map(|(_, a)| a)
     }
 
+    /// Bytes of the elements of all arrays.
+    pub fn n_bytes(&self) -> usize {
+        self.arrays.iter().map(|(_, a)| a.n_elements().saturating_mul(a.dtype().size())).sum()
+    }
+
     /// The common first dimension.
     pub fn n_rows(&self) -> usize {
         self.n_rows
