@@ -45,19 +45,31 @@ impl Budget {
     /// # Errors
     /// If that is beyond the budget, or the machine has no such block.
     pub fn block(&self, bytes: usize, purpose: &str) -> Result<Block, RunError> {
-        let refused = || RunError::MemoryLimit {
+        let taken = self.take(bytes, purpose)?;
+        let refused =
+            || RunError::OutOfMemory { purpose: purpose.to_string(), bytes: bytes as u64 };
+        let start = allocate(taken.size).ok_or_else(refused)?;
+        Ok(Block { start, taken })
+    }
+
+    /// Counts whole cache lines of at least `bytes` bytes that are held elsewhere for `purpose`,
+    /// which stands in the error.
+    ///
+    /// # Errors
+    /// If that is beyond the budget.
+    pub fn take(&self, bytes: usize, purpose: &str) -> Result<Taken, RunError> {
+        let refused = |taken: usize| RunError::MemoryLimit {
             purpose: purpose.to_string(),
             bytes: bytes as u64,
+            taken: taken as u64,
             limit: self.0.limit as u64,
         };
-        let size = bytes.checked_next_multiple_of(CACHE_LINE).ok_or_else(refused)?;
+        let size = bytes.checked_next_multiple_of(CACHE_LINE);
+        let size = size.ok_or_else(|| refused(self.taken()))?;
         let free = |taken: usize| taken.checked_add(size).filter(|&sum| sum <= self.0.limit);
         let counter = &self.0.taken;
-        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).map_err(|_| refused())?;
-        allocate(size).map(|start| Block { start, size, budget: self.clone() }).ok_or_else(|| {
-            counter.fetch_sub(size, Ordering::Relaxed);
-            RunError::OutOfMemory { purpose: purpose.to_string(), bytes: bytes as u64 }
-        })
+        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).map_err(refused)?;
+        Ok(Taken { size, budget: self.clone() })
     }
 }
 
@@ -87,12 +99,24 @@ impl CacheLine {
 
 const _: () = assert!(align_of::<CacheLine>() == CACHE_LINE);
 
+/// Bytes that are counted in a budget until this is dropped.
+#[derive(Debug)]
+pub struct Taken {
+    size: usize,
+    budget: Budget,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.budget.0.taken.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
 /// Owned bytes that start on a cache line and end with one.
 #[derive(Debug)]
 pub struct Block {
     start: NonNull<u8>,
-    size: usize,
-    budget: Budget,
+    taken: Taken,
 }
 
 // SAFETY: a block owns its bytes alone.
@@ -103,7 +127,7 @@ unsafe impl Sync for Block {}
 impl Block {
     /// The number of bytes: what was asked for, rounded up to whole cache lines.
     pub fn size(&self) -> usize {
-        self.size
+        self.taken.size
     }
 
     /// The first byte, for machine code. Writing through it needs the same exclusive access as
@@ -115,25 +139,24 @@ impl Block {
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: all bytes were initialised and are owned.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.size) }
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.taken.size) }
     }
 
     /// The bytes, to write.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: all bytes were initialised and are owned, and `self` is borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.size) }
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.taken.size) }
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if self.size > 0 {
-            let layout = Layout::from_size_align(self.size, CACHE_LINE)
+        if self.taken.size > 0 {
+            let layout = Layout::from_size_align(self.taken.size, CACHE_LINE)
                 .expect("the layout that it was allocated with");
             // SAFETY: allocated with this layout, and not freed before.
             unsafe { dealloc(self.start.as_ptr(), layout) };
         }
-        self.budget.0.taken.fetch_sub(self.size, Ordering::Relaxed);
     }
 }
 
@@ -183,7 +206,12 @@ mod tests {
         let error = budget.block((1 << 19) + 1, "the arena").expect_err("beyond the budget");
         assert_eq!(error.code(), "E0652");
         assert!(error.to_string().contains("the arena"), "{error}");
+        let says_what_is_taken = "with the 524288 that are taken";
+        assert!(error.to_string().contains(says_what_is_taken), "{error}");
         assert_eq!(budget.taken(), kept.size());
+        let held = budget.take(1 << 19, "a test").expect("all that is left");
+        assert_eq!(budget.taken(), 1 << 20);
+        drop(held);
         assert!(budget.block(usize::MAX, "a test").is_err());
         let endless = Budget::new(usize::MAX);
         let error = endless.block(usize::MAX - 100, "a test").expect_err("no such layout");

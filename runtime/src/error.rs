@@ -33,12 +33,16 @@ pub enum RunError {
         bytes: u64,
     },
     /// More memory is needed than is allowed.
-    #[error("{purpose} needs {bytes} bytes, which is beyond the memory limit of {limit} bytes")]
+    #[error(
+        "{purpose} needs {bytes} bytes; with the {taken} that are taken, that is beyond the memory limit of {limit} bytes"
+    )]
     MemoryLimit {
         /// What the memory was for.
         purpose: String,
         /// How many bytes were asked for.
         bytes: u64,
+        /// How many bytes were taken already.
+        taken: u64,
         /// How many bytes the session may have in all.
         limit: u64,
     },

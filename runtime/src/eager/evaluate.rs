@@ -48,6 +48,7 @@ impl Evaluator {
             return Err(RunError::MemoryLimit {
                 purpose: purpose.to_string(),
                 bytes: bytes.unwrap_or(usize::MAX) as u64,
+                taken: 0,
                 limit: budget.limit() as u64,
             });
         }

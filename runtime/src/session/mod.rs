@@ -18,11 +18,13 @@ use brolga_compiler::ir::{
 };
 use brolga_compiler::loop_ir::CACHE_LINE;
 use brolga_compiler::ops::{Leaf, Op};
+use brolga_compiler::program::Program;
 use brolga_compiler::specialise::specialise;
 use brolga_kernels::Pool;
 use indexmap::IndexMap;
 
-use crate::arena::{Block, Budget, keep_freed_blocks};
+use crate::arena::{Block, Budget, Taken, keep_freed_blocks};
+use crate::data::DataSet;
 use crate::eager::Kernels;
 use crate::store::{Keep, Loaded, Store};
 use crate::{RunError, host_memory, host_target, host_threads};
@@ -53,7 +55,7 @@ pub struct SessionOptions {
     pub threads: usize,
     /// How programs are run.
     pub backend: Backend,
-    /// Bytes that variables, feeds, results and the arena may take together.
+    /// Bytes that variables, data, feeds, results and the arena may take together.
     pub memory_limit: usize,
     /// What the code is made for.
     pub target: Target,
@@ -175,6 +177,29 @@ impl Session {
     /// Bytes that are taken now, and the limit.
     pub fn memory(&self) -> (usize, usize) {
         (self.budget.taken(), self.budget.limit())
+    }
+
+    /// Counts the bytes of a data set against the limit, until what is returned is dropped.
+    ///
+    /// # Errors
+    /// If they are beyond it.
+    pub fn hold(&self, data: &DataSet) -> Result<Taken, RunError> {
+        self.budget.take(data.n_bytes(), &format!("the data `{}`", data.name()))
+    }
+
+    /// Bytes that a new session takes to run a program of the module on so many threads: variables,
+    /// feeds, results, constants, the arena and scratch, each in whole cache lines. Saturates.
+    pub fn n_bytes(&self, program: &Program, binding: &Binding, threads: usize) -> usize {
+        let of_module = self.module.variables.iter();
+        let unused =
+            of_module.filter(|(name, _)| program.variables.iter().all(|(n, _)| n != *name));
+        let unused = unused.filter_map(|(_, v)| v.tensor_type.bind(binding).ok());
+        let tables = program.variables.iter().chain(&program.feeds).map(|(_, t)| t.clone());
+        let types = tables.chain(program.outputs.iter().map(|o| o.tensor_type.clone()));
+        let scratch = lines(program.scratch_bytes).saturating_mul(threads.max(1));
+        let blocks = [lines(program.constants_bytes), lines(program.arena_bytes), scratch];
+        let types = types.chain(unused).map(|t| t.n_bytes().map_or(usize::MAX, lines));
+        types.chain(blocks).fold(0, usize::saturating_add)
     }
 
     /// Every variable that was used already, with its kind and value.
@@ -349,8 +374,7 @@ impl Session {
     /// Makes the arena and each thread's scratch at least so large.
     fn make_room(&mut self, arena: usize, scratch: usize) -> Result<(), RunError> {
         // Each thread's part begins on a cache line.
-        let part = scratch.saturating_add(CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-        let scratch = part.saturating_mul(self.options.threads.max(1));
+        let scratch = lines(scratch).saturating_mul(self.options.threads.max(1));
         for (block, bytes, purpose) in [
             (&mut self.arena, arena, "the arena"),
             (&mut self.scratch, scratch, "the threads' scratch"),
@@ -363,6 +387,11 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The bytes of the cache lines that hold so many; saturates.
+fn lines(bytes: usize) -> usize {
+    bytes.saturating_add(CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE
 }
 
 #[cfg(test)]

@@ -81,6 +81,7 @@ pub(super) fn n_bytes(tensor_type: &TensorType) -> Result<usize, RunError> {
     tensor_type.n_bytes().ok_or_else(|| RunError::MemoryLimit {
         purpose: format!("a tensor of {tensor_type}"),
         bytes: u64::MAX,
+        taken: 0,
         limit: i64::MAX as u64,
     })
 }

@@ -184,6 +184,11 @@ pub fn fit(
 ) -> Result<Vec<EpochReport>, RunError> {
     let seed = session.options().seed as u64;
     let shuffle = options.shuffle.then_some(seed);
+    let _held = session.hold(data)?;
+    let _held_too = match &options.validation {
+        Validation::Data(data) => Some(session.hold(data)?),
+        Validation::None | Validation::Fraction(_) => None,
+    };
     let mut training = Feeding::new(session, Entry::Train, data, &options.batches, shuffle)?;
     let validation = match &options.validation {
         Validation::None => None,
@@ -269,6 +274,7 @@ pub fn evaluate(
     data: &DataSet,
     size: &BatchSize,
 ) -> Result<IndexMap<Name, Literal>, RunError> {
+    let _held = session.hold(data)?;
     let mut feeding = Feeding::new(session, Entry::Eval, data, size, None)?;
     evaluate_all(session, &mut feeding)
 }
@@ -299,6 +305,7 @@ pub fn predict(
     fetch: &[Name],
     size: &BatchSize,
 ) -> Result<IndexMap<Name, Literal>, RunError> {
+    let _held = session.hold(data)?;
     let entry = Entry::Run { fetch: fetch.to_vec() };
     let mut feeding = Feeding::new(session, entry, data, size, None)?;
     feeding.check_outputs(session)?;

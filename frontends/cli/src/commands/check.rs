@@ -4,33 +4,31 @@ use brolga::compiler::compile::{Options, compile_graph};
 use brolga::compiler::ir::{Graph, NodeId, VariableKind};
 use brolga::compiler::ops::{Contract, Control, Op};
 use brolga::compiler::specialise::specialise;
-use brolga::runtime::host_target;
+use brolga::runtime::{RunError, host_target};
 use brolga::{Binding, Entry, Session};
 use serde_json::{Value, json};
 
 use crate::arguments::Check;
 use crate::failure::Failure;
-use crate::model::{Program, binding, check_dims, read, session, session_options, symbols};
+use crate::model::{Program, assumed, check_dims, read, session, session_options};
 use crate::output::outln;
-
-/// The number that stands for a dimension without one, where a number is needed.
-const ASSUMED: u64 = 32;
 
 pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
     check_dims(&program.module, &arguments.model.dims)?;
-    let (binding, assumed) = assumed(&program, binding(&arguments.model.dims)?);
+    let (binding, assumed) = assumed(&program.module, &arguments.model.dims)?;
     let mut options = session_options(&arguments.model.machine);
-    options.threads = 1;
+    // Nothing is run, so no thread is started.
+    let threads = std::mem::replace(&mut options.threads, 1);
     let mut session = session(&program, options)?;
     let mut entries = vec![];
     for (name, entry) in present(&program) {
-        entries.push((name, checked(&mut session, &program, &entry, &binding)?));
+        entries.push((name, checked(&mut session, &program, (name, &entry), (&binding, threads))?));
     }
     if arguments.model.machine.json {
-        outln!("{}", as_json(&program, &entries));
+        outln!("{}", as_json(&program, &entries, &binding));
     } else {
-        print(&program, &entries, &assumed);
+        print(&program, &entries, &binding, &assumed);
     }
     Ok(())
 }
@@ -51,17 +49,6 @@ fn present(program: &Program) -> Vec<(&'static str, Entry)> {
     entries
 }
 
-/// The binding with a number for every dimension, and those that were assumed.
-fn assumed(program: &Program, mut binding: Binding) -> (Binding, Vec<String>) {
-    let mut names: Vec<String> = symbols(&program.module).into_iter().collect();
-    names.sort();
-    names.retain(|name| binding.iter().all(|(symbol, _)| *symbol.0 != **name));
-    for name in &names {
-        binding.bind(name, ASSUMED);
-    }
-    (binding, names)
-}
-
 /// What was found of an entry.
 struct Report {
     inputs: Vec<(String, String)>,
@@ -73,8 +60,8 @@ struct Report {
 fn checked(
     session: &mut Session,
     program: &Program,
-    entry: &Entry,
-    binding: &Binding,
+    (name, entry): (&str, &Entry),
+    (binding, threads): (&Binding, usize),
 ) -> Result<Report, Failure> {
     let fail = |e| Failure::run(&e, &program.sources);
     let inputs = session.inputs(entry).map_err(fail)?;
@@ -84,10 +71,16 @@ fn checked(
     let specialised = specialise(&graph.graph, binding).map_err(refused)?;
     let options = Options { memory_limit, ..Options::default() };
     let compiled = compile_graph(specialised, &host_target(), &options).map_err(refused)?;
+    let bytes = session.n_bytes(&compiled.program, binding, threads);
+    if bytes > memory_limit {
+        let purpose = format!("`{name}`");
+        let (bytes, limit) = (bytes as u64, memory_limit as u64);
+        return Err(fail(RunError::MemoryLimit { purpose, bytes, taken: 0, limit }));
+    }
     Ok(Report {
         inputs: inputs.into_iter().map(|(name, t)| (name, t.to_string())).collect(),
         results: results(&graph.graph),
-        peak_bytes: compiled.program.peak_bytes(),
+        peak_bytes: bytes,
         flops: flops(&compiled.optimized),
     })
 }
@@ -130,9 +123,11 @@ fn flops(graph: &Graph) -> u64 {
     graph.order().into_iter().map(of_node).fold(0, u64::saturating_add)
 }
 
-fn count(program: &Program, kind: VariableKind) -> usize {
+/// The numbers that variables of a kind hold.
+fn count(program: &Program, kind: VariableKind, binding: &Binding) -> usize {
     let of_kind = program.module.variables.values().filter(|v| v.kind == kind);
-    of_kind.filter_map(|v| v.tensor_type.n_elements()).sum()
+    let bound = of_kind.filter_map(|v| v.tensor_type.bind(binding).ok());
+    bound.filter_map(|t| t.n_elements()).fold(0, usize::saturating_add)
 }
 
 fn kind_name(kind: VariableKind) -> &'static str {
@@ -143,7 +138,7 @@ fn kind_name(kind: VariableKind) -> &'static str {
     }
 }
 
-fn print(program: &Program, entries: &[(&str, Report)], assumed: &[String]) {
+fn print(program: &Program, entries: &[(&str, Report)], binding: &Binding, assumed: &[String]) {
     let rows: Vec<[String; 4]> = program
         .module
         .variables
@@ -159,8 +154,10 @@ fn print(program: &Program, entries: &[(&str, Report)], assumed: &[String]) {
     for [name, tensor_type, count, kind] in &rows {
         outln!("{name:a$}  {tensor_type:b$}  {count:>c$}  {kind}");
     }
-    let (params, states) =
-        (count(program, VariableKind::Param), count(program, VariableKind::State));
+    let (params, states) = (
+        count(program, VariableKind::Param, binding),
+        count(program, VariableKind::State, binding),
+    );
     outln!("{params} trainable, {states} other numbers");
     for (name, report) in entries {
         let typed = |list: &[(String, String)]| {
@@ -175,12 +172,11 @@ fn print(program: &Program, entries: &[(&str, Report)], assumed: &[String]) {
         outln!("    work   {} floating-point operations", report.flops);
     }
     if !assumed.is_empty() {
-        let dims: Vec<String> = assumed.iter().map(|n| format!("{n}={ASSUMED}")).collect();
-        outln!("\nmemory and work are for {}; see --dim", dims.join(", "));
+        outln!("\nmemory and work are for {}; see --dim", assumed.join(", "));
     }
 }
 
-fn as_json(program: &Program, entries: &[(&str, Report)]) -> Value {
+fn as_json(program: &Program, entries: &[(&str, Report)], binding: &Binding) -> Value {
     let variables = program.module.variables.iter().map(|(name, v)| {
         json!({
             "name": &**name,
@@ -203,7 +199,7 @@ fn as_json(program: &Program, entries: &[(&str, Report)]) -> Value {
     };
     json!({
         "variables": variables.collect::<Vec<Value>>(),
-        "trainable": count(program, VariableKind::Param),
+        "trainable": count(program, VariableKind::Param, binding),
         "entries": entries.iter().map(entry).collect::<Vec<Value>>(),
     })
 }

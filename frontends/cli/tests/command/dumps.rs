@@ -44,6 +44,28 @@ fn every_stage_is_printed() {
         let dump = place.done(&format!("dump several.graph --stage {stage} --dim batch=4"));
         assert!(!dump.stdout.is_empty() && dump.stderr.is_empty(), "{stage}: {}", dump.stderr);
     }
+    // Without a number for a dimension one is assumed, which is said.
+    let assumed = place.done("dump several.graph").stdout;
+    assert!(assumed.starts_with("# for batch=32; see --dim\nversion 1\n"), "{assumed}");
+    let said = place.done("dump several.graph --dim batch=32").stdout;
+    assert_eq!(assumed.split_once('\n').map(|(_, rest)| rest), Some(said.as_str()));
     let passes = place.done("dump several.graph --pass-by-pass --dim batch=4").stdout;
     assert!(passes.contains("# cse: ") && passes.contains("# dce: "), "{passes}");
+}
+
+#[test]
+fn errors_of_a_dump_point_at_the_line_that_it_was_made_of() {
+    let place = Place::new("dumped_errors");
+    for stage in ["typed", "gradient"] {
+        let dump = place.done(&format!("dump classes.graph --entry eval --stage {stage}"));
+        place.write("dump.graph", &dump.stdout);
+        let error = place.run("eval dump.graph --data labels.npz");
+        let first = error.stderr.lines().nth(1).unwrap_or_default().trim();
+        assert_eq!(
+            (error.status, first),
+            (1, "--> classes.graph:7:10"),
+            "{stage}: {}",
+            error.stderr
+        );
+    }
 }

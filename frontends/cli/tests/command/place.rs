@@ -46,7 +46,7 @@ impl Place {
     }
 
     /// `points.npz`: points of four numbers, labelled with the largest of the first three;
-    /// `points.npy`: these alone; `labels.npz`: the same with a label of 11; `integers.npy`: -2 to
+    /// `points.npy`, `labels.npy`: each alone; `labels.npz`: the same with a label of 11; `integers.npy`: -2 to
     /// 2; `x.npy`: 1 to 6 in rows of three.
     fn write_arrays(&self) {
         let counter = Counter::new(&[1]);
@@ -58,10 +58,15 @@ impl Place {
         let labels = |label: &[i32]| Literal::from_vec(&[ROWS], label.to_vec()).expect("one a row");
         write_npy(&self.path("points.npy"), &points).expect("the array can be written");
         self.write_npz("points.npz", &[("x", points.clone()), ("label", labels(&label))]);
+        write_npy(&self.path("labels.npy"), &labels(&label)).expect("the array can be written");
         label[7] = 11;
         self.write_npz("labels.npz", &[("x", points), ("label", labels(&label))]);
         let integers = Literal::from_vec(&[5], vec![-2i32, -1, 0, 1, 2]).expect("five");
         write_npy(&self.path("integers.npy"), &integers).expect("the array can be written");
+        let empty = Literal::from_vec::<f32>(&[0], vec![]).expect("none");
+        write_npy(&self.path("empty.npy"), &empty).expect("the array can be written");
+        let bytes = Literal::from_vec(&[ROWS, 3], vec![1u8; 3 * ROWS]).expect("three a row");
+        write_npy(&self.path("bytes.npy"), &bytes).expect("the array can be written");
         let rows =
             Literal::from_vec(&[2, 3], vec![1f32, 2., 3., 4., 5., 6.]).expect("two of three");
         write_npy(&self.path("x.npy"), &rows).expect("the array can be written");

@@ -37,6 +37,29 @@ fn check_reports_variables_and_entries() {
 }
 
 #[test]
+fn what_check_finds_is_what_training_needs() {
+    let place = Place::new("memory_report");
+    let check = "check mlp.graph --dim batch=25 --threads 2";
+    let report = place.json(check);
+    let bytes = report["entries"][0]["peak_bytes"].as_u64().expect("a number");
+    place.done(&format!("{check} --memory-limit {bytes}"));
+    let refused = place.run(&format!("{check} --memory-limit {}", bytes - 1));
+    assert!(refused.status == 1 && refused.stderr.contains("E0652"), "{}", refused.stderr);
+    // The data are 50 rows of five numbers, in whole cache lines.
+    let train = "train mlp.graph --data points.npz --batch-size 25 --threads 2 --memory-limit";
+    place.done(&format!("{train} {}", bytes + 1024));
+    let refused = place.run(&format!("{train} {}", bytes + 1023));
+    assert!(refused.status == 1 && refused.stderr.contains("E0652"), "{}", refused.stderr);
+}
+
+#[test]
+fn params_of_the_size_that_is_assumed_are_counted() {
+    let place = Place::new("counted");
+    assert_eq!(place.json("check shapes.graph")["trainable"], 32);
+    assert_eq!(place.json("check shapes.graph --dim n=4")["trainable"], 4);
+}
+
+#[test]
 fn train_reports_its_epochs() {
     let place = Place::new("train_report");
     let train = "train mlp.graph --data points.npz --validation points.npz --epochs 2";
@@ -130,7 +153,15 @@ fn bench_reports_what_a_step_consists_of() {
 fn references_and_drawings_are_json_too() {
     let place = Place::new("references");
     let sum = place.json("ops sum");
-    assert_eq!(members(&sum[0]), ["attributes", "doc", "name", "operands"]);
+    assert_eq!(members(&sum[0]), ["arguments", "doc", "kind", "name"]);
+    assert_eq!(place.json("ops adam")[0]["kind"], "optimiser");
+    let code = place.json("explain E0203");
+    assert_eq!(members(&code[0]), ["code", "explanation", "title"]);
+    assert!(place.json("explain").as_array().is_some_and(|codes| codes.len() > 50));
+    for stage in ["parsed", "typed", "fused", "loops", "memory", "clif", "asm"] {
+        place.json(&format!("dump mlp.graph --stage {stage}"));
+    }
+    assert!(place.json("dump mlp.graph --pass-by-pass").is_array());
     let softmax = place.json("std softmax");
     assert_eq!(softmax[0]["name"], "softmax");
     for stage in ["typed", "gradient", "optimized"] {

@@ -12,6 +12,7 @@ fn replay(name: &str) {
     let place = Place::new(name.trim_end_matches(".txt"));
     // More brackets than any stack holds.
     place.write("brackets.graph", &format!("output y = {}", "(".repeat(100_000)));
+    place.write("deep.graph", &format!("output y = {}1{}", "(".repeat(900), ")".repeat(900)));
     let mut found = String::new();
     for line in expected.lines() {
         if line.starts_with('#') {
@@ -85,6 +86,11 @@ fn every_name_and_every_dimension_is_found() {
 #[test]
 fn what_a_file_does_not_have_cannot_be_asked_for() {
     replay("nothing.txt");
+}
+
+#[test]
+fn feeding_is_strict_and_limits_have_flags() {
+    replay("limits.txt");
 }
 
 #[test]
