@@ -24,10 +24,7 @@ impl Elaborator<'_> {
             operands.into_iter().map(|x| self.bring_here(x)).collect::<Result<Vec<_>>>()?;
         let provenance = self.provenance();
         let frame = self.here();
-        let is_initial = matches!(
-            self.regions.last().map(|region| &region.kind),
-            Some(super::regions::RegionKind::Initial)
-        );
+        let is_initial = self.in_initial_value();
         let own = node_name(&target.name.text);
         let name = match frame.path.as_str() {
             path if !path.is_empty() && !is_initial => format!("{path}.{own}"),

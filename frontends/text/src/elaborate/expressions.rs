@@ -252,8 +252,8 @@ impl Elaborator<'_> {
 
     /// The seed, or what counts steps, epochs or batches, in the innermost graph.
     pub(super) fn clock(&mut self, clock: Clock) -> Result<Tensor> {
-        let is_initial = matches!(self.region().kind, super::regions::RegionKind::Initial);
-        let home = if is_initial { self.regions.len() - 1 } else { 0 };
+        let initial = self.initial_home();
+        let (is_initial, home) = (initial.is_some(), initial.unwrap_or(0));
         let provenance = self.provenance();
         let region = &mut self.regions[home];
         let (slot, leaf) = match clock {

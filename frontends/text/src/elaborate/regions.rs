@@ -189,7 +189,7 @@ impl Elaborator<'_> {
     fn origin(&mut self, place: Place) -> Origin {
         let provenance = self.provenance();
         let is_initial = match place {
-            Place::Stack(k) => matches!(self.regions[k].kind, RegionKind::Initial),
+            Place::Stack(k) => initial_among(&self.regions[..=k]).is_some(),
             Place::Finish => true,
         };
         let name = match self.here().wish.as_str() {
@@ -198,6 +198,17 @@ impl Elaborator<'_> {
             wish => Some(format!("{wish}.").into()),
         };
         Origin { name, provenance }
+    }
+
+    /// Whether the innermost graph is an initial value or within one. The names there are its own:
+    /// the paths of the program do not stand before them.
+    pub(super) fn in_initial_value(&self) -> bool {
+        self.initial_home().is_some()
+    }
+
+    /// The place of the initial value that the innermost graph is or is within.
+    pub(super) fn initial_home(&self) -> Option<usize> {
+        initial_among(&self.regions)
     }
 
     /// The node of the innermost graph that stands for a value.
@@ -318,4 +329,9 @@ fn copy_closed(
         map.insert(id, copy);
     }
     map.get(&node).copied()
+}
+
+/// The initial value among graphs of which each is within the one before.
+fn initial_among(regions: &[Region]) -> Option<usize> {
+    regions.iter().rposition(|region| matches!(region.kind, RegionKind::Initial))
 }

@@ -387,8 +387,7 @@ impl Elaborator<'_> {
     /// Calls a new node after what it is bound to; what had the name takes another.
     pub(super) fn name_node(&mut self, x: Tensor, name: &str, n_before: usize) {
         let name = super::exact::node_name(name);
-        let is_initial = matches!(self.region().kind, super::regions::RegionKind::Initial);
-        let full = if is_initial { name.to_owned() } else { self.path_of(name) };
+        let full = if self.in_initial_value() { name.to_owned() } else { self.path_of(name) };
         let region = self.region();
         if region.id != x.region || x.node.number() < n_before || keeps_name(&region.graph, x.node)
         {
