@@ -195,16 +195,8 @@ impl Emitter<'_> {
                 self.wrapped(level, dtype, y)
             }
             BinaryFn::Div if float => self.map2(level, a, b, |at, a, b| at.ins().fdiv(a, b)),
-            BinaryFn::FloorDiv if float => self.map2(level, a, b, |at, a, b| {
-                let q = at.ins().fdiv(a, b);
-                at.ins().floor(q)
-            }),
-            BinaryFn::Mod if float => self.map2(level, a, b, |at, a, b| {
-                let q = at.ins().fdiv(a, b);
-                let q = at.ins().floor(q);
-                let whole = at.ins().fmul(q, b);
-                at.ins().fsub(a, whole)
-            }),
+            // `expand_math` has rewritten these.
+            BinaryFn::FloorDiv | BinaryFn::Mod if float => return None,
             BinaryFn::Div | BinaryFn::FloorDiv | BinaryFn::Mod => {
                 return self.divide(level, f, dtype, a, b);
             }

@@ -1,7 +1,8 @@
 //! The functions on single elements: one meaning for `eval`, the loop interpreter and, through
 //! the same enums, code generation.
 //!
-//! Integers wrap, `x / 0` and `x % 0` are 0, casts saturate and NaN casts to 0.
+//! Integers wrap, `x / 0` and `x % 0` are 0, casts saturate and NaN casts to 0. Floats divide with
+//! a remainder as NumPy does.
 
 use super::{DType, Scalar};
 
@@ -55,13 +56,16 @@ pub enum BinaryFn {
     Div,
     /// `a / b` rounded down; for integers 0 where `b` is 0.
     FloorDiv,
-    /// `a - floor_div(a, b) * b`, with the sign of `b`; for integers 0 where `b` is 0.
+    /// What the division rounded down leaves of `a`, with the sign of `b`; for integers 0 where `b`
+    /// is 0. Exact but for a last rounding where the signs differ; in f64 0 where `|a / b|` is
+    /// [`LARGEST_QUOTIENT`] or more.
     Mod,
     /// The larger; NaN if either is.
     Max,
     /// The smaller; NaN if either is.
     Min,
-    /// `a` to the power of `b`, as in C's `pow`; of floats.
+    /// `a` to the power of `b`: of floats as in C's `pow`; of integers wrapping, and where `b` is
+    /// negative the reciprocal rounded to 0, so 0 but for a base of 1 or -1.
     Pow,
     /// Bitwise (logical for `bool`) and.
     And,
@@ -91,6 +95,10 @@ pub enum CompareFn {
     Ge,
 }
 
+/// From here on, 2^53, a quotient of f64 has no fraction left: its remainder counts as 0, because
+/// an exact one takes a division for each further 53 bits.
+pub const LARGEST_QUOTIENT: f64 = 9007199254740992.0;
+
 /// What the float functions need of f32 and f64, so that each is written once.
 pub(crate) trait Float: Copy + PartialOrd {
     const ZERO: Self;
@@ -99,7 +107,7 @@ pub(crate) trait Float: Copy + PartialOrd {
 }
 
 macro_rules! float {
-    ($t:ty, $erf:path) => {
+    ($t:ty, $erf:path, $rest:path) => {
         impl Float for $t {
             const ZERO: $t = 0.0;
             #[inline(always)]
@@ -147,8 +155,33 @@ macro_rules! float {
                     BinaryFn::Sub => a - b,
                     BinaryFn::Mul => a * b,
                     BinaryFn::Div => a / b,
-                    BinaryFn::FloorDiv => (a / b).floor(),
-                    BinaryFn::Mod => a - (a / b).floor() * b,
+                    BinaryFn::FloorDiv => {
+                        // NumPy's `floor_divide`, rounding by rounding.
+                        let rest = $rest(a, b);
+                        let exact = (a - rest) / b;
+                        let turned = rest != 0.0 && (rest < 0.0) != (b < 0.0);
+                        let q = if turned { exact - 1.0 } else { exact };
+                        let down = q.floor();
+                        if b == 0.0 {
+                            a / b
+                        } else if q == 0.0 {
+                            (0.0 as $t).copysign(a / b)
+                        } else if q - down > 0.5 {
+                            down + 1.0
+                        } else {
+                            down
+                        }
+                    }
+                    BinaryFn::Mod => {
+                        let rest = $rest(a, b);
+                        if rest == 0.0 {
+                            (0.0 as $t).copysign(b)
+                        } else if (rest < 0.0) != (b < 0.0) {
+                            rest + b
+                        } else {
+                            rest
+                        }
+                    }
                     BinaryFn::Max => {
                         if a > b || a.is_nan() {
                             a
@@ -170,8 +203,25 @@ macro_rules! float {
         }
     };
 }
-float!(f32, erf_f32);
-float!(f64, erf_f64);
+float!(f32, erf_f32, rest_f32);
+float!(f64, erf_f64, rest_f64);
+
+/// What whole multiples of `b` leave of `a`, with the sign of `a`, exact.
+fn rest_f32(a: f32, b: f32) -> f32 {
+    a % b
+}
+
+/// The same below [`LARGEST_QUOTIENT`], 0 beyond.
+fn rest_f64(a: f64, b: f64) -> f64 {
+    if (a / b).abs() < LARGEST_QUOTIENT {
+        a % b
+    } else if b.abs() > 0.0 {
+        // 0, or NaN for an infinite `a`.
+        a - a
+    } else {
+        f64::NAN
+    }
+}
 
 fn erf_f32(x: f32) -> f32 {
     erf_f64(f64::from(x)) as f32
@@ -209,6 +259,7 @@ pub fn erf_f64(x: f64) -> f64 {
 /// What the integer functions need of i32, i64 and u8.
 pub(crate) trait Int: Copy + Ord {
     const ZERO: Self;
+    const ONE: Self;
     fn unary(f: UnaryFn, x: Self) -> Self;
     fn binary(f: BinaryFn, a: Self, b: Self) -> Self;
 }
@@ -217,6 +268,7 @@ macro_rules! int {
     ($t:ty, $unsigned:ty, $abs:expr, $sign:expr) => {
         impl Int for $t {
             const ZERO: $t = 0;
+            const ONE: $t = 1;
             #[inline(always)]
             fn unary(f: UnaryFn, x: $t) -> $t {
                 match f {
@@ -248,7 +300,7 @@ macro_rules! int {
                     }
                     BinaryFn::Max => a.max(b),
                     BinaryFn::Min => a.min(b),
-                    BinaryFn::Pow => a,
+                    BinaryFn::Pow => power(a, b),
                     BinaryFn::And => a & b,
                     BinaryFn::Or => a | b,
                     BinaryFn::Xor => a ^ b,
@@ -261,6 +313,24 @@ macro_rules! int {
 int!(i32, u32, i32::wrapping_abs, i32::signum);
 int!(i64, u64, i64::wrapping_abs, i64::signum);
 int!(u8, u8, |x| x, |x: u8| x.min(1));
+
+/// `a` to the power of `b`, by squares. A negative `b` is a large number of the same parity, which
+/// is what ±1 needs; it leaves nothing of other bases.
+fn power<T: Int + Into<i64>>(a: T, b: T) -> T {
+    let (base, exponent): (i64, i64) = (a.into(), b.into());
+    if exponent < 0 && base != 1 && base != -1 {
+        return T::ZERO;
+    }
+    let (mut power, mut square, mut rest) = (T::ONE, a, exponent as u64);
+    while rest > 0 {
+        if rest & 1 == 1 {
+            power = T::binary(BinaryFn::Mul, power, square);
+        }
+        square = T::binary(BinaryFn::Mul, square, square);
+        rest >>= 1;
+    }
+    power
+}
 
 /// `a / b` rounded down, 0 where `b` is 0; the smallest integer over -1 wraps.
 fn floor_div_int<T>(a: T, b: T) -> T
@@ -451,8 +521,9 @@ impl BinaryFn {
             | BinaryFn::FloorDiv
             | BinaryFn::Mod
             | BinaryFn::Max
-            | BinaryFn::Min => !matches!(dtype, DType::Bool),
-            BinaryFn::Div | BinaryFn::Pow => dtype.is_float(),
+            | BinaryFn::Min
+            | BinaryFn::Pow => !matches!(dtype, DType::Bool),
+            BinaryFn::Div => dtype.is_float(),
             BinaryFn::And | BinaryFn::Or => matches!(dtype, DType::Bool),
             BinaryFn::Xor => !dtype.is_float(),
             BinaryFn::ShiftRight => dtype.is_int(),
@@ -560,6 +631,49 @@ mod tests {
         assert_eq!(f(BinaryFn::FloorDiv, i32::MIN, -1), Scalar::I32(i32::MIN));
         assert_eq!(f(BinaryFn::Mod, i32::MIN, -1), Scalar::I32(0));
         assert_eq!(f(BinaryFn::Add, i32::MAX, 1), Scalar::I32(i32::MIN));
+    }
+
+    #[test]
+    fn powers_of_integers_wrap() {
+        let f = |a: i32, b: i32| BinaryFn::Pow.eval(Scalar::I32(a), Scalar::I32(b));
+        let some = [(3, 4, 81), (-3, 3, -27), (7, 0, 1), (0, 0, 1), (2, 31, i32::MIN), (2, 40, 0)];
+        let negative = [(2, -1, 0), (0, -1, 0), (1, -7, 1), (-1, -7, -1), (-1, i32::MIN, 1)];
+        for (a, b, y) in some.into_iter().chain(negative) {
+            assert_eq!(f(a, b), Scalar::I32(y), "{a} ** {b}");
+        }
+        let wide = BinaryFn::Pow.eval(Scalar::I64(-1), Scalar::I64(i64::MAX));
+        assert_eq!(wide, Scalar::I64(-1));
+        assert_eq!(BinaryFn::Pow.eval(Scalar::U8(3), Scalar::U8(255)), Scalar::U8(171));
+    }
+
+    #[test]
+    fn floats_divide_as_in_numpy() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        // a, b, a // b and a % b, as NumPy 2 prints them.
+        let f64s = [
+            (6.0, 0.1, 59.0, 0.09999999999999967),
+            (-6.0, 0.1, -60.0, 3.3306690738754696e-16),
+            (1.0, inf, 0.0, 1.0),
+            (-1.0, inf, -1.0, inf),
+            (-1e-30, 1.0, -1.0, 1.0),
+            (-4.0, 2.0, -2.0, 0.0),
+            (4.0, -2.0, -2.0, -0.0),
+            (0.0, -2.0, -0.0, -0.0),
+            (inf, 1.0, nan, nan),
+            (1.0, 0.0, inf, nan),
+            (-1.0, 0.0, -inf, nan),
+            (0.0, 0.0, nan, nan),
+            (f64::MAX, 1e300, 179769313.0, 4.8623156137578274e299),
+        ];
+        let same = |x: f64, y: f64| x == y && x.is_sign_negative() == y.is_sign_negative();
+        for (a, b, floor, rest) in f64s {
+            let of = |f: BinaryFn| f.eval(Scalar::F64(a), Scalar::F64(b)).to_f64();
+            let (q, r) = (of(BinaryFn::FloorDiv), of(BinaryFn::Mod));
+            assert!(same(q, floor) || q.is_nan() && floor.is_nan(), "{a} // {b}: {q}");
+            assert!(same(r, rest) || r.is_nan() && rest.is_nan(), "{a} % {b}: {r}");
+        }
+        let rest = BinaryFn::Mod.eval(Scalar::F32(1e30), Scalar::F32(0.1));
+        assert_eq!(rest, Scalar::F32(1e30f32 % 0.1));
     }
 
     #[test]

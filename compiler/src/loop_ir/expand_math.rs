@@ -1,5 +1,6 @@
 //! Rewrites transcendental functions into polynomials of primitive expressions, for any element
-//! type and in straight line, so that vector loops run them as they are.
+//! type and in straight line, so that vector loops run them as they are; and so the division of
+//! floats with a remainder, and powers of integers, which are exact.
 //!
 //! Errors: at most 2 units in the last place for `exp` and `log`, 4 for the others, over the whole
 //! range with its denormals; ±0, infinities and NaN as IEEE 754 asks. The polynomials are minimax
@@ -7,6 +8,8 @@
 //! their coefficients rounded to the element type. The library's chunk functions compute the
 //! same, operation by operation. Runs after `fma`, which would change roundings that are chosen
 //! here. Linear.
+
+mod division;
 
 use rustc_hash::FxHashMap;
 
@@ -54,12 +57,12 @@ pub fn expand_unary(exprs: &mut Exprs, f: UnaryFn, x: ExprId, target: &Target) -
     }
 }
 
-/// The expression of primitive operations that computes `a^b`, as C's `pow`; that function itself
-/// where the operands are no floats.
+/// The expression of primitive operations that computes `a^b`: of floats as C's `pow`, of integers
+/// by products.
 pub fn expand_pow(exprs: &mut Exprs, a: ExprId, b: ExprId, target: &Target) -> ExprId {
     let dtype = exprs.dtype(a);
     if !dtype.is_float() {
-        return exprs.binary(BinaryFn::Pow, a, b);
+        return division::expand_power(exprs, a, b);
     }
     // An f32 has its last places right if it is computed in f64.
     let (x, y) = (exprs.cast(DType::F64, a), exprs.cast(DType::F64, b));
@@ -86,6 +89,9 @@ impl Rebuild for Expander<'_> {
         let new = match expr {
             Expr::Unary(f, x) => expand_unary(self.exprs, f, x, self.target),
             Expr::Binary(BinaryFn::Pow, a, b) => expand_pow(self.exprs, a, b, self.target),
+            Expr::Binary(f @ (BinaryFn::FloorDiv | BinaryFn::Mod), a, b) => {
+                division::expand_division(self.exprs, f, [a, b], self.target)
+            }
             Expr::Load { place, index, dtype } => {
                 let index = self.index(index);
                 self.exprs.intern(Expr::Load { place, index, dtype })

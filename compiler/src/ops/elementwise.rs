@@ -90,7 +90,13 @@ fn binary_signature(f: BinaryFn) -> &'static Signature {
             const { &binary("floor_div", "a / b rounded down; 0 where an integer b is 0.") }
         }
         BinaryFn::Mod => {
-            const { &binary("mod", "y = a - floor(a / b) b, da = dy, db = -dy floor(a / b).") }
+            const {
+                &binary(
+                    "mod",
+                    "y = a - floor(a / b) b, as NumPy's (in f64 0 from |a / b| = 2^53 on); \
+                     da = dy, db = -dy floor(a / b).",
+                )
+            }
         }
         BinaryFn::Max => {
             const { &binary("maximum", "The larger; NaN if either is. A tie halves dy.") }
@@ -99,7 +105,13 @@ fn binary_signature(f: BinaryFn) -> &'static Signature {
             const { &binary("minimum", "The smaller; NaN if either is. A tie halves dy.") }
         }
         BinaryFn::Pow => {
-            const { &binary("pow", "y = a^b, da = dy b a^(b - 1), db = dy y ln a (0 at a = 0).") }
+            const {
+                &binary(
+                    "pow",
+                    "y = a^b, da = dy b a^(b - 1), db = dy y ln a (0 at a = 0). Integers wrap; a \
+                     negative b gives 0, but ±1 for a base of ±1.",
+                )
+            }
         }
         BinaryFn::And => const { &binary("and", "Logical and of bools.") },
         BinaryFn::Or => const { &binary("or", "Logical or of bools.") },
