@@ -3,7 +3,7 @@
 mod print;
 
 use crate::ir::{Literal, Name, Provenance, TensorType};
-use crate::loop_ir::Kernel;
+use crate::loop_ir::{IndexCheck, Kernel};
 
 /// All that a step does, before machine code.
 #[derive(Clone, Debug)]
@@ -26,8 +26,8 @@ pub struct Program {
     pub arena_bytes: usize,
     /// Bytes of scratch that one thread needs.
     pub scratch_bytes: usize,
-    /// What the node numbers in the status word stand for: name and provenance.
-    pub checks: Vec<(Name, Provenance)>,
+    /// What the numbers in the status word stand for.
+    pub checks: Vec<IndexCheck>,
 }
 
 /// A result of a program.
@@ -126,7 +126,7 @@ pub struct Frame {
     pub epoch: i64,
     /// The number of the batch; in training the step.
     pub batch: i64,
-    /// 0, or 1 plus the number (in [`Program::checks`]) of the check that failed.
+    /// 0, or which of [`Program::checks`] failed, see [`failed_check`](crate::loop_ir::failed_check).
     pub status: u64,
 }
 

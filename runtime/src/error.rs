@@ -2,6 +2,7 @@
 
 use brolga_compiler::error::{CompileError, codes};
 use brolga_compiler::ir::{Dim, DimError, Name, Provenance, TensorType};
+use brolga_compiler::loop_ir::{IndexCheck, failed_check};
 use brolga_compiler::ops::EvalError;
 use brolga_compiler::program::Program;
 
@@ -61,14 +62,6 @@ pub enum RunError {
         provenance: Provenance,
         /// What is wrong.
         error: EvalError,
-    },
-    /// Machine code met an index that is out of range.
-    #[error("an index is out of range in `{node}`{}", At(provenance))]
-    IndexOutOfRange {
-        /// The node.
-        node: Name,
-        /// Where it came from.
-        provenance: Provenance,
     },
     /// An input was not fed.
     #[error("the input `{0}` is needed, but not fed")]
@@ -160,9 +153,10 @@ pub enum Fault {
 impl RunError {
     /// What the status word of a program's frame says after a run.
     pub(crate) fn of_status(status: u64, program: &Program) -> Result<(), RunError> {
-        let Some(number) = status.checked_sub(1) else { return Ok(()) };
-        let (node, provenance) = program.checks[number as usize].clone();
-        Err(RunError::IndexOutOfRange { node, provenance })
+        let Some((number, index)) = failed_check(status) else { return Ok(()) };
+        let IndexCheck { node, provenance, size } = program.checks[number as usize].clone();
+        let error = EvalError::IndexOutOfRange { index: index.into(), size: size as usize };
+        Err(RunError::Eval { node, provenance, error })
     }
 
     /// The code: `E0652`.
@@ -174,7 +168,7 @@ impl RunError {
             RunError::MemoryLimit { .. } => "E0652",
             RunError::UnknownSymbol(_) => "E0653",
             RunError::Code(_) => "E0654",
-            RunError::Eval { .. } | RunError::IndexOutOfRange { .. } => "E0655",
+            RunError::Eval { .. } => "E0655",
             RunError::Unfed(_) => "E0656",
             RunError::UnknownInput(_) => "E0657",
             RunError::FeedType { .. } => "E0658",
@@ -203,7 +197,6 @@ impl RunError {
             | RunError::Dimension { .. }
             | RunError::MemoryLimit { .. }
             | RunError::Eval { .. }
-            | RunError::IndexOutOfRange { .. }
             | RunError::Unfed(_)
             | RunError::UnknownInput(_)
             | RunError::FeedType { .. }

@@ -10,7 +10,7 @@ use super::emitter::{Emitted, Emitter, Int, Lanes, Places, Val, data, vector_typ
 use super::error::CodegenError;
 use super::externs::{Extern, MathFn};
 use crate::ir::{DType, ExprId, Monoid, PlaceId, Scalar};
-use crate::loop_ir::{Chunk, ChunkFn, Fold, Kernel, Loop, LoopKind, Stmt, Tile};
+use crate::loop_ir::{Chunk, ChunkFn, Fold, Kernel, Loop, LoopKind, Stmt, Tile, failure};
 use crate::program::Frame;
 
 type Result<T> = std::result::Result<T, CodegenError>;
@@ -450,7 +450,7 @@ impl Emitter<'_> {
         let value = self.expr(value)?;
         let here = self.here();
         let n = if let Val::Many(_) = value.val { self.lanes.map_or(1, |l| l.n) } else { 1 };
-        let mut wrong = None;
+        let (mut wrong, mut lanes) = (None, vec![]);
         for lane in 0..n {
             let one = self.lane(dtype, &value.val, lane);
             let wide = self.widen(dtype, one, here);
@@ -461,6 +461,7 @@ impl Emitter<'_> {
                 None => outside,
                 Some(wrong) => at.ins().bor(wrong, outside),
             });
+            lanes.push((outside, wide));
         }
         let Some(wrong) = wrong else { return Ok(()) };
         let (report, _) = self.new_block(&[]);
@@ -471,7 +472,17 @@ impl Emitter<'_> {
         let (frame, offset) = (self.frame, std::mem::offset_of!(Frame, status) as i32);
         let mut at = self.ins();
         let status = at.ins().load(types::I64, data(), frame, offset);
-        let number = at.ins().iconst(types::I64, i64::from(number) + 1);
+        // The index of the first lane that is wrong.
+        let mut lanes = lanes.into_iter().rev();
+        let last = lanes.next().map(|(_, index)| index);
+        let index = lanes.fold(last, |found, (outside, index)| {
+            Some(found.map_or(index, |found| at.ins().select(outside, index, found)))
+        });
+        let mask = at.ins().iconst(types::I64, i64::from(u32::MAX));
+        let none = at.ins().iconst(types::I64, 0);
+        let index = at.ins().band(index.unwrap_or(none), mask);
+        let number = at.ins().iconst(types::I64, failure(number, 0) as i64);
+        let number = at.ins().bor(number, index);
         let zero = at.ins().iconst(types::I64, 0);
         let first = at.ins().icmp(IntCC::Equal, status, zero);
         let status = at.ins().select(first, number, status);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 
 use super::expand_math::expand_unary;
-use super::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile};
+use super::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile, failure};
 use crate::ir::{
     AxisId, BinaryFn, DType, Expr, ExprId, Exprs, IndexId, Monoid, PlaceId, Scalar, Target, Term,
     VarId, philox_word,
@@ -43,7 +43,7 @@ pub struct Memories {
     pub epoch: i64,
     /// The number of the batch; in training the step.
     pub batch: i64,
-    /// 0, or 1 plus the number of the first check that failed.
+    /// 0, or the [`failure`] of the first check that failed.
     pub status: u64,
 }
 
@@ -130,8 +130,8 @@ pub fn run_program(program: &Program, target: &Target, memories: &mut Memories) 
 }
 
 /// Runs a range of a kernel's units on `memories`, of which `arguments` names one place per
-/// buffer. Arguments may overlap as far as the kernel allows. `status` becomes 1 plus the number
-/// of the first check that fails, if it is 0.
+/// buffer. Arguments may overlap as far as the kernel allows. `status` becomes the [`failure`] of
+/// the first check that fails, if it is 0.
 pub fn run_units(
     kernel: &Kernel,
     target: &Target,
@@ -232,9 +232,9 @@ impl Machine<'_> {
                 }
                 Stmt::Check { value, size, number } => {
                     for x in self.lanes_of(*value) {
-                        let within = (0..*size).contains(&integer(x));
-                        if !within && *self.status == 0 {
-                            *self.status = u64::from(*number) + 1;
+                        let index = integer(x);
+                        if !(0..*size).contains(&index) && *self.status == 0 {
+                            *self.status = failure(*number, index);
                         }
                     }
                 }

@@ -46,7 +46,34 @@ pub use place::place;
 pub use serialise::serialise;
 pub use verify::{KernelError, Problem, verify};
 
-use crate::ir::{AxisId, DType, ExprId, Exprs, IndexId, Monoid, PlaceId, UnaryFn, VarId};
+use crate::ir::{
+    AxisId, DType, ExprId, Exprs, IndexId, Monoid, Name, PlaceId, Provenance, UnaryFn, VarId,
+};
+
+/// What a [`Stmt::Check`] checks.
+#[derive(Clone, Debug)]
+pub struct IndexCheck {
+    /// The node that reads or writes where the index says.
+    pub node: Name,
+    /// Where it came from.
+    pub provenance: Provenance,
+    /// The size of the dimension.
+    pub size: i64,
+}
+
+/// The status word of a failed check: its number plus 1 in the upper half, in the lower the index,
+/// of which 32 bits are kept (indices are i32).
+pub const fn failure(number: u32, index: i64) -> u64 {
+    ((number as u64 + 1) << 32) | (index as u32 as u64)
+}
+
+/// The number of the check that failed and the index, if one did.
+pub const fn failed_check(status: u64) -> Option<(u32, i32)> {
+    match status >> 32 {
+        0 => None,
+        number => Some((number as u32 - 1, status as u32 as i32)),
+    }
+}
 
 /// One kernel: closed but for its arguments.
 #[derive(Clone, Debug)]
@@ -148,8 +175,8 @@ pub enum Stmt {
         /// The value, of the memory's element type.
         value: ExprId,
     },
-    /// Writes `number + 1` into the frame's status word, if that is 0 and `value`, an integer,
-    /// is outside of `0..size`.
+    /// Writes [`failure`] of `number` and `value` into the frame's status word, if that is 0 and
+    /// `value`, an integer, is outside of `0..size`.
     Check {
         /// The value that is used as an index.
         value: ExprId,

@@ -18,7 +18,9 @@ use crate::ir::{
     AxisId, Expr, ExprId, Exprs, Graph, IndexId, Literal, Name, NodeId, PlaceId, Provenance,
     Rewrite, strides,
 };
-use crate::loop_ir::{Buffer, Chunk, ChunkFn, Extent, Kernel, Local, Loop, LoopKind, Stmt};
+use crate::loop_ir::{
+    Buffer, Chunk, ChunkFn, Extent, IndexCheck, Kernel, Local, Loop, LoopKind, Stmt,
+};
 use crate::ops::{Leaf, Op};
 
 /// A kernel with what its arguments are.
@@ -52,7 +54,7 @@ impl Argument {
 }
 
 /// The nodes that read at an index from data, one for each check: names and provenance.
-pub type Checks = Vec<(Name, Provenance)>;
+pub type Checks = Vec<IndexCheck>;
 
 /// Lowers every group; `checks` collects the nodes whose indices come from data.
 pub fn lower(graph: &Graph, fusion: &Fusion, checks: &mut Checks) -> Vec<Lowered> {

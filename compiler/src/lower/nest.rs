@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{Builder, Dimension};
 use crate::fuse::{Stage, Work};
 use crate::ir::{AxisId, DType, Expr, ExprId, Exprs, IndexId, Monoid, NodeId, Scalar, Term, VarId};
-use crate::loop_ir::{Extent, Fold, Loop, LoopKind, Stmt};
+use crate::loop_ir::{Extent, Fold, IndexCheck, Loop, LoopKind, Stmt};
 use crate::ops::Op;
 
 /// What one member of the stage computes, in the kernel's terms.
@@ -83,10 +83,10 @@ impl Builder<'_> {
         let mut checks = vec![];
         for item in items {
             let node = self.graph.node(self.indexing_node(self.value(item.at).node));
-            let described = (node.name.clone(), node.provenance.clone());
             for (value, size) in data_terms(&self.exprs, item.body) {
                 let number = self.checks.len() as u32;
-                self.checks.push(described.clone());
+                let (node, provenance) = (node.name.clone(), node.provenance.clone());
+                self.checks.push(IndexCheck { node, provenance, size });
                 checks.push(Stmt::Check { value, size, number });
             }
         }

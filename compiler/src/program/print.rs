@@ -55,8 +55,8 @@ impl fmt::Display for Program {
         for (offset, literal) in &self.constants {
             writeln!(f, "constant at {offset}: {}", literal.tensor_type())?;
         }
-        for (i, (name, _)) in self.checks.iter().enumerate() {
-            writeln!(f, "check {i}: {name}")?;
+        for (i, check) in self.checks.iter().enumerate() {
+            writeln!(f, "check {i}: {}", check.node)?;
         }
         for (i, wave) in self.waves.iter().enumerate() {
             writeln!(f, "\nwave {i}{}", if wave.serial { ", on one thread" } else { "" })?;

@@ -50,11 +50,6 @@ impl Failure {
         let text = match error {
             RunError::Compile(error) => rendered(error, sources),
             RunError::Data(error) => with_help(error.code(), &error.to_string(), &error.help()),
-            RunError::IndexOutOfRange { node, provenance } => {
-                let message = format!("an index is out of range in `{node}`");
-                let error = CompileError::new(error.code(), message, provenance);
-                rendered(&error.with_help(INDEX_HELP), sources)
-            }
             RunError::Eval { node, provenance, error: why } => {
                 let message = format!("{why}, in `{node}`");
                 let error = CompileError::new(error.code(), message, provenance);

@@ -91,7 +91,8 @@ fn an_index_out_of_range_names_the_node() {
         assert_eq!(results.outputs["row"], f32s(&[2], &[1.0; 2]));
         let error = session.run(&entry, &batch(2), &ids(&[0, 10])).expect_err("out of range");
         assert_eq!((error.code(), error.fault()), ("E0655", crate::Fault::Input));
-        assert!(error.to_string().contains("`row`"), "{error}");
+        let message = "the index 10 is out of range for a dimension of 10, in `row`";
+        assert!(error.to_string().contains(message), "{error}");
     }
 }
 
