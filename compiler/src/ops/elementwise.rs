@@ -142,7 +142,7 @@ static SELECT: Signature = Signature {
 static CAST: Signature = Signature {
     name: "cast",
     operands: &["x"],
-    attributes: &[AttributeSignature { name: "dtype", default: None, doc: "the element type" }],
+    attributes: &[AttributeSignature { name: "type", default: None, doc: "the element type" }],
     doc: "x in another element type: saturating, NaN to 0; between floats dx = cast(dy).",
 };
 
@@ -163,7 +163,7 @@ pub(super) fn signatures() -> Vec<&'static Signature> {
 pub(super) fn from_attributes(attributes: &Attributes<'_>) -> Result<Option<Op>, TypeError> {
     let found = all().find(|op| op.signature().name == attributes.name());
     Ok(match found {
-        Some(Elementwise::Cast(_)) => Some(Elementwise::Cast(attributes.dtype("dtype")?).into()),
+        Some(Elementwise::Cast(_)) => Some(Elementwise::Cast(attributes.dtype("type")?).into()),
         Some(op) => Some(op.into()),
         None => None,
     })

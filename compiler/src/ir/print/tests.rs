@@ -184,7 +184,7 @@ zero: f32 = 0.0  #@ a.graph:3:5
 last: f32, _, all: f32[5] = scan(t in x, a = zero, b = zero, reverse=true) {  #@ a.graph:3:5
     i: i64 = iteration()  #@ a.graph:3:5
     s: f32 = t + zero  #@ a.graph:3:5
-    s.1: f32 = cast(i, dtype=f32)  #@ a.graph:3:5
+    s.1: f32 = cast(i, type=f32)  #@ a.graph:3:5
     s.2: f32 = s * s.1  #@ a.graph:3:5
     emit s.2
     a, b = [b, a]

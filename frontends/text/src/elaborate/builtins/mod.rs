@@ -86,7 +86,7 @@ type Entry = (&'static str, &'static str, fn(&mut Elaborator<'_>, Args) -> Resul
 /// left out.
 const ENTRIES: &[Entry] = &[
     ("select", "cond, a, b", arithmetic::select),
-    ("cast", "x, dtype", arithmetic::cast),
+    ("cast", "x, type", arithmetic::cast),
     ("matmul", "a, b, transpose_a=false, transpose_b=false", arithmetic::matmul),
     ("sum", "x, axis=, keepdims=false", arithmetic::reduce),
     ("prod", "x, axis=, keepdims=false", arithmetic::reduce),
@@ -112,7 +112,7 @@ const ENTRIES: &[Entry] = &[
     ("iota", "shape, axis=0, dtype=i32", shapes::iota),
     ("zeros", "shape, dtype=f32", shapes::zeros),
     ("ones", "shape, dtype=f32", shapes::ones),
-    ("full", "shape, value, dtype=", shapes::full),
+    ("full", "shape, v, dtype=", shapes::full),
     ("one_hot", "ids, n, dtype=f32", shapes::one_hot),
     ("gather", "x, ids, axis=0", shapes::gather),
     ("take_along_axis", "x, ids, axis", shapes::take_along_axis),

@@ -302,7 +302,7 @@ pub(super) fn ones(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     filled(e, &args, 1)
 }
 
-/// `full(shape, value)`
+/// `full(shape, v)`
 pub(super) fn full(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     let shape = e.dims_argument(&args, 0)?;
     let dtype = e.element_argument(&args, 2)?;
