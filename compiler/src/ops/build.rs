@@ -2,6 +2,7 @@
 //! keep their axes, a bare number takes the type of the tensor it meets. Used by elaboration,
 //! gradients, optimisers and the Rust builder.
 
+use super::contract::written;
 use super::shape::{check_axis, dims_agree, product, same_dtype};
 use super::{Contract, Elementwise, Leaf, Movement, Op, Reduce, ReduceFn, TypeError, codes};
 use crate::ir::{
@@ -291,6 +292,14 @@ impl Build<'_> {
             return Err(error.with_help("write `*`"));
         }
         let (is_row, is_column) = (of_a.rank() == 1, of_b.rank() == 1);
+        // Told of the operands as they are written, before they become matrices of equal rank.
+        let k = &of_a.shape[of_a.rank() - if transpose_a && !is_row { 2 } else { 1 }];
+        let l = &of_b.shape[of_b.rank() - if transpose_b || is_column { 1 } else { 2 }];
+        if !dims_agree(k, l) {
+            let product = written(&of_a, &of_b, transpose_a, transpose_b);
+            let message = format!("{product}: {k} is not {l}");
+            return Err(TypeError::new(codes::SHAPES_CANNOT_BE_MULTIPLIED, message));
+        }
         let a = if is_row { self.expand_dims(a, 0)? } else { a };
         let b = if is_column { self.expand_dims(b, 1)? } else { b };
         let (transpose_a, transpose_b) = (transpose_a && !is_row, transpose_b && !is_column);
@@ -334,7 +343,13 @@ impl Build<'_> {
 /// `shape` with its -1, if it has one, replaced by what is left of `old`.
 fn fill_in(old: &[Dim], shape: &[Dim]) -> Result<Vec<Dim>, TypeError> {
     let is_open = |d: &Dim| d.as_number() == Some(-1);
-    if shape.iter().filter(|d| is_open(d)).count() != 1 {
+    let n_open = shape.iter().filter(|d| is_open(d)).count();
+    if n_open > 1 {
+        let message = format!("{} leaves more than one dimension open", ShapeText(shape));
+        let error = TypeError::new(codes::RESHAPE_SIZE, message);
+        return Err(error.with_help("write -1 once, and `dim(x, axis)` for the others"));
+    }
+    if n_open == 0 {
         return Ok(shape.to_vec());
     }
     let known: Vec<Dim> = shape.iter().filter(|d| !is_open(d)).cloned().collect();

@@ -69,7 +69,12 @@ fn matrix(x: &TensorType, transpose: bool) -> [&Dim; 2] {
 }
 
 /// The product as the user would write it: `f32[2, 3] @ transposed f32[4, 3]`.
-fn written(a: &TensorType, b: &TensorType, transpose_a: bool, transpose_b: bool) -> String {
+pub(super) fn written(
+    a: &TensorType,
+    b: &TensorType,
+    transpose_a: bool,
+    transpose_b: bool,
+) -> String {
     let mark = |t: bool| if t { "transposed " } else { "" };
     format!("{}{a} @ {}{b}", mark(transpose_a), mark(transpose_b))
 }

@@ -6,7 +6,7 @@ use super::arithmetic::{
     cast_literal, eval_binary, eval_compare, eval_select, eval_unary, of_type,
 };
 use super::attributes::Attributes;
-use super::shape::{accepts, exactly, same_dtype, same_shape};
+use super::shape::{accepts, accepts_bool, exactly, same_dtype, same_shape};
 use super::{
     Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
     LowerContext, Op, OpRules, Signature, TypeError,
@@ -199,13 +199,17 @@ impl OpRules for Elementwise {
         Ok(vec![match self {
             Elementwise::Unary(f) => {
                 let [x] = exactly(signature, operands)?;
-                accepts(name, f.accepts(x.dtype), x)?;
+                if *f == UnaryFn::Not {
+                    accepts_bool(name, x)?;
+                } else {
+                    accepts(name, f.accepts(x.dtype), x)?;
+                }
                 x.clone()
             }
             Elementwise::Binary(f) => {
                 let [a, b] = exactly(signature, operands)?;
                 same(a, b)?;
-                accepts(name, f.accepts(a.dtype), a)?;
+                accepts_binary(*f, name, a)?;
                 a.clone()
             }
             Elementwise::Compare(_) => {
@@ -215,7 +219,7 @@ impl OpRules for Elementwise {
             }
             Elementwise::Select => {
                 let [cond, a, b] = exactly(signature, operands)?;
-                accepts(name, cond.dtype == DType::Bool, cond)?;
+                accepts_bool(name, cond)?;
                 same(a, b)?;
                 same_shape(name, cond, a)?;
                 a.clone()
@@ -297,6 +301,27 @@ impl OpRules for Elementwise {
             }
         };
         Lowering::Map { axes, body }
+    }
+}
+
+fn accepts_binary(f: BinaryFn, name: &str, x: &TensorType) -> Result<(), TypeError> {
+    match f {
+        BinaryFn::And | BinaryFn::Or => accepts_bool(name, x),
+        BinaryFn::Div if x.dtype.is_int() => {
+            let help = "write `//`, which rounds down, or `cast(..., f32)` around the operands";
+            accepts(name, false, x).map_err(|error| error.with_help(help))
+        }
+        BinaryFn::Div
+        | BinaryFn::Add
+        | BinaryFn::Sub
+        | BinaryFn::Mul
+        | BinaryFn::FloorDiv
+        | BinaryFn::Mod
+        | BinaryFn::Max
+        | BinaryFn::Min
+        | BinaryFn::Pow
+        | BinaryFn::Xor
+        | BinaryFn::ShiftRight => accepts(name, f.accepts(x.dtype), x),
     }
 }
 

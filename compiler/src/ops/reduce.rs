@@ -5,7 +5,7 @@ use ndarray::{ArcArray, ArrayD, ArrayView1, Axis, IxDyn};
 use super::arithmetic::Arithmetic;
 use super::attributes::Attributes;
 use super::movement::axes_attribute;
-use super::shape::{accepts, check_axes, exactly};
+use super::shape::{accepts, accepts_bool, check_axes, exactly};
 use super::{
     Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
     LowerContext, Op, OpRules, Signature, TypeError, codes,
@@ -178,7 +178,15 @@ impl OpRules for Reduce {
         let name = self.signature().name;
         let [x] = exactly(self.signature(), operands)?;
         check_axes(name, &self.axes, x)?;
-        accepts(name, self.f.accepts(x.dtype), x)?;
+        match self.f {
+            ReduceFn::All | ReduceFn::Any => accepts_bool(name, x)?,
+            ReduceFn::Sum
+            | ReduceFn::Prod
+            | ReduceFn::Max
+            | ReduceFn::Min
+            | ReduceFn::ArgMax
+            | ReduceFn::ArgMin => accepts(name, self.f.accepts(x.dtype), x)?,
+        }
         let kept = x.shape.iter().enumerate().filter(|(axis, _)| !self.axes.contains(axis));
         let shape: Vec<_> = kept.map(|(_, d)| d.clone()).collect();
         if !self.f.is_index() {

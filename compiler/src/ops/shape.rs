@@ -4,7 +4,7 @@
 //! only bound symbols can tell apart pass and are checked again with numbers.
 
 use super::{Signature, TypeError, codes};
-use crate::ir::{Agreement, Binding, Dim, DimError, TensorType};
+use crate::ir::{Agreement, Binding, DType, Dim, DimError, TensorType};
 
 /// The operands, of which the operation takes exactly `N`.
 pub(super) fn exactly<'a, const N: usize>(
@@ -59,7 +59,20 @@ pub(super) fn accepts(name: &str, accepted: bool, x: &TensorType) -> Result<(), 
         return Ok(());
     }
     let message = format!("`{name}` does not exist for {}, the element type of {x}", x.dtype);
-    Err(TypeError::new(codes::DTYPE_REFUSED, message))
+    let help = match x.dtype {
+        DType::Bool => "write `cast(..., i32)` or `cast(..., f32)` around it",
+        DType::I32 | DType::I64 | DType::U8 => "write `cast(..., f32)` around it",
+        DType::F32 | DType::F64 => COMPARE,
+    };
+    Err(TypeError::new(codes::DTYPE_REFUSED, message).with_help(help))
+}
+
+/// The help where a bool is wanted.
+const COMPARE: &str = "compare it first, as in `x != 0`";
+
+/// Refuses an operand that should be a bool.
+pub(super) fn accepts_bool(name: &str, x: &TensorType) -> Result<(), TypeError> {
+    accepts(name, x.dtype == DType::Bool, x).map_err(|error| error.with_help(COMPARE))
 }
 
 /// Refuses an axis that a tensor does not have.

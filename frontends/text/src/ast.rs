@@ -330,6 +330,13 @@ pub struct If {
     pub otherwise: Option<Block>,
 }
 
+impl If {
+    /// The blocks of all branches.
+    pub fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.arms.iter().map(|arm| &arm.body).chain(&self.otherwise)
+    }
+}
+
 /// One condition of an `if` with its block.
 #[derive(Clone, Debug)]
 pub struct Arm {

@@ -6,6 +6,7 @@
 pub mod source;
 pub mod codes;
 pub mod diagnostics;
+mod spelling;
 pub mod ast;
 mod lexer;
 pub mod parser;

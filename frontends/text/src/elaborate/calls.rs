@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use super::builtins::{Args, Builtin};
-use super::report::similar;
 use super::value::{FileId, FunctionRef, GivenArg, Initial, Value};
 use super::{Elaborator, Failed, Frame, Result, SharedLayer};
 use crate::ast::{Arg, Call, Expr, ExprKind, Formal, Function, FunctionBody, Name, Shared};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
+use crate::spelling::similar;
 
 /// The evaluated arguments of a call, and what any call may say.
 pub(super) struct Given {

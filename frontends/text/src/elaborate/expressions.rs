@@ -6,13 +6,14 @@ use brolga_compiler::ir::{Dim, Origin, UnaryFn};
 use brolga_compiler::ops::{Control, Leaf, Movement, Op};
 
 use super::operators::Operand;
-use super::report::similar;
+use super::statements::bound_names;
 use super::value::{Bare, FileId, FunctionRef, List, RegionId, Tensor, Value};
 use super::{Binding, Elaborator, Failed, Result};
 use crate::ast::{Binary, BinaryOp, Expr, ExprKind, Index, IndexItem, IndexKind, Name, Subscript};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
+use crate::spelling::similar;
 
 /// One of the leaves without a name.
 #[derive(Clone, Copy)]
@@ -188,27 +189,26 @@ impl Elaborator<'_> {
     fn unknown_name(&mut self, name: &Name) -> Failed {
         let message = format!("there is no `{}` here", name.text);
         let error = Diagnostic::error(Code::UnknownName, message).at(name.span, "");
-        let error = match self.similar_name(&name.text) {
-            Some(similar) => error.help(format!("is `{similar}` meant?")),
-            None if self.is_outside_value(&name.text) => error.help(format!(
-                "a function sees its arguments alone: give it `{}` as one",
-                name.text
-            )),
-            None if self.declared_later(&name.text) => {
-                error.help("it is bound further down; values are bound before they are used")
+        let in_main = self.here().file == FileId::MAIN;
+        let bound = bound_names(&self.program.main().file.body)
+            .into_iter()
+            .find(|other| in_main && other.text == name.text);
+        let error = match bound {
+            Some(_) if self.frames[1..].iter().any(|frame| !frame.sees_outer) => error.help(
+                format!("a function sees its arguments alone: give it `{}` as one", name.text),
+            ),
+            Some(bound) => {
+                let line = self.sources.start(bound.span).line;
+                error.help(format!(
+                    "it is bound at line {line}; values are bound before they are used"
+                ))
             }
-            None => error,
+            None => match self.similar_name(&name.text) {
+                Some(similar) => error.help(format!("is `{similar}` meant?")),
+                None => error,
+            },
         };
         self.push(error)
-    }
-
-    /// Whether the name is a value of the file, which a function does not see.
-    fn is_outside_value(&self, name: &str) -> bool {
-        self.frames.len() > 1 && self.frames[0].values.contains_key(name)
-    }
-
-    fn declared_later(&self, name: &str) -> bool {
-        self.frames.len() == 1 && super::statements::binds(&self.program.main().file.body, name)
     }
 
     fn similar_name(&self, name: &str) -> Option<String> {
@@ -449,6 +449,11 @@ impl Elaborator<'_> {
             let message = "an index must be known at compile time";
             let error = Diagnostic::error(Code::NotCompileTime, message).at(expr.span, "a tensor");
             return Err(self.push(error.help("`gather(x, ids, axis)` picks by a tensor")));
+        }
+        if let Value::List(_) = value {
+            let message = "an index is one number";
+            let error = Diagnostic::error(Code::WrongKind, message).at(expr.span, "a list");
+            return Err(self.push(error.help("`gather(x, ids, axis)` picks by a list of them")));
         }
         let dim = self.dim(&value, expr.span)?;
         let at = match dim.as_number() {

@@ -1,7 +1,7 @@
 //! Operators and the elementwise functions behind them: of bare numbers at compile time, of
 //! tensors as nodes, with bare numbers taking the type of the tensor they meet.
 
-use brolga_compiler::ir::{BinaryFn, CompareFn, DType, TensorType, UnaryFn};
+use brolga_compiler::ir::{BinaryFn, CompareFn, DType, DimError, TensorType, UnaryFn};
 use brolga_compiler::ops::TypeError;
 
 use super::bare::{self, BareError};
@@ -245,7 +245,24 @@ impl Elaborator<'_> {
                 let message = format!("`{sign}` does not exist for these values");
                 self.error(Code::WrongKind, message, span, "")
             }
-            BareError::Dim(error) => self.error(Code::Dimension, error.to_string(), span, ""),
+            BareError::Dim(DimError::DivisionByZero) => {
+                let error = Diagnostic::error(Code::Dimension, "this divides by zero").at(span, "");
+                self.push(
+                    error.help(
+                        "the divisor must not be 0; only of tensors of integers is `x // 0` 0",
+                    ),
+                )
+            }
+            BareError::Dim(DimError::Overflow) => {
+                let message = "this bare integer overflows 64 bits";
+                let error = Diagnostic::error(Code::Dimension, message).at(span, "");
+                self.push(
+                    error.help("a float has a wider range: write one of the numbers as `1.0`"),
+                )
+            }
+            BareError::Dim(error @ DimError::Unbound(_)) => {
+                self.error(Code::Dimension, error.to_string(), span, "")
+            }
             BareError::Symbolic => {
                 let message = "this is known only when the dimensions are bound";
                 let help = "a dimension symbol stands for any number; write the number in the \

@@ -73,7 +73,21 @@ impl Elaborator<'_> {
                 self.frame().returned = Some(Value::Poison);
                 return;
             }
-            _ => return,
+            StmtKind::For(each) => bound_names(&each.body.body),
+            StmtKind::If(branch) => {
+                if branch.blocks().any(|block| returns(&block.body)) {
+                    self.frame().returned = Some(Value::Poison);
+                }
+                branch.blocks().flat_map(|block| bound_names(&block.body)).collect()
+            }
+            StmtKind::Shared(_)
+            | StmtKind::Update(_)
+            | StmtKind::Minimize(_)
+            | StmtKind::Emit(_)
+            | StmtKind::Output(_)
+            | StmtKind::Metric(_)
+            | StmtKind::Import(_)
+            | StmtKind::Fn(_) => return,
         };
         for name in names {
             let known = self.here().values.get(&name.text).is_some_and(|b| b.declared.is_some());
@@ -541,23 +555,52 @@ fn keeps_name(graph: &Graph, node: NodeId) -> bool {
     }
 }
 
-/// Whether a statement of the file binds the name.
-pub(super) fn binds(body: &[Stmt], name: &str) -> bool {
-    let is = |other: &Name| &*other.text == name;
-    body.iter().any(|stmt| match &stmt.kind {
-        StmtKind::Bind(bind) => bind.targets.iter().any(|target| is(&target.name)),
-        StmtKind::Input(input) => is(&input.name),
-        StmtKind::Variable(variable) => is(&variable.name),
-        StmtKind::Const(constant) => is(&constant.name),
+/// The names that statements bind, also in blocks that are expanded.
+pub(super) fn bound_names(body: &[Stmt]) -> Vec<&Name> {
+    body.iter().flat_map(bound_by).collect()
+}
+
+fn bound_by(stmt: &Stmt) -> Vec<&Name> {
+    match &stmt.kind {
+        StmtKind::Bind(bind) => bind.targets.iter().map(|target| &target.name).collect(),
+        StmtKind::Input(input) => vec![&input.name],
+        StmtKind::Variable(variable) => vec![&variable.name],
+        StmtKind::Const(constant) => vec![&constant.name],
         StmtKind::Output(report) | StmtKind::Metric(report) => {
-            report.value.is_some() && is(&report.name)
+            report.value.iter().map(|_| &report.name).collect()
         }
-        StmtKind::For(each) => binds(&each.body.body, name),
+        StmtKind::For(each) => bound_names(&each.body.body),
         StmtKind::If(branch) => {
-            branch.arms.iter().any(|arm| binds(&arm.body.body, name))
-                || branch.otherwise.iter().any(|block| binds(&block.body, name))
+            branch.blocks().flat_map(|block| bound_names(&block.body)).collect()
         }
-        _ => false,
+        StmtKind::Import(_)
+        | StmtKind::Fn(_)
+        | StmtKind::Minimize(_)
+        | StmtKind::Shared(_)
+        | StmtKind::Update(_)
+        | StmtKind::Return(_)
+        | StmtKind::Emit(_) => vec![],
+    }
+}
+
+/// Whether a statement returns, also in blocks that are expanded.
+fn returns(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match &stmt.kind {
+        StmtKind::Return(_) => true,
+        StmtKind::For(each) => returns(&each.body.body),
+        StmtKind::If(branch) => branch.blocks().any(|block| returns(&block.body)),
+        StmtKind::Import(_)
+        | StmtKind::Const(_)
+        | StmtKind::Input(_)
+        | StmtKind::Fn(_)
+        | StmtKind::Output(_)
+        | StmtKind::Metric(_)
+        | StmtKind::Minimize(_)
+        | StmtKind::Variable(_)
+        | StmtKind::Shared(_)
+        | StmtKind::Bind(_)
+        | StmtKind::Update(_)
+        | StmtKind::Emit(_) => false,
     })
 }
 

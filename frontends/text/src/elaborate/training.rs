@@ -11,13 +11,13 @@ use brolga_compiler::ops::{Control, Elementwise, Leaf, Op};
 use brolga_compiler::optimizer;
 
 use super::regions::{Region, RegionKind};
-use super::report::similar;
 use super::value::{Bare, Tensor, Value};
 use super::{Elaborator, Result};
 use crate::ast::{Call, Minimize, Name, Pattern, Report, Update};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
+use crate::spelling::similar;
 
 /// An argument of an optimiser with its default.
 pub(super) type Formal = (&'static str, optimizer::Default);

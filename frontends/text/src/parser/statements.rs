@@ -12,6 +12,29 @@ use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::lexer::{Kind, Sign, Word};
 use crate::source::Span;
+use crate::spelling::similar;
+
+/// The words that begin a statement.
+const STATEMENT_WORDS: [Word; 18] = [
+    Word::Version,
+    Word::Graph,
+    Word::Import,
+    Word::Const,
+    Word::Input,
+    Word::Fn,
+    Word::Output,
+    Word::Metric,
+    Word::Step,
+    Word::Minimize,
+    Word::Param,
+    Word::State,
+    Word::Shared,
+    Word::Update,
+    Word::For,
+    Word::If,
+    Word::Return,
+    Word::Emit,
+];
 
 impl Parser<'_> {
     /// `[ "version" INT ] [ "graph" NAME ] { top | item }`
@@ -493,7 +516,12 @@ impl Parser<'_> {
             return self.report(error.help("a variable is written by `update NAME <- ...`"));
         }
         if matches!(self.peek(), Kind::Name | Kind::Int | Kind::Float | Kind::Str) {
-            return self.expected("`=`");
+            let words = STATEMENT_WORDS.iter().map(|word| word.text());
+            let Some(near) = similar(self.text_of(first), words) else {
+                return self.expected("`=`");
+            };
+            let error = self.unexpected("`=`");
+            return self.report(error.help(format!("is `{near}` meant?")));
         }
         self.at = first;
         self.bare_expression()
