@@ -3,6 +3,7 @@
 mod architecture;
 mod compare;
 mod filetests;
+mod language_page;
 mod random_graphs;
 mod read_back;
 mod rules;

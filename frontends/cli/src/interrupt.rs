@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use indicatif::ProgressBar;
+
 use crate::failure::Failure;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
@@ -9,13 +11,14 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 /// The exit status of a process that is interrupted: 128 and the number of the signal.
 const INTERRUPTED: i32 = 130;
 
-/// Takes over Ctrl-C.
-pub(crate) fn watch() -> Result<(), Failure> {
-    let handler = || {
+/// Takes over Ctrl-C; what is to be said then is said beside the bar.
+pub(crate) fn watch(bar: ProgressBar) -> Result<(), Failure> {
+    let handler = move || {
         if ASKED.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED);
         }
-        eprintln!("\nending after this step; press Ctrl-C again to end at once");
+        let text = "ending after this step; press Ctrl-C again to end at once";
+        bar.suspend(|| eprintln!("{text}"));
     };
     ctrlc::set_handler(handler)
         .map_err(|error| Failure::Machine(format!("error: Ctrl-C cannot be watched: {error}\n")))

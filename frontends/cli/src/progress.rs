@@ -9,18 +9,27 @@ use brolga::runtime::RunError;
 use brolga::runtime::session::{Prepared, Session};
 use brolga::runtime::train::{BatchReport, Callbacks, EpochReport, Log};
 use indexmap::IndexMap;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::interrupt;
 
 /// The bar is drawn anew at most so often.
 const REDRAW: Duration = Duration::from_millis(100);
 
+/// Columns of a terminal that does not say how many it has.
+const COLUMNS: usize = 80;
+
+/// Columns of the bar itself: less would show nothing, more no more.
+const BAR: std::ops::RangeInclusive<usize> = 5..=30;
+
 /// The callbacks of `train`: the log, the bar, the interrupt.
 pub(crate) struct Progress<W: Write> {
     log: Option<Log<W>>,
     bar: ProgressBar,
     epochs: i64,
+    /// When the first batch was done, and how many have been since: it alone waits for code.
+    first: Option<Instant>,
+    since: u64,
     drawn: Option<Instant>,
     /// Milliseconds and batches of the epoch.
     ms: f64,
@@ -31,27 +40,89 @@ impl<W: Write> Progress<W> {
     /// Shows a training until `epochs`; batches and epochs are written to `log`.
     pub(crate) fn new(epochs: i64, log: Option<Log<W>>) -> Progress<W> {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg} eta {eta}");
-        if let Ok(style) = style {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        Progress { log, bar, epochs, drawn: None, ms: 0.0, batches: 0 }
+        Progress { log, bar, epochs, first: None, since: 0, drawn: None, ms: 0.0, batches: 0 }
+    }
+
+    /// The bar, for what else is written to the terminal.
+    pub(crate) fn bar(&self) -> ProgressBar {
+        self.bar.clone()
+    }
+
+    /// Takes the bar from the terminal.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
     }
 
     fn draw(&mut self, report: &BatchReport<'_>) -> Result<(), RunError> {
-        let last = report.batch + 1 == report.n_batches;
-        if self.bar.is_hidden() || (!last && self.drawn.is_some_and(|at| at.elapsed() < REDRAW)) {
+        let is_last = report.batch + 1 == report.n_batches;
+        let is_recent = self.drawn.is_some_and(|at| at.elapsed() < REDRAW);
+        if self.bar.is_hidden() || (is_recent && !is_last) {
             return Ok(());
         }
         self.drawn = Some(Instant::now());
-        self.bar.set_length(report.n_batches as u64);
-        self.bar.set_prefix(format!("epoch {}/{}", report.epoch + 1, self.epochs));
         let metrics = metrics_text(&report.averages.values()?);
         let per_step = self.ms / self.batches.max(1) as f64;
-        self.bar.set_message(format!("{metrics}, {per_step:.2} ms a step"));
-        self.bar.set_position(report.batch as u64 + 1);
+        let count = report.batch + 1;
+        let line = Line {
+            left: format!("epoch {}/{}", report.epoch + 1, self.epochs),
+            right: format!(
+                "{count:width$}/{} eta {:#}, {per_step:.2} ms a step, {metrics}",
+                report.n_batches,
+                HumanDuration(self.remaining(report)),
+                width = report.n_batches.to_string().len(),
+            ),
+        };
+        let columns = terminal_size::terminal_size_of(std::io::stderr());
+        let columns = columns.map_or(COLUMNS, |(width, _)| usize::from(width.0));
+        if let Ok(style) = ProgressStyle::with_template(&line.template(columns)) {
+            self.bar.set_style(style.progress_chars("=> "));
+        }
+        // One draw with all that has changed.
+        self.bar.update(|state| {
+            state.set_len(report.n_batches as u64);
+            state.set_pos(count as u64);
+        });
         Ok(())
     }
+
+    /// How long the rest of the training takes if it goes on as it went.
+    fn remaining(&self, report: &BatchReport<'_>) -> Duration {
+        let epochs = u64::try_from(self.epochs - report.epoch).unwrap_or(0);
+        let batches = epochs.saturating_mul(report.n_batches as u64);
+        let left = batches.saturating_sub(report.batch as u64 + 1);
+        let per_batch = match self.first {
+            Some(first) if self.since > 0 => first.elapsed().as_secs_f64() / self.since as f64,
+            Some(_) | None => report.ms / 1e3,
+        };
+        Duration::try_from_secs_f64(per_batch * left as f64).unwrap_or(Duration::MAX)
+    }
+}
+
+/// A line of a terminal: a bar between two texts.
+struct Line {
+    left: String,
+    right: String,
+}
+
+impl Line {
+    /// The template of a line that is no wider than `columns`: the bar gives way first, then the
+    /// end of the line.
+    fn template(&self, columns: usize) -> String {
+        // A full last column makes some terminals begin another line.
+        let room = columns.saturating_sub(1);
+        let texts = self.left.chars().count() + self.right.chars().count() + 1;
+        let bar = room.saturating_sub(texts + 1).min(*BAR.end());
+        if bar >= *BAR.start() {
+            return format!("{} {{bar:{bar}}} {}", literal(&self.left), literal(&self.right));
+        }
+        let whole = format!("{} {}", self.left, self.right);
+        literal(&whole.chars().take(room).collect::<String>())
+    }
+}
+
+/// A text as it stands in a template.
+fn literal(text: &str) -> String {
+    text.replace('{', "{{").replace('}', "}}")
 }
 
 impl<W: Write> Callbacks for Progress<W> {
@@ -62,6 +133,10 @@ impl<W: Write> Callbacks for Progress<W> {
     ) -> Result<ControlFlow<()>, RunError> {
         self.ms += report.ms;
         self.batches += 1;
+        match self.first {
+            Some(_) => self.since += 1,
+            None => self.first = Some(Instant::now()),
+        }
         if let Some(log) = &mut self.log {
             let _: ControlFlow<()> = log.batch(report, results)?;
         }
@@ -87,9 +162,7 @@ impl<W: Write> Callbacks for Progress<W> {
             metrics_text(&report.train),
             report.ms / 1e3,
         );
-        self.bar.finish_and_clear();
-        self.bar.reset();
-        eprintln!("{line}");
+        self.bar.suspend(|| eprintln!("{line}"));
         (self.ms, self.batches, self.drawn) = (0.0, 0, None);
         Ok(ControlFlow::Continue(()))
     }
@@ -102,4 +175,23 @@ pub(crate) fn metrics_text(metrics: &IndexMap<Name, Literal>) -> String {
         Some(_) | None => format!("{name} {}", value.tensor_type()),
     };
     metrics.iter().map(text).collect::<Vec<String>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(columns: usize) -> String {
+        let line = Line { left: "epoch 1/2".to_string(), right: "3/625 eta 4s, {}".to_string() };
+        line.template(columns)
+    }
+
+    #[test]
+    fn a_line_fits_its_terminal() {
+        assert_eq!(line(100), "epoch 1/2 {bar:30} 3/625 eta 4s, {{}}");
+        assert_eq!(line(40), "epoch 1/2 {bar:12} 3/625 eta 4s, {{}}");
+        assert_eq!(line(32), "epoch 1/2 3/625 eta 4s, {{}}");
+        assert_eq!(line(20), "epoch 1/2 3/625 eta");
+        assert_eq!(line(0), "");
+    }
 }

@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use crate::arguments::Demo;
 use crate::failure::Failure;
-use crate::interrupt;
 use crate::model::{data_set, program, session, session_options};
 use crate::output::{out, outln};
 use crate::progress::metrics_text;
@@ -36,7 +35,6 @@ pub(crate) fn run(arguments: Demo) -> Result<(), Failure> {
         validation: Validation::None,
         resume: None,
     };
-    interrupt::watch()?;
     super::train::train(&mut session, &program, &data, &options, None)?;
     let metrics =
         evaluate(&mut session, &test, &batches).map_err(|e| Failure::run(&e, &program.sources))?;

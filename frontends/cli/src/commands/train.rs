@@ -42,7 +42,6 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
         resume: None,
     };
     let log = arguments.log.as_deref().map(log_file).transpose()?;
-    interrupt::watch()?;
     let reports = train(&mut session, &program, &data, &options, log)?;
     if let Some(path) = &arguments.save {
         save(&session, path)?;
@@ -60,7 +59,10 @@ pub(crate) fn train(
     log: Option<Log<BufWriter<File>>>,
 ) -> Result<Vec<EpochReport>, Failure> {
     let mut progress = Progress::new(options.epochs, log);
-    fit(session, data, options, &mut progress).map_err(|e| Failure::run(&e, &program.sources))
+    interrupt::watch(progress.bar())?;
+    let reports = fit(session, data, options, &mut progress);
+    progress.clear();
+    reports.map_err(|e| Failure::run(&e, &program.sources))
 }
 
 fn log_file(path: &Path) -> Result<Log<BufWriter<File>>, Failure> {
