@@ -112,7 +112,7 @@ fn the_error_of_the_page_is_the_error_of_its_lines() {
         Some((number.trim().parse::<usize>().ok()?, text))
     });
     let lines: Vec<(usize, &str)> = numbered.collect();
-    let mut file = vec!["#"; 10];
+    let mut file = ["#"; 10];
     file[1] = "input image: f32[batch, 28, 28]";
     file[5] = "param w1: f32[785, 128] = zeros";
     file[6] = "param b1: f32[128] = zeros";

@@ -215,9 +215,8 @@ fn rest_f32(a: f32, b: f32) -> f32 {
 fn rest_f64(a: f64, b: f64) -> f64 {
     if (a / b).abs() < LARGEST_QUOTIENT {
         a % b
-    } else if b.abs() > 0.0 {
-        // 0, or NaN for an infinite `a`.
-        a - a
+    } else if b.abs() > 0.0 && a.is_finite() {
+        0.0
     } else {
         f64::NAN
     }
