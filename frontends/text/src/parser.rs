@@ -51,6 +51,7 @@ pub fn parse(source: &Source, limits: &Limits) -> Parsed {
         let (size, limit) = (source.n_bytes(), limits.bytes);
         let message = format!("this file has {size} bytes; the limit is {limit}");
         let error = Diagnostic::error(Code::FileTooLarge, message).at(source.span(0, 0), "");
+        let error = error.help("`load` reads large constants; or raise `--max-file-bytes`");
         let file = File { source: source.id(), version: 1, graph: None, body: Vec::new() };
         return Parsed { file, diagnostics: error.into() };
     }

@@ -137,6 +137,7 @@ fn from_data(
     size: &BatchSize,
 ) -> Result<Feeding, Failure> {
     let data = data_set(text, Split::Train)?;
+    let _held = session.hold(&data).map_err(|e| Failure::run(&e, &program.sources))?;
     let inputs = session.data_inputs(entry, &size.given, true);
     let inputs = inputs.map_err(|e| Failure::run(&e, &program.sources))?;
     let plan = feed_plan(&inputs, &data, &size.given).map_err(|e| Failure::data(&e))?;
