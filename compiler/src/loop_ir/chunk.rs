@@ -26,6 +26,10 @@ const LONGEST_FOLD: usize = 4096;
 /// Below so many elements a call costs as much as it saves.
 const SHORTEST: usize = 128;
 
+/// The same for the sine and cosine of f64, of which the library computes what only large numbers
+/// need for these alone: expanded, it is most of the work.
+const SHORTEST_TURN: usize = 16;
+
 /// Takes the transcendental functions out of the long vector loops of a kernel.
 pub fn chunk(kernel: &mut Kernel) {
     let body = std::mem::take(&mut kernel.body);
@@ -64,8 +68,7 @@ impl Chunker<'_> {
     }
 
     fn vector_loop(&mut self, l: Loop, done: &mut Vec<Stmt>) {
-        let call = if l.extent.max() < SHORTEST { None } else { find(self.exprs, &l) };
-        let Some(call) = call else {
+        let Some(call) = find(self.exprs, &l) else {
             done.push(Stmt::For(l));
             return;
         };
@@ -152,8 +155,8 @@ impl Chunker<'_> {
     }
 }
 
-/// The first function that can be taken out of a loop: its argument has none itself, varies in the
-/// loop, and does not see a store of the same iteration.
+/// The first function that can be taken out of a loop, which is long enough for it: its argument has
+/// none itself, varies in the loop, and does not see a store of the same iteration.
 fn find(exprs: &Exprs, l: &Loop) -> Option<Call> {
     let mut values: Vec<ExprId> = vec![];
     for stmt in &l.body {
@@ -168,7 +171,16 @@ fn find(exprs: &Exprs, l: &Loop) -> Option<Call> {
     let mut seen = FxHashSet::default();
     let mut calls = vec![];
     values.iter().for_each(|&v| calls_in(exprs, v, &mut seen, &mut calls));
-    calls.into_iter().find(|call| is_free(exprs, l, call.argument))
+    calls
+        .into_iter()
+        .find(|call| l.extent.max() >= shortest(call) && is_free(exprs, l, call.argument))
+}
+
+fn shortest(call: &Call) -> usize {
+    match (call.function, call.dtype) {
+        (UnaryFn::Sin | UnaryFn::Cos, DType::F64) => SHORTEST_TURN,
+        (_, _) => SHORTEST,
+    }
 }
 
 /// The calls in an expression, those in arguments first.

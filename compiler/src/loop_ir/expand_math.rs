@@ -10,6 +10,7 @@
 //! here. Linear.
 
 mod division;
+mod large;
 
 use rustc_hash::FxHashMap;
 
@@ -341,11 +342,8 @@ const LOG_F64: [f64; 7] = [
     0.14796728572392806822,
 ];
 
-/// From here on an f32 is reduced with all bits of π that matter.
-const FAR_F32: f64 = 1048576.0;
-
-/// The largest f64 that is reduced.
-const FAR_F64: f64 = 2251799813685248.0;
+/// From here on numbers are reduced with all bits of π that matter.
+const FAR: f64 = 1048576.0;
 
 /// π/2 in parts of 33 bits, whose products with 20 bits are exact, and a last one.
 const HALF_PI: [f64; 4] =
@@ -359,7 +357,7 @@ const HALF_PI_WHOLE: [f64; 3] =
 /// integers below 2^53, and `2/π / scale` modulo 4 in parts of 29 bits.
 const TWO_OVER_PI: [(f64, f64, [f64; 4]); 4] = [
     (
-        FAR_F32,
+        FAR,
         8.0,
         [0.07957746833562851, 3.210319149404839e-9, 8.958118629397954e-18, 9.620881059195881e-27],
     ),
@@ -693,32 +691,23 @@ impl Math<'_> {
         self.select(CompareFn::Lt, size, near, small, large)
     }
 
-    /// The sine, or the cosine. An f32 is reduced in f64, at any size; an f64 is reduced exactly
-    /// enough up to 2^20 (with fused multiply-add up to 2^51) and taken as ±2^51 beyond, where
-    /// neighbouring numbers are half a radian apart.
+    /// The sine, or the cosine. An f32 is reduced in f64.
     fn turn(&mut self, x: ExprId, cosine: bool) -> ExprId {
-        if self.format.float == DType::F64 {
-            let [low, high] = [-FAR_F64, FAR_F64];
-            let near = self.clamp(x, low, high);
-            let inf = self.number(f64::INFINITY);
-            let size = self.exprs.unary(UnaryFn::Abs, x);
-            // Infinity less itself is NaN.
-            let nan = self.sub(x, x);
-            let finite = self.select(CompareFn::Lt, size, inf, near, nan);
-            let (r, bits) = self.reduce_near(finite);
-            return self.quarter(r, bits, cosine, [&SIN_F64, &COS_F64]);
-        }
-        let wide = self.exprs.cast(DType::F64, x);
+        let float = self.format.float;
+        let x = self.exprs.cast(DType::F64, x);
         let mut math = Math { exprs: self.exprs, format: &F64, fma: self.fma };
-        let (near, near_bits) = math.reduce_near(wide);
-        let (far, far_bits) = math.reduce_far(wide);
-        let size = math.exprs.unary(UnaryFn::Abs, wide);
-        let bound = math.number(FAR_F32);
+        let (near, near_bits) = math.reduce_near(x);
+        let narrow = float == DType::F32;
+        let (far, far_bits) = if narrow { math.reduce_far(x) } else { math.reduce_large(x) };
+        let size = math.exprs.unary(UnaryFn::Abs, x);
+        let bound = math.number(FAR);
         let is_far = math.exprs.compare(CompareFn::Ge, size, bound);
         let r = math.exprs.select(is_far, far, near);
         let bits = math.exprs.select(is_far, far_bits, near_bits);
-        let y = math.quarter(r, bits, cosine, [&SIN_F32, &COS_F32]);
-        self.exprs.cast(DType::F32, y)
+        let polynomials: [&[f64]; 2] =
+            if narrow { [&SIN_F32, &COS_F32] } else { [&SIN_F64, &COS_F64] };
+        let y = math.quarter(r, bits, cosine, polynomials);
+        self.exprs.cast(float, y)
     }
 
     /// `r = x − n π/2`, |r| ≤ π/4, and n in the lowest bits of an integer (Cody and Waite,

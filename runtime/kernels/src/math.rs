@@ -1,8 +1,9 @@
 //! Transcendental functions of consecutive elements: the same operations, in the same order, as the
 //! compiler's expansion of them into polynomials, so that both have the same bits; the accuracy is
 //! stated there. Written for one element without branches, and compiled for blocks of elements and
-//! for several instruction sets.
+//! for several instruction sets; large f64 alone are turned one by one, after their block.
 
+mod large;
 mod real;
 
 use crate::isa::{Isa, PORTABLE_FUSES};
@@ -14,7 +15,7 @@ const BLOCK: usize = 64;
 /// Lists the C symbols: `fn(to, from, n)` applies a function to `n` consecutive elements; `to` may be
 /// `from`, or else they do not overlap.
 macro_rules! symbols {
-    ($($name:ident, $t:ty, $f:ident, $doc:literal;)*) => {$(
+    ($($name:ident, $t:ty, $f:ident, $far:ident, $doc:literal;)*) => {$(
         #[doc = $doc]
         ///
         /// # Safety
@@ -25,17 +26,16 @@ macro_rules! symbols {
                 #[cfg(target_arch = "x86_64")]
                 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
                 pub(super) unsafe fn avx512(block: &mut [$t; super::BLOCK]) {
-                    block.iter_mut().for_each(|x| *x = super::$f::<$t, true>(*x));
+                    super::apply(block, super::$f::<$t, true>, super::$far::<$t, true>);
                 }
                 #[cfg(target_arch = "x86_64")]
                 #[target_feature(enable = "avx2,fma")]
                 pub(super) unsafe fn avx2(block: &mut [$t; super::BLOCK]) {
-                    block.iter_mut().for_each(|x| *x = super::$f::<$t, true>(*x));
+                    super::apply(block, super::$f::<$t, true>, super::$far::<$t, true>);
                 }
                 pub(super) unsafe fn portable(block: &mut [$t; super::BLOCK]) {
-                    block
-                        .iter_mut()
-                        .for_each(|x| *x = super::$f::<$t, { super::PORTABLE_FUSES }>(*x));
+                    const FMA: bool = super::PORTABLE_FUSES;
+                    super::apply(block, super::$f::<$t, FMA>, super::$far::<$t, FMA>);
                 }
             }
             let f: unsafe fn(&mut [$t; BLOCK]) = match Isa::detect() {
@@ -54,20 +54,33 @@ macro_rules! symbols {
 }
 
 symbols! {
-    brolga_exp_f32, f32, exp, "`e^x` of f32.";
-    brolga_exp_f64, f64, exp, "`e^x` of f64.";
-    brolga_log_f32, f32, log, "The natural logarithm of f32.";
-    brolga_log_f64, f64, log, "The natural logarithm of f64.";
-    brolga_tanh_f32, f32, tanh, "The hyperbolic tangent of f32.";
-    brolga_tanh_f64, f64, tanh, "The hyperbolic tangent of f64.";
-    brolga_sigmoid_f32, f32, sigmoid, "`1 / (1 + e^-x)` of f32.";
-    brolga_sigmoid_f64, f64, sigmoid, "`1 / (1 + e^-x)` of f64.";
-    brolga_erf_f32, f32, erf, "The error function of f32.";
-    brolga_erf_f64, f64, erf, "The error function of f64.";
-    brolga_sin_f32, f32, sin, "The sine of f32.";
-    brolga_sin_f64, f64, sin, "The sine of f64.";
-    brolga_cos_f32, f32, cos, "The cosine of f32.";
-    brolga_cos_f64, f64, cos, "The cosine of f64.";
+    brolga_exp_f32, f32, exp, none, "`e^x` of f32.";
+    brolga_exp_f64, f64, exp, none, "`e^x` of f64.";
+    brolga_log_f32, f32, log, none, "The natural logarithm of f32.";
+    brolga_log_f64, f64, log, none, "The natural logarithm of f64.";
+    brolga_tanh_f32, f32, tanh, none, "The hyperbolic tangent of f32.";
+    brolga_tanh_f64, f64, tanh, none, "The hyperbolic tangent of f64.";
+    brolga_sigmoid_f32, f32, sigmoid, none, "`1 / (1 + e^-x)` of f32.";
+    brolga_sigmoid_f64, f64, sigmoid, none, "`1 / (1 + e^-x)` of f64.";
+    brolga_erf_f32, f32, erf, none, "The error function of f32.";
+    brolga_erf_f64, f64, erf, none, "The error function of f64.";
+    brolga_sin_f32, f32, sin, sin_far, "The sine of f32.";
+    brolga_sin_f64, f64, sin, sin_far, "The sine of f64.";
+    brolga_cos_f32, f32, cos, cos_far, "The cosine of f32.";
+    brolga_cos_f64, f64, cos, cos_far, "The cosine of f64.";
+}
+
+/// Applies `f` to the elements of a block, and `far` to the block before and after it: that makes up
+/// for what `f` leaves out.
+#[inline(always)]
+fn apply<T: Real>(
+    block: &mut [T; BLOCK],
+    f: impl Fn(T) -> T,
+    far: impl Fn(&[T; BLOCK], &mut [T; BLOCK]),
+) {
+    let from = *block;
+    block.iter_mut().for_each(|x| *x = f(*x));
+    far(&from, block);
 }
 
 /// Applies `f` to blocks of elements.
@@ -206,6 +219,20 @@ fn sin<T: Real, const FMA: bool>(x: T) -> T {
 #[inline(always)]
 fn cos<T: Real, const FMA: bool>(x: T) -> T {
     x.turn::<FMA>(true)
+}
+
+/// Of a function that leaves nothing out.
+#[inline(always)]
+fn none<T: Real, const FMA: bool>(_: &[T; BLOCK], _: &mut [T; BLOCK]) {}
+
+#[inline(always)]
+fn sin_far<T: Real, const FMA: bool>(x: &[T; BLOCK], y: &mut [T; BLOCK]) {
+    T::turn_far::<FMA>(x, y, false);
+}
+
+#[inline(always)]
+fn cos_far<T: Real, const FMA: bool>(x: &[T; BLOCK], y: &mut [T; BLOCK]) {
+    T::turn_far::<FMA>(x, y, true);
 }
 
 /// The integer next to `x · factor`, as a float and in the lowest bits of an integer.

@@ -495,3 +495,32 @@ fn sin_and_cos_f64() {
         check_f64(UnaryFn::Cos, range, 4.0, |x| turn_dd(x, true));
     }
 }
+
+/// All sizes, against the C library, which is one unit off at most; and the number that is nearest to
+/// a multiple of π/2 (Muller et al., "Handbook of floating-point arithmetic", 2010, section 11.3).
+#[test]
+fn sin_and_cos_of_large_f64() {
+    let mut large = vec![2f64.powi(20), 2f64.powi(51), 2f64.powi(52), 1e20, f64::MAX];
+    let mut state = 3u64;
+    for exponent in (10..1023).flat_map(|e| [e; 60]) {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let bits = (exponent + 1023) << 52 | state >> 12;
+        large.push(f64::from_bits(bits));
+    }
+    let nearest = 6381956970095103.0 * 2f64.powi(797);
+    for f in [UnaryFn::Sin, UnaryFn::Cos] {
+        for target in [&Target::X86_64_V4, &Target::BASELINE] {
+            let straight = straight(f, DType::F64, target);
+            let mut worst = 0f64;
+            for x in large.iter().flat_map(|&x| [x, -x]) {
+                let (y, want) = (f64_of(&straight, x), exact_f64(f, x));
+                let error = ulps(y, Dd(want, 0.0));
+                assert!(error <= 4.0, "{} of {x:e}: {y:e}, not {want:e}", f.name());
+                worst = worst.max(error);
+            }
+            println!("large {} {}: {worst:.2} ulp", f.name(), target.name);
+            let want = if f == UnaryFn::Sin { 1.0 } else { -4.687165924254627611e-19 };
+            assert!(ulps(f64_of(&straight, nearest), Dd(want, 0.0)) <= 4.0);
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The two float formats: their bits, and the coefficients of the polynomials for each.
 
-use super::{clamp, polynomial, quarter, reduce_far, reduce_near};
+use super::large::reduce_large;
+use super::{polynomial, quarter, reduce_far, reduce_near};
 
 /// The bits of a float as a signed integer; arithmetic wraps.
 pub(super) trait Bits: Copy + PartialEq {
@@ -95,8 +96,10 @@ pub(super) trait Real:
     fn small_float(k: Self::Bits) -> Self;
     /// `k ln 2 + ln(1 + f)`.
     fn log_of<const FMA: bool>(k: Self, f: Self) -> Self;
-    /// The sine or the cosine.
+    /// The sine or the cosine, of an f64 below [`FAR`].
     fn turn<const FMA: bool>(self, cosine: bool) -> Self;
+    /// The sines or cosines `y` of those `x` that `turn` leaves out.
+    fn turn_far<const FMA: bool>(x: &[Self], y: &mut [Self], cosine: bool);
 }
 
 macro_rules! real {
@@ -206,11 +209,14 @@ impl Real for f32 {
         let wide = f64::from(self);
         let (near, near_bits) = reduce_near::<FMA>(wide);
         let (far, far_bits) = reduce_far::<FMA>(wide);
-        let is_far = wide.abs() >= FAR_F32;
+        let is_far = wide.abs() >= FAR;
         let r = if is_far { far } else { near };
         let bits = if is_far { far_bits } else { near_bits };
         quarter::<FMA>(r, bits, cosine, &SIN_F32, &COS_F32) as f32
     }
+
+    #[inline(always)]
+    fn turn_far<const FMA: bool>(_: &[f32], _: &mut [f32], _: bool) {}
 }
 
 impl Real for f64 {
@@ -320,10 +326,21 @@ impl Real for f64 {
 
     #[inline(always)]
     fn turn<const FMA: bool>(self, cosine: bool) -> f64 {
-        let near = clamp(self, -FAR_F64, FAR_F64);
-        let finite = if self.abs() < f64::INFINITY { near } else { f64::NAN };
-        let (r, bits) = reduce_near::<FMA>(finite);
+        let (r, bits) = reduce_near::<FMA>(self);
         quarter::<FMA>(r, bits, cosine, &SIN_F64, &COS_F64)
+    }
+
+    #[inline(always)]
+    fn turn_far<const FMA: bool>(x: &[f64], y: &mut [f64], cosine: bool) {
+        // Without a way out, so that the loop is one of vectors.
+        let any = x.iter().fold(false, |any, x| any | (x.abs() >= FAR));
+        if !any {
+            return;
+        }
+        for (x, y) in x.iter().zip(y).filter(|(x, _)| x.abs() >= FAR) {
+            let (r, bits) = reduce_large::<FMA>(*x);
+            *y = quarter::<FMA>(r, bits, cosine, &SIN_F64, &COS_F64);
+        }
     }
 }
 
@@ -350,11 +367,8 @@ pub(super) const LOG_F64: [f64; 7] = [
     0.14796728572392806822,
 ];
 
-/// From here on an f32 is reduced with all bits of π that matter.
-pub(super) const FAR_F32: f64 = 1048576.0;
-
-/// The largest f64 that is reduced.
-pub(super) const FAR_F64: f64 = 2251799813685248.0;
+/// From here on numbers are reduced with all bits of π that matter.
+pub(super) const FAR: f64 = 1048576.0;
 
 /// π/2 in parts of 33 bits, and a last one.
 pub(super) const HALF_PI: [f64; 4] =
@@ -367,7 +381,7 @@ pub(super) const HALF_PI_WHOLE: [f64; 3] =
 /// Per 30 powers of two: from which size on, a scale, and `2/π / scale` modulo 4 in parts.
 pub(super) const TWO_OVER_PI: [(f64, f64, [f64; 4]); 4] = [
     (
-        FAR_F32,
+        FAR,
         8.0,
         [0.07957746833562851, 3.210319149404839e-9, 8.958118629397954e-18, 9.620881059195881e-27],
     ),
