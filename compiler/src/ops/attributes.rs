@@ -150,6 +150,14 @@ impl<'a> Attributes<'a> {
         Ok(value.cast(dtype))
     }
 
+    /// A name.
+    pub(super) fn text(&self, attribute: &str) -> Result<&'a str, TypeError> {
+        if let Attribute::Name(name) = self.get(attribute)? {
+            return Ok(name);
+        }
+        Err(self.error(attribute, "must be a string"))
+    }
+
     /// The elements of a constant.
     pub(super) fn literal(&self, attribute: &str) -> Result<Literal, TypeError> {
         match self.get(attribute)? {

@@ -10,7 +10,7 @@ use super::{
     LowerContext, Op, OpRules, Signature, TypeError,
 };
 use crate::ir::{
-    Binding, DType, Dim, DimError, Literal, Lowering, NodeId, TensorType, philox_block,
+    Binding, DType, Dim, DimError, Literal, Lowering, Name, NodeId, TensorType, philox_block,
 };
 
 /// An operation that makes random numbers.
@@ -18,8 +18,8 @@ use crate::ir::{
 pub enum Random {
     /// 32 random bits an element, as i32. Operands: seed and step, i64 scalars.
     Bits {
-        /// The hash of the node's scoped name.
-        key: u64,
+        /// The scoped name of the node that made it first: it tells its numbers from others'.
+        name: Name,
         /// The shape of the result.
         shape: Vec<Dim>,
     },
@@ -35,10 +35,14 @@ static BITS: Signature = Signature {
     name: "random_bits",
     operands: &["seed", "step"],
     attributes: &[
-        AttributeSignature { name: "key", default: None, doc: "a hash of the node's name" },
+        AttributeSignature {
+            name: "name",
+            default: None,
+            doc: "what tells its numbers from others'",
+        },
         AttributeSignature { name: "shape", default: None, doc: "the shape of the result" },
     ],
-    doc: "Words of 32 random bits as i32: word i is Philox4x32-10 of (key, seed, step, i).",
+    doc: "Words of 32 random bits as i32: word i is Philox4x32-10 of (name, seed, step, i).",
 };
 
 /// The signatures of the family.
@@ -50,9 +54,8 @@ pub(super) fn signatures() -> Vec<&'static Signature> {
 pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeError> {
     Ok(match a.name() {
         "random_bits" => {
-            // A key is 64 bits; as a number of the language it is signed.
-            let (key, shape) = (a.number("key")? as u64, a.dims("shape")?);
-            Some(Op::Random(Random::Bits { key, shape }))
+            let (name, shape) = (a.text("name")?.into(), a.dims("shape")?);
+            Some(Op::Random(Random::Bits { name, shape }))
         }
         _ => None,
     })
@@ -67,8 +70,8 @@ impl OpRules for Random {
 
     fn attributes(&self) -> Vec<Attribute> {
         match self {
-            Random::Bits { key, shape } => {
-                vec![Attribute::Dim(Dim::number(*key as i64)), Attribute::Dims(shape.clone())]
+            Random::Bits { name, shape } => {
+                vec![Attribute::Name(name.to_string()), Attribute::Dims(shape.clone())]
             }
         }
     }
@@ -85,18 +88,18 @@ impl OpRules for Random {
     }
 
     fn specialise(&self, binding: &Binding) -> Result<Op, DimError> {
-        let Random::Bits { key, shape } = self;
-        Ok(Op::Random(Random::Bits { key: *key, shape: bind(shape, binding)? }))
+        let Random::Bits { name, shape } = self;
+        Ok(Op::Random(Random::Bits { name: name.clone(), shape: bind(shape, binding)? }))
     }
 
     fn eval(&self, _: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
-        let Random::Bits { key, shape } = self;
+        let Random::Bits { name, shape } = self;
         let clock = |k: usize| {
             let scalar = operands[k].array::<i64>().and_then(|a| a.first().copied());
             scalar.expect("infer has seen an i64 scalar") as u64
         };
         let sizes = numbers(shape);
-        let words = random_words(*key, clock(0), clock(1), sizes.iter().product());
+        let words = random_words(key_of(name), clock(0), clock(1), sizes.iter().product());
         let words =
             ArrayD::from_shape_vec(IxDyn(&sizes), words).expect("as many words as elements");
         Ok(vec![Literal::new(words)])
@@ -107,13 +110,32 @@ impl OpRules for Random {
     }
 
     fn lower(&self, _: &mut LowerContext<'_>) -> Lowering {
-        let Random::Bits { key, .. } = self;
-        Lowering::RandomBits { key: *key }
+        let Random::Bits { name, .. } = self;
+        Lowering::RandomBits { key: key_of(name) }
     }
+}
+
+/// The key of a name: its 64 bits by FNV-1a (Fowler, Noll, Vo; offset basis and prime as in
+/// draft-eastlake-fnv).
+fn key_of(name: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, step)
 }
 
 /// The first `n` words for a key, a seed and a step.
 pub fn random_words(key: u64, seed: u64, step: u64, n: usize) -> Vec<i32> {
     let blocks = (0..n.div_ceil(4) as u64).flat_map(|i| philox_block(i, key, seed, step));
     blocks.take(n).map(|word| word as i32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key_of;
+
+    #[test]
+    fn keys_are_fnv_1a() {
+        assert_eq!(key_of(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(key_of("a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(key_of("foobar"), 0x8594_4171_f739_67e8);
+    }
 }

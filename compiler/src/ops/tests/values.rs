@@ -208,7 +208,7 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
         ),
         (Indexing::TakeAlongAxis { axis: 0 }.into(), vec!["f32 2", "i32 3"]),
         (Indexing::PutAlongAxis { axis: 0, size: Dim::symbol("n") }.into(), vec!["i32 3", "f32 3"]),
-        (Random::Bits { key: u64::MAX - 5, shape: dims(&[4]) }.into(), vec!["i64", "i64"]),
+        (Random::Bits { name: "x.dropout".into(), shape: dims(&[4]) }.into(), vec!["i64", "i64"]),
         (Control::Result { index: 1 }.into(), vec!["f32", "f32"]),
         (Control::StopGradient.into(), vec!["f32"]),
         (Control::Remat.into(), vec!["f32"]),

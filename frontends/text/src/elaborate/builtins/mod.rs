@@ -123,7 +123,7 @@ const ENTRIES: &[Entry] = &[
     ("len", "list", shapes::len),
     ("flat", "list", shapes::flat),
     ("append", "list, x", shapes::append),
-    ("random_bits", "seed=, step=, key=, shape=", random::bits),
+    ("random_bits", "seed=, step=, shape=", random::bits),
     ("random_uniform", "shape, lo=0, hi=1, dtype=f32", random::uniform),
     ("random_normal", "shape, mean=0, std=1, dtype=f32", random::normal),
     ("bernoulli", "shape, p", random::bernoulli),

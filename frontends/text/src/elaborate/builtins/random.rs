@@ -1,4 +1,4 @@
-//! Random numbers: bits from a counter, whose key is a hash of the operation's name, and what is
+//! Random numbers: bits from a counter, which the operation's name tells from others, and what is
 //! made of them.
 
 use brolga_compiler::ir::{BinaryFn, CompareFn, DType, Dim, NodeId, Scalar, UnaryFn};
@@ -9,13 +9,6 @@ use super::super::regions::{Region, RegionKind};
 use super::super::value::{Bare, Value};
 use super::{Args, Elaborator, Result, Tensor};
 use crate::codes::Code;
-
-/// The 64 bits of a name by FNV-1a (Fowler, Noll, Vo; offset basis and prime as in
-/// draft-eastlake-fnv): the key of a random operation.
-pub(super) fn key_of(name: &str) -> u64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
-    name.bytes().fold(0xCBF2_9CE4_8422_2325, step)
-}
 
 impl Elaborator<'_> {
     /// The name of a random operation: the path of its place with its own name added, or what
@@ -44,7 +37,7 @@ impl Elaborator<'_> {
     /// 32 random bits an element, as a node of that name.
     fn random_words(&mut self, name: &str, shape: &[Dim]) -> Result<Tensor> {
         let (seed, step) = (self.scan_seed()?, self.clock(self.random_clock())?);
-        let op = Random::Bits { key: key_of(name), shape: shape.to_vec() };
+        let op = Random::Bits { name: name.into(), shape: shape.to_vec() };
         let bits = self.add(op, &[seed, step])?;
         let graph = &mut self.region().graph;
         super::super::statements::give_way(graph, name);
@@ -121,25 +114,16 @@ fn unit_of(build: &mut Build<'_>, bits: NodeId) -> std::result::Result<NodeId, T
     build.scale(number, 1.0 / 16_777_216.0)
 }
 
-/// `random_bits(...)`: as printed, with a key; or by the path, of a shape.
+/// `random_bits(seed, step, shape)`.
 pub(super) fn bits(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
-    let shape = match args.optional(3) {
+    let shape = match args.optional(2) {
         Some((value, span)) => {
             let value = value.clone();
             e.dims(&value, span)?
         }
         None => Vec::new(),
     };
-    let key = match args.optional(2) {
-        Some((value, span)) => {
-            let value = value.clone();
-            e.integer(&value, "a key", span)? as u64
-        }
-        None => {
-            let name = e.random_name(&args);
-            key_of(&name)
-        }
-    };
+    let name = e.random_name(&args).into();
     let clock = |e: &mut Elaborator<'_>, k: usize, clock: Clock| match args.optional(k) {
         Some((value, span)) => {
             let value = value.clone();
@@ -149,7 +133,7 @@ pub(super) fn bits(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     };
     let (seed, step) = (clock(e, 0, Clock::Seed)?, clock(e, 1, e.random_clock())?);
     e.at = args.span;
-    e.add(Random::Bits { key, shape }, &[seed, step]).map(Value::Tensor)
+    e.add(Random::Bits { name, shape }, &[seed, step]).map(Value::Tensor)
 }
 
 /// `random_uniform(shape, lo, hi)`
@@ -304,16 +288,4 @@ pub(super) fn batch_number(e: &mut Elaborator<'_>, _: Args) -> Result<Value> {
 /// `iteration()`, in a scan.
 pub(super) fn iteration(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     e.iteration(args.span).map(Value::Tensor)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::key_of;
-
-    #[test]
-    fn keys_are_fnv_1a() {
-        assert_eq!(key_of(""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(key_of("a"), 0xaf63_dc4c_8601_ec8c);
-        assert_eq!(key_of("foobar"), 0x8594_4171_f739_67e8);
-    }
 }
