@@ -100,7 +100,7 @@ impl Native {
         // The borrow is what makes the variables' memories ours while the code runs.
         let _: &mut Store = store;
         assert!(arena.size() >= program.arena_bytes, "the session's arena is the largest");
-        let mut frame = Frame {
+        let mut frame = Apart(Frame {
             variables: self.variables.as_ptr(),
             feeds: self.feeds.as_ptr(),
             outputs: self.outputs.as_ptr(),
@@ -113,7 +113,7 @@ impl Native {
             epoch: clocks.clock.epoch,
             batch: clocks.batch,
             status: 0,
-        };
+        });
         if let Some(pool) = pool {
             pool.wake();
         }
@@ -121,8 +121,8 @@ impl Native {
         // the store (each of its type, in its place until the session ends), the feeds' and
         // results' of this instance, which live as long as it. Store, arena, scratch and instance
         // are borrowed exclusively; each thread of the pool has its scratch.
-        unsafe { self.executable.step(&mut frame) };
-        RunError::of_status(frame.status, program)
+        unsafe { self.executable.step(&mut frame.0) };
+        RunError::of_status(frame.0.status, program)
     }
 
     /// The value of a result.
@@ -143,6 +143,11 @@ impl Native {
         &self.results[number].bytes()[..t.n_bytes().expect("its memory was allocated")]
     }
 }
+
+/// A frame on cache lines of its own (two, as the processor fetches pairs): all threads read it in
+/// every kernel, and what the caller writes beside it would take it from them.
+#[repr(align(128))]
+struct Apart(Frame);
 
 /// The number of a type that these bytes are, little-endian.
 fn read_scalar(dtype: DType, bytes: &[u8]) -> Scalar {
