@@ -547,7 +547,8 @@ fn operation_size(expr: &Expr) -> u32 {
         Expr::Unary(f, _) if f.is_transcendental() => 16,
         Expr::Unary(UnaryFn::Sqrt, _) => 4,
         Expr::Binary(BinaryFn::Pow, ..) => 32,
-        Expr::Binary(BinaryFn::Div | BinaryFn::FloorDiv | BinaryFn::Mod, ..) => 4,
+        Expr::Binary(BinaryFn::FloorDiv | BinaryFn::Mod, ..) => 16,
+        Expr::Binary(BinaryFn::Div, ..) => 4,
         Expr::Unary(..) | Expr::Binary(..) | Expr::Compare(..) | Expr::Select(..) => 1,
         Expr::Fma(..) | Expr::ShiftLeft(..) | Expr::ShiftRightSigned(..) => 1,
     }

@@ -1,7 +1,8 @@
 //! Floats divided with a remainder, as NumPy does it, and powers of integers: in straight line,
 //! with the bits of `ir/functions.rs`.
 
-use super::{F64, Format, Math};
+use super::Math;
+use super::format::{F64, Format};
 use crate::ir::{
     BinaryFn, CompareFn, DType, ExprId, Exprs, LARGEST_QUOTIENT, Scalar, Target, UnaryFn,
 };

@@ -1,0 +1,140 @@
+//! Powers of floats.
+
+use super::Math;
+use crate::ir::{BinaryFn, CompareFn, ExprId, UnaryFn};
+
+/// `((2 atanh s − 2 s) / s³ − 2/3) / s²` by s², for |s| ≤ 3 − 2√2.
+const LOG_IN_TWO: [f64; 7] = [
+    0.40000000000002263191,
+    0.28571428570095997496,
+    0.22222222520586262647,
+    0.18181784307038180359,
+    0.15386760187434745365,
+    0.13256749295732854927,
+    0.13196981058537343094,
+];
+
+/// 2/3 in two parts.
+const TWO_THIRDS: [f64; 2] = [0.6666666666666666, 3.700743415417188e-17];
+
+/// What the two parts of ln 2 leave.
+const LN2_THIRD: f64 = 1.1612227229362532e-26;
+
+impl Math<'_> {
+    /// `|x|^y` for operands of 24 bits.
+    pub(super) fn power_f32(&mut self, x: ExprId, y: ExprId) -> ExprId {
+        let size = self.exprs.unary(UnaryFn::Abs, x);
+        let log = self.log(size);
+        let exponent = self.mul(y, log);
+        self.exp(exponent)
+    }
+
+    /// `|x|^y` with the logarithm in two parts of f64.
+    pub(super) fn power_f64(&mut self, x: ExprId, y: ExprId) -> ExprId {
+        let size = self.exprs.unary(UnaryFn::Abs, x);
+        let (k, f) = self.exponent_and_fraction(size);
+        let (high, low) = self.log_in_two(k, f);
+        let high = self.log_ends(size, high);
+        let exponent = self.mul(y, high);
+        let error = self.mul_error(y, high, exponent);
+        let error = self.fma(y, low, error);
+        let power = self.exp(exponent);
+        // What is no number in the error belongs to a power of 0 or infinity.
+        let (zero, inf) = (self.number(0.0), self.number(f64::INFINITY));
+        let corrected = self.fma(power, error, power);
+        let finite = self.select(CompareFn::Lt, power, inf, corrected, power);
+        self.select(CompareFn::Gt, power, zero, finite, power)
+    }
+
+    /// `k ln 2 + ln(1 + f)` as a sum of two parts, with some 65 bits:
+    /// `ln(1 + f) = 2 s + s (2/3 z + z² M(z))`, `s = f / (2 + f)`, `z = s²`.
+    fn log_in_two(&mut self, k: ExprId, f: ExprId) -> (ExprId, ExprId) {
+        let two = self.number(2.0);
+        let g = self.add(two, f);
+        let g_low = self.sub(g, two);
+        let g_low = self.sub(f, g_low);
+        let s = self.div(f, g);
+        let whole = self.mul(s, g);
+        let whole_low = self.mul_error(s, g, whole);
+        let rest = self.sub(f, whole);
+        let rest = self.sub(rest, whole_low);
+        let of_g = self.mul(s, g_low);
+        let rest = self.sub(rest, of_g);
+        let s_low = self.div(rest, g);
+        let z = self.mul(s, s);
+        let z_low = self.mul_error(s, s, z);
+        let cross = self.mul(s, s_low);
+        let z_low = self.fma(two, cross, z_low);
+        let m = self.polynomial(&LOG_IN_TWO, z);
+        let [third, third_low] = TWO_THIRDS.map(|c| self.number(c));
+        // t = z (2/3 + z M), in two parts.
+        let tail = self.fma(z, m, third_low);
+        let slope = self.add(third, tail);
+        let slope_low = self.sub(slope, third);
+        let slope_low = self.sub(tail, slope_low);
+        let t = self.mul(z, slope);
+        let t_low = self.mul_error(z, slope, t);
+        let t_low = self.fma(z, slope_low, t_low);
+        let t_low = self.fma(z_low, slope, t_low);
+        // 2 s + s t.
+        let st = self.mul(s, t);
+        let st_low = self.mul_error(s, t, st);
+        let st_low = self.fma(s, t_low, st_low);
+        let st_low = self.fma(s_low, t, st_low);
+        let twice = self.add(s, s);
+        let twice_low = self.add(s_low, s_low);
+        let [high, low] = self.format.ln2.map(|part| self.number(part));
+        let third_part = self.number(LN2_THIRD);
+        let whole = self.mul(k, high);
+        let (sum, error) = self.two_sum(whole, twice);
+        let (sum, error_2) = self.two_sum(sum, st);
+        let small = self.mul(k, low);
+        let small_low = self.mul_error(k, low, small);
+        let small_low = self.fma(k, third_part, small_low);
+        let (sum, error_3) = self.two_sum(sum, small);
+        let mut rest = self.add(st_low, twice_low);
+        for more in [small_low, error_3, error_2, error] {
+            rest = self.add(rest, more);
+        }
+        let total = self.add(sum, rest);
+        let lost = self.sub(total, sum);
+        (total, self.sub(rest, lost))
+    }
+
+    /// `x^y` from `|x|^y`: the sign, and what C's `pow` says of 0, 1, negative numbers, infinity
+    /// and NaN.
+    pub(super) fn power_ends(&mut self, x: ExprId, y: ExprId, power: ExprId) -> ExprId {
+        let [zero, one, half, minus, nan] =
+            [0.0, 1.0, 0.5, f64::NEG_INFINITY, f64::NAN].map(|c| self.number(c));
+        let size = self.exprs.unary(UnaryFn::Abs, x);
+        let power = self.select(CompareFn::Eq, size, one, one, power);
+        let down = self.exprs.unary(UnaryFn::Floor, y);
+        let whole = self.exprs.compare(CompareFn::Eq, down, y);
+        let halved = self.mul(y, half);
+        let down = self.exprs.unary(UnaryFn::Floor, halved);
+        let uneven = self.exprs.compare(CompareFn::Ne, down, halved);
+        let odd = self.binary(BinaryFn::And, whole, uneven);
+        let bits = self.bits(x);
+        let none = self.integer(0);
+        let signed = self.exprs.compare(CompareFn::Lt, bits, none);
+        let turned = self.binary(BinaryFn::And, odd, signed);
+        let negative = self.exprs.unary(UnaryFn::Neg, power);
+        let power = self.exprs.select(turned, negative, power);
+        let below = self.exprs.compare(CompareFn::Lt, x, zero);
+        let finite = self.exprs.compare(CompareFn::Gt, x, minus);
+        let broken = self.exprs.unary(UnaryFn::Not, whole);
+        let undefined = self.binary(BinaryFn::And, below, finite);
+        let undefined = self.binary(BinaryFn::And, undefined, broken);
+        let power = self.exprs.select(undefined, nan, power);
+        // NaN to the power of 0 is 1 and 1 to the power of NaN too; a NaN stays otherwise.
+        let sum = self.add(x, y);
+        let unordered = self.exprs.compare(CompareFn::Ne, sum, sum);
+        let x_nan = self.exprs.compare(CompareFn::Ne, x, x);
+        let y_nan = self.exprs.compare(CompareFn::Ne, y, y);
+        let any = self.binary(BinaryFn::Or, x_nan, y_nan);
+        let lost = self.binary(BinaryFn::And, unordered, any);
+        let power = self.exprs.select(lost, sum, power);
+        let power = self.select(CompareFn::Eq, x, one, one, power);
+        self.select(CompareFn::Eq, y, zero, one, power)
+    }
+}
