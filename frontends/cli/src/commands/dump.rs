@@ -3,7 +3,7 @@
 use brolga::compiler::codegen::{self, CodeText};
 use brolga::compiler::compile::{Compiled, Options, compile_graph};
 use brolga::compiler::fuse::FusionText;
-use brolga::compiler::ir::{Dot, Graph, GraphText, Json, Module, Name, Variable};
+use brolga::compiler::ir::{Dim, Dot, Graph, GraphText, Json, Module, Name, Symbol, Variable};
 use brolga::compiler::passes::{Pass, PassOptions, optimize};
 use brolga::compiler::specialise::{specialise, specialise_variable};
 use brolga::runtime::host_target;
@@ -44,7 +44,8 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     let entry = session.entry(&entry).map_err(|e| Failure::run(&e, &program.sources))?;
     if arguments.stage == Stage::Gradient {
-        print_graph(arguments, &program.module, &slots(&entry), &entry.graph);
+        let graph = with_dimensions(&program.module, &entry);
+        print_graph(arguments, &program.module, &slots(&entry), &graph);
         return Ok(());
     }
     let (binding, assumed) = assumed(&program.module, &arguments.model.dims)?;
@@ -114,6 +115,36 @@ fn typed<'a>(module: &'a Module, name: Option<EntryName>, entry: &Entry) -> &'a 
             &module.infer
         }
     }
+}
+
+/// The graph of an entry with the inputs that it does not read, but whose dimensions it or a variable
+/// has and no input that it reads: without them its text would not say what these are.
+fn with_dimensions(module: &Module, entry: &EntryGraph) -> Graph {
+    let mut graph = entry.graph.clone();
+    let variables = module.variables.values().flat_map(|v| &v.tensor_type.shape);
+    let mut wanted: Vec<Symbol> = variables.flat_map(Dim::symbols).collect();
+    wanted.extend(entry.symbol_inputs.iter().flat_map(|input| input.symbols.clone()));
+    let declared = &module.infer;
+    for &id in &declared.inputs {
+        let brings = |graph: &Graph, id, s: &Symbol| {
+            graph.tensor_type(id).shape.contains(&Dim::symbol(&s.0))
+        };
+        wanted.retain(|s| !graph.inputs.iter().any(|&input| brings(&graph, input, s)));
+        if !wanted.iter().any(|s| brings(declared, id, s)) {
+            continue;
+        }
+        // A node that nothing reads may still be there.
+        let input = match graph.find(&declared.node(id).name) {
+            Some(known) if graph.op(known) == declared.op(id) => known,
+            Some(_) => continue,
+            None => {
+                let added = graph.add(declared.op(id).clone(), &[], &declared.origin(id));
+                added.expect("an input has no operands")
+            }
+        };
+        graph.inputs.push(input);
+    }
+    graph
 }
 
 fn slots(entry: &EntryGraph) -> Vec<(&Name, &Variable)> {

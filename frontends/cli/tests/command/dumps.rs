@@ -69,3 +69,15 @@ fn errors_of_a_dump_point_at_the_line_that_it_was_made_of() {
         );
     }
 }
+
+#[test]
+fn a_dump_keeps_the_inputs_that_say_what_a_dimension_is() {
+    let place = Place::new("dimensions");
+    let text = "input x: f32[batch, n]\nh = dense(x, 3)\noutput width = n * 2\n";
+    place.write("widths.graph", text);
+    let dump = place.done("dump widths.graph --entry run --stage gradient").stdout;
+    assert!(dump.contains("\ninput x: f32[batch, n]"), "{dump}");
+    place.write("dump.graph", &dump);
+    let again = place.done("dump dump.graph --entry run --stage gradient").stdout;
+    assert_eq!(dump, again);
+}
