@@ -102,50 +102,8 @@ impl Emitter<'_> {
             UnaryFn::Abs if float => self.map(level, x, |at, x| at.ins().fabs(x)),
             UnaryFn::Abs if dtype == DType::U8 => x.to_vec(),
             UnaryFn::Abs => self.map(level, x, |at, x| at.ins().iabs(x)),
-            UnaryFn::Sign if float => {
-                let (zero, one) =
-                    (self.float(level, dtype, x, 0.0), self.float(level, dtype, x, 1.0));
-                let minus = self.float(level, dtype, x, -1.0);
-                self.map(level, x, |at, x| {
-                    let below = at.ins().fcmp(FloatCC::LessThan, x, zero);
-                    let above = at.ins().fcmp(FloatCC::LessThan, zero, x);
-                    let y = choose(at, above, one, x);
-                    choose(at, below, minus, y)
-                })
-            }
-            UnaryFn::Sign => {
-                let one = self.number(level, x, 1);
-                let minus = self.number(level, x, -1);
-                let wide = self.type_of(x[0]) == types::I64X2;
-                self.map(level, x, |at, x| match dtype {
-                    DType::U8 => at.ins().umin(x, one),
-                    _ if wide => {
-                        let above = at.ins().icmp(IntCC::SignedGreaterThan, x, one);
-                        let y = choose(at, above, one, x);
-                        let below = at.ins().icmp(IntCC::SignedLessThan, y, minus);
-                        choose(at, below, minus, y)
-                    }
-                    _ => {
-                        let y = at.ins().smin(x, one);
-                        at.ins().smax(y, minus)
-                    }
-                })
-            }
-            UnaryFn::Relu if float => {
-                let zero = self.float(level, dtype, x, 0.0);
-                self.map(level, x, |at, x| {
-                    let below = at.ins().fcmp(FloatCC::LessThan, x, zero);
-                    choose(at, below, zero, x)
-                })
-            }
-            UnaryFn::Relu if dtype == DType::U8 => x.to_vec(),
-            UnaryFn::Relu => {
-                let zero = self.number(level, x, 0);
-                self.map(level, x, |at, x| {
-                    let below = at.ins().icmp(IntCC::SignedLessThan, x, zero);
-                    choose(at, below, zero, x)
-                })
-            }
+            UnaryFn::Sign => self.sign(level, dtype, x),
+            UnaryFn::Relu => self.relu(level, dtype, x),
             UnaryFn::Sqrt => self.map(level, x, |at, x| at.ins().sqrt(x)),
             UnaryFn::Floor if float => self.map(level, x, |at, x| at.ins().floor(x)),
             UnaryFn::Ceil if float => self.map(level, x, |at, x| at.ins().ceil(x)),
@@ -166,6 +124,54 @@ impl Emitter<'_> {
             | UnaryFn::Erf => return None,
         };
         Some(done)
+    }
+
+    /// -1, 0 or 1; a zero and a NaN stay as they are.
+    fn sign(&mut self, level: usize, dtype: DType, x: &[Value]) -> Registers {
+        if dtype.is_float() {
+            let [zero, one, minus] = [0.0, 1.0, -1.0].map(|c| self.float(level, dtype, x, c));
+            return self.map(level, x, |at, x| {
+                let below = at.ins().fcmp(FloatCC::LessThan, x, zero);
+                let above = at.ins().fcmp(FloatCC::LessThan, zero, x);
+                let y = choose(at, above, one, x);
+                choose(at, below, minus, y)
+            });
+        }
+        let [one, minus] = [1, -1].map(|c| self.number(level, x, c));
+        let wide = self.type_of(x[0]) == types::I64X2;
+        self.map(level, x, |at, x| match dtype {
+            DType::U8 => at.ins().umin(x, one),
+            _ if wide => {
+                let above = at.ins().icmp(IntCC::SignedGreaterThan, x, one);
+                let y = choose(at, above, one, x);
+                let below = at.ins().icmp(IntCC::SignedLessThan, y, minus);
+                choose(at, below, minus, y)
+            }
+            _ => {
+                let y = at.ins().smin(x, one);
+                at.ins().smax(y, minus)
+            }
+        })
+    }
+
+    /// The larger of 0 and a number; a NaN stays.
+    fn relu(&mut self, level: usize, dtype: DType, x: &[Value]) -> Registers {
+        if dtype == DType::U8 {
+            return x.to_vec();
+        }
+        let zero = if dtype.is_float() {
+            self.float(level, dtype, x, 0.0)
+        } else {
+            self.number(level, x, 0)
+        };
+        self.map(level, x, |at, x| {
+            let below = if dtype.is_float() {
+                at.ins().fcmp(FloatCC::LessThan, x, zero)
+            } else {
+                at.ins().icmp(IntCC::SignedLessThan, x, zero)
+            };
+            choose(at, below, zero, x)
+        })
     }
 
     /// `a` and `b` have registers of one type; of masks, of one width.
