@@ -9,11 +9,11 @@ use crate::error::{CompileError, codes};
 use crate::fuse::{Fusion, fuse};
 use crate::ir::{Binding, Graph, Module, Name, Provenance, Target, Variable, verify};
 use crate::loop_ir::{self, Kernel};
-use crate::lower::lower;
+use crate::lower::{Code, Lowered, lower};
 use crate::passes::{Pass, PassOptions, optimize};
 use crate::plan::plan;
-use crate::program::Program;
-use crate::schedule::{exchanged, schedule};
+use crate::program::{self, Program};
+use crate::schedule::{note_exchanged, schedule};
 use crate::specialise::specialise;
 
 /// How to compile.
@@ -95,17 +95,29 @@ pub fn compile_graph(
     clock.lap("fuse");
     let mut checks = vec![];
     let mut lowered = lower(&optimized, &fusion, &mut checks);
-    let exchanged = exchanged(&optimized, &lowered);
-    for (l, exchanged) in lowered.iter_mut().zip(&exchanged) {
-        loop_passes(&mut l.kernel, exchanged, target, options)?;
-    }
+    note_exchanged(&optimized, &mut lowered);
+    all_loop_passes(&mut lowered, target, options)?;
     clock.lap("lower");
     let schedule = schedule(&optimized, &fusion, &lowered);
     let program = plan(&optimized, lowered, &schedule, checks);
     check_program(&program, options)?;
+    // Always, as with kernels.
+    program::verify(&program).map_err(|e| CompileError::bug(e.to_string()))?;
     clock.lap("plan");
     let slots = IndexMap::new();
     Ok(Compiled { specialised, optimized, fusion, program, slots, timings: clock.timings })
+}
+
+/// The passes over the loops of every kernel.
+fn all_loop_passes(
+    lowered: &mut [Lowered],
+    target: &Target,
+    options: &Options,
+) -> Result<(), CompileError> {
+    lowered.iter_mut().try_for_each(|l| match &mut l.code {
+        Code::Kernel(kernel) => loop_passes(kernel, &l.exchanged, target, options),
+        Code::Repeat(repeat) => all_loop_passes(&mut repeat.body, target, options),
+    })
 }
 
 /// The passes over the loops of one kernel; `exchanged` says of each buffer whether other kernels

@@ -1,6 +1,10 @@
-//! A compiled step as plain data: kernels, calls in waves, places of every memory, signature.
+//! A compiled step as plain data: kernels, calls in waves and loops of waves, places of every memory, signature.
 
+mod counts;
 mod print;
+mod verify;
+
+pub use verify::{ProgramError, verify};
 
 use crate::ir::{Literal, Name, Provenance, TensorType};
 use crate::loop_ir::{IndexCheck, Kernel};
@@ -10,8 +14,8 @@ use crate::loop_ir::{IndexCheck, Kernel};
 pub struct Program {
     /// The kernels, each once however often it is called.
     pub kernels: Vec<Kernel>,
-    /// The calls, wave after wave; a barrier between waves.
-    pub waves: Vec<Wave>,
+    /// What runs, one after the other.
+    pub phases: Vec<Phase>,
     /// The variables that are read or written, with their types: the order of the frame's table.
     pub variables: Vec<(Name, TensorType)>,
     /// The feeds: the order of the frame's table.
@@ -55,6 +59,35 @@ pub enum OutputKind {
     },
 }
 
+/// A part of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Phase {
+    /// Calls side by side; all are done before the next phase begins.
+    Wave(Wave),
+    /// Phases again and again.
+    Repeat(Repeat),
+}
+
+/// Phases that run a number of times, in the order of their list each time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repeat {
+    /// The loop's node: its name and provenance.
+    pub node: (Name, Provenance),
+    /// How many times; may be 0.
+    pub length: usize,
+    /// Whether the iteration's number counts down.
+    pub reverse: bool,
+    /// What runs each time.
+    pub phases: Vec<Phase>,
+}
+
+impl Repeat {
+    /// The number of the iteration that runs as number `turn`, from 0.
+    pub fn iteration(&self, turn: usize) -> usize {
+        if self.reverse { self.length - 1 - turn } else { turn }
+    }
+}
+
 /// Calls that do not depend on each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wave {
@@ -70,12 +103,75 @@ pub struct Call {
     /// The kernel's number in [`Program::kernels`].
     pub kernel: usize,
     /// One place per buffer of the kernel.
-    pub arguments: Vec<Location>,
+    pub arguments: Vec<Place>,
     /// The nodes whose values the call computes: their names and provenance.
     pub nodes: Vec<(Name, Provenance)>,
 }
 
-/// Where a memory is while a step runs.
+/// Where an argument of a call is: a memory, and how the place moves in the loops around.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The memory, and where in it the place would be without moves.
+    pub location: Location,
+    /// The moves, at most one of each kind for each loop.
+    pub moves: Vec<Move>,
+}
+
+/// How a place moves with a loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Move {
+    /// Which loop: 0 is the outermost around the call.
+    pub depth: usize,
+    /// How.
+    pub motion: Motion,
+}
+
+/// What a loop adds to a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Motion {
+    /// So many bytes times the number of the iteration.
+    Along {
+        /// Bytes from one iteration's part to the next's.
+        step: usize,
+    },
+    /// So many bytes in every other turn: the second one and on, or the first one and on.
+    Alternate {
+        /// Bytes from one memory to the other.
+        bytes: usize,
+        /// Whether the first turn is at the second memory.
+        from_second: bool,
+    },
+}
+
+/// Where a loop is: which turn it runs, and the number of the iteration that this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The turn, from 0.
+    pub turn: usize,
+    /// The number of the iteration.
+    pub iteration: usize,
+}
+
+impl Place {
+    /// How many bytes the moves add in these turns of the loops around, the outermost first.
+    pub fn moved(&self, turns: &[Turn]) -> usize {
+        let moved = |m: &Move| match m.motion {
+            Motion::Along { step } => step * turns[m.depth].iteration,
+            Motion::Alternate { bytes, from_second } => {
+                bytes * ((turns[m.depth].turn + usize::from(from_second)) % 2)
+            }
+        };
+        self.moves.iter().map(moved).sum()
+    }
+}
+
+impl From<Location> for Place {
+    fn from(location: Location) -> Place {
+        Place { location, moves: vec![] }
+    }
+}
+
+/// A memory that a step knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Location {
     /// A variable of the frame's table.
@@ -96,6 +192,8 @@ pub enum Location {
     Epoch,
     /// The frame's batch.
     Batch,
+    /// The number of the iteration of a loop around, an i64; loop 0 is the outermost.
+    Iteration(usize),
 }
 
 /// All that machine code sees of the world, the same for the JIT and for object files. Tables
@@ -137,6 +235,7 @@ impl Location {
             Location::Variable(_) | Location::Output(_) | Location::Arena(_) => true,
             Location::Feed(_) | Location::Constant(_) => false,
             Location::Seed | Location::Step | Location::Epoch | Location::Batch => false,
+            Location::Iteration(_) => false,
         }
     }
 }

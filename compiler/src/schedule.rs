@@ -1,82 +1,153 @@
 //! Puts kernels into waves: a kernel comes after those whose values it reads, and a kernel that
-//! writes a variable in place comes after every reader of the old value.
+//! writes over a memory in place comes after every reader of what it held. A loop comes after the
+//! waves of its level; its body has waves of its own.
 //!
-//! Where that is impossible (`a <- b`, `b <- a`; a product that reads the variable that it
-//! writes), the new value goes to the arena and a copy after all readers brings it home.
+//! What is written over is a variable by its update, and in a loop a carry by its next value. Where
+//! that is impossible in place (`a <- b`, `b <- a`; a product that reads what it writes), the new
+//! value goes to a memory of its own: a variable's is copied home after all readers, and a carry
+//! alternates between two memories.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::fuse::{Fusion, Group, Work, is_own_index};
-use crate::ir::{Graph, Name, NodeId};
-use crate::lower::{Argument, Lowered};
+use crate::fuse::{Body, Fusion, Group, Work, is_own_index};
+use crate::ir::{Graph, NodeId};
+use crate::lower::{Argument, Code, Lowered};
 use crate::ops::{Leaf, Op};
 
 /// What runs when.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// The numbers of the groups, wave after wave.
-    pub waves: Vec<Vec<usize>>,
-    /// The values of updates that need a copy: they are not written in place.
+    /// What runs, one after the other.
+    pub phases: Vec<Phase>,
+    /// The values of updates and carries that are not written in place.
     pub copied: FxHashSet<NodeId>,
 }
 
-/// Schedules the kernels of a graph. Quadratic only in the updates that conflict.
+/// Groups by number.
+#[derive(Clone, Debug)]
+pub enum Phase {
+    /// Kernels side by side.
+    Wave(Vec<usize>),
+    /// A loop of waves, with the schedule of its body.
+    Repeat(usize, Schedule),
+}
+
+/// Schedules the kernels of a graph and of the loops in it. Quadratic only in the updates that
+/// conflict.
 pub fn schedule(graph: &Graph, fusion: &Fusion, lowered: &[Lowered]) -> Schedule {
+    schedule_in(graph, fusion, lowered, 0)
+}
+
+/// The same for a graph that is the body of a loop with so many carries.
+fn schedule_in(graph: &Graph, fusion: &Fusion, lowered: &[Lowered], n_carries: usize) -> Schedule {
     let writer = writers(lowered);
+    let readers = readers(lowered);
     let mut edges: Vec<FxHashSet<usize>> = vec![FxHashSet::default(); lowered.len()];
-    for (g, l) in lowered.iter().enumerate() {
-        for (node, written) in l.arguments.iter().filter_map(|(a, w)| Some((a.node()?, *w))) {
-            match writer.get(&node) {
-                Some(&w) if !written && w != g => {
-                    edges[g].insert(w);
-                }
-                Some(_) | None => {}
-            }
-        }
+    for (node, groups) in &readers {
+        let Some(&w) = writer.get(node) else { continue };
+        groups.iter().filter(|&&g| g != w).for_each(|&g| {
+            edges[g].insert(w);
+        });
     }
     let mut copied = FxHashSet::default();
-    let readers = variable_readers(graph, lowered);
-    for update in &graph.updates {
-        let w = writer[&update.value];
-        let none = vec![];
-        let readers = readers.get(&update.variable).unwrap_or(&none);
-        let others: Vec<usize> = readers.iter().copied().filter(|&r| r != w).collect();
-        let in_place = own_reads_allow(graph, fusion, &fusion.groups[w], update)
+    for overwrite in overwrites(graph, n_carries) {
+        let w = writer[&overwrite.value];
+        let others = overwrite.readers(&readers).filter(|&r| r != w);
+        let others: Vec<usize> = others.collect();
+        let in_place = own_reads_allow(fusion, &fusion.groups[w], &overwrite)
             && !others.iter().any(|&r| depends(&edges, r, w));
         if in_place {
             edges[w].extend(others);
         } else {
-            copied.insert(update.value);
+            copied.insert(overwrite.value);
         }
     }
-    Schedule { waves: waves(&edges), copied }
+    let mut phases = vec![];
+    for level in levels(&edges) {
+        let (loops, kernels): (Vec<usize>, Vec<usize>) =
+            level.into_iter().partition(|&g| matches!(lowered[g].code, Code::Repeat(_)));
+        if !kernels.is_empty() {
+            phases.push(Phase::Wave(kernels));
+        }
+        phases.extend(loops.into_iter().map(|g| repeat(graph, fusion, lowered, g)));
+    }
+    Schedule { phases, copied }
 }
 
-/// For each buffer of each kernel, whether the kernel writes it and another kernel reads what it
-/// holds then: the value, or in the next step the variable whose update it is.
-pub fn exchanged(graph: &Graph, lowered: &[Lowered]) -> Vec<Vec<bool>> {
-    let mut readers: FxHashMap<NodeId, Vec<usize>> = FxHashMap::default();
-    for (g, l) in lowered.iter().enumerate() {
-        let read = l.arguments.iter().filter(|(_, written)| !written);
-        read.filter_map(|(a, _)| a.node()).for_each(|n| readers.entry(n).or_default().push(g));
+fn repeat(graph: &Graph, fusion: &Fusion, lowered: &[Lowered], g: usize) -> Phase {
+    let Code::Repeat(repeat) = &lowered[g].code else { unreachable!("the caller has looked") };
+    let scan = graph.op(repeat.node).scan().expect("what repeats a region is a scan");
+    let body = body(fusion, repeat.node);
+    Phase::Repeat(g, schedule_in(&scan.body, &body.fusion, &repeat.body, scan.n_carries))
+}
+
+fn body(fusion: &Fusion, node: NodeId) -> &Body {
+    match fusion.values.get(node).map(|v| &v.work) {
+        Some(Work::Repeat { body, .. }) => body,
+        _ => unreachable!("a loop is a value that repeats"),
     }
-    let of_variables = variable_readers(graph, lowered);
-    for update in &graph.updates {
-        let next = of_variables.get(&update.variable).into_iter().flatten();
-        readers.entry(update.value).or_default().extend(next);
+}
+
+/// Notes which arguments a kernel writes for another to read: the value, or in the next step or
+/// iteration the variable or carry that it writes over.
+pub fn note_exchanged(graph: &Graph, lowered: &mut [Lowered]) {
+    note_exchanged_in(graph, lowered, 0);
+}
+
+fn note_exchanged_in(graph: &Graph, lowered: &mut [Lowered], n_carries: usize) {
+    let mut readers = readers(lowered);
+    for overwrite in overwrites(graph, n_carries) {
+        let next: Vec<usize> = overwrite.readers(&readers).collect();
+        readers.entry(overwrite.value).or_default().extend(next);
     }
-    let others = |node: NodeId, g: usize| {
-        readers.get(&node).is_some_and(|readers| readers.iter().any(|&r| r != g))
-    };
-    let of_kernel = |(g, l): (usize, &Lowered)| {
+    for (g, l) in lowered.iter_mut().enumerate() {
+        let others =
+            |n: NodeId| readers.get(&n).is_some_and(|readers| readers.iter().any(|&r| r != g));
         let exchanged =
-            |(a, written): &(Argument, bool)| *written && a.node().is_some_and(|n| others(n, g));
-        l.arguments.iter().map(exchanged).collect()
-    };
-    lowered.iter().enumerate().map(of_kernel).collect()
+            |(a, written): &(Argument, bool)| *written && a.node().is_some_and(others);
+        l.exchanged = l.arguments.iter().map(exchanged).collect();
+        if let Code::Repeat(repeat) = &mut l.code {
+            let scan = graph.op(repeat.node).scan().expect("what repeats a region is a scan");
+            note_exchanged_in(&scan.body, &mut repeat.body, scan.n_carries);
+        }
+    }
 }
 
-/// The kernel that writes each value.
+/// A memory that gets a new value.
+struct Overwrite {
+    /// The nodes that read what it held.
+    old: Vec<NodeId>,
+    /// The new value.
+    value: NodeId,
+}
+
+impl Overwrite {
+    /// The groups that read what the memory held.
+    fn readers(&self, readers: &FxHashMap<NodeId, Vec<usize>>) -> impl Iterator<Item = usize> {
+        self.old.iter().filter_map(|n| readers.get(n)).flatten().copied()
+    }
+}
+
+/// The updates of a graph's variables, and of the carries of the loop whose body it is.
+fn overwrites(graph: &Graph, n_carries: usize) -> Vec<Overwrite> {
+    let mut variables: FxHashMap<&str, Vec<NodeId>> = FxHashMap::default();
+    if !graph.updates.is_empty() {
+        for node in graph.order() {
+            if let Op::Leaf(Leaf::Variable { name, .. }) = graph.op(node) {
+                variables.entry(name).or_default().push(node);
+            }
+        }
+    }
+    let updates = graph.updates.iter().map(|update| Overwrite {
+        old: variables.get(&*update.variable).cloned().unwrap_or_default(),
+        value: update.value,
+    });
+    let carries = graph.inputs.iter().zip(&graph.outputs).take(n_carries);
+    let carries = carries.map(|(&old, &(_, value))| Overwrite { old: vec![old], value });
+    updates.chain(carries).collect()
+}
+
+/// The group that writes each value.
 fn writers(lowered: &[Lowered]) -> FxHashMap<NodeId, usize> {
     let mut writers = FxHashMap::default();
     for (g, l) in lowered.iter().enumerate() {
@@ -86,15 +157,12 @@ fn writers(lowered: &[Lowered]) -> FxHashMap<NodeId, usize> {
     writers
 }
 
-/// The kernels that read each variable.
-fn variable_readers(graph: &Graph, lowered: &[Lowered]) -> FxHashMap<Name, Vec<usize>> {
-    let mut readers: FxHashMap<Name, Vec<usize>> = FxHashMap::default();
+/// The groups that read each node, once for each argument.
+fn readers(lowered: &[Lowered]) -> FxHashMap<NodeId, Vec<usize>> {
+    let mut readers: FxHashMap<NodeId, Vec<usize>> = FxHashMap::default();
     for (g, l) in lowered.iter().enumerate() {
-        for node in l.arguments.iter().filter_map(|(a, _)| a.node()) {
-            if let Op::Leaf(Leaf::Variable { name, .. }) = graph.op(node) {
-                readers.entry(name.clone()).or_default().push(g);
-            }
-        }
+        let read = l.arguments.iter().filter(|(_, written)| !written);
+        read.filter_map(|(a, _)| a.node()).for_each(|n| readers.entry(n).or_default().push(g));
     }
     readers
 }
@@ -112,16 +180,12 @@ fn depends(edges: &[FxHashSet<usize>], a: usize, b: usize) -> bool {
     false
 }
 
-/// Whether the kernel that writes the variable reads the old value only before it is gone: in
-/// the same loop at the same index, or in an earlier stage of the same unit.
-fn own_reads_allow(
-    graph: &Graph,
-    fusion: &Fusion,
-    group: &Group,
-    update: &crate::ir::Update,
-) -> bool {
+/// Whether the group that writes over a memory reads what it held only before that is gone: in
+/// the same loop at the same index, or in an earlier stage of the same unit. A loop of the graph
+/// reads all the time.
+fn own_reads_allow(fusion: &Fusion, group: &Group, overwrite: &Overwrite) -> bool {
     let values = &fusion.values;
-    let position = values.position[&update.value];
+    let position = values.position[&overwrite.value];
     let at = group.members.iter().position(|m| m.value == position).expect("the writer's group");
     let stage_of = |m: usize| group.stages.iter().position(|s| s.members.contains(&m));
     let write = stage_of(at);
@@ -129,27 +193,28 @@ fn own_reads_allow(
         let member = &group.members[m];
         let value = &values.list[member.value];
         values.elements(value).iter().all(|(node, index)| {
-            match graph.op(*node) {
-                Op::Leaf(Leaf::Variable { name, .. }) if *name == update.variable => {}
-                _ => return true,
+            if !overwrite.old.contains(node) {
+                return true;
             }
             let is_loop = matches!(value.work, Work::Map(_) | Work::Reduce { .. });
+            let repeats = matches!(value.work, Work::Repeat { .. });
             match stage_of(m).cmp(&write) {
                 std::cmp::Ordering::Greater => false,
                 std::cmp::Ordering::Equal => is_loop && is_own_index(values, value, index),
                 std::cmp::Ordering::Less => {
-                    group.members[at].dims.iter().zip(&member.dims).all(|(&written, &own)| {
+                    let own = |(&written, &own): (&usize, &usize)| {
                         index.len() > written
                             && values.exprs.as_axis(index[written]) == Some(value.axes[own])
-                    })
+                    };
+                    !repeats && group.members[at].dims.iter().zip(&member.dims).all(own)
                 }
             }
         })
     })
 }
 
-/// Every kernel in the wave after the last of those it depends on.
-fn waves(edges: &[FxHashSet<usize>]) -> Vec<Vec<usize>> {
+/// Every group in the level after the last of those it depends on.
+fn levels(edges: &[FxHashSet<usize>]) -> Vec<Vec<usize>> {
     let mut level: Vec<Option<usize>> = vec![None; edges.len()];
     for start in 0..edges.len() {
         let mut stack = vec![start];
@@ -168,9 +233,9 @@ fn waves(edges: &[FxHashSet<usize>]) -> Vec<Vec<usize>> {
         }
     }
     let n = level.iter().flatten().max().map_or(0, |l| l + 1);
-    let mut waves = vec![vec![]; n];
+    let mut levels = vec![vec![]; n];
     for (g, l) in level.into_iter().enumerate() {
-        waves[l.expect("every kernel has a level")].push(g);
+        levels[l.expect("every group has a level")].push(g);
     }
-    waves
+    levels
 }

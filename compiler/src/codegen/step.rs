@@ -1,18 +1,22 @@
-//! The step function: `step(frame)` goes through the waves of a program.
+//! The step function: `step(frame)` goes through the waves of a program, and through those of its
+//! loops again and again.
 //!
 //! The tables of a wave (pointers to the arguments of each call, and the calls themselves) are
 //! made on the stack, wave after wave in the same bytes, so several frames can be in use at once.
+//! There, too, is the number of the iteration of each loop around.
 
 use std::mem::offset_of;
 
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    FuncRef, Function, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
+    BlockArg, FuncRef, Function, InstBuilder, MemFlagsData, StackSlot, StackSlotData,
+    StackSlotKind, Value, types,
 };
 
 use super::error::CodegenError;
 use crate::loop_ir::CACHE_LINE;
-use crate::program::{Call, Frame, Location, Program, Wave};
+use crate::program::{Call, Frame, Location, Motion, Phase, Place, Program, Repeat, Wave};
 
 /// Bytes of a call in a wave's table: kernel, arguments, units, cost.
 const CALL_BYTES: usize = 4 * 8;
@@ -37,19 +41,24 @@ pub(super) fn emit(
     mut func: Function,
     callees: &Callees,
 ) -> Result<Function, CodegenError> {
-    let bytes = program.waves.iter().map(table_bytes).max().unwrap_or(0);
+    let waves = program.waves().into_iter();
+    let bytes = waves.map(|(wave, _)| table_bytes(wave)).max().unwrap_or(0);
     if bytes > MAX_TABLE_BYTES {
         return Err(CodegenError::WaveTooLarge { bytes, limit: MAX_TABLE_BYTES });
     }
-    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(8) as u32, 3);
-    let slot = func.create_sized_stack_slot(slot);
+    let mut slot = |bytes: usize| {
+        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(8) as u32, 3);
+        func.create_sized_stack_slot(slot)
+    };
+    let table = slot(bytes);
+    let numbers = slot(8 * depth(&program.phases));
     let block = func.dfg.make_block();
     func.layout.append_block(block);
     let frame = func.dfg.append_block_param(block, types::I64);
     let mut at = FuncCursor::new(&mut func).at_bottom(block);
-    let table = at.ins().stack_addr(types::I64, slot, 0);
-    let mut step = Step { program, callees, at, frame, table };
-    program.waves.iter().for_each(|wave| step.wave(wave));
+    let table = at.ins().stack_addr(types::I64, table, 0);
+    let mut step = Step { program, callees, at, frame, table, numbers, loops: vec![] };
+    step.phases(&program.phases);
     step.at.ins().return_(&[]);
     Ok(func)
 }
@@ -59,12 +68,32 @@ fn table_bytes(wave: &Wave) -> usize {
     wave.calls.len() * CALL_BYTES + arguments * 8
 }
 
+/// How many loops are around the innermost waves.
+fn depth(phases: &[Phase]) -> usize {
+    let of_phase = |phase: &Phase| match phase {
+        Phase::Wave(_) => 0,
+        Phase::Repeat(repeat) => 1 + depth(&repeat.phases),
+    };
+    phases.iter().map(of_phase).max().unwrap_or(0)
+}
+
 struct Step<'a> {
     program: &'a Program,
     callees: &'a Callees,
     at: FuncCursor<'a>,
     frame: Value,
     table: Value,
+    /// The numbers of the iterations of the loops around, the outermost first.
+    numbers: StackSlot,
+    /// The loops around, the outermost first.
+    loops: Vec<Turn>,
+}
+
+/// The turn of a loop and the number of its iteration.
+#[derive(Clone, Copy)]
+struct Turn {
+    turn: Value,
+    iteration: Value,
 }
 
 /// The flags of accesses to the frame and the tables.
@@ -73,14 +102,49 @@ fn flags() -> MemFlagsData {
 }
 
 impl Step<'_> {
+    fn phases(&mut self, phases: &[Phase]) {
+        for phase in phases {
+            match phase {
+                Phase::Wave(wave) => self.wave(wave),
+                // There is at least one turn.
+                Phase::Repeat(repeat) if repeat.length == 0 => {}
+                Phase::Repeat(repeat) => self.repeat(repeat),
+            }
+        }
+    }
+
+    fn repeat(&mut self, repeat: &Repeat) {
+        let (body, after) = (self.at.func.dfg.make_block(), self.at.func.dfg.make_block());
+        let turn = self.at.func.dfg.append_block_param(body, types::I64);
+        let first = self.number(0);
+        self.at.ins().jump(body, &[BlockArg::Value(first)]);
+        self.at.insert_block(body);
+        let iteration = if repeat.reverse {
+            let last = self.number(repeat.length - 1);
+            self.at.ins().isub(last, turn)
+        } else {
+            turn
+        };
+        let depth = self.loops.len();
+        self.at.ins().stack_store(types::I64, iteration, self.numbers, 8 * depth as i32);
+        self.loops.push(Turn { turn, iteration });
+        self.phases(&repeat.phases);
+        self.loops.pop();
+        let next = self.at.ins().iadd_imm_s(turn, 1);
+        let length = repeat.length as i64;
+        let more = self.at.ins().icmp_imm_u(IntCC::UnsignedLessThan, next, length);
+        self.at.ins().brif(more, body, &[BlockArg::Value(next)], after, &[]);
+        self.at.insert_block(after);
+    }
+
     fn wave(&mut self, wave: &Wave) {
         let calls: Vec<&Call> = wave.calls.iter().filter(|call| self.units(call) > 0).collect();
         let mut arguments_at = calls.len() * CALL_BYTES;
         let scratch = self.field(offset_of!(Frame, scratch));
         for (i, call) in calls.iter().enumerate() {
             let at = arguments_at;
-            for &location in &call.arguments {
-                let pointer = self.pointer(location);
+            for place in &call.arguments {
+                let pointer = self.pointer(place);
                 self.put(pointer, arguments_at);
                 arguments_at += 8;
             }
@@ -130,8 +194,26 @@ impl Step<'_> {
         self.at.ins().load(types::I64, flags(), self.frame, offset as i32)
     }
 
+    /// Where an argument is in this turn of the loops around.
+    fn pointer(&mut self, place: &Place) -> Value {
+        let mut pointer = self.memory(place.location);
+        for m in &place.moves {
+            let Turn { turn, iteration } = self.loops[m.depth];
+            let moved = match m.motion {
+                Motion::Along { step } => self.at.ins().imul_imm_s(iteration, step as i64),
+                Motion::Alternate { bytes, from_second } => {
+                    let turn = self.at.ins().iadd_imm_s(turn, i64::from(from_second));
+                    let odd = self.at.ins().band_imm_s(turn, 1);
+                    self.at.ins().imul_imm_s(odd, bytes as i64)
+                }
+            };
+            pointer = self.at.ins().iadd(pointer, moved);
+        }
+        pointer
+    }
+
     /// Where a memory is.
-    fn pointer(&mut self, location: Location) -> Value {
+    fn memory(&mut self, location: Location) -> Value {
         let (field, offset) = match location {
             Location::Variable(i) => return self.entry(offset_of!(Frame, variables), i),
             Location::Feed(i) => return self.entry(offset_of!(Frame, feeds), i),
@@ -142,6 +224,9 @@ impl Step<'_> {
             Location::Step => (self.frame, offset_of!(Frame, step)),
             Location::Epoch => (self.frame, offset_of!(Frame, epoch)),
             Location::Batch => (self.frame, offset_of!(Frame, batch)),
+            Location::Iteration(depth) => {
+                return self.at.ins().stack_addr(types::I64, self.numbers, 8 * depth as i32);
+            }
         };
         self.at.ins().iadd_imm_s(field, offset as i64)
     }

@@ -19,7 +19,7 @@ use crate::ir::{AxisId, NodeId, Target};
 const MIN_UNITS: usize = 8;
 
 /// Nanoseconds below which a group is cheap: sharing it costs more than it saves.
-const CHEAP: f64 = 5_000.0;
+pub(super) const CHEAP: f64 = 5_000.0;
 
 /// Units are made so long, in nanoseconds, where the shape allows: long enough for the loop
 /// around them not to count, short enough to share evenly.
@@ -60,8 +60,8 @@ pub struct Group {
     pub stages: Vec<Stage>,
 }
 
-/// Every value of a region in one group without units.
-pub(super) fn region(values: &Values) -> Group {
+/// Every value in one group without units.
+pub(super) fn one_group(values: &Values) -> Group {
     let members = (0..values.list.len()).map(|value| Member {
         value,
         dims: vec![],
@@ -111,7 +111,7 @@ struct Grouper<'a> {
 impl Grouper<'_> {
     fn visit(&mut self, i: usize) {
         let value = &self.values.list[i];
-        if value.work == Work::Result {
+        if matches!(value.work, Work::Result) {
             // The result of a loop is written by the loop's kernel.
             let g = self.group_of[&value.reads[0]];
             self.drafts[g].members.push(i);
@@ -126,7 +126,8 @@ impl Grouper<'_> {
     fn can_wait(&self, value: &Value) -> bool {
         let may = match value.work {
             Work::Map(_) | Work::Reduce { .. } | Work::Random { .. } => true,
-            Work::Contract { .. } | Work::Place { .. } | Work::Repeat | Work::Result => false,
+            Work::Contract { .. } | Work::Place { .. } => false,
+            Work::Repeat { .. } | Work::Result => false,
         };
         may && value.reads.iter().all(|r| !self.group_of.contains_key(r))
     }
@@ -277,12 +278,12 @@ fn adopt(draft: &mut Draft, values: &Values, source: usize, dims: Vec<usize>) {
 
 /// A loop over a region is a kernel of its own, and so are its results.
 fn may_join(value: &Value) -> bool {
-    !matches!(value.work, Work::Repeat | Work::Result)
+    !matches!(value.work, Work::Repeat { .. } | Work::Result)
 }
 
 fn alone(values: &Values, value: &Value, i: usize) -> Draft {
     let dims = match value.work {
-        Work::Repeat | Work::Result => vec![],
+        Work::Repeat { .. } | Work::Result => vec![],
         // Rows that every part has whole can be units.
         Work::Place { .. } if shares_rows(values, value) => vec![(value.sizes[0], vec![0])],
         Work::Place { .. } => vec![],
@@ -370,7 +371,7 @@ fn loops(values: &Values, value: &Value) -> Option<Vec<usize>> {
         Work::Map(_) => &[],
         Work::Reduce { reduced, .. } => reduced,
         Work::Contract { .. } | Work::Place { .. } | Work::Random { .. } => return None,
-        Work::Repeat | Work::Result => return None,
+        Work::Repeat { .. } | Work::Result => return None,
     };
     let reduced = reduced.iter().map(|&r| values.exprs.extent(r) as usize);
     Some(value.sizes.iter().copied().chain(reduced).collect())
@@ -392,7 +393,7 @@ fn joinable(values: &Values, draft: &Draft) -> bool {
     let mut members = draft.members.iter();
     has_room
         && members.all(|&m| {
-            !matches!(values.list[m].work, Work::Repeat | Work::Result | Work::Place { .. })
+            !matches!(values.list[m].work, Work::Repeat { .. } | Work::Result | Work::Place { .. })
         })
 }
 

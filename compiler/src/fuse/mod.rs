@@ -9,6 +9,8 @@
 //! 3. [`stages`]: inside a unit, values over the same loops that read each other at the same
 //!    index share one loop nest.
 //!
+//! The body of a loop is grouped in the same way, see [`Form`].
+//!
 //! There is one rule and no list of patterns. Linear in the nodes but for the search for cycles,
 //! which visits the groups between a producer and its consumer.
 
@@ -34,10 +36,32 @@ pub struct Fusion {
     pub groups: Vec<Group>,
 }
 
+/// The body of a loop, which repeats.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// Its groups.
+    pub fusion: Fusion,
+    /// How it repeats.
+    pub form: Form,
+}
+
+/// How the body of a loop repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Inside of one kernel: the body is one group, in which loops repeat in the same way, and what
+    /// it computes lives in locals.
+    Kernel,
+    /// As waves: the groups are kernels, whose places move with the iteration.
+    Waves,
+}
+
 /// Groups the nodes of a specialised graph. With `fuse` false every node is a value and a group
-/// of its own.
+/// of its own, in the bodies of loops too.
 pub fn fuse(graph: &Graph, target: &Target, fuse: bool) -> Fusion {
-    let values = values::values(graph, fuse);
+    groups_of(graph, values::values(graph, target, fuse), target, fuse)
+}
+
+fn groups_of(graph: &Graph, values: Values, target: &Target, fuse: bool) -> Fusion {
     let mut groups = groups::group(&values, target, fuse);
     for group in &mut groups {
         stages::stage(&values, group);
@@ -46,11 +70,16 @@ pub fn fuse(graph: &Graph, target: &Target, fuse: bool) -> Fusion {
     Fusion { values, groups }
 }
 
-/// The values of a region as one group of one unit, all of them in locals.
-pub(crate) fn region(body: &Graph) -> (Values, Group) {
-    let values = values::values(body, true);
-    let mut group = groups::region(&values);
-    stages::stage(&values, &mut group);
-    stages::settle_region(body, &values, &mut group);
-    (values, group)
+impl Body {
+    /// A body that is too cheap to be shared among threads stays in one kernel.
+    fn new(graph: &Graph, target: &Target, fuse: bool) -> Body {
+        let values = values::values(graph, target, fuse);
+        if !fuse || values.cost() >= groups::CHEAP {
+            return Body { fusion: groups_of(graph, values, target, fuse), form: Form::Waves };
+        }
+        let mut group = groups::one_group(&values);
+        stages::stage(&values, &mut group);
+        stages::settle_locally(graph, &values, &mut group);
+        Body { fusion: Fusion { values, groups: vec![group] }, form: Form::Kernel }
+    }
 }

@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use super::{Fusion, Group, Residence, Stage, Values, Work};
+use super::{Body, Form, Fusion, Group, Residence, Stage, Values, Work};
 use crate::ir::{Graph, NodeId};
 
 /// The groups of a graph as text.
@@ -23,13 +23,7 @@ pub struct FusionText<'a> {
 
 impl fmt::Display for FusionText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (g, group) in self.fusion.groups.iter().enumerate() {
-            writeln!(f, "group {g}: {}", units(group))?;
-            for stage in &group.stages {
-                self.stage(f, group, stage)?;
-            }
-        }
-        Ok(())
+        self.groups(f, "")
     }
 }
 
@@ -45,15 +39,31 @@ fn units(group: &Group) -> String {
 }
 
 impl FusionText<'_> {
-    fn stage(&self, f: &mut fmt::Formatter<'_>, group: &Group, stage: &Stage) -> fmt::Result {
+    fn groups(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        for (g, group) in self.fusion.groups.iter().enumerate() {
+            writeln!(f, "{indent}group {g}: {}", units(group))?;
+            for stage in &group.stages {
+                self.stage(f, indent, group, stage)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn stage(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        indent: &str,
+        group: &Group,
+        stage: &Stage,
+    ) -> fmt::Result {
         let values = &self.fusion.values;
         match &stage.domain {
             Some(domain) => {
                 let sizes: Vec<String> = domain.iter().map(ToString::to_string).collect();
                 let sizes = if sizes.is_empty() { "1".to_string() } else { sizes.join(" x ") };
-                writeln!(f, "  loops {sizes}")?;
+                writeln!(f, "{indent}  loops {sizes}")?;
             }
-            None => writeln!(f, "  {}", kind(values, group, stage))?,
+            None => writeln!(f, "{indent}  {}", kind(values, group, stage))?,
         }
         for &at in &stage.members {
             let member = &group.members[at];
@@ -70,18 +80,40 @@ impl FusionText<'_> {
                 Work::Contract { .. } => "product",
                 Work::Place { .. } => "place",
                 Work::Random { .. } => "random",
-                Work::Repeat => "repeat",
+                Work::Repeat { .. } => "repeat",
                 Work::Result => "result",
             };
             let reads: Vec<String> = value.reads.iter().map(|&n| self.name(n)).collect();
             writeln!(
                 f,
-                "    {name}: {} in {residence} = {work} of {}",
+                "{indent}    {name}: {} in {residence} = {work} of {}",
                 value.tensor_type,
                 reads.join(", ")
             )?;
+            if let Work::Repeat { length, body } = &value.work {
+                self.body(f, indent, value.node, *length, body)?;
+            }
         }
         Ok(())
+    }
+
+    /// The groups of a loop's body, each a kernel or all in one.
+    fn body(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        indent: &str,
+        node: NodeId,
+        length: usize,
+        body: &Body,
+    ) -> fmt::Result {
+        let how = match body.form {
+            Form::Kernel => "in one kernel",
+            Form::Waves => "as waves",
+        };
+        writeln!(f, "{indent}    {length} times {how}:")?;
+        let graph = self.graph.op(node).region().expect("what repeats has a region");
+        let inner = FusionText { graph, fusion: &body.fusion };
+        inner.groups(f, &format!("{indent}      "))
     }
 
     fn name(&self, node: NodeId) -> String {
@@ -94,7 +126,7 @@ fn kind(values: &Values, group: &Group, stage: &Stage) -> &'static str {
         Work::Contract { .. } => "tile",
         Work::Place { .. } => "parts",
         Work::Random { .. } => "library",
-        Work::Repeat | Work::Result => "loop",
+        Work::Repeat { .. } | Work::Result => "loop",
         Work::Map(_) | Work::Reduce { .. } => "loops",
     }
 }

@@ -41,7 +41,7 @@ fn domain(values: &Values, value: &Value) -> Option<Vec<usize>> {
             Some(value.sizes.iter().copied().chain(reduced).collect())
         }
         Work::Contract { .. } | Work::Place { .. } | Work::Random { .. } => None,
-        Work::Repeat | Work::Result => None,
+        Work::Repeat { .. } | Work::Result => None,
     }
 }
 
@@ -137,13 +137,13 @@ pub(super) fn settle(graph: &Graph, values: &Values, groups: &mut [Group]) {
     }
     for member in groups.iter_mut().flat_map(|g| &mut g.members) {
         let value = &values.list[member.value];
-        let is_loop = matches!(value.work, Work::Repeat | Work::Result);
+        let is_loop = matches!(value.work, Work::Repeat { .. } | Work::Result);
         member.residence = if is_loop { Residence::Memory } else { residence[member.value] };
     }
 }
 
-/// Keeps what a region computes in locals: it lives for an iteration.
-pub(super) fn settle_region(body: &Graph, values: &Values, group: &mut Group) {
+/// Keeps what the body of a loop in a kernel computes in locals: it lives for an iteration.
+pub(super) fn settle_locally(body: &Graph, values: &Values, group: &mut Group) {
     settle(body, values, std::slice::from_mut(group));
     for member in &mut group.members {
         if member.residence == Residence::Memory {

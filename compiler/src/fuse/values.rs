@@ -6,9 +6,10 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::Body;
 use crate::ir::{
     AxisId, BinaryFn, DType, Expr, ExprId, Exprs, Graph, IndexId, Lowering, Monoid, NodeId,
-    Rewrite, Scalar, TensorType, UnaryFn, strides,
+    Rewrite, Scalar, Target, TensorType, UnaryFn, strides,
 };
 use crate::ops::{Leaf, LowerContext, Op, OpRules};
 
@@ -39,7 +40,7 @@ pub struct PlacedPart {
 }
 
 /// What a value computes, over elements of values (`Expr::Element` numbers nodes).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Work {
     /// The element at the value's axes.
     Map(ExprId),
@@ -78,7 +79,12 @@ pub enum Work {
         step: NodeId,
     },
     /// A loop over a region; the values of its results are the `Result` nodes.
-    Repeat,
+    Repeat {
+        /// How many iterations.
+        length: usize,
+        /// What each of them does.
+        body: Box<Body>,
+    },
     /// The result of a loop: nothing is computed here.
     Result,
 }
@@ -119,6 +125,11 @@ impl Values {
         self.position.get(&node).map(|&i| &self.list[i])
     }
 
+    /// An estimate of the time that all of them take on one thread, in nanoseconds.
+    pub fn cost(&self) -> f64 {
+        self.list.iter().map(|v| v.cost).sum()
+    }
+
     /// Every read of an element by a value: the node and the index per dimension.
     pub fn elements(&self, value: &Value) -> Vec<(NodeId, Vec<IndexId>)> {
         let mut found = Elements { exprs: &self.exprs, seen: FxHashSet::default(), list: vec![] };
@@ -134,7 +145,7 @@ impl Values {
             Work::Random { seed, step, .. } => {
                 found.list.extend([(number(*seed), vec![]), (number(*step), vec![])]);
             }
-            Work::Repeat | Work::Result => {
+            Work::Repeat { .. } | Work::Result => {
                 found.list.extend(value.reads.iter().map(|&n| (number(n), vec![])));
             }
         }
@@ -192,9 +203,9 @@ enum Form {
     Stored,
 }
 
-pub(super) fn values(graph: &Graph, fuse: bool) -> Values {
+pub(super) fn values(graph: &Graph, target: &Target, fuse: bool) -> Values {
     let order = graph.order();
-    let mut builder = Builder::new(graph, &order, fuse);
+    let mut builder = Builder::new(graph, &order, target, fuse);
     for &node in &order {
         builder.decide(node);
     }
@@ -212,6 +223,7 @@ struct Lowered {
 
 struct Builder<'a> {
     graph: &'a Graph,
+    target: &'a Target,
     lowered: FxHashMap<NodeId, Lowered>,
     forms: FxHashMap<NodeId, Form>,
     /// The number of operations in the inlined expression of a node.
@@ -227,7 +239,12 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(graph: &'a Graph, order: &[NodeId], fuse: bool) -> Builder<'a> {
+    fn new(
+        graph: &'a Graph,
+        order: &[NodeId],
+        target: &'a Target,
+        fuse: bool,
+    ) -> Builder<'a> {
         let mut readers: FxHashMap<NodeId, u32> = FxHashMap::default();
         for &node in order {
             for &operand in graph.operands(node) {
@@ -238,6 +255,7 @@ impl<'a> Builder<'a> {
         let lowered = order.iter().map(|&n| (n, lower(graph, n))).collect();
         Builder {
             graph,
+            target,
             lowered,
             forms: FxHashMap::default(),
             sizes: FxHashMap::default(),
@@ -458,9 +476,16 @@ impl<'a> Builder<'a> {
                 let operands = self.graph.operands(node);
                 Work::Random { key, seed: operands[0], step: operands[1] }
             }
-            Lowering::Repeat => Work::Repeat,
+            Lowering::Repeat => self.repeat(node),
             Lowering::Leaf => Work::Result,
         }
+    }
+
+    fn repeat(&self, node: NodeId) -> Work {
+        let scan = self.graph.op(node).scan().expect("what repeats a region is a scan");
+        let length = scan.length.as_number().and_then(|n| usize::try_from(n).ok());
+        let length = length.expect("a specialised graph has numbers");
+        Work::Repeat { length, body: Box::new(Body::new(&scan.body, self.target, self.fuse)) }
     }
 
     fn pairs(&mut self, old: &[AxisId], new: &[AxisId]) -> Vec<(AxisId, IndexId)> {
@@ -556,7 +581,7 @@ fn operation_size(expr: &Expr) -> u32 {
 
 /// The nodes whose elements a value reads, each once.
 fn reads(values: &Values, value: &Value) -> Vec<NodeId> {
-    if matches!(value.work, Work::Repeat | Work::Result) {
+    if matches!(value.work, Work::Repeat { .. } | Work::Result) {
         return value.reads.clone();
     }
     let mut reads: Vec<NodeId> = values.elements(value).into_iter().map(|(n, _)| n).collect();
@@ -580,6 +605,7 @@ fn cost(values: &Values, value: &Value) -> f64 {
             elements * 0.13 + parts.iter().map(|p| extent(&p.axes) * per(p.body)).sum::<f64>()
         }
         Work::Random { .. } => elements,
-        Work::Repeat | Work::Result => 0.0,
+        Work::Repeat { length, body } => (*length).max(1) as f64 * body.fusion.values.cost(),
+        Work::Result => 0.0,
     }
 }

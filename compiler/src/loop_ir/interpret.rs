@@ -11,7 +11,7 @@ use crate::ir::{
     AxisId, BinaryFn, DType, Expr, ExprId, Exprs, IndexId, Monoid, PlaceId, Scalar, Target, Term,
     VarId, philox_word,
 };
-use crate::program::{Location, Program};
+use crate::program::{Call, Location, Phase, Place, Program, Repeat, Turn};
 
 /// Where an argument of a kernel is: in which of the memories, from which byte on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,10 +95,11 @@ impl Memories {
         }
     }
 
-    fn slot(&self, location: Location) -> Slot {
+    /// The place of an argument in these turns of the loops around.
+    fn slot(&self, place: &Place, turns: &[Turn]) -> Slot {
         let (v, f, o) = (self.variables.len(), self.feeds.len(), self.outputs.len());
         let tables = v + f + o;
-        let (memory, offset) = match location {
+        let (memory, offset) = match place.location {
             Location::Variable(i) => (i, 0),
             Location::Feed(i) => (v + i, 0),
             Location::Output(i) => (v + f + i, 0),
@@ -108,25 +109,60 @@ impl Memories {
             Location::Step => (tables + 3, 0),
             Location::Epoch => (tables + 4, 0),
             Location::Batch => (tables + 5, 0),
+            Location::Iteration(depth) => (tables + 6 + depth, 0),
         };
-        Slot { memory, offset }
+        Slot { memory, offset: offset + place.moved(turns) }
     }
 }
 
 /// Runs a step: wave after wave, call after call.
 pub fn run_program(program: &Program, target: &Target, memories: &mut Memories) {
-    let calls = program.waves.iter().flat_map(|wave| &wave.calls);
-    let slots: Vec<Vec<Slot>> = calls
-        .clone()
-        .map(|call| call.arguments.iter().map(|&l| memories.slot(l)).collect())
-        .collect();
-    let mut all = memories.take();
-    for (call, slots) in calls.zip(&slots) {
-        let kernel = &program.kernels[call.kernel];
-        let units = 0..kernel.n_units();
-        run_units(kernel, target, slots, &mut all, units, &mut memories.status);
-    }
+    let all = memories.take();
+    let mut run = Run { program, target, memories, all, turns: vec![] };
+    run.phases(&program.phases);
+    let all = run.all;
     memories.put_back(all);
+}
+
+/// A step that runs.
+struct Run<'a> {
+    program: &'a Program,
+    target: &'a Target,
+    /// Where things are in `all`, and the status.
+    memories: &'a mut Memories,
+    /// The memories, the clocks, and the number of the iteration of each loop around.
+    all: Vec<Vec<u8>>,
+    turns: Vec<Turn>,
+}
+
+impl Run<'_> {
+    fn phases(&mut self, phases: &[Phase]) {
+        for phase in phases {
+            match phase {
+                Phase::Wave(wave) => wave.calls.iter().for_each(|call| self.call(call)),
+                Phase::Repeat(repeat) => self.repeat(repeat),
+            }
+        }
+    }
+
+    fn repeat(&mut self, repeat: &Repeat) {
+        for turn in 0..repeat.length {
+            let iteration = repeat.iteration(turn);
+            self.turns.push(Turn { turn, iteration });
+            self.all.push((iteration as i64).to_le_bytes().to_vec());
+            self.phases(&repeat.phases);
+            self.all.pop();
+            self.turns.pop();
+        }
+    }
+
+    fn call(&mut self, call: &Call) {
+        let kernel = &self.program.kernels[call.kernel];
+        let slots = call.arguments.iter().map(|p| self.memories.slot(p, &self.turns));
+        let slots: Vec<Slot> = slots.collect();
+        let (units, status) = (0..kernel.n_units(), &mut self.memories.status);
+        run_units(kernel, self.target, &slots, &mut self.all, units, status);
+    }
 }
 
 /// Runs a range of a kernel's units on `memories`, of which `arguments` names one place per

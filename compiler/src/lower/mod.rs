@@ -8,6 +8,7 @@
 mod contract;
 mod nest;
 mod repeat;
+mod waves;
 
 use std::sync::Arc;
 
@@ -23,15 +24,44 @@ use crate::loop_ir::{
 };
 use crate::ops::{Leaf, Op};
 
-/// A kernel with what its arguments are.
+/// A group as code, with the memories that it reads and writes.
 #[derive(Clone, Debug)]
 pub struct Lowered {
-    /// The kernel.
-    pub kernel: Kernel,
-    /// What each buffer holds, and whether the kernel writes it.
+    /// What each memory holds, and whether the group writes it: of a kernel, buffer by buffer.
     pub arguments: Vec<(Argument, bool)>,
-    /// The nodes that the kernel computes, inlined ones included: names and provenance.
+    /// Whether another group reads what this one writes there; empty until the schedule notes it.
+    pub exchanged: Vec<bool>,
+    /// The nodes that the group computes, inlined ones included: names and provenance.
     pub nodes: Vec<(Name, Provenance)>,
+    /// What runs.
+    pub code: Code,
+}
+
+/// What a group is lowered to.
+#[derive(Clone, Debug)]
+pub enum Code {
+    /// A kernel.
+    Kernel(Kernel),
+    /// A loop of waves.
+    Repeat(Repeat),
+}
+
+/// A loop whose body is kernels. Arguments of theirs are nodes of the body.
+#[derive(Clone, Debug)]
+pub struct Repeat {
+    /// The loop's node.
+    pub node: NodeId,
+    /// How many iterations.
+    pub length: usize,
+    /// The distance in elements from an element of each sequence to the next.
+    pub sequence_steps: Vec<usize>,
+    /// The nodes of the last carries; `None` where nothing reads one.
+    pub last: Vec<Option<NodeId>>,
+    /// The nodes of what is emitted, with the distance in elements from one part to the next;
+    /// `None` where nothing reads it.
+    pub emitted: Vec<Option<(NodeId, usize)>>,
+    /// The groups of the body.
+    pub body: Vec<Lowered>,
 }
 
 /// What a buffer of a kernel holds.
@@ -56,9 +86,33 @@ impl Argument {
 /// The nodes that read at an index from data, one for each check: names and provenance.
 pub type Checks = Vec<IndexCheck>;
 
+/// The strides, in elements, of the nodes of a loop's body that are parts of memories around it;
+/// every other node is row-major.
+type Layouts = FxHashMap<NodeId, Vec<i64>>;
+
 /// Lowers every group; `checks` collects the nodes whose indices come from data.
 pub fn lower(graph: &Graph, fusion: &Fusion, checks: &mut Checks) -> Vec<Lowered> {
-    fusion.groups.iter().map(|g| Builder::new(graph, &fusion.values, g, checks).run()).collect()
+    lower_in(graph, fusion, &Layouts::default(), checks)
+}
+
+fn lower_in(
+    graph: &Graph,
+    fusion: &Fusion,
+    layouts: &Layouts,
+    checks: &mut Checks,
+) -> Vec<Lowered> {
+    let around = waves::Surroundings { graph, values: &fusion.values, layouts };
+    let group = |group: &Group| match waves::repeats(fusion, group) {
+        Some((value, length, body)) => waves::lower(&around, value, length, body, checks),
+        None => Builder::new(graph, &fusion.values, group, layouts, checks).run(),
+    };
+    fusion.groups.iter().map(group).collect()
+}
+
+/// The distances of neighbours along each dimension of a node.
+fn strides_of(graph: &Graph, layouts: &Layouts, node: NodeId) -> Vec<i64> {
+    let row_major = || strides(&graph.tensor_type(node).sizes().expect("numbers"));
+    layouts.get(&node).cloned().unwrap_or_else(row_major)
 }
 
 /// A loop over one dimension of a value, as a stage sees it.
@@ -74,6 +128,7 @@ struct Builder<'a> {
     graph: &'a Graph,
     values: &'a Values,
     group: &'a Group,
+    layouts: &'a Layouts,
     checks: &'a mut Checks,
     /// The position in the group of each member's node.
     members: FxHashMap<NodeId, usize>,
@@ -106,6 +161,7 @@ impl<'a> Builder<'a> {
         graph: &'a Graph,
         values: &'a Values,
         group: &'a Group,
+        layouts: &'a Layouts,
         checks: &'a mut Checks,
     ) -> Builder<'a> {
         let mut exprs = Exprs::default();
@@ -115,6 +171,7 @@ impl<'a> Builder<'a> {
             graph,
             values,
             group,
+            layouts,
             checks,
             members: members(values, group),
             exprs,
@@ -156,7 +213,12 @@ impl<'a> Builder<'a> {
             body,
             cost: (cost as u64).max(1),
         };
-        Lowered { kernel, arguments: self.arguments, nodes: self.nodes }
+        Lowered {
+            arguments: self.arguments,
+            exchanged: vec![],
+            nodes: self.nodes,
+            code: Code::Kernel(kernel),
+        }
     }
 
     /// The names of the values that leave the kernel, at most three.
@@ -231,9 +293,9 @@ impl<'a> Builder<'a> {
         match local {
             Some(at) => self.local_position(at, index),
             None => {
-                let sizes = self.graph.tensor_type(node).sizes().expect("numbers");
                 let place = self.buffer(node, false);
-                (place, self.exprs.index_dot(index, &strides(&sizes)))
+                let strides = strides_of(self.graph, self.layouts, node);
+                (place, self.exprs.index_dot(index, &strides))
             }
         }
     }
@@ -277,7 +339,8 @@ impl<'a> Builder<'a> {
         let place = *self.places.entry((node, false)).or_insert(next);
         if place == next {
             let node_type = self.graph.tensor_type(node);
-            let len = node_type.n_elements().expect("numbers");
+            let sizes = node_type.sizes().expect("numbers");
+            let len = span(&sizes, &strides_of(self.graph, self.layouts, node));
             let name = self.graph.node(node).name.to_string();
             self.buffers.push(Buffer { name, dtype: node_type.dtype, len, written });
             let argument = match self.graph.op(node) {
@@ -301,9 +364,10 @@ impl<'a> Builder<'a> {
             Residence::Register => None,
             Residence::Local => Some(self.local_position(at, index)),
             Residence::Memory => {
-                let value = self.value(at);
-                let place = self.buffer(value.node, true);
-                Some((place, self.exprs.index_dot(index, &strides(&value.sizes))))
+                let node = self.value(at).node;
+                let place = self.buffer(node, true);
+                let strides = strides_of(self.graph, self.layouts, node);
+                Some((place, self.exprs.index_dot(index, &strides)))
             }
         }
     }
@@ -357,7 +421,7 @@ impl<'a> Builder<'a> {
             Work::Contract { reduced, a, b } => self.contract(at, reduced, a, b),
             Work::Place { .. } => self.place(at),
             Work::Random { key, seed, step } => self.random(at, *key, *seed, *step),
-            Work::Repeat => self.repeat(at),
+            Work::Repeat { length, body } => self.repeat(at, *length, body),
             Work::Result => vec![],
             Work::Map(_) | Work::Reduce { .. } => unreachable!("those are nests"),
         }
@@ -436,14 +500,27 @@ impl<'a> Builder<'a> {
         self.vector_nest(&axes, vec![store])
     }
 
-    /// One library call for the part of the unit that is adjacent in memory: from the last unit
-    /// dimension on.
+    /// The first dimension of a member from which on its elements are adjacent in memory.
+    fn first_adjacent(&self, at: usize) -> usize {
+        let value = self.value(at);
+        if self.group.members[at].residence != Residence::Memory {
+            return 0;
+        }
+        let found = strides_of(self.graph, self.layouts, value.node);
+        let wanted = strides(&value.sizes);
+        let gap = (0..value.sizes.len()).rev().find(|&d| found[d] != wanted[d]);
+        gap.map_or(0, |d| (d + 1).min(value.sizes.len().saturating_sub(1)))
+    }
+
+    /// One library call for each part of the unit that is adjacent in memory: from the last unit
+    /// dimension on, or from a later one where the result has gaps.
     fn random(&mut self, at: usize, key: u64, seed: NodeId, step: NodeId) -> Vec<Stmt> {
         let dims = self.dimensions(at);
         let sizes = &self.value(at).sizes;
         let (seed, _) = self.position(seed, &[]);
         let (step, _) = self.position(step, &[]);
-        let split = self.group.members[at].dims.iter().copied().max().unwrap_or(0);
+        let last_unit = self.group.members[at].dims.iter().copied().max().unwrap_or(0);
+        let split = last_unit.max(self.first_adjacent(at));
         let mut index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
         // The call begins where the loops that it stands for would.
         for (index, dim) in index.iter_mut().zip(&dims).skip(split) {
@@ -466,6 +543,15 @@ impl<'a> Builder<'a> {
         let axes: Vec<(AxisId, Extent)> = dims[..split].iter().filter_map(|d| d.axis).collect();
         wrap(&axes, vec![Stmt::Chunk(call)])
     }
+}
+
+/// How many elements a memory has from the first element of a node to its last.
+fn span(sizes: &[usize], strides: &[i64]) -> usize {
+    if sizes.contains(&0) {
+        return 0;
+    }
+    let last = sizes.iter().zip(strides).map(|(&n, &stride)| (n - 1) * stride as usize);
+    1 + last.sum::<usize>()
 }
 
 fn members(values: &Values, group: &Group) -> FxHashMap<NodeId, usize> {

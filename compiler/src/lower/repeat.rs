@@ -1,4 +1,4 @@
-//! A loop over a region, as a serial loop around the stages of the region's values.
+//! A loop within a kernel: a serial loop around the stages of its body's values.
 //!
 //! Everything inside lives in locals: the carries from one iteration to the next, the values of
 //! the body within one. Sequences and captured values are read where they are, through strided
@@ -6,19 +6,17 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Bound, Builder};
-use crate::fuse;
+use super::{Bound, Builder, Layouts};
+use crate::fuse::{Body, Residence};
 use crate::ir::{DType, Expr, Graph, IndexId, NodeId, PlaceId, TensorType, strides};
 use crate::loop_ir::{Extent, Local, Loop, LoopKind, Stmt};
-use crate::ops::{Control, Op, Scan};
+use crate::ops::Scan;
 
 impl Builder<'_> {
-    pub(super) fn repeat(&mut self, at: usize) -> Vec<Stmt> {
+    pub(super) fn repeat(&mut self, at: usize, length: usize, body: &Body) -> Vec<Stmt> {
         let node = self.value(at).node;
-        let Op::Control(Control::Scan(scan)) = self.graph.op(node).clone() else { return vec![] };
+        let scan = self.graph.op(node).scan().expect("what repeats a region is a scan").clone();
         let operands = self.graph.operands(node).to_vec();
-        let length = scan.length.as_number().and_then(|n| usize::try_from(n).ok());
-        let length = length.expect("a specialised graph has numbers");
         let time = self.exprs.axis(length);
         let forward = self.exprs.index_axis(time);
         let t = if scan.reverse {
@@ -38,20 +36,20 @@ impl Builder<'_> {
                 stmts.extend(self.copy(&source, &carry, self.graph.tensor_type(operand)));
                 carries.push(carry.clone());
                 source = carry;
-            } else if k < scan.n_carries + scan.n_sequences {
+            } else if scan.sequences().contains(&k) {
                 let step = source.strides.remove(scan.axis);
                 source.base = self.exprs.index_add(source.base, t, step);
             }
             bound.insert(parameter, source);
         }
         let iteration = scan.body.inputs.get(operands.len()).map(|&n| (n, t));
-        let mut body = self.region(&scan, bound, iteration, &carries, (node, t));
+        let body = self.region(&scan, body, bound, iteration, &carries, (node, t));
         // The loop writes its memories, so nothing that it reads of them moves out of it.
         stmts.push(Stmt::For(Loop {
             axis: time,
             extent: Extent::Const(length),
             kind: LoopKind::Serial,
-            body: std::mem::take(&mut body),
+            body,
             folds: vec![],
         }));
         for (k, carry) in carries.iter().enumerate() {
@@ -67,21 +65,27 @@ impl Builder<'_> {
     fn region(
         &mut self,
         scan: &Scan,
+        body: &Body,
         bound: FxHashMap<NodeId, Bound>,
         iteration: Option<(NodeId, IndexId)>,
         carries: &[Bound],
         (node, t): (NodeId, IndexId),
     ) -> Vec<Stmt> {
-        let (values, group) = fuse::region(&scan.body);
+        let [group] = body.fusion.groups.as_slice() else {
+            unreachable!("a body within a kernel is one group, and so are those within it")
+        };
+        let values = &body.fusion.values;
+        let layouts = Layouts::default();
         let results: Vec<Option<Bound>> = (carries.len()..scan.body.outputs.len())
             .map(|k| self.result(node, k).map(|to| self.slice_of(to, scan.axis, t)))
             .collect();
         let mut inner = Builder {
             graph: &scan.body,
-            values: &values,
-            group: &group,
+            values,
+            group,
+            layouts: &layouts,
             checks: self.checks,
-            members: super::members(&values, &group),
+            members: super::members(values, group),
             exprs: std::mem::take(&mut self.exprs),
             units: vec![],
             buffers: std::mem::take(&mut self.buffers),
@@ -114,12 +118,13 @@ impl Builder<'_> {
         let sizes = self.graph.tensor_type(node).sizes().expect("numbers");
         let zeros: Vec<IndexId> = sizes.iter().map(|_| self.exprs.index_constant(0)).collect();
         let (place, base) = self.position(node, &zeros);
-        let strides = self.strides_of(node, &sizes);
+        let strides = self.bound_strides(node);
         Bound { place, base, strides }
     }
 
-    fn strides_of(&self, node: NodeId, sizes: &[usize]) -> Vec<i64> {
-        self.bound.get(&node).map_or_else(|| strides(sizes), |b| b.strides.clone())
+    fn bound_strides(&self, node: NodeId) -> Vec<i64> {
+        let of_memory = || super::strides_of(self.graph, self.layouts, node);
+        self.bound.get(&node).map_or_else(of_memory, |b| b.strides.clone())
     }
 
     /// A local that keeps a carry from one iteration to the next.
@@ -137,14 +142,16 @@ impl Builder<'_> {
 
     /// Where result `k` of a loop goes; `None` where nothing reads it.
     fn result(&mut self, node: NodeId, k: usize) -> Option<Bound> {
-        let users = self.graph.users(node);
-        let reads = |u: &NodeId| matches!(self.graph.op(*u), Op::Control(Control::Result { index }) if *index == k);
-        let user = users.into_iter().find(|u| reads(u) && self.member_of(*u).is_some())?;
+        let user = super::waves::result(self.graph, self.values, node, k)?;
         let at = self.member_of(user)?;
         let sizes = self.value(at).sizes.clone();
         let zeros: Vec<IndexId> = sizes.iter().map(|_| self.exprs.index_constant(0)).collect();
         let (place, base) = self.destination(at, &zeros)?;
-        Some(Bound { place, base, strides: strides(&sizes) })
+        let strides = match self.group.members[at].residence {
+            Residence::Memory => super::strides_of(self.graph, self.layouts, user),
+            Residence::Register | Residence::Local => strides(&sizes),
+        };
+        Some(Bound { place, base, strides })
     }
 
     /// The part of a stacked result that iteration `t` emits.

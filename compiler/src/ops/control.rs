@@ -1,5 +1,6 @@
 //! Control: a region run so many times, the choice of one result, and marks on values.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{ArcArray, ArrayViewD, Axis, IxDyn, stack};
@@ -231,6 +232,16 @@ impl Scan {
         self.body.inputs.len().saturating_sub(1)
     }
 
+    /// Which operands are sequences.
+    pub fn sequences(&self) -> Range<usize> {
+        self.n_carries..self.n_carries + self.n_sequences
+    }
+
+    /// Which operands are values around the loop that the body reads as they are.
+    pub fn captured(&self) -> Range<usize> {
+        self.n_carries + self.n_sequences..self.n_operands()
+    }
+
     /// How many values the body emits.
     pub fn n_emitted(&self) -> usize {
         self.body.outputs.len().saturating_sub(self.n_carries)
@@ -244,7 +255,7 @@ impl Scan {
         }
         for (k, operand) in operands.iter().enumerate() {
             let wanted = self.body.tensor_type(self.body.inputs[k]);
-            let is_sequence = (self.n_carries..self.n_carries + self.n_sequences).contains(&k);
+            let is_sequence = self.sequences().contains(&k);
             let found =
                 if is_sequence { self.element_type(k, operand)? } else { (*operand).clone() };
             if !types_agree(&found, wanted) {
@@ -320,7 +331,7 @@ impl Scan {
         let mut emitted = vec![vec![]; self.n_emitted()];
         for i in 0..length {
             let at = if self.reverse { length - 1 - i } else { i };
-            for k in self.n_carries..self.n_carries + self.n_sequences {
+            for k in self.sequences() {
                 parameters[k] = with_array!(operands[k], x => element(x, self.axis, at as usize));
             }
             parameters[operands.len()] = Scalar::I64(at).into();

@@ -140,7 +140,8 @@ impl Op {
         }
     }
 
-    fn scan(&self) -> Option<&Scan> {
+    /// The loop, if it is one.
+    pub fn scan(&self) -> Option<&Scan> {
         if let Op::Control(Control::Scan(scan)) = self { Some(scan) } else { None }
     }
 

@@ -14,7 +14,7 @@ pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
     for id in graph.order() {
         let Op::Control(Control::Scan(scan)) = graph.op(id) else { continue };
         let captures = captures(scan, graph.operands(id));
-        let n_inner = scan.n_carries + scan.n_sequences;
+        let n_inner = scan.captured().start;
         if captures.operands != graph.operands(id)[n_inner..] {
             let body = renumbered(scan, &captures);
             let mut body = body.map_err(|e| CompileError::bug(e.to_string()))?;
@@ -38,7 +38,7 @@ struct Captures {
 }
 
 fn captures(scan: &Scan, operands: &[NodeId]) -> Captures {
-    let captured = scan.n_carries + scan.n_sequences..scan.n_operands();
+    let captured = scan.captured();
     let mut captures = Captures { operands: vec![], of_parameter: FxHashMap::default() };
     for id in scan.body.order_from(&scan.body.roots()) {
         let Op::Leaf(Leaf::Parameter { number, .. }) = scan.body.op(id) else { continue };
@@ -57,9 +57,9 @@ fn captures(scan: &Scan, operands: &[NodeId]) -> Captures {
 /// The body with a parameter for each captured value.
 fn renumbered(scan: &Scan, captures: &Captures) -> Result<Graph, TypeError> {
     let body = &*scan.body;
-    let n_inner = scan.n_carries + scan.n_sequences;
+    let n_inner = scan.captured().start;
     let first_of = |k: usize| {
-        let parameters = body.inputs[n_inner..scan.n_operands()].iter();
+        let parameters = body.inputs[scan.captured()].iter();
         parameters.copied().find(|p| captures.of_parameter.get(p) == Some(&k))
     };
     let inner = body.inputs[..n_inner].iter().copied();

@@ -7,6 +7,7 @@ mod captures;
 mod const_fold;
 mod cse;
 mod dce;
+mod loop_axes;
 mod own_roots;
 mod products;
 mod simplify;
@@ -33,7 +34,14 @@ pub struct Pass {
 
 /// Every pass, in order.
 pub static PIPELINE: &[Pass] = &[
-    // First, so that the others see less.
+    // Before the simplifications, which see its transposes, and `dce`, which takes the old loops.
+    Pass {
+        name: "loop_axes",
+        doc: "gives loops elements that lie together",
+        run: loop_axes::run,
+        required: true,
+    },
+    // Early, so that the others see less.
     Pass { name: "dce", doc: "removes what no root needs", run: dce::run, required: false },
     // Constants come before simplification, whose rules look for them.
     Pass {
@@ -74,7 +82,7 @@ pub static PIPELINE: &[Pass] = &[
     // Last of those that may make two roots one node or a root a leaf.
     Pass {
         name: "own_roots",
-        doc: "gives every root a node of its own",
+        doc: "gives what has a memory of its own a node of its own",
         run: own_roots::run,
         required: true,
     },

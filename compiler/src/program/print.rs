@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{Call, Location, OutputKind, Program};
+use super::{Call, Location, Motion, OutputKind, Phase, Place, Program};
 use crate::ir::TensorType;
 use crate::loop_ir::Buffer;
 
@@ -16,11 +16,6 @@ impl Program {
         let blocks = self.arena_bytes.saturating_add(self.constants_bytes);
         types.map(n_bytes).fold(blocks, usize::saturating_add)
     }
-
-    /// The number of calls of kernels in a step.
-    pub fn n_calls(&self) -> usize {
-        self.waves.iter().map(|w| w.calls.len()).sum()
-    }
 }
 
 fn n_bytes(tensor_type: &TensorType) -> usize {
@@ -29,7 +24,7 @@ fn n_bytes(tensor_type: &TensorType) -> usize {
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kernels, waves) = (self.kernels.len(), self.waves.len());
+        let (kernels, waves) = (self.kernels.len(), self.n_waves());
         writeln!(f, "program: {kernels} kernels, {} calls, {waves} waves", self.n_calls())?;
         writeln!(
             f,
@@ -58,31 +53,72 @@ impl fmt::Display for Program {
         for (i, check) in self.checks.iter().enumerate() {
             writeln!(f, "check {i}: {}", check.node)?;
         }
-        for (i, wave) in self.waves.iter().enumerate() {
-            writeln!(f, "\nwave {i}{}", if wave.serial { ", on one thread" } else { "" })?;
-            wave.calls.iter().try_for_each(|call| self.call(f, call))?;
-        }
-        Ok(())
+        let mut number = 0;
+        self.phases.iter().try_for_each(|phase| self.phase(f, phase, 0, &mut number))
     }
 }
 
 impl Program {
-    fn call(&self, f: &mut fmt::Formatter<'_>, call: &Call) -> fmt::Result {
+    /// Prints a phase inside of so many loops; `number` counts the waves.
+    fn phase(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        phase: &Phase,
+        depth: usize,
+        number: &mut usize,
+    ) -> fmt::Result {
+        let indent = "  ".repeat(depth);
+        match phase {
+            Phase::Wave(wave) => {
+                let threads = if wave.serial { ", on one thread" } else { "" };
+                writeln!(f, "\n{indent}wave {number}{threads}")?;
+                *number += 1;
+                wave.calls.iter().try_for_each(|call| self.call(f, call, &indent))
+            }
+            Phase::Repeat(repeat) => {
+                let (name, provenance) = &repeat.node;
+                let order = if repeat.reverse { " backwards" } else { "" };
+                let (length, axis) = (repeat.length, format!("t{depth}"));
+                writeln!(f, "\n{indent}repeat {axis} < {length}{order}: {name}  #@ {provenance}")?;
+                let mut phases = repeat.phases.iter();
+                phases.try_for_each(|phase| self.phase(f, phase, depth + 1, number))
+            }
+        }
+    }
+
+    fn call(&self, f: &mut fmt::Formatter<'_>, call: &Call, indent: &str) -> fmt::Result {
         let kernel = &self.kernels[call.kernel];
         let (units, cost) = (kernel.n_units(), kernel.cost);
-        writeln!(f, "  kernel {} {}: {units} units of {cost} ns", call.kernel, kernel.name)?;
-        for (buffer, &location) in kernel.buffers.iter().zip(&call.arguments) {
+        let (number, name) = (call.kernel, &kernel.name);
+        writeln!(f, "{indent}  kernel {number} {name}: {units} units of {cost} ns")?;
+        for (buffer, place) in kernel.buffers.iter().zip(&call.arguments) {
             let how = if buffer.written { "writes" } else { "reads" };
-            writeln!(f, "    {how:<6} {}  {}", self.place(location, buffer), buffer.name)?;
+            let place = self.place(place, buffer);
+            writeln!(f, "{indent}    {how:<6} {place}  {}", buffer.name)?;
         }
         for (name, provenance) in &call.nodes {
-            writeln!(f, "    makes  {name}  #@ {provenance}")?;
+            writeln!(f, "{indent}    makes  {name}  #@ {provenance}")?;
         }
         Ok(())
     }
 
-    /// A place with the bytes that the buffer may reach there.
-    fn place(&self, location: Location, buffer: &Buffer) -> String {
+    /// A place with the bytes that the buffer may reach there, and how they move.
+    fn place(&self, place: &Place, buffer: &Buffer) -> String {
+        let mut text = self.location(place.location, buffer);
+        for m in &place.moves {
+            let axis = format!("t{}", m.depth);
+            text.push_str(&match m.motion {
+                Motion::Along { step } => format!(" + {step} {axis}"),
+                Motion::Alternate { bytes, from_second } => {
+                    let turns = if from_second { "even" } else { "odd" };
+                    format!(" + {bytes} in {turns} turns of {axis}")
+                }
+            });
+        }
+        text
+    }
+
+    fn location(&self, location: Location, buffer: &Buffer) -> String {
         let bytes = buffer.len.saturating_mul(buffer.dtype.size());
         match location {
             Location::Variable(i) => format!("variable {}", self.variables[i].0),
@@ -94,6 +130,7 @@ impl Program {
             Location::Step => "step".to_string(),
             Location::Epoch => "epoch".to_string(),
             Location::Batch => "batch".to_string(),
+            Location::Iteration(depth) => format!("t{depth}"),
         }
     }
 }

@@ -60,10 +60,8 @@ impl<'a> Block<'a> {
         });
         let parameter = |k: usize| spelled(&scan.body.node(scan.body.inputs[k]).name);
         let mut operands: Vec<String> = node.operands.iter().map(|&o| (self.read)(o)).collect();
-        let n_inner = scan.n_carries + scan.n_sequences;
-        keep_apart(lines, scan, &mut operands[n_inner..]);
-        let sequences = scan.n_carries..n_inner;
-        let sequences = sequences.map(|k| format!("{} in {}", parameter(k), operands[k]));
+        keep_apart(lines, scan, &mut operands[scan.captured()]);
+        let sequences = scan.sequences().map(|k| format!("{} in {}", parameter(k), operands[k]));
         let carries = (0..scan.n_carries).map(|k| format!("{} = {}", parameter(k), operands[k]));
         let mut arguments: Vec<String> = sequences.chain(carries).collect();
         if scan.axis != 0 {
@@ -99,7 +97,7 @@ fn keep_apart(lines: &mut Lines, scan: &Scan, captured: &mut [String]) {
 
 /// Whether a node of a scan's body stands for a value around it.
 fn is_captured(scan: &Scan, op: &Op) -> bool {
-    let captured = scan.n_carries + scan.n_sequences..scan.n_operands();
+    let captured = scan.captured();
     matches!(op, Op::Leaf(Leaf::Parameter { number, .. }) if captured.contains(number))
 }
 

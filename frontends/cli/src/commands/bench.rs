@@ -268,14 +268,13 @@ impl<'a> Measurement<'a> {
 }
 
 fn shape(program: &Compiled) -> Shape {
-    let calls = program.waves.iter().flat_map(|wave| &wave.calls);
     let in_kernel =
         |call: &brolga::compiler::program::Call| library_calls(&program.kernels[call.kernel].body);
     Shape {
         kernels: program.kernels.len(),
-        kernel_calls: calls.clone().count(),
-        library_calls: calls.map(in_kernel).sum(),
-        waves: program.waves.len(),
+        kernel_calls: program.n_calls(),
+        library_calls: program.calls().map(|(call, times)| times * in_kernel(call)).sum(),
+        waves: program.n_waves(),
         arena_bytes: program.arena_bytes,
     }
 }
