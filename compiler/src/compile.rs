@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::entry::{Entry, entry_graph};
 use crate::error::{CompileError, codes};
-use crate::fuse::{Fusion, fuse};
+use crate::fuse::{FuseOptions, Fusion, fuse};
 use crate::ir::{Binding, Graph, Module, Name, Provenance, Target, Variable, verify};
 use crate::loop_ir::{self, Kernel};
 use crate::lower::{Code, Lowered, lower};
@@ -21,8 +21,8 @@ use crate::specialise::specialise;
 pub struct Options {
     /// Which graph passes run.
     pub passes: PassOptions,
-    /// Whether nodes share kernels; without, every node is a kernel of its own.
-    pub fuse: bool,
+    /// What shares kernels.
+    pub fuse: FuseOptions,
     /// Whether loops run several elements at once; without, every loop is serial.
     pub vectorise: bool,
     /// The most bytes that variables, arena and scratch of a step may take.
@@ -33,7 +33,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             passes: PassOptions::default(),
-            fuse: true,
+            fuse: FuseOptions::default(),
             vectorise: true,
             memory_limit: 16 << 30,
         }

@@ -5,5 +5,6 @@ mod compare;
 mod filetests;
 mod language_page;
 mod random_graphs;
+mod random_loops;
 mod read_back;
 mod rules;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use brolga_compiler::autodiff::differentiate;
 use brolga_compiler::compile::Options;
 use brolga_compiler::entry::Entry;
+use brolga_compiler::fuse::FuseOptions;
 use brolga_compiler::ir::{
     BinaryFn, Binding, CompareFn, DType, Dim, Graph, Literal, Module, Name, NodeId, Origin, Scalar,
     TensorType, UnaryFn,
@@ -25,7 +26,10 @@ use crate::read_back::reads_back;
 
 /// The same cases in every run.
 pub(crate) fn runner(cases: u32) -> TestRunner {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    // Shrinking runs every case anew: enough for a small one, not for the smallest.
+    let max_shrink_iters = 256;
+    let config =
+        Config { cases, max_shrink_iters, failure_persistence: None, ..Config::default() };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
@@ -34,16 +38,16 @@ pub(crate) fn fail(why: impl ToString) -> TestCaseError {
 }
 
 /// A graph that grows by choices: each picks an operation and its operands among the nodes.
-struct Growing {
-    graph: Graph,
-    nodes: Vec<NodeId>,
+pub(crate) struct Growing {
+    pub(crate) graph: Graph,
+    pub(crate) nodes: Vec<NodeId>,
     /// Whether a small difference of operands can become a large one of the result.
-    jumps: bool,
+    pub(crate) jumps: bool,
 }
 
 impl Growing {
     /// Three inputs that broadcast to each other: `[m, n]`, `[m, n]`, `[n]`.
-    fn new(dtype: DType, m: usize, n: usize) -> Growing {
+    pub(crate) fn new(dtype: DType, m: usize, n: usize) -> Growing {
         let mut graph = Graph::default();
         let shapes: [(&str, &[usize]); 3] = [("a", &[m, n]), ("b", &[m, n]), ("c", &[n])];
         for (name, sizes) in shapes {
@@ -57,7 +61,7 @@ impl Growing {
     }
 
     /// Adds what a choice says; a choice whose types do not fit adds nothing.
-    fn grow(&mut self, choice: u32, smooth: bool) {
+    pub(crate) fn grow(&mut self, choice: u32, smooth: bool) {
         let pick =
             |k: u32| self.nodes[(choice.rotate_right(8 * k) & 0xff) as usize % self.nodes.len()];
         let (x, y, z) = (pick(1), pick(2), pick(3));
@@ -70,6 +74,39 @@ impl Growing {
             self.nodes.push(id);
         }
     }
+
+    /// Makes outputs of the last nodes.
+    pub(crate) fn end(&mut self) {
+        let last = self.nodes.iter().rev().take(3).enumerate();
+        self.graph.outputs = last.map(|(i, &id)| (format!("y{i}").into(), id)).collect();
+    }
+}
+
+/// Whether everything that runs a graph agrees on its outputs.
+pub(crate) fn agree(graph: Graph, jumps: bool) -> Result<(), TestCaseError> {
+    let module = Arc::new(Module { infer: graph, ..Module::default() });
+    reads_back(&module, &Entry::Run { fetch: vec![] }, &Binding::default()).map_err(fail)?;
+    let wanted = outputs_of(&module, Backend::Oracle, Options::default())?;
+    let passes = PassOptions { verify: true, ..PassOptions::default() };
+    let whole = Options { passes, ..Options::default() };
+    let waves = FuseOptions { iterations: false, ..FuseOptions::default() };
+    for fuse in [FuseOptions::NOTHING, waves, FuseOptions::default()] {
+        let options = Options { fuse, ..whole.clone() };
+        let loops = outputs_of(&module, Backend::Interpreter, options.clone())?;
+        let code = outputs_of(&module, Backend::Jit, options)?;
+        for (name, wanted) in &wanted {
+            same(&code[name], &loops[name]).map_err(|e| {
+                fail(format!("{name}, code against loops: {e}\n{}", module.infer))
+            })?;
+            let size = wanted.scalars().map(|s| s.to_f64().abs()).fold(1.0, f64::max);
+            let by = Tolerance { relative: 1e-4, absolute: 1e-4 * size };
+            if !jumps {
+                close(&loops[name], wanted, by)
+                    .map_err(|e| fail(format!("{name}, loops: {e}\n{}", module.infer)))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 type Added = Result<NodeId, TypeError>;
@@ -257,30 +294,8 @@ fn random_graphs_agree() {
         let (m, n) = [(1, 1), (7, 5), (33, 17), (3, 77)][size];
         let mut growing = Growing::new(DType::F32, m, n);
         choices.iter().for_each(|&choice| growing.grow(choice, smooth));
-        let Growing { mut graph, nodes, jumps } = growing;
-        let last = nodes.iter().rev().take(3).enumerate();
-        graph.outputs = last.map(|(i, &id)| (format!("y{i}").into(), id)).collect();
-        let module = Arc::new(Module { infer: graph, ..Module::default() });
-        reads_back(&module, &Entry::Run { fetch: vec![] }, &Binding::default()).map_err(fail)?;
-        let wanted = outputs_of(&module, Backend::Oracle, Options::default())?;
-        let passes = PassOptions { verify: true, ..PassOptions::default() };
-        let whole = Options { passes, ..Options::default() };
-        for options in [Options { fuse: false, ..whole.clone() }, whole] {
-            let loops = outputs_of(&module, Backend::Interpreter, options.clone())?;
-            let code = outputs_of(&module, Backend::Jit, options)?;
-            for (name, wanted) in &wanted {
-                same(&code[name], &loops[name]).map_err(|e| {
-                    fail(format!("{name}, code against loops: {e}\n{}", module.infer))
-                })?;
-                let size = wanted.scalars().map(|s| s.to_f64().abs()).fold(1.0, f64::max);
-                let by = Tolerance { relative: 1e-4, absolute: 1e-4 * size };
-                if !jumps {
-                    close(&loops[name], wanted, by)
-                        .map_err(|e| fail(format!("{name}, loops: {e}\n{}", module.infer)))?;
-                }
-            }
-        }
-        Ok(())
+        growing.end();
+        agree(growing.graph, growing.jumps)
     });
     assert!(result.is_ok(), "{}", result.err().map(|e| e.to_string()).unwrap_or_default());
 }

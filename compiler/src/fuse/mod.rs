@@ -55,14 +55,33 @@ pub enum Form {
     Waves,
 }
 
-/// Groups the nodes of a specialised graph. With `fuse` false every node is a value and a group
-/// of its own, in the bodies of loops too.
-pub fn fuse(graph: &Graph, target: &Target, fuse: bool) -> Fusion {
-    groups_of(graph, values::values(graph, target, fuse), target, fuse)
+/// What may share kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FuseOptions {
+    /// Nodes; without, every node is a value and a kernel of its own, in the bodies of loops too.
+    pub nodes: bool,
+    /// The iterations of a loop; without, every loop is a loop of waves.
+    pub iterations: bool,
 }
 
-fn groups_of(graph: &Graph, values: Values, target: &Target, fuse: bool) -> Fusion {
-    let mut groups = groups::group(&values, target, fuse);
+impl FuseOptions {
+    /// Every node is a kernel.
+    pub const NOTHING: FuseOptions = FuseOptions { nodes: false, iterations: false };
+}
+
+impl Default for FuseOptions {
+    fn default() -> FuseOptions {
+        FuseOptions { nodes: true, iterations: true }
+    }
+}
+
+/// Groups the nodes of a specialised graph.
+pub fn fuse(graph: &Graph, target: &Target, options: FuseOptions) -> Fusion {
+    groups_of(graph, values::values(graph, target, options), target, options)
+}
+
+fn groups_of(graph: &Graph, values: Values, target: &Target, options: FuseOptions) -> Fusion {
+    let mut groups = groups::group(&values, target, options.nodes);
     for group in &mut groups {
         stages::stage(&values, group);
     }
@@ -72,10 +91,10 @@ fn groups_of(graph: &Graph, values: Values, target: &Target, fuse: bool) -> Fusi
 
 impl Body {
     /// A body that is too cheap to be shared among threads stays in one kernel.
-    fn new(graph: &Graph, target: &Target, fuse: bool) -> Body {
-        let values = values::values(graph, target, fuse);
-        if !fuse || values.cost() >= groups::CHEAP {
-            return Body { fusion: groups_of(graph, values, target, fuse), form: Form::Waves };
+    fn new(graph: &Graph, target: &Target, options: FuseOptions) -> Body {
+        let values = values::values(graph, target, options);
+        if !options.iterations || values.cost() >= groups::CHEAP {
+            return Body { fusion: groups_of(graph, values, target, options), form: Form::Waves };
         }
         let mut group = groups::one_group(&values);
         stages::stage(&values, &mut group);

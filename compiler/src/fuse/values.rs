@@ -6,7 +6,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Body;
+use super::{Body, FuseOptions};
 use crate::ir::{
     AxisId, BinaryFn, DType, Expr, ExprId, Exprs, Graph, IndexId, Lowering, Monoid, NodeId,
     Rewrite, Scalar, Target, TensorType, UnaryFn, strides,
@@ -203,9 +203,9 @@ enum Form {
     Stored,
 }
 
-pub(super) fn values(graph: &Graph, target: &Target, fuse: bool) -> Values {
+pub(super) fn values(graph: &Graph, target: &Target, options: FuseOptions) -> Values {
     let order = graph.order();
-    let mut builder = Builder::new(graph, &order, target, fuse);
+    let mut builder = Builder::new(graph, &order, target, options);
     for &node in &order {
         builder.decide(node);
     }
@@ -233,7 +233,7 @@ struct Builder<'a> {
     /// How many live nodes and roots read a node.
     readers: FxHashMap<NodeId, u32>,
     roots: FxHashSet<NodeId>,
-    fuse: bool,
+    options: FuseOptions,
     exprs: Exprs,
     inlined: FxHashMap<(NodeId, Vec<IndexId>), ExprId>,
 }
@@ -243,7 +243,7 @@ impl<'a> Builder<'a> {
         graph: &'a Graph,
         order: &[NodeId],
         target: &'a Target,
-        fuse: bool,
+        options: FuseOptions,
     ) -> Builder<'a> {
         let mut readers: FxHashMap<NodeId, u32> = FxHashMap::default();
         for &node in order {
@@ -262,7 +262,7 @@ impl<'a> Builder<'a> {
             depths: FxHashMap::default(),
             readers,
             roots,
-            fuse,
+            options,
             exprs: Exprs::default(),
             inlined: FxHashMap::default(),
         }
@@ -301,7 +301,7 @@ impl<'a> Builder<'a> {
         }
         let is_movement = matches!(exprs.expr(body), Expr::Element { .. });
         let readers = self.readers.get(&node).copied().unwrap_or(0);
-        !self.fuse
+        !self.options.nodes
             || self.roots.contains(&node)
             || size > MAX_INLINE
             || self.depths.get(&node).is_some_and(|&d| d > MAX_DEPTH)
@@ -485,7 +485,7 @@ impl<'a> Builder<'a> {
         let scan = self.graph.op(node).scan().expect("what repeats a region is a scan");
         let length = scan.length.as_number().and_then(|n| usize::try_from(n).ok());
         let length = length.expect("a specialised graph has numbers");
-        Work::Repeat { length, body: Box::new(Body::new(&scan.body, self.target, self.fuse)) }
+        Work::Repeat { length, body: Box::new(Body::new(&scan.body, self.target, self.options)) }
     }
 
     fn pairs(&mut self, old: &[AxisId], new: &[AxisId]) -> Vec<(AxisId, IndexId)> {

@@ -4,7 +4,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Builder, Dimension};
 use crate::fuse::{Stage, Work};
-use crate::ir::{AxisId, DType, Expr, ExprId, Exprs, IndexId, Monoid, NodeId, Scalar, Term, VarId};
+use crate::ir::{
+    AxisId, DType, Expr, ExprId, Exprs, IndexId, Monoid, NodeId, PlaceId, Scalar, Term, VarId,
+};
 use crate::loop_ir::{Extent, Fold, IndexCheck, Loop, LoopKind, Stmt};
 use crate::ops::Op;
 
@@ -31,10 +33,10 @@ struct Level {
 impl Builder<'_> {
     pub(super) fn nest(&mut self, stage: &Stage) -> Vec<Stmt> {
         let domain = self.domain(stage);
-        let items = self.items(stage, &domain);
+        let mut items = self.items(stage, &domain);
         let checks = self.index_checks(&items);
         let levels = self.levels(&domain, &items, !checks.is_empty());
-        let stores = self.stores(&items);
+        let stores = self.stores(&mut items);
         let mut body = checks;
         body.extend(stores);
         self.wrap_levels(&items, &levels, body)
@@ -106,13 +108,22 @@ impl Builder<'_> {
         node
     }
 
-    /// The stores of the maps: every value first, then all stores.
-    fn stores(&mut self, items: &[Item]) -> Vec<Stmt> {
+    /// The stores of the maps: every value first, then all stores. What is folded counts as a value
+    /// where a store could be in place of what it reads.
+    fn stores(&mut self, items: &mut [Item]) -> Vec<Stmt> {
         let (mut lets, mut stores) = (vec![], vec![]);
         for item in items.iter().filter(|i| i.fold.is_none()) {
             if let Some((place, index)) = self.destination(item.at, &item.index) {
                 let value = self.bind(item.body, &mut lets);
                 stores.push(Stmt::Store { place, index, value });
+            }
+        }
+        let is_shared = |s: &Stmt| matches!(s, Stmt::Store { place: PlaceId::Buffer(_), .. });
+        if stores.iter().any(is_shared) {
+            for item in items.iter_mut().filter(|i| i.fold.is_some()) {
+                if reads_buffer(&self.exprs, item.body) {
+                    item.body = self.bind(item.body, &mut lets);
+                }
             }
         }
         lets.extend(stores);
@@ -324,6 +335,23 @@ fn kind(extent: Extent, lanes: u8) -> LoopKind {
         8..16 => LoopKind::Vector(8.min(lanes)),
         _ => LoopKind::Vector(lanes),
     }
+}
+
+/// Whether an expression reads memory that other kernels see.
+fn reads_buffer(exprs: &Exprs, body: ExprId) -> bool {
+    let mut seen = FxHashSet::default();
+    let mut stack = vec![body];
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        match exprs.expr(id) {
+            Expr::Load { place: PlaceId::Buffer(_), .. } => return true,
+            Expr::Load { index, .. } | Expr::Index(index, _) => stack.extend(exprs.data_of(*index)),
+            _ => stack.extend(exprs.operands(id)),
+        }
+    }
+    false
 }
 
 /// The elements that serve as indices, with the size of what they index.

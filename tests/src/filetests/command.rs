@@ -4,7 +4,7 @@ use brolga_compiler::codegen;
 use brolga_compiler::compile::{Compiled, Options, compile_graph};
 use brolga_compiler::entry::{Entry, EntryGraph, entry_graph};
 use brolga_compiler::error::CompileError;
-use brolga_compiler::fuse::FusionText;
+use brolga_compiler::fuse::{FuseOptions, FusionText};
 use brolga_compiler::ir::{Binding, Graph, GraphText, Module, Target, verify};
 use brolga_compiler::passes::{PIPELINE, PassOptions, optimize};
 use brolga_compiler::specialise::specialise;
@@ -138,7 +138,12 @@ fn options(header: &Header) -> Options {
     };
     let defaults = Options::default();
     let memory_limit = header.number("memory-limit", defaults.memory_limit);
-    Options { passes, memory_limit, fuse: header.option("fuse") != Some("off"), ..defaults }
+    let fuse = match header.option("fuse") {
+        Some("off") => FuseOptions::NOTHING,
+        Some("nodes") => FuseOptions { iterations: false, ..FuseOptions::default() },
+        Some(_) | None => FuseOptions::default(),
+    };
+    Options { passes, memory_limit, fuse, ..defaults }
 }
 
 fn compiled(header: &Header, module: &Module) -> Result<(EntryGraph, Compiled), String> {

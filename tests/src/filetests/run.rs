@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use brolga_compiler::compile::Options;
 use brolga_compiler::entry::Entry;
+use brolga_compiler::fuse::FuseOptions;
 use brolga_compiler::ir::{Binding, DType, Literal, Module, Name, Scalar, TensorType};
 use brolga_compiler::passes::{PIPELINE, PassOptions};
 use brolga_runtime::data::Counter;
@@ -169,7 +170,8 @@ impl Case<'_> {
     }
 }
 
-/// Every prefix of the passes, then all of them without fusion, without vectors, and as they are.
+/// Every prefix of the passes, then all of them without fusion, without loops in kernels, without
+/// vectors, and as they are.
 fn configurations() -> Vec<(String, Options)> {
     let with = |passes: PassOptions| Options { passes, ..Options::default() };
     let verified = PassOptions { verify: true, ..PassOptions::default() };
@@ -182,7 +184,9 @@ fn configurations() -> Vec<(String, Options)> {
         list.push((format!("after {}", pass.name), with(passes)));
     }
     let whole = with(verified);
-    list.push(("unfused".into(), Options { fuse: false, ..whole.clone() }));
+    list.push(("unfused".into(), Options { fuse: FuseOptions::NOTHING, ..whole.clone() }));
+    let waves = FuseOptions { iterations: false, ..FuseOptions::default() };
+    list.push(("loops of waves".into(), Options { fuse: waves, ..whole.clone() }));
     list.push(("serial".into(), Options { vectorise: false, ..whole.clone() }));
     list.push(("whole".into(), whole));
     list

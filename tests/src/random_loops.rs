@@ -1,0 +1,173 @@
+//! Random loops in random graphs: what runs them agrees. Bodies read carries, elements of sequences
+//! along any axis, values around them and the iteration; carries change places, are kept or computed;
+//! loops stand in loops.
+
+use std::sync::Arc;
+
+use brolga_compiler::ir::{DType, Dim, Graph, Name, NodeId, Origin, TensorType, UnaryFn};
+use brolga_compiler::ops::{Build, Control, Leaf, Scan, TypeError};
+use brolga_compiler::passes::PIPELINE;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::random_graphs::{Growing, agree, fail, runner};
+
+/// Choices, used up one by one; 0 when there are none left.
+struct Choices(std::vec::IntoIter<u32>);
+
+impl Choices {
+    fn next(&mut self) -> u32 {
+        self.0.next().unwrap_or(0)
+    }
+
+    /// One of a list, which is not empty.
+    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.next() as usize % list.len()]
+    }
+
+    /// So many of a list, which is not empty.
+    fn some<T: Copy>(&mut self, n: usize, list: &[T]) -> Vec<T> {
+        (0..n).map(|_| self.of(list)).collect()
+    }
+}
+
+fn origin() -> Origin {
+    Origin::named("v", Default::default())
+}
+
+/// A loop that is not yet in its graph.
+struct Draft {
+    operands: Vec<NodeId>,
+    scan: Scan,
+    /// Whether its body jumps.
+    jumps: bool,
+}
+
+/// A loop over what the graph has, with loops in it up to a depth; `None` if nothing can be walked.
+fn draft(around: &Growing, choices: &mut Choices, depth: usize) -> Result<Option<Draft>, TypeError> {
+    let type_of = |id: NodeId| around.graph.tensor_type(id);
+    // Long loops of random bodies are chaotic: rounding grows until nothing agrees.
+    let is_short = |n: &Dim| n.as_number().is_some_and(|n| n <= 7);
+    let short = |&id: &NodeId| {
+        let shape = type_of(id).shape.iter().enumerate();
+        shape.filter(|(_, n)| is_short(n)).map(|(axis, n)| (axis, n.clone())).collect::<Vec<_>>()
+    };
+    let walks: Vec<(usize, Dim)> = around.nodes.iter().flat_map(short).collect();
+    let Some(walk) = walks.get(choices.next() as usize % walks.len().max(1)) else {
+        return Ok(None);
+    };
+    let (axis, length) = walk.clone();
+    let alike = |id: &NodeId| type_of(*id).shape.get(axis) == Some(&length);
+    let walkable: Vec<NodeId> = around.nodes.iter().copied().filter(alike).collect();
+    let (n_carries, n_sequences) = (1 + choices.next() as usize % 3, 1 + choices.next() as usize % 2);
+    let mut operands = choices.some(n_carries, &around.nodes);
+    operands.extend(choices.some(n_sequences, &walkable));
+    operands.extend(choices.some(2, &around.nodes));
+    let mut types: Vec<TensorType> = operands.iter().map(|&o| type_of(o).clone()).collect();
+    types[n_carries..n_carries + n_sequences].iter_mut().for_each(|t| {
+        t.shape.remove(axis);
+    });
+    let mut body = body(&types)?;
+    for _ in 0..2 + choices.next() % 6 {
+        body.grow(choices.next(), true);
+    }
+    if depth > 0 {
+        add_loop(&mut body, choices, depth - 1)?;
+        body.grow(choices.next(), true);
+    }
+    let jumps = body.jumps;
+    let body = Arc::new(finished(body, (n_carries, axis), choices)?);
+    let reverse = choices.next() % 2 == 1;
+    let scan = Scan { body, n_carries, n_sequences, axis, reverse, length };
+    Ok(Some(Draft { operands, scan, jumps }))
+}
+
+/// A body with parameters of these types, and the number of the iteration as a float.
+fn body(types: &[TensorType]) -> Result<Growing, TypeError> {
+    let mut graph = Graph::default();
+    let iteration = TensorType::scalar(DType::I64);
+    for (number, tensor_type) in types.iter().chain([&iteration]).enumerate() {
+        let leaf = Leaf::Parameter { number, tensor_type: tensor_type.clone() };
+        let parameter = graph.add(leaf, &[], &origin())?;
+        graph.inputs.push(parameter);
+    }
+    let (&iteration, parameters) = graph.inputs.split_last().expect("there is one");
+    let mut nodes = parameters.to_vec();
+    let origin = origin();
+    let mut g = Build { graph: &mut graph, origin: &origin };
+    let number = g.cast(iteration, DType::F32)?;
+    nodes.push(g.scale(number, 0.125)?);
+    Ok(Growing { graph, nodes, jumps: false })
+}
+
+/// The body with its outputs: next carries, then one or two values that it emits.
+fn finished(
+    body: Growing,
+    (n_carries, axis): (usize, usize),
+    choices: &mut Choices,
+) -> Result<Graph, TypeError> {
+    let Growing { mut graph, nodes, .. } = body;
+    for k in 0..n_carries {
+        let wanted = graph.tensor_type(graph.inputs[k]).clone();
+        let fits = |id: &NodeId| *graph.tensor_type(*id) == wanted;
+        let fitting: Vec<NodeId> = nodes.iter().copied().filter(fits).collect();
+        let mut next = choices.of(&fitting);
+        if !choices.next().is_multiple_of(3) {
+            let origin = origin();
+            next = Build { graph: &mut graph, origin: &origin }.unary(UnaryFn::Tanh, next)?;
+        }
+        graph.outputs.push((format!("c{k}").into(), next));
+    }
+    let stackable = |id: &NodeId| graph.tensor_type(*id).rank() >= axis;
+    let stackable: Vec<NodeId> = nodes.iter().copied().filter(stackable).collect();
+    if !stackable.is_empty() {
+        let n = 1 + choices.next() as usize % 2;
+        let emitted = choices.some(n, &stackable).into_iter().enumerate();
+        graph.outputs.extend(emitted.map(|(k, id)| (Name::from(format!("e{k}")), id)));
+    }
+    capture_once(&mut graph);
+    Ok(graph)
+}
+
+/// Gives the loops of a graph each value around them once, as the language does.
+fn capture_once(graph: &mut Graph) {
+    let pass = PIPELINE.iter().find(|pass| pass.name == "captures").expect("it is in the list");
+    (pass.run)(graph).expect("a graph of this test");
+}
+
+/// Adds a loop to a graph, and some of its results to the nodes.
+fn add_loop(into: &mut Growing, choices: &mut Choices, depth: usize) -> Result<(), TypeError> {
+    let Some(Draft { operands, scan, jumps }) = draft(into, choices, depth)? else { return Ok(()) };
+    let n_results = scan.body.outputs.len();
+    let node = into.graph.add(scan, &operands, &origin())?;
+    for index in 0..n_results {
+        // What nothing reads has no node.
+        if choices.next() % 8 > 0 {
+            into.nodes.push(into.graph.add(Control::Result { index }, &[node], &origin())?);
+        }
+    }
+    into.jumps |= jumps;
+    Ok(())
+}
+
+#[test]
+fn random_loops_agree() {
+    let choices = (vec(any::<u32>(), 60..120), 0..6usize, 0..3usize);
+    let result = runner(1500).run(&choices, |(choices, size, depth)| {
+        let (m, n) = [(1, 1), (7, 5), (3, 33), (5, 77), (40, 3), (5, 701)][size];
+        let mut choices = Choices(choices.into_iter());
+        let mut growing = Growing::new(DType::F32, m, n);
+        for _ in 0..choices.next() % 4 {
+            growing.grow(choices.next(), true);
+        }
+        for _ in 0..2 {
+            let added = add_loop(&mut growing, &mut choices, depth);
+            added.map_err(|e| fail(e.to_string()))?;
+            growing.grow(choices.next(), true);
+        }
+        growing.end();
+        capture_once(&mut growing.graph);
+        agree(growing.graph, growing.jumps)
+    });
+    assert!(result.is_ok(), "{}", result.err().map(|e| e.to_string()).unwrap_or_default());
+}
