@@ -9,7 +9,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::fuse::{Body, Fusion, Group, Work, is_own_index};
+use crate::fuse::{Body, Fusion, Work, may_overwrite};
 use crate::ir::{Graph, NodeId};
 use crate::lower::{Argument, Code, Lowered};
 use crate::ops::{Leaf, Op};
@@ -54,7 +54,8 @@ fn schedule_in(graph: &Graph, fusion: &Fusion, lowered: &[Lowered], n_carries: u
         let w = writer[&overwrite.value];
         let others = overwrite.readers(&readers).filter(|&r| r != w);
         let others: Vec<usize> = others.collect();
-        let in_place = own_reads_allow(fusion, &fusion.groups[w], &overwrite)
+        let (values, group) = (&fusion.values, &fusion.groups[w]);
+        let in_place = may_overwrite(values, group, &overwrite.old, overwrite.value)
             && !others.iter().any(|&r| depends(&edges, r, w));
         if in_place {
             edges[w].extend(others);
@@ -103,8 +104,7 @@ fn note_exchanged_in(graph: &Graph, lowered: &mut [Lowered], n_carries: usize) {
     for (g, l) in lowered.iter_mut().enumerate() {
         let others =
             |n: NodeId| readers.get(&n).is_some_and(|readers| readers.iter().any(|&r| r != g));
-        let exchanged =
-            |(a, written): &(Argument, bool)| *written && a.node().is_some_and(others);
+        let exchanged = |(a, written): &(Argument, bool)| *written && a.node().is_some_and(others);
         l.exchanged = l.arguments.iter().map(exchanged).collect();
         if let Code::Repeat(repeat) = &mut l.code {
             let scan = graph.op(repeat.node).scan().expect("what repeats a region is a scan");
@@ -178,39 +178,6 @@ fn depends(edges: &[FxHashSet<usize>], a: usize, b: usize) -> bool {
         stack.extend(edges[g].iter().copied().filter(|&n| seen.insert(n)));
     }
     false
-}
-
-/// Whether the group that writes over a memory reads what it held only before that is gone: in
-/// the same loop at the same index, or in an earlier stage of the same unit. A loop of the graph
-/// reads all the time.
-fn own_reads_allow(fusion: &Fusion, group: &Group, overwrite: &Overwrite) -> bool {
-    let values = &fusion.values;
-    let position = values.position[&overwrite.value];
-    let at = group.members.iter().position(|m| m.value == position).expect("the writer's group");
-    let stage_of = |m: usize| group.stages.iter().position(|s| s.members.contains(&m));
-    let write = stage_of(at);
-    (0..group.members.len()).all(|m| {
-        let member = &group.members[m];
-        let value = &values.list[member.value];
-        values.elements(value).iter().all(|(node, index)| {
-            if !overwrite.old.contains(node) {
-                return true;
-            }
-            let is_loop = matches!(value.work, Work::Map(_) | Work::Reduce { .. });
-            let repeats = matches!(value.work, Work::Repeat { .. });
-            match stage_of(m).cmp(&write) {
-                std::cmp::Ordering::Greater => false,
-                std::cmp::Ordering::Equal => is_loop && is_own_index(values, value, index),
-                std::cmp::Ordering::Less => {
-                    let own = |(&written, &own): (&usize, &usize)| {
-                        index.len() > written
-                            && values.exprs.as_axis(index[written]) == Some(value.axes[own])
-                    };
-                    !repeats && group.members[at].dims.iter().zip(&member.dims).all(own)
-                }
-            }
-        })
-    })
 }
 
 /// Every group in the level after the last of those it depends on.

@@ -28,8 +28,7 @@ use crate::read_back::reads_back;
 pub(crate) fn runner(cases: u32) -> TestRunner {
     // Shrinking runs every case anew: enough for a small one, not for the smallest.
     let max_shrink_iters = 256;
-    let config =
-        Config { cases, max_shrink_iters, failure_persistence: None, ..Config::default() };
+    let config = Config { cases, max_shrink_iters, failure_persistence: None, ..Config::default() };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
@@ -95,9 +94,8 @@ pub(crate) fn agree(graph: Graph, jumps: bool) -> Result<(), TestCaseError> {
         let loops = outputs_of(&module, Backend::Interpreter, options.clone())?;
         let code = outputs_of(&module, Backend::Jit, options)?;
         for (name, wanted) in &wanted {
-            same(&code[name], &loops[name]).map_err(|e| {
-                fail(format!("{name}, code against loops: {e}\n{}", module.infer))
-            })?;
+            same(&code[name], &loops[name])
+                .map_err(|e| fail(format!("{name}, code against loops: {e}\n{}", module.infer)))?;
             let size = wanted.scalars().map(|s| s.to_f64().abs()).fold(1.0, f64::max);
             let by = Tolerance { relative: 1e-4, absolute: 1e-4 * size };
             if !jumps {

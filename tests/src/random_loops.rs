@@ -44,7 +44,11 @@ struct Draft {
 }
 
 /// A loop over what the graph has, with loops in it up to a depth; `None` if nothing can be walked.
-fn draft(around: &Growing, choices: &mut Choices, depth: usize) -> Result<Option<Draft>, TypeError> {
+fn draft(
+    around: &Growing,
+    choices: &mut Choices,
+    depth: usize,
+) -> Result<Option<Draft>, TypeError> {
     let type_of = |id: NodeId| around.graph.tensor_type(id);
     // Long loops of random bodies are chaotic: rounding grows until nothing agrees.
     let is_short = |n: &Dim| n.as_number().is_some_and(|n| n <= 7);
@@ -59,7 +63,8 @@ fn draft(around: &Growing, choices: &mut Choices, depth: usize) -> Result<Option
     let (axis, length) = walk.clone();
     let alike = |id: &NodeId| type_of(*id).shape.get(axis) == Some(&length);
     let walkable: Vec<NodeId> = around.nodes.iter().copied().filter(alike).collect();
-    let (n_carries, n_sequences) = (1 + choices.next() as usize % 3, 1 + choices.next() as usize % 2);
+    let (n_carries, n_sequences) =
+        (1 + choices.next() as usize % 3, 1 + choices.next() as usize % 2);
     let mut operands = choices.some(n_carries, &around.nodes);
     operands.extend(choices.some(n_sequences, &walkable));
     operands.extend(choices.some(2, &around.nodes));
@@ -153,7 +158,7 @@ fn add_loop(into: &mut Growing, choices: &mut Choices, depth: usize) -> Result<(
 #[test]
 fn random_loops_agree() {
     let choices = (vec(any::<u32>(), 60..120), 0..6usize, 0..3usize);
-    let result = runner(1500).run(&choices, |(choices, size, depth)| {
+    let result = runner(600).run(&choices, |(choices, size, depth)| {
         let (m, n) = [(1, 1), (7, 5), (3, 33), (5, 77), (40, 3), (5, 701)][size];
         let mut choices = Choices(choices.into_iter());
         let mut growing = Growing::new(DType::F32, m, n);

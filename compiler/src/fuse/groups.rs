@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::values::{Value, Values, Work};
-use super::{Residence, Stage};
+use super::{Form, Residence, Stage};
 use crate::ir::{AxisId, NodeId, Target};
 
 /// A group must keep so many units, unless it is cheap: fewer cannot keep several threads busy.
-const MIN_UNITS: usize = 8;
+pub(super) const MIN_UNITS: usize = 8;
 
 /// Nanoseconds below which a group is cheap: sharing it costs more than it saves.
 pub(super) const CHEAP: f64 = 5_000.0;
@@ -27,7 +27,7 @@ const UNIT_NS: f64 = 2_000.0;
 
 /// A group takes so many values: the code of a kernel is compiled as a whole, and the time that
 /// takes grows faster than its length.
-const MAX_MEMBERS: usize = 64;
+pub(super) const MAX_MEMBERS: usize = 64;
 
 /// One dimension of the units of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,18 @@ pub(super) fn one_group(values: &Values) -> Group {
         residence: Residence::Register,
     });
     Group { members: members.collect(), units: vec![], stages: vec![] }
+}
+
+/// Every value in one group of `n` units along a dimension of each value. `cost` is that of all
+/// units, in nanoseconds.
+pub(super) fn in_units(
+    values: &Values,
+    (n, dims): (usize, Vec<usize>),
+    cost: f64,
+    target: &Target,
+) -> Group {
+    let members = (0..values.list.len()).collect();
+    finish(values, &Draft { members, dims: vec![(n, dims)], cost }, target)
 }
 
 struct Draft {
@@ -502,6 +514,9 @@ fn order(values: &Values, drafts: &[Draft], group_of: &FxHashMap<NodeId, usize>)
 
 /// Chooses which dimensions become units, and the block of the last.
 fn finish(values: &Values, draft: &Draft, target: &Target) -> Group {
+    if let Some(body) = kernel_loop(values, draft) {
+        return in_units_of(body, draft);
+    }
     let chosen = choose(values, draft, target);
     let members = draft.members.iter().enumerate().map(|(at, &value)| {
         let dims = chosen.iter().map(|(u, _)| draft.dims[*u].1[at]).collect();
@@ -512,6 +527,21 @@ fn finish(values: &Values, draft: &Draft, target: &Target) -> Group {
         units: chosen.iter().map(|(_, unit)| *unit).collect(),
         stages: vec![],
     }
+}
+
+/// The one group of the body of a loop that a kernel holds, if that is what the group is.
+fn kernel_loop<'a>(values: &'a Values, draft: &Draft) -> Option<&'a Group> {
+    match &values.list[*draft.members.first()?].work {
+        Work::Repeat { body, .. } if body.form == Form::Kernel => body.fusion.groups.first(),
+        _ => None,
+    }
+}
+
+/// A loop has the units of its body. Its results need no dimensions: the loop writes them.
+fn in_units_of(body: &Group, draft: &Draft) -> Group {
+    let member = |&value: &usize| Member { value, dims: vec![], residence: Residence::Register };
+    let members = draft.members.iter().map(member).collect();
+    Group { members, units: body.units.clone(), stages: vec![] }
 }
 
 fn choose(values: &Values, draft: &Draft, target: &Target) -> Vec<(usize, UnitDim)> {

@@ -14,15 +14,19 @@
 //! There is one rule and no list of patterns. Linear in the nodes but for the search for cycles,
 //! which visits the groups between a producer and its consumer.
 
+mod body;
 mod groups;
+mod in_place;
 mod print;
 
 mod stages;
 mod values;
 
+pub use body::{Body, Form};
 pub use groups::{Group, UnitDim};
+pub use in_place::may_overwrite;
 pub use print::FusionText;
-pub use stages::{Residence, Stage, is_own_index};
+pub use stages::{Residence, Stage};
 pub use values::{Factor, PlacedPart, Value, Values, Work, is_memory};
 
 use crate::ir::{Graph, Target};
@@ -34,25 +38,6 @@ pub struct Fusion {
     pub values: Values,
     /// The groups.
     pub groups: Vec<Group>,
-}
-
-/// The body of a loop, which repeats.
-#[derive(Clone, Debug)]
-pub struct Body {
-    /// Its groups.
-    pub fusion: Fusion,
-    /// How it repeats.
-    pub form: Form,
-}
-
-/// How the body of a loop repeats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// Inside of one kernel: the body is one group, in which loops repeat in the same way, and what
-    /// it computes lives in locals.
-    Kernel,
-    /// As waves: the groups are kernels, whose places move with the iteration.
-    Waves,
 }
 
 /// What may share kernels.
@@ -87,18 +72,4 @@ fn groups_of(graph: &Graph, values: Values, target: &Target, options: FuseOption
     }
     stages::settle(graph, &values, &mut groups);
     Fusion { values, groups }
-}
-
-impl Body {
-    /// A body that is too cheap to be shared among threads stays in one kernel.
-    fn new(graph: &Graph, target: &Target, options: FuseOptions) -> Body {
-        let values = values::values(graph, target, options);
-        if !options.iterations || values.cost() >= groups::CHEAP {
-            return Body { fusion: groups_of(graph, values, target, options), form: Form::Waves };
-        }
-        let mut group = groups::one_group(&values);
-        stages::stage(&values, &mut group);
-        stages::settle_locally(graph, &values, &mut group);
-        Body { fusion: Fusion { values, groups: vec![group] }, form: Form::Kernel }
-    }
 }

@@ -90,7 +90,7 @@ fn earliest(
 }
 
 /// Whether an index is the value's own position in its loops.
-pub fn is_own_index(values: &Values, value: &Value, index: &[crate::ir::IndexId]) -> bool {
+pub(super) fn is_own_index(values: &Values, value: &Value, index: &[crate::ir::IndexId]) -> bool {
     let reduced: &[_] = if let Work::Reduce { reduced, .. } = &value.work { reduced } else { &[] };
     let loops: Vec<_> = value.axes.iter().chain(reduced).collect();
     loops.len() == index.len()

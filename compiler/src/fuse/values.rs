@@ -485,7 +485,7 @@ impl<'a> Builder<'a> {
         let scan = self.graph.op(node).scan().expect("what repeats a region is a scan");
         let length = scan.length.as_number().and_then(|n| usize::try_from(n).ok());
         let length = length.expect("a specialised graph has numbers");
-        Work::Repeat { length, body: Box::new(Body::new(&scan.body, self.target, self.options)) }
+        Work::Repeat { length, body: Box::new(Body::new(scan, length, self.target, self.options)) }
     }
 
     fn pairs(&mut self, old: &[AxisId], new: &[AxisId]) -> Vec<(AxisId, IndexId)> {

@@ -140,7 +140,7 @@ struct Builder<'a> {
     locals: Vec<Local>,
     /// The place of a node's elements, and whether it is a local of this unit's part.
     places: FxHashMap<(NodeId, bool), PlaceId>,
-    /// The parameters of a region, where they are.
+    /// The parameters of a region and what it hands on, where they are.
     bound: FxHashMap<NodeId, Bound>,
     /// The parameter that is the number of the iteration, and its value.
     iteration: Option<(NodeId, IndexId)>,
@@ -360,11 +360,14 @@ impl<'a> Builder<'a> {
 
     /// Where a member's own elements are written; `None` for a register.
     fn destination(&mut self, at: usize, index: &[IndexId]) -> Option<(PlaceId, IndexId)> {
+        let node = self.value(at).node;
+        if self.bound.contains_key(&node) {
+            return Some(self.position(node, index));
+        }
         match self.group.members[at].residence {
             Residence::Register => None,
             Residence::Local => Some(self.local_position(at, index)),
             Residence::Memory => {
-                let node = self.value(at).node;
                 let place = self.buffer(node, true);
                 let strides = strides_of(self.graph, self.layouts, node);
                 Some((place, self.exprs.index_dot(index, &strides)))
@@ -503,10 +506,13 @@ impl<'a> Builder<'a> {
     /// The first dimension of a member from which on its elements are adjacent in memory.
     fn first_adjacent(&self, at: usize) -> usize {
         let value = self.value(at);
-        if self.group.members[at].residence != Residence::Memory {
-            return 0;
-        }
-        let found = strides_of(self.graph, self.layouts, value.node);
+        let found = match self.bound.get(&value.node) {
+            Some(bound) => bound.strides.clone(),
+            None if self.group.members[at].residence == Residence::Memory => {
+                strides_of(self.graph, self.layouts, value.node)
+            }
+            None => return 0,
+        };
         let wanted = strides(&value.sizes);
         let gap = (0..value.sizes.len()).rev().find(|&d| found[d] != wanted[d]);
         gap.map_or(0, |d| (d + 1).min(value.sizes.len().saturating_sub(1)))

@@ -118,12 +118,10 @@ impl Builder<'_> {
                 stores.push(Stmt::Store { place, index, value });
             }
         }
-        let is_shared = |s: &Stmt| matches!(s, Stmt::Store { place: PlaceId::Buffer(_), .. });
-        if stores.iter().any(is_shared) {
-            for item in items.iter_mut().filter(|i| i.fold.is_some()) {
-                if reads_buffer(&self.exprs, item.body) {
-                    item.body = self.bind(item.body, &mut lets);
-                }
+        let stored: Vec<PlaceId> = stores.iter().filter_map(stored_place).collect();
+        for item in items.iter_mut().filter(|i| i.fold.is_some()) {
+            if stored.iter().any(|&place| may_read(&self.exprs, item.body, place)) {
+                item.body = self.bind(item.body, &mut lets);
             }
         }
         lets.extend(stores);
@@ -337,8 +335,13 @@ fn kind(extent: Extent, lanes: u8) -> LoopKind {
     }
 }
 
-/// Whether an expression reads memory that other kernels see.
-fn reads_buffer(exprs: &Exprs, body: ExprId) -> bool {
+fn stored_place(stmt: &Stmt) -> Option<PlaceId> {
+    if let Stmt::Store { place, .. } = stmt { Some(*place) } else { None }
+}
+
+/// Whether an expression reads a place, or one that could be in the same memory: two buffers can.
+fn may_read(exprs: &Exprs, body: ExprId, place: PlaceId) -> bool {
+    let is_buffer = |place: PlaceId| matches!(place, PlaceId::Buffer(_));
     let mut seen = FxHashSet::default();
     let mut stack = vec![body];
     while let Some(id) = stack.pop() {
@@ -346,8 +349,13 @@ fn reads_buffer(exprs: &Exprs, body: ExprId) -> bool {
             continue;
         }
         match exprs.expr(id) {
-            Expr::Load { place: PlaceId::Buffer(_), .. } => return true,
-            Expr::Load { index, .. } | Expr::Index(index, _) => stack.extend(exprs.data_of(*index)),
+            Expr::Load { place: read, index, .. } => {
+                if *read == place || is_buffer(*read) && is_buffer(place) {
+                    return true;
+                }
+                stack.extend(exprs.data_of(*index));
+            }
+            Expr::Index(index, _) => stack.extend(exprs.data_of(*index)),
             _ => stack.extend(exprs.operands(id)),
         }
     }

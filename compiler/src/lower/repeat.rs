@@ -1,16 +1,26 @@
 //! A loop within a kernel: a serial loop around the stages of its body's values.
 //!
 //! Everything inside lives in locals: the carries from one iteration to the next, the values of
-//! the body within one. Sequences and captured values are read where they are, through strided
-//! views that move with the iteration.
+//! the body within one, of each the part of the kernel's unit. Sequences and captured values are
+//! read, and what is emitted is written, where it is, through strided views that move with the
+//! iteration. A carry's next value is written over it, or copied to it at the end of an iteration.
 
 use rustc_hash::FxHashMap;
 
 use super::{Bound, Builder, Layouts};
-use crate::fuse::{Body, Residence};
+use crate::fuse::{Body, Residence, may_overwrite};
 use crate::ir::{DType, Expr, Graph, IndexId, NodeId, PlaceId, TensorType, strides};
 use crate::loop_ir::{Extent, Local, Loop, LoopKind, Stmt};
 use crate::ops::Scan;
+
+/// The dimension of a body's value along which the units lie, if there are any.
+fn unit_dim(body: &Body, node: NodeId) -> Option<usize> {
+    let fusion = &body.fusion;
+    let group = fusion.groups.first()?;
+    let value = fusion.values.position.get(&node)?;
+    let member = group.members.iter().find(|m| m.value == *value)?;
+    member.dims.first().copied()
+}
 
 impl Builder<'_> {
     pub(super) fn repeat(&mut self, at: usize, length: usize, body: &Body) -> Vec<Stmt> {
@@ -32,8 +42,9 @@ impl Builder<'_> {
             let parameter = scan.body.inputs[k];
             let mut source = self.whole(operand);
             if k < scan.n_carries {
-                let carry = self.carry(&scan.body, parameter);
-                stmts.extend(self.copy(&source, &carry, self.graph.tensor_type(operand)));
+                let unit = unit_dim(body, scan.body.outputs[k].1);
+                let carry = self.carry(&scan.body, parameter, unit);
+                stmts.extend(self.copy(&source, &carry, self.graph.tensor_type(operand), unit));
                 carries.push(carry.clone());
                 source = carry;
             } else if scan.sequences().contains(&k) {
@@ -43,19 +54,20 @@ impl Builder<'_> {
             bound.insert(parameter, source);
         }
         let iteration = scan.body.inputs.get(operands.len()).map(|&n| (n, t));
-        let body = self.region(&scan, body, bound, iteration, &carries, (node, t));
+        let inside = self.region(&scan, body, bound, iteration, &carries, (node, t));
         // The loop writes its memories, so nothing that it reads of them moves out of it.
         stmts.push(Stmt::For(Loop {
             axis: time,
             extent: Extent::Const(length),
             kind: LoopKind::Serial,
-            body,
+            body: inside,
             folds: vec![],
         }));
         for (k, carry) in carries.iter().enumerate() {
             if let Some(to) = self.result(node, k) {
                 let tensor_type = self.graph.node(node).types[k].clone();
-                stmts.extend(self.copy(carry, &to, &tensor_type));
+                let unit = unit_dim(body, scan.body.outputs[k].1);
+                stmts.extend(self.copy(carry, &to, &tensor_type, unit));
             }
         }
         stmts
@@ -66,7 +78,7 @@ impl Builder<'_> {
         &mut self,
         scan: &Scan,
         body: &Body,
-        bound: FxHashMap<NodeId, Bound>,
+        mut bound: FxHashMap<NodeId, Bound>,
         iteration: Option<(NodeId, IndexId)>,
         carries: &[Bound],
         (node, t): (NodeId, IndexId),
@@ -76,9 +88,18 @@ impl Builder<'_> {
         };
         let values = &body.fusion.values;
         let layouts = Layouts::default();
-        let results: Vec<Option<Bound>> = (carries.len()..scan.body.outputs.len())
-            .map(|k| self.result(node, k).map(|to| self.slice_of(to, scan.axis, t)))
-            .collect();
+        let mut copied = vec![];
+        for (k, &(_, output)) in scan.body.outputs.iter().enumerate() {
+            if k >= carries.len() {
+                let whole = self.result(node, k);
+                let part = whole.map(|whole| self.slice_of(whole, scan.axis, t));
+                bound.extend(part.map(|part| (output, part)));
+            } else if may_overwrite(values, group, &[scan.body.inputs[k]], output) {
+                bound.insert(output, carries[k].clone());
+            } else {
+                copied.push((output, &carries[k]));
+            }
+        }
         let mut inner = Builder {
             graph: &scan.body,
             values,
@@ -87,7 +108,7 @@ impl Builder<'_> {
             checks: self.checks,
             members: super::members(values, group),
             exprs: std::mem::take(&mut self.exprs),
-            units: vec![],
+            units: self.units.clone(),
             buffers: std::mem::take(&mut self.buffers),
             arguments: std::mem::take(&mut self.arguments),
             locals: std::mem::take(&mut self.locals),
@@ -98,12 +119,10 @@ impl Builder<'_> {
             noted: Default::default(),
         };
         let mut stmts = inner.stages();
-        let targets = carries.iter().cloned().map(Some).chain(results);
-        for ((_, output), to) in scan.body.outputs.iter().zip(targets) {
-            let Some(to) = to else { continue };
-            let from = inner.whole(*output);
-            let tensor_type = scan.body.tensor_type(*output).clone();
-            stmts.extend(inner.copy(&from, &to, &tensor_type));
+        for (output, to) in copied {
+            let from = inner.whole(output);
+            let unit = unit_dim(body, output);
+            stmts.extend(inner.copy(&from, to, scan.body.tensor_type(output), unit));
         }
         self.exprs = std::mem::take(&mut inner.exprs);
         self.buffers = std::mem::take(&mut inner.buffers);
@@ -118,26 +137,43 @@ impl Builder<'_> {
         let sizes = self.graph.tensor_type(node).sizes().expect("numbers");
         let zeros: Vec<IndexId> = sizes.iter().map(|_| self.exprs.index_constant(0)).collect();
         let (place, base) = self.position(node, &zeros);
-        let strides = self.bound_strides(node);
+        let strides = self.held_strides(node);
         Bound { place, base, strides }
     }
 
-    fn bound_strides(&self, node: NodeId) -> Vec<i64> {
-        let of_memory = || super::strides_of(self.graph, self.layouts, node);
-        self.bound.get(&node).map_or_else(of_memory, |b| b.strides.clone())
+    /// The strides of a node where its elements are.
+    fn held_strides(&self, node: NodeId) -> Vec<i64> {
+        let local = |&at: &usize| self.group.members[at].residence == Residence::Local;
+        match (self.bound.get(&node), self.member_of(node).filter(local)) {
+            (Some(bound), _) => bound.strides.clone(),
+            (None, Some(at)) => strides(&self.local_sizes(at)),
+            (None, None) => super::strides_of(self.graph, self.layouts, node),
+        }
     }
 
-    /// A local that keeps a carry from one iteration to the next.
-    fn carry(&mut self, body: &Graph, parameter: NodeId) -> Bound {
+    /// A local that keeps the unit's part of a carry from one iteration to the next. `unit` is the
+    /// carry's dimension along which the units lie.
+    fn carry(&mut self, body: &Graph, parameter: NodeId, unit: Option<usize>) -> Bound {
         let tensor_type = body.tensor_type(parameter);
-        let sizes = tensor_type.sizes().expect("numbers");
+        let mut sizes = tensor_type.sizes().expect("numbers");
+        let block = |s: &Self, d: usize| (d, s.group.units[0].block);
+        let unit = unit.map(|d| block(self, d));
+        sizes.iter_mut().enumerate().for_each(|(d, n)| {
+            *n = unit.filter(|(u, _)| *u == d).map_or(*n, |(_, block)| block);
+        });
         let place = PlaceId::Local(self.locals.len() as u32);
         self.locals.push(Local {
             name: body.node(parameter).name.to_string(),
             dtype: tensor_type.dtype,
             len: sizes.iter().product(),
         });
-        Bound { place, base: self.exprs.index_constant(0), strides: strides(&sizes) }
+        let strides = strides(&sizes);
+        let mut base = self.exprs.index_constant(0);
+        if let Some((d, block)) = unit {
+            let first = self.exprs.index_axis(self.units[0]);
+            base = self.exprs.index_add(base, first, -(block as i64) * strides[d]);
+        }
+        Bound { place, base, strides }
     }
 
     /// Where result `k` of a loop goes; `None` where nothing reads it.
@@ -147,10 +183,7 @@ impl Builder<'_> {
         let sizes = self.value(at).sizes.clone();
         let zeros: Vec<IndexId> = sizes.iter().map(|_| self.exprs.index_constant(0)).collect();
         let (place, base) = self.destination(at, &zeros)?;
-        let strides = match self.group.members[at].residence {
-            Residence::Memory => super::strides_of(self.graph, self.layouts, user),
-            Residence::Register | Residence::Local => strides(&sizes),
-        };
+        let strides = self.held_strides(user);
         Some(Bound { place, base, strides })
     }
 
@@ -161,9 +194,20 @@ impl Builder<'_> {
         whole
     }
 
-    fn copy(&mut self, from: &Bound, to: &Bound, tensor_type: &TensorType) -> Vec<Stmt> {
+    /// Copies the unit's part of a value.
+    fn copy(
+        &mut self,
+        from: &Bound,
+        to: &Bound,
+        tensor_type: &TensorType,
+        unit: Option<usize>,
+    ) -> Vec<Stmt> {
         let sizes = tensor_type.sizes().expect("numbers");
-        let dims: Vec<_> = sizes.iter().map(|&n| self.free_dimension(n)).collect();
+        let dimension = |(d, &n): (usize, &usize)| match unit {
+            Some(u) if u == d => self.unit_dimension(0),
+            Some(_) | None => self.free_dimension(n),
+        };
+        let dims: Vec<_> = sizes.iter().enumerate().map(dimension).collect();
         let at = |s: &mut Self, b: &Bound| {
             dims.iter().zip(&b.strides).fold(b.base, |i, (d, &k)| s.exprs.index_add(i, d.index, k))
         };

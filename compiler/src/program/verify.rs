@@ -210,7 +210,8 @@ impl Verifier<'_> {
                 let shared = a.call != b.call && (a.written || b.written);
                 if shared && self.meet(a, b) {
                     let (writer, other) = if a.written { (a, b) } else { (b, a) };
-                    let kernel = |of: &Access<'_>| &self.program.kernels[wave.calls[of.call].kernel];
+                    let kernel =
+                        |of: &Access<'_>| &self.program.kernels[wave.calls[of.call].kernel];
                     return Err(ProgramError::Conflict {
                         kernel: kernel(writer).name.clone(),
                         buffer: kernel(writer).buffers[writer.buffer].name.clone(),
