@@ -148,7 +148,7 @@ fn add_loop(into: &mut Growing, choices: &mut Choices, depth: usize) -> Result<(
     let node = into.graph.add(scan, &operands, &origin())?;
     for index in 0..n_results {
         // What nothing reads has no node.
-        if choices.next() % 8 > 0 {
+        if !choices.next().is_multiple_of(8) {
             into.nodes.push(into.graph.add(Control::Result { index }, &[node], &origin())?);
         }
     }

@@ -9,6 +9,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use brolga_benches::quantile;
 use brolga_kernels::philox::brolga_philox;
 use brolga_kernels::tile::{Tile, brolga_tile_f32};
 use brolga_kernels::transpose::{brolga_transpose_f32, brolga_transpose_f64};
@@ -61,12 +62,6 @@ impl Effort {
     fn cut<const N: usize>(&self, dims: [usize; N]) -> [usize; N] {
         dims.map(|dim| dim.min(self.limit))
     }
-}
-
-/// The value below which so large a part of the samples lie.
-fn quantile(mut samples: Vec<f64>, part: f64) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[((samples.len() - 1) as f64 * part) as usize]
 }
 
 /// A tile that threads compute parts of.
