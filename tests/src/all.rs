@@ -4,6 +4,7 @@ mod architecture;
 mod compare;
 mod filetests;
 mod language_page;
+mod programs;
 mod random_graphs;
 mod random_loops;
 mod read_back;

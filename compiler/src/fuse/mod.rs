@@ -15,6 +15,7 @@
 //! which visits the groups between a producer and its consumer.
 
 mod body;
+mod cost;
 mod groups;
 mod in_place;
 mod print;

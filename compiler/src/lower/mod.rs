@@ -7,6 +7,8 @@
 
 mod contract;
 mod nest;
+mod parts;
+mod random;
 mod repeat;
 mod waves;
 
@@ -14,14 +16,12 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::fuse::{Fusion, Group, PlacedPart, Residence, Value, Values, Work, is_memory};
+use crate::fuse::{Fusion, Group, Residence, Value, Values, Work, is_memory};
 use crate::ir::{
     AxisId, Expr, ExprId, Exprs, Graph, IndexId, Literal, Name, NodeId, PlaceId, Provenance,
     Rewrite, strides,
 };
-use crate::loop_ir::{
-    Buffer, Chunk, ChunkFn, Extent, IndexCheck, Kernel, Local, Loop, LoopKind, Stmt,
-};
+use crate::loop_ir::{Buffer, Extent, IndexCheck, Kernel, Local, Loop, LoopKind, Stmt};
 use crate::ops::{Leaf, Op};
 
 /// A group as code, with the memories that it reads and writes.
@@ -447,107 +447,6 @@ impl<'a> Builder<'a> {
                 .filter(|o| !values.position.contains_key(o) && !is_memory(self.graph, **o));
             stack.extend(inlined);
         }
-    }
-
-    /// The parts of a placement, each its own nest of loops, after the fill.
-    fn place(&mut self, at: usize) -> Vec<Stmt> {
-        let value = self.value(at);
-        let Work::Place { parts, fill } = &value.work else { return vec![] };
-        let mut stmts = vec![];
-        if let Some(fill) = fill {
-            let dims = self.dimensions(at);
-            let index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
-            let value = self.exprs.constant(*fill);
-            stmts.extend(self.store_nest(at, &dims, &index, value));
-        }
-        for part in parts {
-            let dims = self.part_dimensions(at, part);
-            let pairs: Vec<(AxisId, IndexId)> =
-                part.axes.iter().copied().zip(dims.iter().map(|d| d.index)).collect();
-            let none = FxHashMap::default();
-            let body = self.rewrite(&pairs, &none, part.body);
-            let index = self.rewrite_with(&pairs, &none, |r| {
-                part.index.iter().map(|&i| r.index(i)).collect::<Vec<_>>()
-            });
-            stmts.extend(self.store_nest(at, &dims, &index, body));
-        }
-        stmts
-    }
-
-    /// The loops over a part; its rows are those of the unit, where units are rows.
-    fn part_dimensions(&mut self, at: usize, part: &PlacedPart) -> Vec<Dimension> {
-        let by_rows = !self.group.members[at].dims.is_empty();
-        let sizes = part.axes.iter().map(|&a| self.values.exprs.extent(a) as usize);
-        let sizes: Vec<usize> = sizes.collect();
-        sizes
-            .iter()
-            .enumerate()
-            .map(|(d, &n)| match d {
-                0 if by_rows => self.unit_dimension(0),
-                _ => self.free_dimension(n),
-            })
-            .collect()
-    }
-
-    /// Loops over `dims` around a store of `value` at `index` of a member.
-    fn store_nest(
-        &mut self,
-        at: usize,
-        dims: &[Dimension],
-        index: &[IndexId],
-        value: ExprId,
-    ) -> Vec<Stmt> {
-        let Some((place, index)) = self.destination(at, index) else { return vec![] };
-        let store = Stmt::Store { place, index, value };
-        let axes: Vec<(AxisId, Extent)> = dims.iter().filter_map(|d| d.axis).collect();
-        self.vector_nest(&axes, vec![store])
-    }
-
-    /// The first dimension of a member from which on its elements are adjacent in memory.
-    fn first_adjacent(&self, at: usize) -> usize {
-        let value = self.value(at);
-        let found = match self.bound.get(&value.node) {
-            Some(bound) => bound.strides.clone(),
-            None if self.group.members[at].residence == Residence::Memory => {
-                strides_of(self.graph, self.layouts, value.node)
-            }
-            None => return 0,
-        };
-        let wanted = strides(&value.sizes);
-        let gap = (0..value.sizes.len()).rev().find(|&d| found[d] != wanted[d]);
-        gap.map_or(0, |d| (d + 1).min(value.sizes.len().saturating_sub(1)))
-    }
-
-    /// One library call for each part of the unit that is adjacent in memory: from the last unit
-    /// dimension on, or from a later one where the result has gaps.
-    fn random(&mut self, at: usize, key: u64, seed: NodeId, step: NodeId) -> Vec<Stmt> {
-        let dims = self.dimensions(at);
-        let sizes = &self.value(at).sizes;
-        let (seed, _) = self.position(seed, &[]);
-        let (step, _) = self.position(step, &[]);
-        let last_unit = self.group.members[at].dims.iter().copied().max().unwrap_or(0);
-        let split = last_unit.max(self.first_adjacent(at));
-        let mut index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
-        // The call begins where the loops that it stands for would.
-        for (index, dim) in index.iter_mut().zip(&dims).skip(split) {
-            if let Some((axis, _)) = dim.axis {
-                let axis = self.exprs.index_axis(axis);
-                *index = self.exprs.index_add(*index, axis, -1);
-            }
-        }
-        let inner: usize = sizes.iter().skip(split + 1).product();
-        let n = match dims.get(split).and_then(|d| d.axis) {
-            Some((_, Extent::Block { axis, block, total })) => {
-                Extent::Block { axis, block: block * inner, total: total * inner }
-            }
-            Some((_, Extent::Const(n))) => Extent::Const(n * inner),
-            None => Extent::Const(inner),
-        };
-        let first = self.exprs.index_dot(&index, &strides(sizes));
-        let Some(to) = self.destination(at, &index) else { return vec![] };
-        let call = Chunk { function: ChunkFn::Philox { key, first, seed, step }, to, n };
-        let axes: Vec<(AxisId, Extent)> = dims[..split].iter().filter_map(|d| d.axis).collect();
-        wrap(&axes, vec![Stmt::Chunk(call)])
     }
 }
 

@@ -1,0 +1,64 @@
+//! A placement as a nest of loops for each of its parts.
+
+use rustc_hash::FxHashMap;
+
+use super::{Builder, Dimension};
+use crate::fuse::{PlacedPart, Work};
+use crate::ir::{AxisId, ExprId, IndexId};
+use crate::loop_ir::{Extent, Stmt};
+
+impl Builder<'_> {
+    /// The parts of a placement, each its own nest of loops, after the fill.
+    pub(super) fn place(&mut self, at: usize) -> Vec<Stmt> {
+        let value = self.value(at);
+        let Work::Place { parts, fill } = &value.work else { return vec![] };
+        let mut stmts = vec![];
+        if let Some(fill) = fill {
+            let dims = self.dimensions(at);
+            let index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
+            let value = self.exprs.constant(*fill);
+            stmts.extend(self.store_nest(at, &dims, &index, value));
+        }
+        for part in parts {
+            let dims = self.part_dimensions(at, part);
+            let pairs: Vec<(AxisId, IndexId)> =
+                part.axes.iter().copied().zip(dims.iter().map(|d| d.index)).collect();
+            let none = FxHashMap::default();
+            let body = self.rewrite(&pairs, &none, part.body);
+            let index = self.rewrite_with(&pairs, &none, |r| {
+                part.index.iter().map(|&i| r.index(i)).collect::<Vec<_>>()
+            });
+            stmts.extend(self.store_nest(at, &dims, &index, body));
+        }
+        stmts
+    }
+
+    /// The loops over a part; its rows are those of the unit, where units are rows.
+    fn part_dimensions(&mut self, at: usize, part: &PlacedPart) -> Vec<Dimension> {
+        let by_rows = !self.group.members[at].dims.is_empty();
+        let sizes = part.axes.iter().map(|&a| self.values.exprs.extent(a) as usize);
+        let sizes: Vec<usize> = sizes.collect();
+        sizes
+            .iter()
+            .enumerate()
+            .map(|(d, &n)| match d {
+                0 if by_rows => self.unit_dimension(0),
+                _ => self.free_dimension(n),
+            })
+            .collect()
+    }
+
+    /// Loops over `dims` around a store of `value` at `index` of a member.
+    pub(super) fn store_nest(
+        &mut self,
+        at: usize,
+        dims: &[Dimension],
+        index: &[IndexId],
+        value: ExprId,
+    ) -> Vec<Stmt> {
+        let Some((place, index)) = self.destination(at, index) else { return vec![] };
+        let store = Stmt::Store { place, index, value };
+        let axes: Vec<(AxisId, Extent)> = dims.iter().filter_map(|d| d.axis).collect();
+        self.vector_nest(&axes, vec![store])
+    }
+}

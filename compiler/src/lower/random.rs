@@ -1,0 +1,55 @@
+//! Random bits as calls of the library.
+
+use super::{Builder, strides_of, wrap};
+use crate::fuse::Residence;
+use crate::ir::{AxisId, IndexId, NodeId, strides};
+use crate::loop_ir::{Chunk, ChunkFn, Extent, Stmt};
+
+impl Builder<'_> {
+    /// The first dimension of a member from which on its elements are adjacent in memory.
+    fn first_adjacent(&self, at: usize) -> usize {
+        let value = self.value(at);
+        let found = match self.bound.get(&value.node) {
+            Some(bound) => bound.strides.clone(),
+            None if self.group.members[at].residence == Residence::Memory => {
+                strides_of(self.graph, self.layouts, value.node)
+            }
+            None => return 0,
+        };
+        let wanted = strides(&value.sizes);
+        let gap = (0..value.sizes.len()).rev().find(|&d| found[d] != wanted[d]);
+        gap.map_or(0, |d| (d + 1).min(value.sizes.len().saturating_sub(1)))
+    }
+
+    /// One library call for each part of the unit that is adjacent in memory: from the last unit
+    /// dimension on, or from a later one where the result has gaps.
+    pub(super) fn random(&mut self, at: usize, key: u64, seed: NodeId, step: NodeId) -> Vec<Stmt> {
+        let dims = self.dimensions(at);
+        let sizes = &self.value(at).sizes;
+        let (seed, _) = self.position(seed, &[]);
+        let (step, _) = self.position(step, &[]);
+        let last_unit = self.group.members[at].dims.iter().copied().max().unwrap_or(0);
+        let split = last_unit.max(self.first_adjacent(at));
+        let mut index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
+        // The call begins where the loops that it stands for would.
+        for (index, dim) in index.iter_mut().zip(&dims).skip(split) {
+            if let Some((axis, _)) = dim.axis {
+                let axis = self.exprs.index_axis(axis);
+                *index = self.exprs.index_add(*index, axis, -1);
+            }
+        }
+        let inner: usize = sizes.iter().skip(split + 1).product();
+        let n = match dims.get(split).and_then(|d| d.axis) {
+            Some((_, Extent::Block { axis, block, total })) => {
+                Extent::Block { axis, block: block * inner, total: total * inner }
+            }
+            Some((_, Extent::Const(n))) => Extent::Const(n * inner),
+            None => Extent::Const(inner),
+        };
+        let first = self.exprs.index_dot(&index, &strides(sizes));
+        let Some(to) = self.destination(at, &index) else { return vec![] };
+        let call = Chunk { function: ChunkFn::Philox { key, first, seed, step }, to, n };
+        let axes: Vec<(AxisId, Extent)> = dims[..split].iter().filter_map(|d| d.axis).collect();
+        wrap(&axes, vec![Stmt::Chunk(call)])
+    }
+}

@@ -1,0 +1,128 @@
+//! What `program::verify` refuses: programs of the compiler, broken on purpose.
+
+use brolga_compiler::compile::{Options, compile};
+use brolga_compiler::entry::Entry;
+use brolga_compiler::fuse::FuseOptions;
+use brolga_compiler::ir::{Binding, Target};
+use brolga_compiler::program::{
+    Call, Location, Motion, Move, Phase, Program, ProgramError, Wave, verify,
+};
+
+/// Two products side by side, then a loop of waves whose product writes the carry that another call
+/// reads.
+const TEXT: &str = "
+input x: f32[8, 16]
+input w: f32[16, 16]
+a = x @ w
+b = x @ transpose(w)
+h, e = scan(t in iota(5), h = a) {
+    emit tanh(h + b)
+    h = h @ w
+}
+output h
+output e
+";
+
+fn program() -> Program {
+    let module = brolga_text::load("broken.graph", TEXT.as_bytes(), &Default::default());
+    let module = module.expect("a valid text").module;
+    let options = Options { fuse: FuseOptions::NOTHING, ..Options::default() };
+    let entry = Entry::Run { fetch: vec![] };
+    let target = &Target::X86_64_V4;
+    compile(&module, &entry, &Binding::default(), target, &options).expect("it compiles").program
+}
+
+/// The first wave with several calls, in a loop or not.
+fn wave(phases: &mut [Phase], in_loop: bool) -> Option<&mut Wave> {
+    phases.iter_mut().find_map(|phase| match phase {
+        Phase::Wave(wave) => (!in_loop && wave.calls.len() > 1).then_some(wave),
+        Phase::Repeat(repeat) => in_loop.then(|| wave(&mut repeat.phases, false)).flatten(),
+    })
+}
+
+fn call(program: &mut Program, in_loop: bool) -> &mut Call {
+    &mut wave(&mut program.phases, in_loop).expect("the text has one").calls[0]
+}
+
+/// The number of a buffer that the first call of a wave writes, or that it reads.
+fn buffer(program: &mut Program, in_loop: bool, written: bool) -> usize {
+    let kernel = call(program, in_loop).kernel;
+    let mut buffers = program.kernels[kernel].buffers.iter();
+    buffers.position(|b| b.written == written).expect("it has both")
+}
+
+fn refused(break_it: impl Fn(&mut Program)) -> ProgramError {
+    let mut program = program();
+    verify(&program).expect("as it is made it may run");
+    break_it(&mut program);
+    verify(&program).expect_err("it is broken")
+}
+
+#[test]
+fn broken_programs_are_refused() {
+    use ProgramError::{Conflict, Count, NoLoop, OutOfBounds, ReadOnly, Scratch};
+    let error = refused(|p| p.arena_bytes -= 64);
+    assert!(matches!(error, OutOfBounds { .. }), "{error}");
+    let error = refused(|p| p.scratch_bytes = 0);
+    assert!(matches!(error, Scratch { found: 0, .. }), "{error}");
+    for in_loop in [false, true] {
+        let error = refused(|p| {
+            call(p, in_loop).arguments.pop();
+        });
+        assert!(matches!(error, Count { .. }), "{error}");
+        let error = refused(|p| {
+            let written = buffer(p, in_loop, true);
+            call(p, in_loop).arguments[written] = Location::Feed(0).into();
+        });
+        assert!(matches!(error, ReadOnly { .. }), "{error}");
+        let error = refused(|p| {
+            let read = buffer(p, in_loop, false);
+            call(p, in_loop).arguments[read] = Location::Iteration(7).into();
+        });
+        assert!(matches!(error, NoLoop { depth: 7, .. }), "{error}");
+        let error = refused(|p| {
+            let motion = Motion::Along { step: 1 << 20 };
+            let depth = usize::from(!in_loop);
+            call(p, in_loop).arguments[0].moves.push(Move { depth, motion });
+        });
+        let wanted = if in_loop {
+            matches!(error, OutOfBounds { .. })
+        } else {
+            matches!(error, NoLoop { .. })
+        };
+        assert!(wanted, "{error}");
+        let error = refused(|p| {
+            let written = buffer(p, in_loop, true);
+            let place = call(p, in_loop).arguments[written].clone();
+            let other = &mut wave(&mut p.phases, in_loop).expect("the text has one").calls[1];
+            let last = other.arguments.len() - 1;
+            other.arguments[last] = place;
+        });
+        assert!(matches!(error, Conflict { .. }), "{error}");
+    }
+}
+
+/// A carry that is read by one call of a wave while another writes its next value alternates: the
+/// two places never meet, though both reach the same bytes at different times.
+#[test]
+fn alternating_places_do_not_meet() {
+    let text = program().to_string();
+    assert!(text.contains("in odd turns of t0") && text.contains("in even turns of t0"), "{text}");
+    let error = refused(|p| {
+        let mut waves = vec![];
+        collect(&mut p.phases, &mut waves);
+        for m in waves.into_iter().flat_map(|w| &mut w.calls).flat_map(|c| &mut c.arguments) {
+            m.moves.retain(|m| !matches!(m.motion, Motion::Alternate { .. }));
+        }
+    });
+    assert!(matches!(error, ProgramError::Conflict { .. }), "{error}");
+}
+
+fn collect<'a>(phases: &'a mut [Phase], waves: &mut Vec<&'a mut Wave>) {
+    for phase in phases {
+        match phase {
+            Phase::Wave(wave) => waves.push(wave),
+            Phase::Repeat(repeat) => collect(&mut repeat.phases, waves),
+        }
+    }
+}
