@@ -361,6 +361,21 @@ impl Graph {
         }
     }
 
+    /// Replaces the op and the operands of a node, and its types by those that the rules infer. Its
+    /// users must accept these. Errors: what the op refuses of its operands.
+    pub(crate) fn rebuild(
+        &mut self,
+        id: NodeId,
+        op: impl Into<Op>,
+        operands: &[NodeId],
+    ) -> Result<(), TypeError> {
+        let op = op.into();
+        let types = op.infer(&self.operand_types(&op, operands))?;
+        self.retype(id, op.clone(), types);
+        self.replace_op(id, op, operands);
+        Ok(())
+    }
+
     /// Copies `nodes` of this graph (operands first) into `into`: an operand that `map` knows is
     /// what it says there, and every copy is entered in `map`.
     pub fn copy_into(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::parameters::with_parameters;
 use crate::error::CompileError;
 use crate::ir::{Graph, NodeId};
 use crate::ops::{Control, Leaf, Op, Scan, TypeError};
@@ -65,18 +66,7 @@ fn renumbered(scan: &Scan, captures: &Captures) -> Result<Graph, TypeError> {
     let inner = body.inputs[..n_inner].iter().copied();
     let captured = (0..captures.operands.len()).filter_map(first_of);
     let iteration = body.inputs[scan.n_operands()..].iter().copied();
-    let (mut new, mut map) = (Graph::default(), FxHashMap::default());
-    for (number, parameter) in inner.chain(captured).chain(iteration).enumerate() {
-        let tensor_type = body.tensor_type(parameter).clone();
-        let leaf = Leaf::Parameter { number, tensor_type };
-        let copy = new.add(leaf, &[], &body.origin(parameter))?;
-        new.inputs.push(copy);
-        map.insert(parameter, copy);
-    }
-    for (&parameter, k) in &captures.of_parameter {
-        map.insert(parameter, new.inputs[n_inner + k]);
-    }
-    body.copy_into(&mut new, &body.order_from(&body.roots()), &mut map)?;
-    new.outputs = body.outputs.iter().map(|(name, id)| (name.clone(), map[id])).collect();
-    Ok(new)
+    let kept: Vec<NodeId> = inner.chain(captured).chain(iteration).collect();
+    let same = captures.of_parameter.iter().map(|(&parameter, k)| (parameter, n_inner + k));
+    with_parameters(body, &kept, &same.collect(), &body.outputs)
 }

@@ -5,7 +5,7 @@
 
 use crate::error::CompileError;
 use crate::ir::{Graph, NodeId, Origin};
-use crate::ops::{Control, Movement, Scan, TypeError};
+use crate::ops::{Movement, Scan, TypeError};
 
 pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
     for node in graph.order() {
@@ -32,19 +32,16 @@ fn rewrite(graph: &mut Graph, node: NodeId, scan: &Scan) -> Result<(), TypeError
         let order = std::iter::once(scan.axis).chain((0..rank).filter(|&d| d != scan.axis));
         *operand = transpose(graph, *operand, order.collect())?;
     }
-    let results = graph.users(node);
-    let origin = graph.origin(node);
-    let new = graph.add(Scan { axis: 0, ..scan.clone() }, &operands, &origin)?;
-    for old in results {
-        let index = graph.op(old).picked_result().expect("a loop is read by its results alone");
-        let origin = graph.origin(old);
-        let mut result = graph.add(Control::Result { index }, &[new], &origin)?;
+    graph.rebuild(node, Scan { axis: 0, ..scan.clone() }, &operands)?;
+    for result in graph.users(node) {
+        let index = graph.op(result).picked_result().expect("a loop is read by its results alone");
         if index >= scan.n_carries {
+            graph.rebuild(result, graph.op(result).clone(), &[node])?;
             let rank = graph.tensor_type(result).rank();
             let order = (1..=scan.axis).chain([0]).chain(scan.axis + 1..rank);
-            result = transpose(graph, result, order.collect())?;
+            let back = transpose(graph, result, order.collect())?;
+            graph.replace_uses(result, back);
         }
-        graph.replace_uses(old, result);
     }
     Ok(())
 }

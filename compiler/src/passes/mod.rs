@@ -8,7 +8,9 @@ mod const_fold;
 mod cse;
 mod dce;
 mod loop_axes;
+mod loop_results;
 mod own_roots;
+mod parameters;
 mod products;
 mod simplify;
 mod split_reductions;
@@ -34,7 +36,7 @@ pub struct Pass {
 
 /// Every pass, in order.
 pub static PIPELINE: &[Pass] = &[
-    // Before the simplifications, which see its transposes, and `dce`, which takes the old loops.
+    // Before the simplifications, which see its transposes.
     Pass {
         name: "loop_axes",
         doc: "gives loops elements that lie together",
@@ -77,6 +79,13 @@ pub static PIPELINE: &[Pass] = &[
         name: "split_reductions",
         doc: "makes long reductions parallel",
         run: split_reductions::run,
+        required: false,
+    },
+    // Before `own_roots` and `captures`, which give memories to what loops have.
+    Pass {
+        name: "loop_results",
+        doc: "takes out what loops do for nothing",
+        run: loop_results::run,
         required: false,
     },
     // Last of those that may make two roots one node or a root a leaf.
