@@ -1,9 +1,11 @@
 //! A compiled step as plain data: kernels, calls in waves and loops of waves, places of every memory, signature.
 
 mod counts;
+mod interpret;
 mod print;
 mod verify;
 
+pub use interpret::{Memories, run_program};
 pub use verify::{ProgramError, verify};
 
 use crate::ir::{Literal, Name, Provenance, TensorType};

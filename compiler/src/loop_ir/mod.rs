@@ -41,7 +41,7 @@ pub use claim::claim;
 pub use collapse::collapse;
 pub use expand_math::{expand_math, expand_pow, expand_unary};
 pub use fma::fma;
-pub use interpret::{Memories, Slot, run_program, run_units};
+pub use interpret::{Slot, run_units};
 pub use place::place;
 pub use serialise::serialise;
 pub use verify::{KernelError, Problem, verify};

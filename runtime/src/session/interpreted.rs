@@ -1,8 +1,7 @@
 //! A program run by the interpreter of the loop IR: what its machine code is checked against.
 
 use brolga_compiler::ir::{Literal, Target};
-use brolga_compiler::loop_ir::{Memories, run_program};
-use brolga_compiler::program::{Output, Program};
+use brolga_compiler::program::{Memories, Output, Program, run_program};
 
 use super::prepared::{Clocks, Feed};
 use crate::RunError;
