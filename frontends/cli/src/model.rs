@@ -252,6 +252,13 @@ pub(crate) fn load_weights(
     Ok(())
 }
 
+/// Says on standard error, beside results that are meant to be of trained weights, if none were given.
+pub(crate) fn say_untrained(program: &Program, weights: &Weights) {
+    if weights.params.is_empty() && !program.module.variables.is_empty() {
+        eprintln!("warning: no --params, so the variables had their initial values");
+    }
+}
+
 /// Whether a variable is one that a file for this scope can give a value.
 fn is_below(name: &str, scope: Option<&str>) -> bool {
     let Some(scope) = scope else { return true };

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::arguments::Eval;
 use crate::failure::Failure;
 use crate::model::{
-    batch_size, check_dims, data_set, load_weights, read, session, session_options,
+    batch_size, check_dims, data_set, load_weights, read, say_untrained, session, session_options,
 };
 use crate::output::outln;
 
@@ -20,6 +20,7 @@ pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     load_weights(&mut session, &program, &arguments.weights)?;
     let metrics =
         evaluate(&mut session, &data, &size).map_err(|e| Failure::run(&e, &program.sources))?;
+    say_untrained(&program, &arguments.weights);
     if arguments.model.machine.json {
         outln!("{}", Value::Object(metrics_json(&metrics)));
         return Ok(());

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::arguments::Predict;
 use crate::failure::Failure;
 use crate::model::{
-    batch_size, check_dims, check_place, data_set, load_weights, read, session, session_options,
+    batch_size, check_dims, check_place, data_set, load_weights, read, say_untrained, session,
+    session_options,
 };
 use crate::output::outln;
 
@@ -26,6 +27,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
         .map_err(|e| Failure::run(&e, &program.sources))?;
     let arrays: Vec<_> = outputs.into_iter().map(|(name, v)| (name.to_string(), v)).collect();
     write_npz(&arguments.output, &arrays).map_err(|e| Failure::data(&e))?;
+    say_untrained(&program, &arguments.weights);
     if arguments.model.machine.json {
         let types = arrays.iter().map(|(n, v)| (n.clone(), json!(v.tensor_type().to_string())));
         outln!("{}", Value::Object(types.collect::<Map<String, Value>>()));

@@ -24,7 +24,8 @@ fn a_program_comes_from_standard_input() {
     let file = std::fs::File::open(place.path("mlp.graph")).expect("it is there");
     let mut command = place.command("eval - --data points.npz --json");
     let outcome = Outcome::of(command.stdin(file).output().expect("the command starts"));
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    let warning = "warning: no --params, so the variables had their initial values\n";
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, warning));
     assert_eq!(outcome.stdout, place.done("eval mlp.graph --data points.npz --json").stdout);
 }
 
