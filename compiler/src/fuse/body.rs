@@ -49,6 +49,14 @@ impl Body {
             None => Body { fusion: groups_of(graph, values, target, options), form: Form::Waves },
         }
     }
+
+    /// Of a body in a kernel: the dimension of a value along which the units lie, if there are any.
+    pub fn unit_dim(&self, node: NodeId) -> Option<usize> {
+        let group = self.fusion.groups.first()?;
+        let value = self.fusion.values.position.get(&node)?;
+        let member = group.members.iter().find(|m| m.value == *value)?;
+        member.dims.first().copied()
+    }
 }
 
 /// All values of a body as one group, if a kernel is to hold its iterations.

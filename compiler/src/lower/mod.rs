@@ -450,6 +450,12 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// The value that is result `k` of a loop, if anything reads it.
+fn result(graph: &Graph, values: &Values, node: NodeId, k: usize) -> Option<NodeId> {
+    let picks = |user: &NodeId| graph.op(*user).picked_result() == Some(k);
+    graph.users(node).into_iter().find(|u| picks(u) && values.position.contains_key(u))
+}
+
 /// How many elements a memory has from the first element of a node to its last.
 fn span(sizes: &[usize], strides: &[i64]) -> usize {
     if sizes.contains(&0) {

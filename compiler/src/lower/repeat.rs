@@ -7,20 +7,11 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Bound, Builder, Layouts};
+use super::{Bound, Builder, Layouts, result, strides_of, wrap};
 use crate::fuse::{Body, Residence, may_overwrite};
 use crate::ir::{DType, Expr, Graph, IndexId, NodeId, PlaceId, TensorType, strides};
 use crate::loop_ir::{Extent, Local, Loop, LoopKind, Stmt};
 use crate::ops::Scan;
-
-/// The dimension of a body's value along which the units lie, if there are any.
-fn unit_dim(body: &Body, node: NodeId) -> Option<usize> {
-    let fusion = &body.fusion;
-    let group = fusion.groups.first()?;
-    let value = fusion.values.position.get(&node)?;
-    let member = group.members.iter().find(|m| m.value == *value)?;
-    member.dims.first().copied()
-}
 
 impl Builder<'_> {
     pub(super) fn repeat(&mut self, at: usize, length: usize, body: &Body) -> Vec<Stmt> {
@@ -42,7 +33,7 @@ impl Builder<'_> {
             let parameter = scan.body.inputs[k];
             let mut source = self.whole(operand);
             if k < scan.n_carries {
-                let unit = unit_dim(body, scan.body.outputs[k].1);
+                let unit = body.unit_dim(scan.body.outputs[k].1);
                 let carry = self.carry(&scan.body, parameter, unit);
                 stmts.extend(self.copy(&source, &carry, self.graph.tensor_type(operand), unit));
                 carries.push(carry.clone());
@@ -66,7 +57,7 @@ impl Builder<'_> {
         for (k, carry) in carries.iter().enumerate() {
             if let Some(to) = self.result(node, k) {
                 let tensor_type = self.graph.node(node).types[k].clone();
-                let unit = unit_dim(body, scan.body.outputs[k].1);
+                let unit = body.unit_dim(scan.body.outputs[k].1);
                 stmts.extend(self.copy(carry, &to, &tensor_type, unit));
             }
         }
@@ -121,7 +112,7 @@ impl Builder<'_> {
         let mut stmts = inner.stages();
         for (output, to) in copied {
             let from = inner.whole(output);
-            let unit = unit_dim(body, output);
+            let unit = body.unit_dim(output);
             stmts.extend(inner.copy(&from, to, scan.body.tensor_type(output), unit));
         }
         self.exprs = std::mem::take(&mut inner.exprs);
@@ -147,7 +138,7 @@ impl Builder<'_> {
         match (self.bound.get(&node), self.member_of(node).filter(local)) {
             (Some(bound), _) => bound.strides.clone(),
             (None, Some(at)) => strides(&self.local_sizes(at)),
-            (None, None) => super::strides_of(self.graph, self.layouts, node),
+            (None, None) => strides_of(self.graph, self.layouts, node),
         }
     }
 
@@ -156,11 +147,9 @@ impl Builder<'_> {
     fn carry(&mut self, body: &Graph, parameter: NodeId, unit: Option<usize>) -> Bound {
         let tensor_type = body.tensor_type(parameter);
         let mut sizes = tensor_type.sizes().expect("numbers");
-        let block = |s: &Self, d: usize| (d, s.group.units[0].block);
-        let unit = unit.map(|d| block(self, d));
-        sizes.iter_mut().enumerate().for_each(|(d, n)| {
-            *n = unit.filter(|(u, _)| *u == d).map_or(*n, |(_, block)| block);
-        });
+        if let Some(d) = unit {
+            sizes[d] = self.group.units[0].block;
+        }
         let place = PlaceId::Local(self.locals.len() as u32);
         self.locals.push(Local {
             name: body.node(parameter).name.to_string(),
@@ -169,16 +158,16 @@ impl Builder<'_> {
         });
         let strides = strides(&sizes);
         let mut base = self.exprs.index_constant(0);
-        if let Some((d, block)) = unit {
+        if let Some(d) = unit {
             let first = self.exprs.index_axis(self.units[0]);
-            base = self.exprs.index_add(base, first, -(block as i64) * strides[d]);
+            base = self.exprs.index_add(base, first, -(sizes[d] as i64) * strides[d]);
         }
         Bound { place, base, strides }
     }
 
     /// Where result `k` of a loop goes; `None` where nothing reads it.
     fn result(&mut self, node: NodeId, k: usize) -> Option<Bound> {
-        let user = super::waves::result(self.graph, self.values, node, k)?;
+        let user = result(self.graph, self.values, node, k)?;
         let at = self.member_of(user)?;
         let sizes = self.value(at).sizes.clone();
         let zeros: Vec<IndexId> = sizes.iter().map(|_| self.exprs.index_constant(0)).collect();
@@ -220,7 +209,7 @@ impl Builder<'_> {
         if adjacent && tensor_type.dtype != DType::Bool {
             self.vector_nest(&axes, store)
         } else {
-            super::wrap(&axes, store)
+            wrap(&axes, store)
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A sequence is read and a result is written where it is: the part of an iteration is a view with
 //! the strides of the whole. Carries have memories of their own, row-major.
 
-use super::{Checks, Code, Layouts, Lowered, Repeat, lower_in, strides_of};
+use super::{Argument, Checks, Code, Layouts, Lowered, Repeat, lower_in, result, strides_of};
 use crate::fuse::{Body, Form, Fusion, Group, Value, Values, Work};
 use crate::ir::{Graph, NodeId};
 use crate::ops::Scan;
@@ -41,9 +41,9 @@ pub(super) fn lower(
     let emitted = around.emitted(scan, node, &mut layouts);
     let last: Vec<_> = (0..scan.n_carries).map(|k| result(graph, values, node, k)).collect();
     let body = lower_in(&scan.body, &body.fusion, &layouts, checks);
-    let reads = graph.operands(node).iter().map(|&n| (super::Argument::Node(n), false));
+    let reads = graph.operands(node).iter().map(|&n| (Argument::Node(n), false));
     let written = last.iter().copied().chain(emitted.iter().map(|e| e.map(|(n, _)| n)));
-    let writes = written.flatten().map(|n| (super::Argument::Node(n), true));
+    let writes = written.flatten().map(|n| (Argument::Node(n), true));
     let described = graph.node(node);
     Lowered {
         arguments: reads.chain(writes).collect(),
@@ -92,10 +92,4 @@ impl Surroundings<'_> {
         };
         (scan.n_carries..scan.body.outputs.len()).map(part).collect()
     }
-}
-
-/// The value that is result `k` of a loop, if anything reads it.
-pub(super) fn result(graph: &Graph, values: &Values, node: NodeId, k: usize) -> Option<NodeId> {
-    let picks = |user: &NodeId| graph.op(*user).picked_result() == Some(k);
-    graph.users(node).into_iter().find(|u| picks(u) && values.position.contains_key(u))
 }
