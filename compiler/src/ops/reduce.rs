@@ -85,6 +85,19 @@ impl ReduceFn {
         }
     }
 
+    /// The function of two elements that the reduction repeats; `None` where the result is an index.
+    pub const fn combine(self) -> Option<BinaryFn> {
+        match self {
+            ReduceFn::Sum => Some(BinaryFn::Add),
+            ReduceFn::Prod => Some(BinaryFn::Mul),
+            ReduceFn::Max => Some(BinaryFn::Max),
+            ReduceFn::Min => Some(BinaryFn::Min),
+            ReduceFn::All => Some(BinaryFn::And),
+            ReduceFn::Any => Some(BinaryFn::Or),
+            ReduceFn::ArgMax | ReduceFn::ArgMin => None,
+        }
+    }
+
     /// The monoid.
     pub const fn monoid(self) -> Monoid {
         match self {
