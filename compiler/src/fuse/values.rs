@@ -1,8 +1,8 @@
 //! Which nodes are stored, and what each computes of the elements of the others.
 //!
 //! A value is: a root, a reduction, a contraction, a placement, random bits, a loop; an operand
-//! of a contraction that no strided view can give; an expression too long; and a map with several
-//! readers, unless it is movement, a cast or one cheap operation. Everything else is inlined.
+//! of a contraction that no strided view can give; an expression too long; and a map that is read more
+//! than once, unless it is movement, a cast or one cheap operation. Everything else is inlined.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -12,7 +12,7 @@ use crate::ir::{
     AxisId, DType, Expr, ExprId, Exprs, Graph, IndexId, Lowering, Monoid, NodeId, Rewrite, Scalar,
     Target, TensorType, strides,
 };
-use crate::ops::{Leaf, LowerContext, Op, OpRules};
+use crate::ops::{Leaf, LowerContext, Movement, Op, OpRules};
 
 /// Expressions longer than this are cut: compile time and registers are limited.
 const MAX_INLINE: u32 = 96;
@@ -231,8 +231,6 @@ struct Builder<'a> {
     sizes: FxHashMap<NodeId, u32>,
     /// The length of the longest chain of inlined nodes that ends in a node.
     depths: FxHashMap<NodeId, u32>,
-    /// How many live nodes and roots read a node.
-    readers: FxHashMap<NodeId, u32>,
     roots: FxHashSet<NodeId>,
     options: FuseOptions,
     exprs: Exprs,
@@ -246,12 +244,6 @@ impl<'a> Builder<'a> {
         target: &'a Target,
         options: FuseOptions,
     ) -> Builder<'a> {
-        let mut readers: FxHashMap<NodeId, u32> = FxHashMap::default();
-        for &node in order {
-            for &operand in graph.operands(node) {
-                *readers.entry(operand).or_insert(0) += 1;
-            }
-        }
         let roots: FxHashSet<NodeId> = graph.roots().into_iter().collect();
         let lowered = order.iter().map(|&n| (n, lower(graph, n))).collect();
         Builder {
@@ -261,7 +253,6 @@ impl<'a> Builder<'a> {
             forms: FxHashMap::default(),
             sizes: FxHashMap::default(),
             depths: FxHashMap::default(),
-            readers,
             roots,
             options,
             exprs: Exprs::default(),
@@ -300,14 +291,26 @@ impl<'a> Builder<'a> {
         if is_splat && !self.roots.contains(&node) {
             return false;
         }
-        let is_movement = matches!(exprs.expr(body), Expr::Element { .. });
-        let readers = self.readers.get(&node).copied().unwrap_or(0);
         !self.options.nodes
             || self.roots.contains(&node)
             || size > MAX_INLINE
             || self.depths.get(&node).is_some_and(|&d| d > MAX_DEPTH)
-            || (readers > 1 && !is_movement && size > 1)
+            || (size > 1 && self.is_read_again(node))
             || (self.is_spread(node) && size > 1)
+    }
+
+    /// Whether readers together read more elements than the node has: computing them there would do
+    /// some again. Slices that share the node out do not.
+    fn is_read_again(&self, node: NodeId) -> bool {
+        let n = |node: NodeId| self.graph.tensor_type(node).n_elements().unwrap_or(usize::MAX);
+        let readers = self.graph.users(node).into_iter();
+        let live = readers.filter(|user| self.lowered.contains_key(user));
+        let read = live.map(|user| {
+            let times = self.graph.operands(user).iter().filter(|&&o| o == node).count();
+            let is_slice = matches!(self.graph.op(user), Op::Movement(Movement::Slice { .. }));
+            times.saturating_mul(n(if is_slice { user } else { node }))
+        });
+        read.fold(0, usize::saturating_add) > n(node)
     }
 
     /// Whether a reader repeats the node's elements: computing them there would do it again.

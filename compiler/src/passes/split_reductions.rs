@@ -15,11 +15,14 @@ const FEW: usize = 16;
 /// Reductions of fewer elements than this are not worth a second kernel (some 2 microseconds).
 const LONG: usize = 1 << 15;
 
-/// About how many partial results are made of an axis.
+/// At least so many partial results are made of an axis: enough for several threads to share.
 const PARTS: usize = 64;
 
+/// A longer chunk of an axis is not wanted: its functions are computed in the first-level cache.
+const CHUNK: usize = 4096;
+
 /// An axis of at most so many indices has a partial result for each, if other axes are reduced too.
-const MOST_PARTS: usize = 16 * PARTS;
+const MOST_PARTS: usize = 1024;
 
 pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
     for node in graph.order() {
@@ -121,9 +124,9 @@ impl Parts<'_> {
     }
 }
 
-/// The length of the chunks of an axis: one that cuts it evenly into about [`PARTS`], if there is one.
+/// The length of the chunks of an axis: one that cuts it evenly, if there is one of a fitting length.
 fn chunk(n: usize) -> usize {
-    let divides = |p: &usize| n.is_multiple_of(*p);
-    let parts = (PARTS / 4..=MOST_PARTS).filter(divides).min_by_key(|p| p.abs_diff(PARTS));
-    parts.map_or(n.div_ceil(PARTS), |parts| n / parts)
+    let parts = n.div_ceil(CHUNK).clamp(PARTS, MOST_PARTS);
+    let even = (parts..=2 * parts).find(|&p| n.is_multiple_of(p));
+    even.map_or(n.div_ceil(parts), |parts| n / parts)
 }

@@ -88,19 +88,30 @@ fn apply<T: Real>(
 /// # Safety
 /// As for the symbols; the host has the instruction set of `f`.
 unsafe fn blocks<T: Real>(to: *mut T, from: *const T, n: usize, f: unsafe fn(&mut [T; BLOCK])) {
-    let mut block = [T::number(0.0); BLOCK];
-    let mut done = 0;
-    while done < n {
-        let count = BLOCK.min(n - done);
-        // SAFETY: `count` elements from `done` on are within both ranges; the block is apart.
+    let mut block = Aligned([T::number(0.0); BLOCK]);
+    let whole = n - n % BLOCK;
+    for done in (0..whole).step_by(BLOCK) {
+        // SAFETY: a block of elements from `done` on is within both ranges.
         unsafe {
-            std::ptr::copy_nonoverlapping(from.add(done), block.as_mut_ptr(), count);
-            f(&mut block);
-            std::ptr::copy_nonoverlapping(block.as_ptr(), to.add(done), count);
+            block.0 = from.add(done).cast::<[T; BLOCK]>().read_unaligned();
+            f(&mut block.0);
+            to.add(done).cast::<[T; BLOCK]>().write_unaligned(block.0);
         }
-        done += count;
+    }
+    if whole < n {
+        // SAFETY: so many elements from `whole` on are within both ranges; the block is apart.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from.add(whole), block.0.as_mut_ptr(), n - whole);
+            f(&mut block.0);
+            std::ptr::copy_nonoverlapping(block.0.as_ptr(), to.add(whole), n - whole);
+        }
     }
 }
+
+/// A block on cache lines of its own: elsewhere on the stack, where each thread's begins differently,
+/// every vector could lie across two of them.
+#[repr(align(64))]
+struct Aligned<T>([T; BLOCK]);
 
 /// `Σ c_i x^i`, by Horner's rule.
 #[inline(always)]
