@@ -1,4 +1,5 @@
-//! The precompiled kernels, alone: products, convolutions, fork-join, random words, transposes.
+//! The precompiled kernels, alone: products, convolutions, fork-join, functions, random words,
+//! transposes.
 //!
 //! `kernels [--smoke]`; medians, in GFLOP/s, microseconds, nanoseconds and GB/s. Products and
 //! convolutions run on one and on two threads, their rows (or images) split over the pool. With
@@ -7,9 +8,11 @@
 #![allow(unsafe_code, reason = "the kernels are C functions over raw views")]
 
 use std::hint::black_box;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use brolga_benches::quantile;
+use brolga_kernels::math;
 use brolga_kernels::philox::brolga_philox;
 use brolga_kernels::tile::{Tile, brolga_tile_f32};
 use brolga_kernels::transpose::{brolga_transpose_f32, brolga_transpose_f64};
@@ -25,6 +28,7 @@ fn run(effort: &Effort) -> std::io::Result<()> {
     products(effort, &pool);
     convolutions(effort, &pool);
     fork_join(effort, &pool);
+    functions(effort, &pool);
     random_words(effort);
     transposes(effort);
     Ok(())
@@ -281,6 +285,32 @@ fn fork_join(effort: &Effort, pool: &Pool) {
         println!("after {:4} us           {median:9.3} {p99:9.3}", gap.as_micros());
     }
     println!("one part alone {:9.3} us", alone * 1e6);
+}
+
+/// Functions of consecutive elements; on two threads each has its own results.
+fn functions(effort: &Effort, pool: &Pool) {
+    println!("\nns an element                 1T        2T");
+    type Function = unsafe extern "C" fn(*mut f32, *const f32, usize);
+    let functions: [(&str, Function); 4] = [
+        ("exp", math::brolga_exp_f32),
+        ("log", math::brolga_log_f32),
+        ("tanh", math::brolga_tanh_f32),
+        ("erf", math::brolga_erf_f32),
+    ];
+    let [n] = effort.cut([4096]);
+    let source = numbers(n);
+    for (name, function) in functions {
+        let times = [1, 2].map(|threads: usize| {
+            let parts = (0..threads).map(|_| Mutex::new(numbers(n))).collect::<Vec<_>>();
+            let part = |part: usize| {
+                let mut x = parts[part].lock().unwrap_or_else(PoisonError::into_inner);
+                // SAFETY: both hold `n` elements, and the part is this thread's.
+                (0..16).for_each(|_| unsafe { function(x.as_mut_ptr(), source.as_ptr(), n) });
+            };
+            effort.time(|| pool.run(threads, &part)) / (16 * n * threads) as f64 * 1e9
+        });
+        println!("{name:22} {:10.3}{:10.3}", times[0], times[1]);
+    }
 }
 
 fn random_words(effort: &Effort) {
