@@ -1,12 +1,14 @@
 //! Prints the groups: the `fused` stage of a dump.
 //!
 //! ```text
-//! group 0: units 4 of 8 rows
-//!   stage: tile
-//!     hidden.dense.matmul  local
-//!   stage: 32 x 128
-//!     hidden  memory = relu(...)
+//! group 0: units 32 in blocks of 8
+//!   tile
+//!     hidden.1: f32[32, 128] in local = product of x, hidden.w
+//!   loops 32 x 128
+//!     hidden: f32[32, 128] in memory = map of hidden.1, hidden.b
 //! ```
+//!
+//! The groups of a loop's body stand below the loop.
 
 use std::fmt;
 
