@@ -28,7 +28,7 @@ pub use groups::{Group, UnitDim};
 pub use in_place::may_overwrite;
 pub use print::FusionText;
 pub use stages::{Residence, Stage};
-pub use values::{Factor, PlacedPart, Value, Values, Work, is_memory};
+pub use values::{DataIndex, Factor, PlacedPart, Value, Values, Work, is_memory};
 
 use crate::ir::{Graph, Target};
 

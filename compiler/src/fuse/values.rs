@@ -29,6 +29,17 @@ pub struct Factor {
     pub index: Vec<IndexId>,
 }
 
+/// An index from data, which must be below the size of what it indexes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DataIndex {
+    /// The node that reads there.
+    pub node: NodeId,
+    /// The index, an integer.
+    pub value: ExprId,
+    /// The size of the dimension.
+    pub size: i64,
+}
+
 /// A part of a placement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlacedPart {
@@ -38,6 +49,8 @@ pub struct PlacedPart {
     pub index: Vec<IndexId>,
     /// The element.
     pub body: ExprId,
+    /// The indices from data that the element needs.
+    pub indices: Vec<DataIndex>,
 }
 
 /// What a value computes, over elements of values (`Expr::Element` numbers nodes).
@@ -103,6 +116,9 @@ pub struct Value {
     pub axes: Vec<AxisId>,
     /// What it computes.
     pub work: Work,
+    /// The indices from data that a map or a reduction needs, also those on which its element does
+    /// not depend in the end.
+    pub indices: Vec<DataIndex>,
     /// The values and leaves whose elements it reads, each once, by number.
     pub reads: Vec<NodeId>,
     /// An estimate of the time that it takes on one thread, in nanoseconds.
@@ -142,7 +158,11 @@ impl Values {
                     factor.index.iter().for_each(|&i| found.visit_index(i));
                 }
             }
-            Work::Place { parts, .. } => parts.iter().for_each(|p| found.visit(p.body)),
+            Work::Place { parts, .. } => {
+                parts.iter().for_each(|p| found.visit(p.body));
+                let indices = parts.iter().flat_map(|p| &p.indices);
+                indices.for_each(|i| found.visit(i.value));
+            }
             Work::Random { seed, step, .. } => {
                 found.list.extend([(number(*seed), vec![]), (number(*step), vec![])]);
             }
@@ -150,6 +170,7 @@ impl Values {
                 found.list.extend(value.reads.iter().map(|&n| (number(n), vec![])));
             }
         }
+        value.indices.iter().for_each(|i| found.visit(i.value));
         found.list.into_iter().map(|(n, index)| (NodeId::from_number(n), index)).collect()
     }
 }
@@ -234,7 +255,10 @@ struct Builder<'a> {
     roots: FxHashSet<NodeId>,
     options: FuseOptions,
     exprs: Exprs,
-    inlined: FxHashMap<(NodeId, Vec<IndexId>), ExprId>,
+    /// The elements that were inlined, with the indices from data that they need.
+    inlined: FxHashMap<(NodeId, Vec<IndexId>), (ExprId, Vec<DataIndex>)>,
+    /// The indices from data that what is being made needs.
+    indices: Vec<DataIndex>,
 }
 
 impl<'a> Builder<'a> {
@@ -257,6 +281,7 @@ impl<'a> Builder<'a> {
             options,
             exprs: Exprs::default(),
             inlined: FxHashMap::default(),
+            indices: vec![],
         }
     }
 
@@ -388,8 +413,9 @@ impl<'a> Builder<'a> {
             return self.exprs.element(node.number(), index, dtype);
         }
         let key = (node, index.to_vec());
-        if let Some(&done) = self.inlined.get(&key) {
-            return done;
+        if let Some((done, indices)) = self.inlined.get(&key) {
+            note(&mut self.indices, indices);
+            return *done;
         }
         let Lowering::Map { axes, body } = &self.lowered[&node].lowering else {
             unreachable!("only maps are inlined")
@@ -397,9 +423,25 @@ impl<'a> Builder<'a> {
         let pairs: Vec<(AxisId, IndexId)> =
             axes.iter().copied().zip(index.iter().copied()).collect();
         let body = *body;
-        let expr = self.substitute(node, &pairs, |b| b.expr(body));
-        self.inlined.insert(key, expr);
+        let around = std::mem::take(&mut self.indices);
+        let expr = self.element(node, &pairs, body);
+        let indices = std::mem::replace(&mut self.indices, around);
+        note(&mut self.indices, &indices);
+        self.inlined.insert(key, (expr, indices));
         expr
+    }
+
+    /// The element that a node's lowering says; notes the indices from data.
+    fn element(&mut self, node: NodeId, pairs: &[(AxisId, IndexId)], body: ExprId) -> ExprId {
+        let own = data_indices(&self.lowered[&node].exprs, body);
+        let (element, own) = self.substitute(node, pairs, |r| {
+            let own = own.into_iter().map(|(value, size)| (r.expr(value), size));
+            let own: Vec<(ExprId, i64)> = own.collect();
+            (r.expr(body), own)
+        });
+        let own = own.into_iter().map(|(value, size)| DataIndex { node, value, size });
+        note(&mut self.indices, &own.collect::<Vec<_>>());
+        element
     }
 
     /// Rewrites something of the node's lowering into the pool of the graph, with the elements of
@@ -450,20 +492,22 @@ impl<'a> Builder<'a> {
         let tensor_type = self.graph.tensor_type(node).clone();
         let sizes = tensor_type.sizes().expect("a specialised graph has numbers");
         let axes = self.exprs.axes(&sizes);
+        self.indices.clear();
         let work = self.work(node, &axes);
+        let indices = std::mem::take(&mut self.indices);
         let reads = self.graph.operands(node).to_vec();
-        Value { node, tensor_type, sizes, axes, work, reads, cost: 0.0 }
+        Value { node, tensor_type, sizes, axes, work, indices, reads, cost: 0.0 }
     }
 
     fn work(&mut self, node: NodeId, axes: &[AxisId]) -> Work {
         match self.lowered[&node].lowering.clone() {
             Lowering::Map { axes: old, body } => {
                 let pairs = self.pairs(&old, axes);
-                Work::Map(self.substitute(node, &pairs, |r| r.expr(body)))
+                Work::Map(self.element(node, &pairs, body))
             }
             Lowering::Reduce { axes: old, reduced, monoid, body } => {
                 let (pairs, reduced) = self.reduced_pairs(node, &old, axes, &reduced);
-                let body = self.substitute(node, &pairs, |r| r.expr(body));
+                let body = self.element(node, &pairs, body);
                 Work::Reduce { reduced, monoid, body }
             }
             Lowering::Contract { axes: old, reduced, a, b } => {
@@ -540,8 +584,34 @@ impl<'a> Builder<'a> {
             self.substitute(node, &pairs, |r| old.iter().map(|&i| r.index(i)).collect::<Vec<_>>());
         let at = self.exprs.index_axes(&axes);
         let body = self.inline(self.graph.operands(node)[part.operand as usize], &at);
-        PlacedPart { axes, index, body }
+        PlacedPart { axes, index, body, indices: std::mem::take(&mut self.indices) }
     }
+}
+
+/// Adds indices to a list that has each once.
+fn note(list: &mut Vec<DataIndex>, more: &[DataIndex]) {
+    for index in more {
+        if !list.contains(index) {
+            list.push(*index);
+        }
+    }
+}
+
+/// The elements of operands that an expression takes as indices, with the sizes of what they index.
+fn data_indices(exprs: &Exprs, body: ExprId) -> Vec<(ExprId, i64)> {
+    let (mut seen, mut found) = (FxHashSet::default(), vec![]);
+    let mut stack = vec![body];
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        if let Expr::Element { index, .. } = exprs.expr(id) {
+            let terms = index.iter().flat_map(|&i| exprs.data_terms(i));
+            found.extend(terms.inspect(|(value, _)| stack.push(*value)));
+        }
+        stack.extend(exprs.operands(id));
+    }
+    found
 }
 
 fn lower(graph: &Graph, node: NodeId) -> Lowered {

@@ -240,15 +240,20 @@ impl Exprs {
         self.intern_index(Index { terms: vec![], constant: n })
     }
 
-    /// The expressions whose values an index uses.
-    pub fn data_of(&self, id: IndexId) -> Vec<ExprId> {
+    /// The expressions whose values an index uses, each with the size of what it indexes.
+    pub fn data_terms(&self, id: IndexId) -> Vec<(ExprId, i64)> {
         let terms = self.index(id).terms.iter();
         let data = terms.map(|(term, _)| match term {
             Term::Axis(_) => vec![],
-            Term::Div(x, _) | Term::Mod(x, _) => self.data_of(*x),
-            Term::Data(x, _) => vec![*x],
+            Term::Div(x, _) | Term::Mod(x, _) => self.data_terms(*x),
+            Term::Data(x, n) => vec![(*x, *n)],
         });
         data.flatten().collect()
+    }
+
+    /// The expressions whose values an index uses.
+    pub fn data_of(&self, id: IndexId) -> Vec<ExprId> {
+        self.data_terms(id).into_iter().map(|(x, _)| x).collect()
     }
 
     /// The axis that an index is the value of, if it is just that.

@@ -3,12 +3,11 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Builder, Dimension};
-use crate::fuse::{Stage, Work};
+use crate::fuse::{DataIndex, Stage, Work};
 use crate::ir::{
-    AxisId, DType, Expr, ExprId, Exprs, IndexId, Monoid, NodeId, PlaceId, Scalar, Term, VarId,
+    AxisId, DType, Expr, ExprId, Exprs, IndexId, Monoid, NodeId, PlaceId, Scalar, VarId,
 };
 use crate::loop_ir::{Extent, Fold, IndexCheck, Loop, LoopKind, Stmt};
-use crate::ops::Op;
 
 /// What one member of the stage computes, in the kernel's terms.
 struct Item {
@@ -33,8 +32,7 @@ struct Level {
 impl Builder<'_> {
     pub(super) fn nest(&mut self, stage: &Stage) -> Vec<Stmt> {
         let domain = self.domain(stage);
-        let mut items = self.items(stage, &domain);
-        let checks = self.index_checks(&items);
+        let (mut items, checks) = self.items(stage, &domain);
         let levels = self.levels(&domain, &items, !checks.is_empty());
         let stores = self.stores(&mut items);
         let mut body = checks;
@@ -56,9 +54,10 @@ impl Builder<'_> {
         domain
     }
 
-    fn items(&mut self, stage: &Stage, domain: &[Dimension]) -> Vec<Item> {
+    /// What the members compute, and the checks of the indices from data that they need.
+    fn items(&mut self, stage: &Stage, domain: &[Dimension]) -> (Vec<Item>, Vec<Stmt>) {
         let mut registers: FxHashMap<NodeId, ExprId> = FxHashMap::default();
-        let mut items = vec![];
+        let (mut items, mut checks) = (vec![], vec![]);
         for &at in &stage.members {
             self.note(at);
             let value = self.value(at);
@@ -69,6 +68,7 @@ impl Builder<'_> {
             };
             let axes = value.axes.iter().chain(reduced).copied();
             let pairs: Vec<(AxisId, IndexId)> = axes.zip(domain.iter().map(|d| d.index)).collect();
+            checks.extend(self.checks_of(&pairs, &registers, &value.indices));
             let body = self.rewrite(&pairs, &registers, body);
             if monoid.is_none() {
                 registers.insert(value.node, body);
@@ -77,35 +77,25 @@ impl Builder<'_> {
             let index = domain[..kept].iter().map(|d| d.index).collect();
             items.push(Item { at, body, fold: monoid.map(|m| (m, kept)), index });
         }
-        items
+        (items, checks)
     }
 
-    /// A check for every index that comes from data.
-    fn index_checks(&mut self, items: &[Item]) -> Vec<Stmt> {
-        let mut checks = vec![];
-        for item in items {
-            let node = self.graph.node(self.indexing_node(self.value(item.at).node));
-            for (value, size) in data_terms(&self.exprs, item.body) {
-                let number = self.checks.len() as u32;
-                let (node, provenance) = (node.name.clone(), node.provenance.clone());
-                self.checks.push(IndexCheck { node, provenance, size });
-                checks.push(Stmt::Check { value, size, number });
-            }
-        }
-        checks
-    }
-
-    /// The node inlined into `node` that reads at an index from data.
-    fn indexing_node(&self, node: NodeId) -> NodeId {
-        let mut stack = vec![node];
-        while let Some(next) = stack.pop() {
-            if let Op::Indexing(_) = self.graph.op(next) {
-                return next;
-            }
-            let inlined = self.graph.operands(next).iter();
-            stack.extend(inlined.filter(|o| !self.values.position.contains_key(o)));
-        }
-        node
+    /// A check for each index from data.
+    pub(super) fn checks_of(
+        &mut self,
+        pairs: &[(AxisId, IndexId)],
+        registers: &FxHashMap<NodeId, ExprId>,
+        indices: &[DataIndex],
+    ) -> Vec<Stmt> {
+        let check = |&DataIndex { node, value, size }: &DataIndex| {
+            let value = self.rewrite(pairs, registers, value);
+            let number = self.checks.len() as u32;
+            let node = self.graph.node(node);
+            let (node, provenance) = (node.name.clone(), node.provenance.clone());
+            self.checks.push(IndexCheck { node, provenance, size });
+            Stmt::Check { value, size, number }
+        };
+        indices.iter().map(check).collect()
     }
 
     /// The stores of the maps: every value first, then all stores. What is folded counts as a value
@@ -360,44 +350,4 @@ fn may_read(exprs: &Exprs, body: ExprId, place: PlaceId) -> bool {
         }
     }
     false
-}
-
-/// The elements that serve as indices, with the size of what they index.
-fn data_terms(exprs: &Exprs, body: ExprId) -> Vec<(ExprId, i64)> {
-    fn visit(
-        exprs: &Exprs,
-        id: ExprId,
-        seen: &mut FxHashSet<ExprId>,
-        found: &mut Vec<(ExprId, i64)>,
-    ) {
-        if !seen.insert(id) {
-            return;
-        }
-        if let Expr::Load { index, .. } | Expr::Index(index, _) = exprs.expr(id) {
-            visit_index(exprs, *index, seen, found);
-        }
-        exprs.operands(id).into_iter().for_each(|o| visit(exprs, o, seen, found));
-    }
-    fn visit_index(
-        exprs: &Exprs,
-        id: IndexId,
-        seen: &mut FxHashSet<ExprId>,
-        found: &mut Vec<(ExprId, i64)>,
-    ) {
-        for (term, _) in &exprs.index(id).terms {
-            match term {
-                Term::Axis(_) => {}
-                Term::Div(x, _) | Term::Mod(x, _) => visit_index(exprs, *x, seen, found),
-                Term::Data(x, n) => {
-                    if !found.contains(&(*x, *n)) {
-                        found.push((*x, *n));
-                    }
-                    visit(exprs, *x, seen, found);
-                }
-            }
-        }
-    }
-    let (mut seen, mut found) = (FxHashSet::default(), vec![]);
-    visit(exprs, body, &mut seen, &mut found);
-    found
 }

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Builder, Dimension};
+use super::{Builder, Dimension, wrap};
 use crate::fuse::{PlacedPart, Work};
 use crate::ir::{AxisId, ExprId, IndexId};
 use crate::loop_ir::{Extent, Stmt};
@@ -24,11 +24,18 @@ impl Builder<'_> {
             let pairs: Vec<(AxisId, IndexId)> =
                 part.axes.iter().copied().zip(dims.iter().map(|d| d.index)).collect();
             let none = FxHashMap::default();
-            let body = self.rewrite(&pairs, &none, part.body);
+            let mut body = self.checks_of(&pairs, &none, &part.indices);
+            let element = self.rewrite(&pairs, &none, part.body);
             let index = self.rewrite_with(&pairs, &none, |r| {
                 part.index.iter().map(|&i| r.index(i)).collect::<Vec<_>>()
             });
-            stmts.extend(self.store_nest(at, &dims, &index, body));
+            if body.is_empty() {
+                stmts.extend(self.store_nest(at, &dims, &index, element));
+            } else if let Some((place, index)) = self.destination(at, &index) {
+                body.push(Stmt::Store { place, index, value: element });
+                let axes: Vec<_> = dims.iter().filter_map(|d| d.axis).collect();
+                stmts.extend(wrap(&axes, body));
+            }
         }
         stmts
     }
