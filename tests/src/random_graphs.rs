@@ -11,7 +11,8 @@ use brolga_compiler::ir::{
     TensorType, UnaryFn,
 };
 use brolga_compiler::ops::{
-    Build, EvalContext, Leaf, Leaves, Movement, Placement, ReduceFn, Reference, TypeError, evaluate,
+    Build, EvalContext, Indexing, Leaf, Leaves, Movement, Placement, ReduceFn, Reference,
+    TypeError, evaluate,
 };
 use brolga_compiler::passes::PassOptions;
 use brolga_runtime::data::Counter;
@@ -154,6 +155,7 @@ fn step(
         12 => (cut(g, x, axis, detail), false),
         13 => (g.node(Placement::Concat { axis }, &[x, y]), false),
         14 if smooth => (reversed(g, x, axis), false),
+        14 if detail & 1 > 0 => (picked(g, x, y, axis), true),
         14 => (chosen(g, [x, y, z], detail), true),
         15 if smooth => (padded(g, x, detail), false),
         15 => (through_integers(g, x, detail), true),
@@ -237,6 +239,16 @@ fn chosen(g: &mut Build<'_>, [x, y, z]: [NodeId; 3], detail: usize) -> Added {
     let compare = CompareFn::ALL[detail % CompareFn::ALL.len()];
     let mask = g.compare(compare, x, y)?;
     g.select(mask, x, z)
+}
+
+/// Elements of `y` along an axis, at indices that `x` says.
+fn picked(g: &mut Build<'_>, x: NodeId, y: NodeId, axis: usize) -> Added {
+    let shape = g.shape(y);
+    let n = shape.get(axis).and_then(Dim::as_number).filter(|&n| n > 0).unwrap_or(1);
+    let whole = g.cast(x, DType::I32)?;
+    let size = g.constant_like(whole, n as f64)?;
+    let ids = g.binary(BinaryFn::Mod, whole, size)?;
+    g.node(Indexing::TakeAlongAxis { axis }, &[y, ids])
 }
 
 /// `x` in another element type and back, with some arithmetic there.

@@ -10,7 +10,8 @@
 use rustc_hash::FxHashMap;
 
 use super::groups::{self, Group};
-use super::values::{Value, Values, Work, values};
+use super::inline::values;
+use super::values::{Value, Values, Work};
 use super::{FuseOptions, Fusion, groups_of, stages};
 use crate::ir::{IndexId, NodeId, Target};
 use crate::ops::Scan;

@@ -1,7 +1,7 @@
 //! Groups the nodes of a specialised graph into kernels: what shares an outer loop, in which
 //! stages, what lives where.
 //!
-//! 1. [`values`]: which nodes are *values* (stored somewhere) and which are expressions inlined
+//! 1. [`inline`]: which nodes are *values* (stored somewhere) and which are expressions inlined
 //!    into their readers. What remains of the graph is values that read elements of values.
 //! 2. [`groups`]: values that share outer axes become a group. A producer joins its consumer
 //!    when, for a fixed unit of those axes, the consumer reads only what the producer makes for
@@ -18,6 +18,7 @@ mod body;
 mod cost;
 mod groups;
 mod in_place;
+mod inline;
 mod print;
 
 mod stages;
@@ -63,7 +64,7 @@ impl Default for FuseOptions {
 
 /// Groups the nodes of a specialised graph.
 pub fn fuse(graph: &Graph, target: &Target, options: FuseOptions) -> Fusion {
-    groups_of(graph, values::values(graph, target, options), target, options)
+    groups_of(graph, inline::values(graph, target, options), target, options)
 }
 
 fn groups_of(graph: &Graph, values: Values, target: &Target, options: FuseOptions) -> Fusion {

@@ -1,0 +1,440 @@
+//! Which nodes are stored, and what each computes of the elements of the others.
+//!
+//! A value is: a root, a reduction, a contraction, a placement, random bits, a loop; an operand
+//! of a contraction that no strided view can give; an expression too long; and a map that is read more
+//! than once, unless it is movement, a cast or one cheap operation. Everything else is inlined.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::cost::{cost, own_size};
+use super::values::{DataIndex, Factor, PlacedPart, Value, Values, Work, is_memory};
+use super::{Body, FuseOptions};
+use crate::ir::{
+    AxisId, DType, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, Target,
+    TensorType, strides,
+};
+use crate::ops::{LowerContext, Movement, Op, OpRules};
+
+/// Expressions longer than this are cut: compile time and registers are limited.
+const MAX_INLINE: u32 = 96;
+
+/// Chains of inlined nodes longer than this are cut: indices of indices grow with them.
+const MAX_DEPTH: u32 = 24;
+
+/// How a node's elements come to its readers.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Memory,
+    Inline,
+    Stored,
+}
+
+pub(super) fn values(graph: &Graph, target: &Target, options: FuseOptions) -> Values {
+    let order = graph.order();
+    let mut builder = Builder::new(graph, &order, target, options);
+    for &node in &order {
+        builder.decide(node);
+    }
+    builder.build(&order)
+}
+
+/// What gives the element of an operand at an index.
+type ElementFn<'a> = &'a mut dyn FnMut(&mut Exprs, u32, &[IndexId], DType) -> ExprId;
+
+/// A node's lowering with the pool that it is in.
+struct Lowered {
+    exprs: Exprs,
+    lowering: Lowering,
+}
+
+struct Builder<'a> {
+    graph: &'a Graph,
+    target: &'a Target,
+    lowered: FxHashMap<NodeId, Lowered>,
+    forms: FxHashMap<NodeId, Form>,
+    /// The number of operations in the inlined expression of a node.
+    sizes: FxHashMap<NodeId, u32>,
+    /// The length of the longest chain of inlined nodes that ends in a node.
+    depths: FxHashMap<NodeId, u32>,
+    roots: FxHashSet<NodeId>,
+    options: FuseOptions,
+    exprs: Exprs,
+    /// The elements that were inlined, with the indices from data that they need.
+    inlined: FxHashMap<(NodeId, Vec<IndexId>), (ExprId, Vec<DataIndex>)>,
+    /// The indices from data that what is being made needs.
+    indices: Vec<DataIndex>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(
+        graph: &'a Graph,
+        order: &[NodeId],
+        target: &'a Target,
+        options: FuseOptions,
+    ) -> Builder<'a> {
+        let roots: FxHashSet<NodeId> = graph.roots().into_iter().collect();
+        let lowered = order.iter().map(|&n| (n, lower(graph, n))).collect();
+        Builder {
+            graph,
+            target,
+            lowered,
+            forms: FxHashMap::default(),
+            sizes: FxHashMap::default(),
+            depths: FxHashMap::default(),
+            roots,
+            options,
+            exprs: Exprs::default(),
+            inlined: FxHashMap::default(),
+            indices: vec![],
+        }
+    }
+
+    fn decide(&mut self, node: NodeId) {
+        let form = match &self.lowered[&node].lowering {
+            _ if is_memory(self.graph, node) => Form::Memory,
+            Lowering::Map { body, .. } => {
+                let size = self.inline_size(node, *body);
+                self.sizes.insert(node, size);
+                let inlined = self.graph.operands(node).iter();
+                let inlined = inlined.filter(|o| self.forms.get(o) == Some(&Form::Inline));
+                let depth = inlined.filter_map(|o| self.depths.get(o)).max().map_or(0, |d| d + 1);
+                self.depths.insert(node, depth);
+                if self.must_store(node, *body, size) { Form::Stored } else { Form::Inline }
+            }
+            Lowering::Contract { .. } => {
+                self.store_factors(node);
+                Form::Stored
+            }
+            Lowering::Repeat | Lowering::RandomBits { .. } => {
+                self.store_operands(node);
+                Form::Stored
+            }
+            Lowering::Reduce { .. } | Lowering::Place { .. } | Lowering::Leaf => Form::Stored,
+        };
+        self.forms.insert(node, form);
+    }
+
+    fn must_store(&self, node: NodeId, body: ExprId, size: u32) -> bool {
+        let exprs = &self.lowered[&node].exprs;
+        let is_splat = exprs.as_constant(body).is_some();
+        if is_splat && !self.roots.contains(&node) {
+            return false;
+        }
+        !self.options.nodes
+            || self.roots.contains(&node)
+            || size > MAX_INLINE
+            || self.depths.get(&node).is_some_and(|&d| d > MAX_DEPTH)
+            || (size > 1 && self.is_read_again(node))
+            || (self.is_spread(node) && size > 1)
+    }
+
+    /// Whether readers together read more elements than the node has: computing them there would do
+    /// some again. Slices that share the node out do not.
+    fn is_read_again(&self, node: NodeId) -> bool {
+        let n = |node: NodeId| self.graph.tensor_type(node).n_elements().unwrap_or(usize::MAX);
+        let readers = self.graph.users(node).into_iter();
+        let live = readers.filter(|user| self.lowered.contains_key(user));
+        let read = live.map(|user| {
+            let times = self.graph.operands(user).iter().filter(|&&o| o == node).count();
+            let is_slice = matches!(self.graph.op(user), Op::Movement(Movement::Slice { .. }));
+            times.saturating_mul(n(if is_slice { user } else { node }))
+        });
+        read.fold(0, usize::saturating_add) > n(node)
+    }
+
+    /// Whether a reader repeats the node's elements: computing them there would do it again.
+    fn is_spread(&self, node: NodeId) -> bool {
+        let elements = self.graph.tensor_type(node).n_elements();
+        self.graph.users(node).iter().any(|&user| {
+            self.lowered.contains_key(&user) && self.graph.tensor_type(user).n_elements() > elements
+        })
+    }
+
+    /// The operations of the node's expression, those of its inlined operands included; a
+    /// transcendental function counts as many.
+    fn inline_size(&self, node: NodeId, body: ExprId) -> u32 {
+        let own = own_size(&self.lowered[&node].exprs, body);
+        let operands = self.graph.operands(node).iter();
+        let inlined = operands.filter(|o| self.forms.get(o) == Some(&Form::Inline));
+        inlined.fold(own, |sum, o| sum.saturating_add(self.sizes.get(o).copied().unwrap_or(0)))
+    }
+
+    fn store_operands(&mut self, node: NodeId) {
+        for &operand in self.graph.operands(node) {
+            if self.forms[&operand] == Form::Inline {
+                self.forms.insert(operand, Form::Stored);
+            }
+        }
+    }
+
+    /// Makes sure that both factors are strided views of stored values, the right one with
+    /// adjacent columns: what is not gets stored in the order in which it is read.
+    fn store_factors(&mut self, node: NodeId) {
+        let Lowering::Contract { axes, reduced, a, b } = self.lowered[&node].lowering.clone()
+        else {
+            return;
+        };
+        let from = &self.lowered[&node].exprs;
+        let loops: Vec<AxisId> = axes.iter().chain(&reduced).copied().collect();
+        let extents: Vec<usize> = loops.iter().map(|&l| from.extent(l) as usize).collect();
+        let fresh = self.exprs.axes(&extents);
+        let values = self.exprs.index_axes(&fresh);
+        let pairs: Vec<(AxisId, IndexId)> = loops.iter().copied().zip(values).collect();
+        let column = axes.len().checked_sub(1).map(|last| fresh[last]);
+        for (k, index) in [(0, a), (1, b)] {
+            let operand = self.graph.operands(node)[k];
+            if self.forms[&operand] != Form::Inline {
+                continue;
+            }
+            let at = self.substitute(node, &pairs, |r| {
+                index.iter().map(|&i| r.index(i)).collect::<Vec<IndexId>>()
+            });
+            let element = self.inline(operand, &at);
+            if !self.is_view(element, &fresh, column.filter(|_| k == 1)) {
+                self.forms.insert(operand, Form::Stored);
+            }
+        }
+    }
+
+    /// Whether an expression is the element of a stored value at a position that is affine in the
+    /// axes, with a stride of 1 along `column`.
+    fn is_view(&mut self, element: ExprId, axes: &[AxisId], column: Option<AxisId>) -> bool {
+        let Expr::Element { operand, index, .. } = self.exprs.expr(element).clone() else {
+            return false;
+        };
+        let source = NodeId::from_number(operand);
+        let sizes = self.graph.tensor_type(source).sizes().unwrap_or_default();
+        let position = self.exprs.index_dot(&index, &strides(&sizes));
+        let step = |axis: AxisId| self.exprs.coefficient(position, axis);
+        axes.iter().all(|&a| step(a).is_some())
+            && column.is_none_or(|c| self.exprs.extent(c) == 1 || step(c) == Some(1))
+    }
+
+    /// The element of a node at an index, as an expression over stored values.
+    fn inline(&mut self, node: NodeId, index: &[IndexId]) -> ExprId {
+        if self.forms[&node] != Form::Inline {
+            let dtype = self.graph.tensor_type(node).dtype;
+            return self.exprs.element(node.number(), index, dtype);
+        }
+        let key = (node, index.to_vec());
+        if let Some((done, indices)) = self.inlined.get(&key) {
+            note(&mut self.indices, indices);
+            return *done;
+        }
+        let Lowering::Map { axes, body } = &self.lowered[&node].lowering else {
+            unreachable!("only maps are inlined")
+        };
+        let pairs: Vec<(AxisId, IndexId)> =
+            axes.iter().copied().zip(index.iter().copied()).collect();
+        let body = *body;
+        let around = std::mem::take(&mut self.indices);
+        let expr = self.element(node, &pairs, body);
+        let indices = std::mem::replace(&mut self.indices, around);
+        note(&mut self.indices, &indices);
+        self.inlined.insert(key, (expr, indices));
+        expr
+    }
+
+    /// The element that a node's lowering says; notes the indices from data.
+    fn element(&mut self, node: NodeId, pairs: &[(AxisId, IndexId)], body: ExprId) -> ExprId {
+        let own = data_indices(&self.lowered[&node].exprs, body);
+        let (element, own) = self.substitute(node, pairs, |r| {
+            let own = own.into_iter().map(|(value, size)| (r.expr(value), size));
+            let own: Vec<(ExprId, i64)> = own.collect();
+            (r.expr(body), own)
+        });
+        let own = own.into_iter().map(|(value, size)| DataIndex { node, value, size });
+        note(&mut self.indices, &own.collect::<Vec<_>>());
+        element
+    }
+
+    /// Rewrites something of the node's lowering into the pool of the graph, with the elements of
+    /// its operands inlined.
+    fn substitute<T>(
+        &mut self,
+        node: NodeId,
+        pairs: &[(AxisId, IndexId)],
+        run: impl FnOnce(&mut Rewrite<'_, ElementFn<'_>>) -> T,
+    ) -> T {
+        let lowered = self.lowered.remove(&node).expect("every live node is lowered");
+        let operands = self.graph.operands(node).to_vec();
+        // The pool moves between the rewrite and the inlining of an operand, which needs `self`.
+        let mut pool = std::mem::take(&mut self.exprs);
+        let mut element = |pool: &mut Exprs, k: u32, index: &[IndexId], _| {
+            std::mem::swap(pool, &mut self.exprs);
+            let expr = self.inline(operands[k as usize], index);
+            std::mem::swap(pool, &mut self.exprs);
+            expr
+        };
+        let result = {
+            let element: ElementFn<'_> = &mut element;
+            run(&mut Rewrite::new(&lowered.exprs, &mut pool, pairs.iter().copied(), element))
+        };
+        self.exprs = pool;
+        self.lowered.insert(node, lowered);
+        result
+    }
+
+    fn build(mut self, order: &[NodeId]) -> Values {
+        let mut list: Vec<Value> = vec![];
+        for &node in order {
+            if self.forms[&node] == Form::Stored {
+                let value = self.value(node);
+                list.push(value);
+            }
+        }
+        let position = list.iter().enumerate().map(|(i, v)| (v.node, i)).collect();
+        let mut values = Values { exprs: self.exprs, list, position };
+        for i in 0..values.list.len() {
+            values.list[i].reads = reads(&values, &values.list[i]);
+            values.list[i].cost = cost(&values, &values.list[i]);
+        }
+        values
+    }
+
+    fn value(&mut self, node: NodeId) -> Value {
+        let tensor_type = self.graph.tensor_type(node).clone();
+        let sizes = tensor_type.sizes().expect("a specialised graph has numbers");
+        let axes = self.exprs.axes(&sizes);
+        self.indices.clear();
+        let work = self.work(node, &axes);
+        let indices = std::mem::take(&mut self.indices);
+        let reads = self.graph.operands(node).to_vec();
+        Value { node, tensor_type, sizes, axes, work, indices, reads, cost: 0.0 }
+    }
+
+    fn work(&mut self, node: NodeId, axes: &[AxisId]) -> Work {
+        match self.lowered[&node].lowering.clone() {
+            Lowering::Map { axes: old, body } => {
+                let pairs = self.pairs(&old, axes);
+                Work::Map(self.element(node, &pairs, body))
+            }
+            Lowering::Reduce { axes: old, reduced, monoid, body } => {
+                let (pairs, reduced) = self.reduced_pairs(node, &old, axes, &reduced);
+                let body = self.element(node, &pairs, body);
+                Work::Reduce { reduced, monoid, body }
+            }
+            Lowering::Contract { axes: old, reduced, a, b } => {
+                let (pairs, reduced) = self.reduced_pairs(node, &old, axes, &reduced);
+                let a = self.factor(node, 0, &pairs, &a);
+                let b = self.factor(node, 1, &pairs, &b);
+                Work::Contract { reduced, a, b }
+            }
+            Lowering::Place { parts, fill } => {
+                let parts = parts.iter().map(|part| self.part(node, part)).collect();
+                Work::Place { parts, fill }
+            }
+            Lowering::RandomBits { key } => {
+                let operands = self.graph.operands(node);
+                Work::Random { key, seed: operands[0], step: operands[1] }
+            }
+            Lowering::Repeat => self.repeat(node),
+            Lowering::Leaf => Work::Result,
+        }
+    }
+
+    fn repeat(&self, node: NodeId) -> Work {
+        let scan = self.graph.op(node).scan().expect("what repeats a region is a scan");
+        let length = scan.length.as_number().and_then(|n| usize::try_from(n).ok());
+        let length = length.expect("a specialised graph has numbers");
+        Work::Repeat { length, body: Box::new(Body::new(scan, length, self.target, self.options)) }
+    }
+
+    fn pairs(&mut self, old: &[AxisId], new: &[AxisId]) -> Vec<(AxisId, IndexId)> {
+        old.iter().copied().zip(self.exprs.index_axes(new)).collect()
+    }
+
+    /// The pairs for the result's axes and new axes for the reduced ones.
+    fn reduced_pairs(
+        &mut self,
+        node: NodeId,
+        old: &[AxisId],
+        axes: &[AxisId],
+        reduced: &[AxisId],
+    ) -> (Vec<(AxisId, IndexId)>, Vec<AxisId>) {
+        let from = &self.lowered[&node].exprs;
+        let sizes: Vec<usize> = reduced.iter().map(|&r| from.extent(r) as usize).collect();
+        let new = self.exprs.axes(&sizes);
+        let mut pairs = self.pairs(old, axes);
+        pairs.extend(self.pairs(reduced, &new));
+        (pairs, new)
+    }
+
+    fn factor(
+        &mut self,
+        node: NodeId,
+        operand: usize,
+        pairs: &[(AxisId, IndexId)],
+        index: &[IndexId],
+    ) -> Factor {
+        let at: Vec<IndexId> =
+            self.substitute(node, pairs, |r| index.iter().map(|&i| r.index(i)).collect());
+        let element = self.inline(self.graph.operands(node)[operand], &at);
+        match self.exprs.expr(element) {
+            Expr::Element { operand, index, .. } => {
+                Factor { source: NodeId::from_number(*operand), index: index.to_vec() }
+            }
+            _ => unreachable!("a factor that is no view was stored"),
+        }
+    }
+
+    fn part(&mut self, node: NodeId, part: &crate::ir::Part) -> PlacedPart {
+        let from = &self.lowered[&node].exprs;
+        let sizes: Vec<usize> = part.axes.iter().map(|&a| from.extent(a) as usize).collect();
+        let axes = self.exprs.axes(&sizes);
+        let pairs = self.pairs(&part.axes, &axes);
+        let old = part.index.clone();
+        let index =
+            self.substitute(node, &pairs, |r| old.iter().map(|&i| r.index(i)).collect::<Vec<_>>());
+        let at = self.exprs.index_axes(&axes);
+        let body = self.inline(self.graph.operands(node)[part.operand as usize], &at);
+        PlacedPart { axes, index, body, indices: std::mem::take(&mut self.indices) }
+    }
+}
+
+/// Adds indices to a list that has each once.
+fn note(list: &mut Vec<DataIndex>, more: &[DataIndex]) {
+    for index in more {
+        if !list.contains(index) {
+            list.push(*index);
+        }
+    }
+}
+
+/// The elements of operands that an expression takes as indices, with the sizes of what they index.
+fn data_indices(exprs: &Exprs, body: ExprId) -> Vec<(ExprId, i64)> {
+    let (mut seen, mut found) = (FxHashSet::default(), vec![]);
+    let mut stack = vec![body];
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        if let Expr::Element { index, .. } = exprs.expr(id) {
+            let terms = index.iter().flat_map(|&i| exprs.data_terms(i));
+            found.extend(terms.inspect(|(value, _)| stack.push(*value)));
+        }
+        stack.extend(exprs.operands(id));
+    }
+    found
+}
+
+fn lower(graph: &Graph, node: NodeId) -> Lowered {
+    let mut exprs = Exprs::default();
+    let operands: Vec<&TensorType> =
+        graph.operands(node).iter().map(|&o| graph.tensor_type(o)).collect();
+    let mut cx =
+        LowerContext { exprs: &mut exprs, operands: &operands, result: graph.tensor_type(node) };
+    let lowering = graph.op(node).lower(&mut cx);
+    Lowered { exprs, lowering }
+}
+
+/// The nodes whose elements a value reads, each once.
+fn reads(values: &Values, value: &Value) -> Vec<NodeId> {
+    if matches!(value.work, Work::Repeat { .. } | Work::Result) {
+        return value.reads.clone();
+    }
+    let mut reads: Vec<NodeId> = values.elements(value).into_iter().map(|(n, _)| n).collect();
+    reads.sort_unstable();
+    reads.dedup();
+    reads
+}
