@@ -6,11 +6,11 @@ use std::sync::Arc;
 use ndarray::{ArcArray, ArrayViewD, Axis, IxDyn, stack};
 
 use super::attributes::Attributes;
-use super::evaluate::evaluate;
+use super::evaluate::{EvalFailure, evaluate};
 use super::shape::{agree, dims_agree, exactly};
 use super::{
     Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError, Leaf,
-    Leaves, LowerContext, Op, OpRules, Signature, TypeError, codes,
+    Leaves, LowerContext, Op, OpRules, RegionError, Signature, TypeError, codes,
 };
 use crate::ir::{
     Binding, DType, Dim, DimError, Element, Graph, Literal, Lowering, NodeId, Scalar, TensorType,
@@ -337,7 +337,8 @@ impl Scan {
             parameters[operands.len()] = Scalar::I64(at).into();
             let inner =
                 EvalContext { leaves: &Parameters(&parameters), contraction: cx.contraction };
-            let mut values = evaluate(&self.body, &inner, &wanted).map_err(|f| f.error)?;
+            let values = evaluate(&self.body, &inner, &wanted);
+            let mut values = values.map_err(|failure| self.error(failure))?;
             for (all, value) in emitted.iter_mut().zip(values.drain(self.n_carries..)) {
                 all.push(value);
             }
@@ -351,6 +352,16 @@ impl Scan {
             results.push(self.stacked(k, &values));
         }
         Ok(results)
+    }
+
+    /// What is wrong in the body.
+    fn error(&self, failure: EvalFailure) -> EvalError {
+        let node = self.body.node(failure.node);
+        EvalError::InRegion(Box::new(RegionError {
+            node: node.name.clone(),
+            provenance: node.provenance.clone(),
+            error: failure.error,
+        }))
     }
 
     /// The values that the body has emitted as its output `k`, stacked.

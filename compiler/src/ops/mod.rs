@@ -39,8 +39,8 @@ pub use table::{build_op, signatures};
 use std::sync::Arc;
 
 use crate::ir::{
-    Binding, DType, Dim, DimError, ExprId, Exprs, Graph, IndexId, Literal, Lowering, NodeId,
-    Origin, Scalar, TensorType,
+    Binding, DType, Dim, DimError, ExprId, Exprs, Graph, IndexId, Literal, Lowering, Name, NodeId,
+    Origin, Provenance, Scalar, TensorType,
 };
 
 /// What a node computes.
@@ -285,6 +285,34 @@ pub enum EvalError {
     /// A leaf without a value.
     #[error("`{0}` has no value")]
     Unfed(String),
+    /// A node of a region cannot be evaluated.
+    #[error(transparent)]
+    InRegion(Box<RegionError>),
+}
+
+/// Which node of a region cannot be evaluated, and why.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{error}")]
+pub struct RegionError {
+    /// The node.
+    pub node: Name,
+    /// Where it came from.
+    pub provenance: Provenance,
+    /// Why.
+    pub error: EvalError,
+}
+
+impl EvalError {
+    /// The node that is at fault, its place and the reason: of the node that ran a region, what is
+    /// known of the node within.
+    pub fn located(self, node: &Name, provenance: &Provenance) -> (Name, Provenance, EvalError) {
+        match self {
+            EvalError::InRegion(inner) => inner.error.located(&inner.node, &inner.provenance),
+            EvalError::IndexOutOfRange { .. } | EvalError::Unfed(_) => {
+                (node.clone(), provenance.clone(), self)
+            }
+        }
+    }
 }
 
 /// Why an operation has no gradient. The user is at fault.

@@ -55,7 +55,7 @@ impl Failure {
                 let error = CompileError::new(error.code(), message, provenance);
                 let error = match why {
                     EvalError::IndexOutOfRange { .. } => error.with_help(INDEX_HELP),
-                    EvalError::Unfed(_) => error,
+                    EvalError::Unfed(_) | EvalError::InRegion(_) => error,
                 };
                 rendered(&error, sources)
             }

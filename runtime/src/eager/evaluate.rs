@@ -85,10 +85,9 @@ impl Evaluator {
                 vec![operands[0].clone()]
             } else {
                 EVAL_CALLS.set(EVAL_CALLS.get() + 1);
-                node.op.eval(&cx, &operands).map_err(|error| RunError::Eval {
-                    node: node.name.clone(),
-                    provenance: node.provenance.clone(),
-                    error,
+                node.op.eval(&cx, &operands).map_err(|error| {
+                    let (node, provenance, error) = error.located(&node.name, &node.provenance);
+                    RunError::Eval { node, provenance, error }
                 })?
             };
             self.values[id.number()] = results;
