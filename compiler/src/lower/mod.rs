@@ -142,8 +142,10 @@ struct Builder<'a> {
     places: FxHashMap<(NodeId, bool), PlaceId>,
     /// The parameters of a region and what it hands on, where they are.
     bound: FxHashMap<NodeId, Bound>,
-    /// The parameter that is the number of the iteration, and its value.
-    iteration: Option<(NodeId, IndexId)>,
+    /// The parameters that are numbers of iterations, of the loop or of those around it.
+    numbers: FxHashMap<NodeId, IndexId>,
+    /// Whether this is the body of a loop.
+    in_body: bool,
     nodes: Vec<(Name, Provenance)>,
     noted: FxHashSet<NodeId>,
 }
@@ -181,7 +183,8 @@ impl<'a> Builder<'a> {
             locals: vec![],
             places: FxHashMap::default(),
             bound: FxHashMap::default(),
-            iteration: None,
+            numbers: FxHashMap::default(),
+            in_body: false,
             nodes: vec![],
             noted: FxHashSet::default(),
         }
@@ -344,9 +347,11 @@ impl<'a> Builder<'a> {
             let name = self.graph.node(node).name.to_string();
             self.buffers.push(Buffer { name, dtype: node_type.dtype, len, written });
             let argument = match self.graph.op(node) {
-                Op::Leaf(Leaf::Constant(literal)) if self.iteration.is_some() => {
+                Op::Leaf(Leaf::Constant(literal)) if self.in_body => {
                     Argument::Constant(literal.clone())
                 }
+                // A node of the body means nothing outside of it.
+                _ if self.in_body => unreachable!("the body of a loop has locals and parameters"),
                 _ => Argument::Node(node),
             };
             self.arguments.push((argument, written));
@@ -400,7 +405,7 @@ impl<'a> Builder<'a> {
             if let Some(&value) = registers.get(&node) {
                 return value;
             }
-            if let Some((_, t)) = self.iteration.filter(|(parameter, _)| *parameter == node) {
+            if let Some(&t) = self.numbers.get(&node) {
                 return pool.intern(Expr::Index(t, dtype));
             }
             std::mem::swap(pool, &mut self.exprs);

@@ -2,8 +2,8 @@
 
 use super::{Builder, strides_of, wrap};
 use crate::fuse::Residence;
-use crate::ir::{AxisId, IndexId, NodeId, strides};
-use crate::loop_ir::{Chunk, ChunkFn, Extent, Stmt};
+use crate::ir::{AxisId, DType, Expr, IndexId, NodeId, PlaceId, strides};
+use crate::loop_ir::{Chunk, ChunkFn, Extent, Local, Stmt};
 
 impl Builder<'_> {
     /// The first dimension of a member from which on its elements are adjacent in memory.
@@ -26,8 +26,8 @@ impl Builder<'_> {
     pub(super) fn random(&mut self, at: usize, key: u64, seed: NodeId, step: NodeId) -> Vec<Stmt> {
         let dims = self.dimensions(at);
         let sizes = &self.value(at).sizes;
-        let (seed, _) = self.position(seed, &[]);
-        let (step, _) = self.position(step, &[]);
+        let mut stmts = vec![];
+        let (seed, step) = (self.clock(seed, &mut stmts), self.clock(step, &mut stmts));
         let last_unit = self.group.members[at].dims.iter().copied().max().unwrap_or(0);
         let split = last_unit.max(self.first_adjacent(at));
         let mut index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
@@ -50,6 +50,28 @@ impl Builder<'_> {
         let Some(to) = self.destination(at, &index) else { return vec![] };
         let call = Chunk { function: ChunkFn::Philox { key, first, seed, step }, to, n };
         let axes: Vec<(AxisId, Extent)> = dims[..split].iter().filter_map(|d| d.axis).collect();
-        wrap(&axes, vec![Stmt::Chunk(call)])
+        stmts.extend(wrap(&axes, vec![Stmt::Chunk(call)]));
+        stmts
+    }
+
+    /// The memory that begins with an i64 scalar: its own, or a local to which it is copied first.
+    fn clock(&mut self, node: NodeId, stmts: &mut Vec<Stmt>) -> PlaceId {
+        let value = match self.numbers.get(&node) {
+            Some(&number) => Expr::Index(number, DType::I64),
+            None => {
+                let (place, index) = self.position(node, &[]);
+                if self.exprs.range(index) == (0, 0) {
+                    return place;
+                }
+                Expr::Load { place, index, dtype: DType::I64 }
+            }
+        };
+        let value = self.exprs.intern(value);
+        let place = PlaceId::Local(self.locals.len() as u32);
+        let name = self.graph.node(node).name.to_string();
+        self.locals.push(Local { name, dtype: DType::I64, len: 1 });
+        let index = self.exprs.index_constant(0);
+        stmts.push(Stmt::Store { place, index, value });
+        place
     }
 }

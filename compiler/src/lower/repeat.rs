@@ -29,8 +29,14 @@ impl Builder<'_> {
         let mut stmts = vec![];
         let mut bound: FxHashMap<NodeId, Bound> = FxHashMap::default();
         let mut carries = vec![];
+        let iteration = scan.body.inputs.get(operands.len()).map(|&n| (n, t));
+        let mut numbers: FxHashMap<NodeId, IndexId> = iteration.into_iter().collect();
         for (k, &operand) in operands.iter().enumerate() {
             let parameter = scan.body.inputs[k];
+            if let Some(&number) = self.numbers.get(&operand) {
+                numbers.insert(parameter, number);
+                continue;
+            }
             let mut source = self.whole(operand);
             if k < scan.n_carries {
                 let unit = body.unit_dim(scan.body.outputs[k].1);
@@ -44,8 +50,7 @@ impl Builder<'_> {
             }
             bound.insert(parameter, source);
         }
-        let iteration = scan.body.inputs.get(operands.len()).map(|&n| (n, t));
-        let inside = self.region(&scan, body, bound, iteration, &carries, (node, t));
+        let inside = self.region(&scan, body, bound, numbers, &carries, (node, t));
         // The loop writes its memories, so nothing that it reads of them moves out of it.
         stmts.push(Stmt::For(Loop {
             axis: time,
@@ -70,7 +75,7 @@ impl Builder<'_> {
         scan: &Scan,
         body: &Body,
         mut bound: FxHashMap<NodeId, Bound>,
-        iteration: Option<(NodeId, IndexId)>,
+        numbers: FxHashMap<NodeId, IndexId>,
         carries: &[Bound],
         (node, t): (NodeId, IndexId),
     ) -> Vec<Stmt> {
@@ -105,7 +110,8 @@ impl Builder<'_> {
             locals: std::mem::take(&mut self.locals),
             places: FxHashMap::default(),
             bound,
-            iteration,
+            numbers,
+            in_body: true,
             nodes: std::mem::take(&mut self.nodes),
             noted: Default::default(),
         };
