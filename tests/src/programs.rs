@@ -24,7 +24,12 @@ output e
 ";
 
 fn program() -> Program {
-    let module = brolga_text::load("broken.graph", TEXT.as_bytes(), &Default::default());
+    compiled(TEXT)
+}
+
+/// The program of a text, every node of which is a kernel.
+fn compiled(text: &str) -> Program {
+    let module = brolga_text::load("broken.graph", text.as_bytes(), &Default::default());
     let module = module.expect("a valid text").module;
     let options = Options { fuse: FuseOptions::NOTHING, ..Options::default() };
     let entry = Entry::Run { fetch: vec![] };
@@ -116,6 +121,22 @@ fn alternating_places_do_not_meet() {
         }
     });
     assert!(matches!(error, ProgramError::Conflict { .. }), "{error}");
+}
+
+/// Loops of waves as deep as brackets may be: what is checked does not grow with the turns.
+#[test]
+fn deep_loops_are_checked() {
+    let mut text = "input x: f32[3, 4]\nh0 = zeros([4])\n".to_string();
+    for depth in 0..60 {
+        let (around, inner) = (depth, depth + 1);
+        text.push_str(&format!("r{inner} = scan(t{inner} in x, h{inner} = h{around}) {{\n"));
+    }
+    text.push_str("h60 = h60 * 0.5 + t1\n");
+    for depth in (1..60).rev() {
+        text.push_str(&format!("}}\nh{depth} = r{} + t{depth}\n", depth + 1));
+    }
+    text.push_str("}\noutput r1\n");
+    assert!(compiled(&text).n_waves() > 1 << 60);
 }
 
 fn collect<'a>(phases: &'a mut [Phase], waves: &mut Vec<&'a mut Wave>) {

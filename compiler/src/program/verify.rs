@@ -223,26 +223,26 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Whether two accesses to a memory reach a common byte in some turn. Even and odd turns are
-    /// looked at apart; within them the distance is taken for any that lies between its extremes.
+    /// Whether two accesses to a memory reach a common byte in some turn. Even and odd turns of the
+    /// loops in which a place alternates, of which there is at most one for each place, are looked at
+    /// apart; within them the distance is taken for any that lies between its extremes.
     fn meet(&self, a: &Access<'_>, b: &Access<'_>) -> bool {
-        let parities = 0..1usize << self.lengths.len();
-        a.bytes > 0
-            && b.bytes > 0
-            && parities.into_iter().any(|parity| {
-                let apart = b.start as i128 - a.start as i128;
-                let (mut least, mut most) = (apart, apart);
-                for depth in 0..self.lengths.len() {
-                    let odd = parity >> depth & 1;
-                    let (from_a, from_b) = (motion(a.place, depth), motion(b.place, depth));
-                    let step = from_b.0 - from_a.0;
-                    let fixed = from_b.1[odd] - from_a.1[odd];
-                    let last = step * (self.lengths[depth] as i128 - 1);
-                    least += fixed + last.min(0);
-                    most += fixed + last.max(0);
-                }
-                least < a.bytes as i128 && -most < b.bytes as i128
-            })
+        let apart = b.start as i128 - a.start as i128;
+        let mut distances = vec![(apart, apart)];
+        for (depth, &length) in self.lengths.iter().enumerate() {
+            let (of_a, of_b) = (motion(a.place, depth), motion(b.place, depth));
+            let along = (of_b.0 - of_a.0) * (length as i128 - 1);
+            let mut turns = vec![of_b.1[0] - of_a.1[0], of_b.1[1] - of_a.1[1]];
+            turns.dedup();
+            let moved = |&(least, most): &(i128, i128)| {
+                let ends = (least + along.min(0), most + along.max(0));
+                turns.iter().map(|turn| (ends.0 + turn, ends.1 + turn)).collect::<Vec<_>>()
+            };
+            distances = distances.iter().flat_map(moved).collect();
+        }
+        let meets =
+            |(least, most): (i128, i128)| least < a.bytes as i128 && -most < b.bytes as i128;
+        a.bytes > 0 && b.bytes > 0 && distances.into_iter().any(meets)
     }
 }
 
