@@ -2,7 +2,7 @@
 //! (Reddi et al. 2018), AdamW (Loshchilov and Hutter 2019).
 
 use super::arguments::{ArgumentSignature, Default, OptimizerSignature};
-use super::group::{Group, Parameter};
+use super::group::{Group, Parameter, settled};
 use crate::ir::{BinaryFn, NodeId, UnaryFn};
 use crate::ops::TypeError;
 
@@ -97,6 +97,7 @@ fn update_parameter(
         let change = b.sub(g, m.value)?;
         let change = b.mul(change, rest1)?;
         let new_m = b.add(m.value, change)?;
+        let new_m = settled(b, new_m)?;
         let square = b.square(g)?;
         let change = b.sub(square, v.value)?;
         let change = b.mul(change, rest2)?;

@@ -7,8 +7,8 @@ use super::arguments::{Default, OptimizerSignature, checked};
 use super::{adam, sgd, widest};
 use crate::error::codes;
 use crate::ir::{
-    BinaryFn, DType, Graph, Module, Name, NodeId, OptimizerArgument, OptimizerCall, Origin, Scalar,
-    TensorType, TrainingStep, UnaryFn, Variable, VariableKind,
+    BinaryFn, CompareFn, DType, Graph, Module, Name, NodeId, OptimizerArgument, OptimizerCall,
+    Origin, Scalar, TensorType, TrainingStep, UnaryFn, Variable, VariableKind,
 };
 use crate::ops::{Build, Leaf, TypeError};
 
@@ -26,6 +26,19 @@ pub(super) struct Parameter {
 pub(super) struct Slot {
     pub name: Name,
     pub value: NodeId,
+}
+
+/// A running mean, 0 where it has become so small that it changes no weight. A mean whose gradients
+/// have ended, as a dead unit's do, decays below the normal numbers and stays there, and arithmetic
+/// with such numbers is many times slower.
+pub(super) fn settled(b: &mut Build<'_>, mean: NodeId) -> Result<NodeId, TypeError> {
+    // Far from the smallest normal number (1e-38, 1e-308), so that products with rates are normal too;
+    // over an eps of 1e-7 a share of half the last bit of weights of 1e-16 (f32).
+    let least = if b.dtype(mean) == DType::F64 { 1e-290 } else { 1e-30 };
+    let size = b.unary(UnaryFn::Abs, mean)?;
+    let (least, zero) = (b.constant_like(mean, least)?, b.zeros_like(mean)?);
+    let is_gone = b.compare(CompareFn::Lt, size, least)?;
+    b.select(is_gone, zero, mean)
 }
 
 /// The params that share an optimiser.

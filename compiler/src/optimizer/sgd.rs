@@ -1,7 +1,7 @@
 //! Stochastic gradient descent, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013).
 
 use super::arguments::{ArgumentSignature, Default, OptimizerSignature};
-use super::group::Group;
+use super::group::{Group, settled};
 use crate::ops::TypeError;
 
 pub(super) static SGD: OptimizerSignature = OptimizerSignature {
@@ -45,6 +45,7 @@ pub(super) fn update(group: &mut Group<'_>) -> Result<(), TypeError> {
                     let momentum = b.cast(momentum, dtype)?;
                     let kept = b.mul(slot.value, momentum)?;
                     let m = b.sub(kept, change)?;
+                    let m = settled(b, m)?;
                     let ahead = if nesterov {
                         let kept = b.mul(m, momentum)?;
                         b.sub(kept, change)?
