@@ -10,7 +10,7 @@ use super::cost::{cost, own_size};
 use super::values::{DataIndex, Factor, PlacedPart, Value, Values, Work, is_memory};
 use super::{Body, FuseOptions};
 use crate::ir::{
-    AxisId, DType, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, Target,
+    AxisId, DType, Dim, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, Target,
     TensorType, strides,
 };
 use crate::ops::{LowerContext, Movement, Op, OpRules};
@@ -128,18 +128,20 @@ impl<'a> Builder<'a> {
             || (self.is_spread(node) && size > 1)
     }
 
-    /// Whether readers together read more elements than the node has: computing them there would do
-    /// some again. Slices that share the node out do not.
+    /// Whether computing the node's elements in its readers would do some again. Slices without a
+    /// common element share the node out; any other reader reads all of it.
     fn is_read_again(&self, node: NodeId) -> bool {
-        let n = |node: NodeId| self.graph.tensor_type(node).n_elements().unwrap_or(usize::MAX);
         let readers = self.graph.users(node).into_iter();
-        let live = readers.filter(|user| self.lowered.contains_key(user));
-        let read = live.map(|user| {
-            let times = self.graph.operands(user).iter().filter(|&&o| o == node).count();
-            let is_slice = matches!(self.graph.op(user), Op::Movement(Movement::Slice { .. }));
-            times.saturating_mul(n(if is_slice { user } else { node }))
-        });
-        read.fold(0, usize::saturating_add) > n(node)
+        let readers: Vec<NodeId> = readers.filter(|r| self.lowered.contains_key(r)).collect();
+        let times = |r: &NodeId| self.graph.operands(*r).iter().filter(|&&o| o == node).count();
+        if readers.iter().map(times).sum::<usize>() < 2 {
+            return false;
+        }
+        let slices: Option<Vec<_>> = readers.iter().map(|&r| reach(self.graph.op(r))).collect();
+        let Some(slices) = slices else { return true };
+        let pairs =
+            slices.iter().enumerate().flat_map(|(i, a)| slices[..i].iter().map(move |b| (a, b)));
+        pairs.into_iter().any(|(a, b)| a.iter().zip(b).all(|(a, b)| a.0 <= b.1 && b.0 <= a.1))
     }
 
     /// Whether a reader repeats the node's elements: computing them there would do it again.
@@ -390,6 +392,16 @@ impl<'a> Builder<'a> {
         let body = self.inline(self.graph.operands(node)[part.operand as usize], &at);
         PlacedPart { axes, index, body, indices: std::mem::take(&mut self.indices) }
     }
+}
+
+/// The first and the last index that a slice reads along each axis; `None` of any other operation.
+fn reach(op: &Op) -> Option<Vec<(i64, i64)>> {
+    let Op::Movement(Movement::Slice { start, len, step }) = op else { return None };
+    let along = |((start, len), step): ((&Dim, &Dim), &i64)| {
+        let (start, len) = (start.as_number()?, len.as_number()?);
+        Some((start, start + (len - 1) * step))
+    };
+    start.iter().zip(len).zip(step).map(along).collect()
 }
 
 /// Adds indices to a list that has each once.
