@@ -9,7 +9,7 @@ use crate::error::{CompileError, codes};
 use crate::fuse::{FuseOptions, Fusion, fuse};
 use crate::ir::{Binding, Graph, Module, Name, Provenance, Target, Variable, verify};
 use crate::loop_ir::{self, Kernel};
-use crate::lower::{Code, Lowered, lower};
+use crate::lower::{Checks, Code, Lowered, lower};
 use crate::passes::{Pass, PassOptions, optimize};
 use crate::plan::plan;
 use crate::program::{self, Program};
@@ -84,50 +84,86 @@ pub fn compile_graph(
     options: &Options,
 ) -> Result<Compiled, CompileError> {
     let mut clock = Clock::new();
-    check_memory(&specialised, options)?;
-    let mut optimized = specialised.clone();
-    if options.passes.verify {
-        verify(&optimized, "specialise")?;
-    }
-    optimize(&mut optimized, &options.passes, &mut |_: &Pass, _: &Graph| {})?;
+    let optimized = optimized(specialised.clone(), options)?;
     clock.lap("passes");
     let fusion = fuse(&optimized, target, options.fuse);
     clock.lap("fuse");
-    let mut checks = vec![];
-    let mut lowered = lower(&optimized, &fusion, &mut checks);
-    note_exchanged(&optimized, &mut lowered);
-    all_loop_passes(&mut lowered, target, options)?;
+    let (lowered, checks) = kernels(&optimized, &fusion, target, options);
     clock.lap("lower");
-    let schedule = schedule(&optimized, &fusion, &lowered);
-    let program = plan(&optimized, lowered, &schedule, checks);
-    check_program(&program, options)?;
-    // Always, as with kernels.
-    program::verify(&program).map_err(|e| CompileError::bug(e.to_string()))?;
+    let program = program(&optimized, &fusion, lowered, checks, options)?;
+    verified(&program, options)?;
     clock.lap("plan");
     let slots = IndexMap::new();
     Ok(Compiled { specialised, optimized, fusion, program, slots, timings: clock.timings })
 }
 
-/// The passes over the loops of every kernel.
-fn all_loop_passes(
-    lowered: &mut [Lowered],
+/// A graph whose dimensions are numbers, after the passes.
+///
+/// # Errors
+/// A value that could not be held; an unknown pass; a pass that breaks the graph.
+pub fn optimized(mut graph: Graph, options: &Options) -> Result<Graph, CompileError> {
+    check_memory(&graph, options)?;
+    if options.passes.verify {
+        verify(&graph, "specialise")?;
+    }
+    optimize(&mut graph, &options.passes, &mut |_: &Pass, _: &Graph| {})?;
+    Ok(graph)
+}
+
+/// The groups as kernels, after the passes over their loops. Nothing is verified yet.
+pub fn kernels(
+    optimized: &Graph,
+    fusion: &Fusion,
     target: &Target,
     options: &Options,
-) -> Result<(), CompileError> {
-    lowered.iter_mut().try_for_each(|l| match &mut l.code {
+) -> (Vec<Lowered>, Checks) {
+    let mut checks = vec![];
+    let mut lowered = lower(optimized, fusion, &mut checks);
+    note_exchanged(optimized, &mut lowered);
+    all_loop_passes(&mut lowered, target, options);
+    (lowered, checks)
+}
+
+/// The kernels in waves, with a place for every value. Nothing is verified yet.
+///
+/// # Errors
+/// Groups that need each other: a bug of `fuse`.
+pub fn program(
+    optimized: &Graph,
+    fusion: &Fusion,
+    lowered: Vec<Lowered>,
+    checks: Checks,
+    options: &Options,
+) -> Result<Program, CompileError> {
+    let schedule = schedule(optimized, fusion, &lowered)
+        .map_err(|cycle| CompileError::bug(cycle.to_string()))?;
+    Ok(plan(optimized, lowered, &schedule, checks, &options.fuse.costs))
+}
+
+/// Whether a program may run. Always asked: machine code is made of what this has checked, and of
+/// nothing else.
+///
+/// # Errors
+/// More memory than the limit; a kernel or a program that breaks a rule: a bug of the compiler.
+pub fn verified(program: &Program, options: &Options) -> Result<(), CompileError> {
+    for kernel in &program.kernels {
+        loop_ir::verify(kernel).map_err(|e| CompileError::bug(e.to_string()))?;
+    }
+    check_program(program, options)?;
+    program::verify(program).map_err(|e| CompileError::bug(e.to_string()))
+}
+
+/// The passes over the loops of every kernel.
+fn all_loop_passes(lowered: &mut [Lowered], target: &Target, options: &Options) {
+    lowered.iter_mut().for_each(|l| match &mut l.code {
         Code::Kernel(kernel) => loop_passes(kernel, &l.exchanged, target, options),
         Code::Repeat(repeat) => all_loop_passes(&mut repeat.body, target, options),
-    })
+    });
 }
 
 /// The passes over the loops of one kernel; `exchanged` says of each buffer whether other kernels
 /// read what this one writes there.
-fn loop_passes(
-    kernel: &mut Kernel,
-    exchanged: &[bool],
-    target: &Target,
-    options: &Options,
-) -> Result<(), CompileError> {
+fn loop_passes(kernel: &mut Kernel, exchanged: &[bool], target: &Target, options: &Options) {
     // First, while every index is as `lower` wrote it.
     loop_ir::collapse(kernel);
     if !options.vectorise {
@@ -139,13 +175,11 @@ fn loop_passes(
         loop_ir::fma(kernel);
     }
     // Before `expand_math`, which takes the functions that are left.
-    loop_ir::chunk(kernel);
+    loop_ir::chunk(kernel, &options.fuse.costs);
     // After `fma`, which would change roundings that the polynomials depend on.
     loop_ir::expand_math(kernel, target);
     // Last: it gives names to what the others made.
     loop_ir::place(kernel);
-    // Always: machine code is made of what this has checked, and of nothing else.
-    loop_ir::verify(kernel).map_err(|e| CompileError::bug(e.to_string()))
 }
 
 /// Refuses a graph with a value that could not be held.

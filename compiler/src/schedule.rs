@@ -32,14 +32,35 @@ pub enum Phase {
     Repeat(usize, Schedule),
 }
 
+/// Kernels that need each other, so that none of them can be first: a bug of whoever made them.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("the groups {} need each other", names(.groups))]
+pub struct Cycle {
+    /// The groups of the cycle, each by what it makes.
+    pub groups: Vec<String>,
+}
+
+fn names(groups: &[String]) -> String {
+    let quoted: Vec<String> = groups.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
 /// Schedules the kernels of a graph and of the loops in it. Quadratic only in the updates that
 /// conflict.
-pub fn schedule(graph: &Graph, fusion: &Fusion, lowered: &[Lowered]) -> Schedule {
+///
+/// # Errors
+/// Kernels that need each other.
+pub fn schedule(graph: &Graph, fusion: &Fusion, lowered: &[Lowered]) -> Result<Schedule, Cycle> {
     schedule_in(graph, fusion, lowered, 0)
 }
 
 /// The same for a graph that is the body of a loop with so many carries.
-fn schedule_in(graph: &Graph, fusion: &Fusion, lowered: &[Lowered], n_carries: usize) -> Schedule {
+fn schedule_in(
+    graph: &Graph,
+    fusion: &Fusion,
+    lowered: &[Lowered],
+    n_carries: usize,
+) -> Result<Schedule, Cycle> {
     let writer = writers(lowered);
     let readers = readers(lowered);
     let mut edges: Vec<FxHashSet<usize>> = vec![FxHashSet::default(); lowered.len()];
@@ -64,22 +85,35 @@ fn schedule_in(graph: &Graph, fusion: &Fusion, lowered: &[Lowered], n_carries: u
         }
     }
     let mut phases = vec![];
-    for level in levels(&edges) {
+    let levels = levels(&edges).map_err(|groups| cycle(graph, lowered, groups))?;
+    for level in levels {
         let (loops, kernels): (Vec<usize>, Vec<usize>) =
             level.into_iter().partition(|&g| matches!(lowered[g].code, Code::Repeat(_)));
         if !kernels.is_empty() {
             phases.push(Phase::Wave(kernels));
         }
-        phases.extend(loops.into_iter().map(|g| repeat(graph, fusion, lowered, g)));
+        for g in loops {
+            phases.push(repeat(graph, fusion, lowered, g)?);
+        }
     }
-    Schedule { phases, copied }
+    Ok(Schedule { phases, copied })
 }
 
-fn repeat(graph: &Graph, fusion: &Fusion, lowered: &[Lowered], g: usize) -> Phase {
+/// Groups by what they make.
+fn cycle(graph: &Graph, lowered: &[Lowered], groups: Vec<usize>) -> Cycle {
+    let name = |g: usize| match &lowered[g].code {
+        Code::Kernel(kernel) => kernel.name.clone(),
+        Code::Repeat(repeat) => graph.node(repeat.node).name.to_string(),
+    };
+    Cycle { groups: groups.into_iter().map(name).collect() }
+}
+
+fn repeat(graph: &Graph, fusion: &Fusion, lowered: &[Lowered], g: usize) -> Result<Phase, Cycle> {
     let Code::Repeat(repeat) = &lowered[g].code else { unreachable!("the caller has looked") };
     let scan = graph.op(repeat.node).scan().expect("what repeats a region is a scan");
     let body = body(fusion, repeat.node);
-    Phase::Repeat(g, schedule_in(&scan.body, &body.fusion, &repeat.body, scan.n_carries))
+    let inside = schedule_in(&scan.body, &body.fusion, &repeat.body, scan.n_carries)?;
+    Ok(Phase::Repeat(g, inside))
 }
 
 fn body(fusion: &Fusion, node: NodeId) -> &Body {
@@ -180,29 +214,48 @@ fn depends(edges: &[FxHashSet<usize>], a: usize, b: usize) -> bool {
     false
 }
 
-/// Every group in the level after the last of those it depends on.
-fn levels(edges: &[FxHashSet<usize>]) -> Vec<Vec<usize>> {
-    let mut level: Vec<Option<usize>> = vec![None; edges.len()];
-    for start in 0..edges.len() {
-        let mut stack = vec![start];
-        while let Some(&g) = stack.last() {
-            let open: Vec<usize> =
-                edges[g].iter().copied().filter(|&e| level[e].is_none()).collect();
-            if level[g].is_some() {
-                stack.pop();
-            } else if open.is_empty() {
-                let before = edges[g].iter().filter_map(|&e| level[e]).max();
-                level[g] = Some(before.map_or(0, |l| l + 1));
-                stack.pop();
-            } else {
-                stack.extend(open);
+/// Every group in the level after the last of those it depends on. Errors: the groups that depend on
+/// themselves. (Kahn 1962, "Topological sorting of large networks".)
+fn levels(edges: &[FxHashSet<usize>]) -> Result<Vec<Vec<usize>>, Vec<usize>> {
+    let mut after: Vec<Vec<usize>> = vec![vec![]; edges.len()];
+    for (g, before) in edges.iter().enumerate() {
+        before.iter().for_each(|&e| after[e].push(g));
+    }
+    let mut open: Vec<usize> = edges.iter().map(FxHashSet::len).collect();
+    let mut levels: Vec<Vec<usize>> = vec![];
+    let mut next: Vec<usize> = (0..edges.len()).filter(|&g| open[g] == 0).collect();
+    while !next.is_empty() {
+        let mut level = std::mem::take(&mut next);
+        level.sort_unstable();
+        for &g in level.iter().flat_map(|&g| &after[g]) {
+            open[g] -= 1;
+            if open[g] == 0 {
+                next.push(g);
             }
         }
+        levels.push(level);
     }
-    let n = level.iter().flatten().max().map_or(0, |l| l + 1);
-    let mut levels = vec![vec![]; n];
-    for (g, l) in level.into_iter().enumerate() {
-        levels[l.expect("every group has a level")].push(g);
+    let stuck: Vec<usize> = (0..edges.len()).filter(|&g| open[g] > 0).collect();
+    if stuck.is_empty() { Ok(levels) } else { Err(stuck) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edges(list: &[&[usize]]) -> Vec<FxHashSet<usize>> {
+        list.iter().map(|reads| reads.iter().copied().collect()).collect()
     }
-    levels
+
+    #[test]
+    fn a_level_comes_after_what_it_needs() {
+        let diamond = edges(&[&[], &[0], &[0, 1], &[], &[2, 3]]);
+        assert_eq!(levels(&diamond), Ok(vec![vec![0, 3], vec![1], vec![2], vec![4]]));
+        assert_eq!(levels(&[]), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_needs_itself_is_refused() {
+        assert_eq!(levels(&edges(&[&[], &[0, 3], &[1], &[2]])), Err(vec![1, 2, 3]));
+    }
 }

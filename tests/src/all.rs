@@ -2,6 +2,7 @@
 
 mod architecture;
 mod compare;
+mod costs;
 mod filetests;
 mod language_page;
 mod programs;

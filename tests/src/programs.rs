@@ -31,7 +31,7 @@ fn program() -> Program {
 fn compiled(text: &str) -> Program {
     let module = brolga_text::load("broken.graph", text.as_bytes(), &Default::default());
     let module = module.expect("a valid text").module;
-    let options = Options { fuse: FuseOptions::NOTHING, ..Options::default() };
+    let options = Options { fuse: FuseOptions::nothing(), ..Options::default() };
     let entry = Entry::Run { fetch: vec![] };
     let target = &Target::X86_64_V4;
     compile(&module, &entry, &Binding::default(), target, &options).expect("it compiles").program

@@ -90,7 +90,7 @@ pub(crate) fn agree(graph: Graph, jumps: bool) -> Result<(), TestCaseError> {
     let passes = PassOptions { verify: true, ..PassOptions::default() };
     let whole = Options { passes, ..Options::default() };
     let waves = FuseOptions { iterations: false, ..FuseOptions::default() };
-    for fuse in [FuseOptions::NOTHING, waves, FuseOptions::default()] {
+    for fuse in [FuseOptions::nothing(), waves, FuseOptions::default()] {
         let options = Options { fuse, ..whole.clone() };
         let loops = outputs_of(&module, Backend::Interpreter, options.clone())?;
         let code = outputs_of(&module, Backend::Jit, options)?;

@@ -13,7 +13,7 @@ use super::groups::{self, Group};
 use super::inline::values;
 use super::values::{Value, Values, Work};
 use super::{FuseOptions, Fusion, groups_of, stages};
-use crate::ir::{IndexId, NodeId, Target};
+use crate::ir::{Costs, IndexId, NodeId, Target};
 use crate::ops::Scan;
 
 /// The body of a loop, which repeats.
@@ -39,8 +39,11 @@ impl Body {
     pub(super) fn new(scan: &Scan, length: usize, target: &Target, options: FuseOptions) -> Body {
         let graph = &*scan.body;
         let values = values(graph, target, options);
-        let group =
-            if options.iterations { one_group(scan, &values, length, target) } else { None };
+        let group = if options.iterations {
+            one_group(scan, &values, length, target, &options.costs)
+        } else {
+            None
+        };
         match group {
             Some(mut group) => {
                 stages::stage(&values, &mut group);
@@ -61,26 +64,32 @@ impl Body {
 }
 
 /// All values of a body as one group, if a kernel is to hold its iterations.
-fn one_group(scan: &Scan, values: &Values, length: usize, target: &Target) -> Option<Group> {
+fn one_group(
+    scan: &Scan,
+    values: &Values,
+    length: usize,
+    target: &Target,
+    costs: &Costs,
+) -> Option<Group> {
     let cost = values.cost();
     // What is cheap as a whole is not worth a second unit.
-    let shared = cost * length as f64 >= groups::CHEAP;
-    let with_units = shared.then(|| unit_dims(scan, values)).flatten();
+    let shared = !costs.is_cheap(cost * length as f64);
+    let with_units = shared.then(|| unit_dims(scan, values, costs)).flatten();
     with_units
-        .map(|units| groups::in_units(values, units, cost * length as f64, target))
-        .or_else(|| (cost < groups::CHEAP).then(|| groups::one_group(values)))
+        .map(|units| groups::in_units(values, units, cost * length as f64, target, costs))
+        .or_else(|| costs.is_cheap(cost).then(|| groups::one_group(values)))
 }
 
 /// The dimension of each value along which units need nothing of each other, with their number.
-fn unit_dims(scan: &Scan, values: &Values) -> Option<(usize, Vec<usize>)> {
-    if values.list.len() > groups::MAX_MEMBERS || !values.list.iter().all(has_loops) {
+fn unit_dims(scan: &Scan, values: &Values, costs: &Costs) -> Option<(usize, Vec<usize>)> {
+    if values.list.len() > costs.max_members || !values.list.iter().all(has_loops) {
         return None;
     }
     let reads: Vec<Vec<(NodeId, Vec<IndexId>)>> =
         values.list.iter().map(|v| values.elements(v)).collect();
     let first = scan.body.inputs.first().filter(|_| scan.n_carries > 0)?;
     let sizes = scan.body.tensor_type(*first).sizes()?;
-    sizes.iter().enumerate().filter(|(_, n)| **n >= groups::MIN_UNITS).find_map(|(dim, &n)| {
+    sizes.iter().enumerate().filter(|(_, n)| **n >= costs.min_units).find_map(|(dim, &n)| {
         let mut search = Search { scan, values, reads: &reads, n, dims: FxHashMap::default() };
         search.set(*first, dim)?;
         let dims = search.all()?;

@@ -11,23 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::order::Order;
 use super::values::{Value, Values, Work};
-use super::{Form, Residence, Stage};
-use crate::ir::{AxisId, NodeId, Target};
-
-/// A group must keep so many units, unless it is cheap: fewer cannot keep several threads busy.
-pub(super) const MIN_UNITS: usize = 8;
-
-/// Nanoseconds below which a group is cheap: sharing it costs more than it saves.
-pub(super) const CHEAP: f64 = 5_000.0;
-
-/// Units are made so long, in nanoseconds, where the shape allows: long enough for the loop
-/// around them not to count, short enough to share evenly.
-const UNIT_NS: f64 = 2_000.0;
-
-/// A group takes so many values: the code of a kernel is compiled as a whole, and the time that
-/// takes grows faster than its length.
-pub(super) const MAX_MEMBERS: usize = 64;
+use super::{Form, FuseOptions, Residence, Stage};
+use crate::ir::{AxisId, Costs, NodeId, Target};
 
 /// One dimension of the units of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +64,10 @@ pub(super) fn in_units(
     (n, dims): (usize, Vec<usize>),
     cost: f64,
     target: &Target,
+    costs: &Costs,
 ) -> Group {
     let members = (0..values.list.len()).collect();
-    finish(values, &Draft { members, dims: vec![(n, dims)], cost }, target)
+    finish(values, &Draft { members, dims: vec![(n, dims)], cost }, target, costs)
 }
 
 struct Draft {
@@ -89,11 +77,13 @@ struct Draft {
     cost: f64,
 }
 
-pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> {
+pub(super) fn group(values: &Values, target: &Target, options: FuseOptions) -> Vec<Group> {
     let mut grouper = Grouper {
         values,
-        fuse,
+        fuse: options.nodes,
+        costs: options.costs,
         drafts: vec![],
+        order: Order::default(),
         group_of: FxHashMap::default(),
         readers: FxHashMap::default(),
         waiting: BTreeSet::new(),
@@ -101,17 +91,21 @@ pub(super) fn group(values: &Values, target: &Target, fuse: bool) -> Vec<Group> 
     for i in 0..values.list.len() {
         grouper.visit(i);
     }
-    let rest = std::mem::take(&mut grouper.waiting);
+    let rest = grouper.waiting.clone();
     grouper.place_waiting(&rest);
-    let order = order(values, &grouper.drafts, &grouper.group_of);
-    order.into_iter().map(|g| finish(values, &grouper.drafts[g], target)).collect()
+    let groups = grouper.order.groups().iter();
+    groups.map(|&g| finish(values, &grouper.drafts[g], target, &options.costs)).collect()
 }
 
-/// The groups while they are made.
+/// The groups while they are made. A value is put into a group before any value that reads it is,
+/// and into none that what it reads depends on: so no group ever depends on itself, and the members
+/// of a group stand operands first.
 struct Grouper<'a> {
     values: &'a Values,
     fuse: bool,
+    costs: Costs,
     drafts: Vec<Draft>,
+    order: Order,
     group_of: FxHashMap<NodeId, usize>,
     /// The groups that read each value.
     readers: FxHashMap<NodeId, Vec<usize>>,
@@ -119,6 +113,9 @@ struct Grouper<'a> {
     /// of their first reader.
     waiting: BTreeSet<usize>,
 }
+
+/// A group that a value can join, with, per kept unit dimension, the value's own dimension.
+type Joined = (usize, Vec<(usize, usize)>);
 
 impl Grouper<'_> {
     fn visit(&mut self, i: usize) {
@@ -146,31 +143,57 @@ impl Grouper<'_> {
 
     /// Puts a value into a group, and what waits for it into the same where it can be.
     fn place(&mut self, i: usize) {
-        if let Some((g, kept)) = self.join(i) {
-            add(&mut self.drafts[g], self.values, i, kept);
-            self.adopt_waiting(g, i);
-            self.note(g, i);
-            return;
+        let mut chosen = None;
+        while let Some((g, kept)) = self.join(i, chosen) {
+            let (adopted, left) = self.adopted(g, i, &kept);
+            if left.is_empty() {
+                self.add(g, i, kept, adopted);
+                return;
+            }
+            // They come first, and may join what this group cannot read then.
+            self.place_waiting(&left);
+            chosen = Some(g);
         }
         let producers = self.waiting_for(i);
         self.place_waiting(&producers);
-        let g = match self.join(i).or_else(|| self.join_sibling(i)) {
-            Some((g, kept)) => {
-                add(&mut self.drafts[g], self.values, i, kept);
-                g
-            }
-            None => {
-                self.drafts.push(alone(self.values, &self.values.list[i], i));
-                self.drafts.len() - 1
-            }
-        };
-        self.note(g, i);
+        match self.join(i, None).or_else(|| self.join_sibling(i)) {
+            Some((g, kept)) => self.add(g, i, kept, BTreeMap::new()),
+            None => self.begin(alone(self.values, &self.values.list[i], i)),
+        }
+    }
+
+    /// A new group, of values that no group reads yet.
+    fn begin(&mut self, draft: Draft) {
+        let g = self.order.add();
+        let members = draft.members.clone();
+        self.drafts.push(draft);
+        members.into_iter().for_each(|m| self.note(g, m));
+    }
+
+    /// Adds a value to a group, after what the group adopts for it.
+    fn add(
+        &mut self,
+        g: usize,
+        i: usize,
+        kept: Vec<(usize, usize)>,
+        adopted: BTreeMap<usize, Vec<usize>>,
+    ) {
+        keep(&mut self.drafts[g], &kept);
+        let own = kept.into_iter().map(|(_, dim)| dim).collect();
+        for (w, dims) in adopted.into_iter().chain([(i, own)]) {
+            self.waiting.remove(&w);
+            push(&mut self.drafts[g], self.values, w, dims);
+            self.note(g, w);
+        }
     }
 
     fn note(&mut self, g: usize, i: usize) {
         let value = &self.values.list[i];
         self.group_of.insert(value.node, g);
         for &read in &value.reads {
+            if let Some(&h) = self.group_of.get(&read) {
+                self.order.note(g, h);
+            }
             let groups = self.readers.entry(read).or_default();
             if groups.last() != Some(&g) {
                 groups.push(g);
@@ -192,53 +215,60 @@ impl Grouper<'_> {
 
     /// Makes groups of values that have waited: one of all, if that is cheap.
     fn place_waiting(&mut self, list: &BTreeSet<usize>) {
-        self.waiting.retain(|w| !list.contains(w));
+        list.iter().for_each(|w| {
+            self.waiting.remove(w);
+        });
         let cost: f64 = list.iter().map(|&w| self.values.list[w].cost).sum();
-        if !list.is_empty() && self.fuse && cost < CHEAP {
-            let g = self.drafts.len();
-            self.drafts.push(Draft { members: list.iter().copied().collect(), dims: vec![], cost });
-            list.iter().for_each(|&w| self.note(g, w));
+        let fits = (1..=self.costs.max_members).contains(&list.len());
+        if fits && self.fuse && self.costs.is_cheap(cost) {
+            let members = list.iter().copied().collect();
+            self.begin(Draft { members, dims: vec![], cost });
         } else {
             list.iter().for_each(|&w| self.place(w));
         }
     }
 
-    /// Puts what waits for the last member of a group into the group, where each is read at its
-    /// reader's unit; the others become groups of their own.
-    fn adopt_waiting(&mut self, g: usize, i: usize) {
-        let needed = self.waiting_for(i);
-        let dims = self.drafts[g].dims.iter().map(|(_, d)| d[d.len() - 1]).collect();
-        let mut placed: BTreeMap<usize, Vec<usize>> = BTreeMap::from([(i, dims)]);
+    /// What waits for a value that joins a group: what the group can take, with its unit dimensions,
+    /// as it is read at its reader's unit; and the others, which become groups of their own first.
+    fn adopted(
+        &self,
+        g: usize,
+        i: usize,
+        kept: &[(usize, usize)],
+    ) -> (BTreeMap<usize, Vec<usize>>, BTreeSet<usize>) {
+        let room = self.costs.max_members.saturating_sub(self.drafts[g].members.len() + 1);
+        let extents: Vec<usize> = kept.iter().map(|&(u, _)| self.drafts[g].dims[u].0).collect();
+        let dims = kept.iter().map(|&(_, dim)| dim).collect();
+        let mut adopted: BTreeMap<usize, Vec<usize>> = BTreeMap::from([(i, dims)]);
         let mut left = BTreeSet::new();
-        for &w in needed.iter().rev() {
-            let feeds_left = left.iter().any(|&l: &usize| self.reads(l, w));
-            match self.unit_dims(g, w, &placed).filter(|_| !feeds_left) {
+        let mut feeds_left: FxHashSet<NodeId> = FxHashSet::default();
+        for w in self.waiting_for(i).into_iter().rev() {
+            let value = &self.values.list[w];
+            let may = adopted.len() <= room && !feeds_left.contains(&value.node);
+            let dims = if may { self.unit_dims(&extents, w, &adopted) } else { None };
+            match dims {
                 Some(dims) => {
-                    placed.insert(w, dims);
+                    adopted.insert(w, dims);
                 }
                 None => {
                     left.insert(w);
+                    feeds_left.extend(&value.reads);
                 }
             }
         }
-        self.place_waiting(&left);
-        placed.remove(&i);
-        for (w, dims) in placed {
-            self.waiting.remove(&w);
-            adopt(&mut self.drafts[g], self.values, w, dims);
-            self.note(g, w);
-        }
+        adopted.remove(&i);
+        (adopted, left)
     }
 
     fn reads(&self, reader: usize, value: usize) -> bool {
         self.values.list[reader].reads.contains(&self.values.list[value].node)
     }
 
-    /// For each unit dimension of the group, the dimension along which the value is read at the
-    /// unit of its readers; `None` if there is none for one of them.
+    /// For each unit dimension, of which `extents` has the sizes, the dimension along which the value
+    /// is read at the unit of its readers; `None` if there is none for one of them.
     fn unit_dims(
         &self,
-        g: usize,
+        extents: &[usize],
         w: usize,
         placed: &BTreeMap<usize, Vec<usize>>,
     ) -> Option<Vec<usize>> {
@@ -249,7 +279,7 @@ impl Grouper<'_> {
             let elements = self.values.elements(reader);
             let reads: Vec<_> = elements.iter().filter(|(n, _)| *n == source.node).collect();
             let own = |u: usize| {
-                let (axis, extent) = (reader.axes[dims[u]], self.drafts[g].dims[u].0);
+                let (axis, extent) = (reader.axes[dims[u]], extents[u]);
                 (0..source.sizes.len()).find(|&d| {
                     source.sizes[d] == extent
                         && reads.iter().all(|(_, i)| self.values.exprs.as_axis(i[d]) == Some(axis))
@@ -263,29 +293,87 @@ impl Grouper<'_> {
         found
     }
 
-    fn join(&self, i: usize) -> Option<(usize, Vec<(usize, usize)>)> {
-        if !self.fuse || !may_join(&self.values.list[i]) {
-            return None;
-        }
-        join(self.values, &self.drafts, &self.group_of, i)
+    /// The groups that a value reads, and that what waits for it reads.
+    fn groups_read(&self, i: usize) -> Vec<usize> {
+        let waiting = self.waiting_for(i);
+        let readers = waiting.iter().chain([&i]).map(|&at| &self.values.list[at]);
+        let mut groups: Vec<usize> =
+            readers.flat_map(|v| &v.reads).filter_map(|r| self.group_of.get(r)).copied().collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
     }
 
-    fn join_sibling(&self, i: usize) -> Option<(usize, Vec<(usize, usize)>)> {
-        if !self.fuse {
+    /// The group of a producer that a value joins; `chosen` first.
+    fn join(&self, i: usize, chosen: Option<usize>) -> Option<Joined> {
+        let value = &self.values.list[i];
+        if !self.fuse || !may_join(value) || matches!(value.work, Work::Place { .. }) {
             return None;
         }
-        join_sibling(self.values, &self.drafts, &self.group_of, &self.readers, i)
+        let elements = self.values.elements(value);
+        let read = self.groups_read(i);
+        let mut candidates: Vec<usize> =
+            value.reads.iter().filter_map(|n| self.group_of.get(n)).copied().collect();
+        // The latest producer first: what the others read it seldom depends on.
+        candidates.sort_unstable();
+        candidates.dedup();
+        chosen.into_iter().chain(candidates.into_iter().rev()).find_map(|g| {
+            let draft = &self.drafts[g];
+            if !self.joinable(draft) || self.order.would_close(g, &read) {
+                return None;
+            }
+            let kept = kept_dims(self.values, draft, value, &elements);
+            enough(draft, value, &kept, &self.costs).then_some((g, kept))
+        })
+    }
+
+    /// Whether a group takes more members.
+    fn joinable(&self, draft: &Draft) -> bool {
+        let is_open = |&m: &usize| match self.values.list[m].work {
+            Work::Map(_) | Work::Reduce { .. } | Work::Contract { .. } | Work::Random { .. } => {
+                true
+            }
+            Work::Repeat { .. } | Work::Result | Work::Place { .. } => false,
+        };
+        draft.members.len() < self.costs.max_members && draft.members.iter().all(is_open)
+    }
+
+    /// A group with a value over the same loops that reads the same value, with, per unit dimension,
+    /// the value's own dimension.
+    fn join_sibling(&self, i: usize) -> Option<Joined> {
+        let values = self.values;
+        let value = &values.list[i];
+        let own = loops(values, value).filter(|_| self.fuse)?;
+        let large = own.iter().product::<usize>();
+        let read = self.groups_read(i);
+        let shared = value.reads.iter().filter(|r| elements_of(values, **r, value) == large);
+        let candidates = shared.filter_map(|r| self.readers.get(r));
+        candidates.flat_map(|g| g.iter().rev().take(MAX_SIBLINGS)).copied().find_map(|g| {
+            let draft = &self.drafts[g];
+            if read.contains(&g) || !self.joinable(draft) || self.order.would_close(g, &read) {
+                return None;
+            }
+            let twin = draft.members.iter().position(|&m| {
+                let other = &values.list[m];
+                other.sizes == value.sizes && loops(values, other).as_ref() == Some(&own)
+            })?;
+            Some((g, (0..draft.dims.len()).map(|u| (u, draft.dims[u].1[twin])).collect()))
+        })
     }
 }
 
-/// Puts a value into a group, before the last member, which needs it.
-fn adopt(draft: &mut Draft, values: &Values, source: usize, dims: Vec<usize>) {
-    let before = draft.members.len() - 1;
-    draft.members.insert(before, source);
+/// Drops the unit dimensions of a group that are not kept.
+fn keep(draft: &mut Draft, kept: &[(usize, usize)]) {
+    draft.dims = kept.iter().map(|&(u, _)| draft.dims[u].clone()).collect();
+}
+
+/// Puts a value into a group, with the dimension that each unit dimension is.
+fn push(draft: &mut Draft, values: &Values, i: usize, dims: Vec<usize>) {
     for ((_, members), dim) in draft.dims.iter_mut().zip(dims) {
-        members.insert(before, dim);
+        members.push(dim);
     }
-    draft.cost += values.list[source].cost;
+    draft.members.push(i);
+    draft.cost += values.list[i].cost;
 }
 
 /// A loop over a region is a kernel of its own, and so are its results.
@@ -319,63 +407,8 @@ fn shares_rows(values: &Values, value: &Value) -> bool {
         })
 }
 
-/// The group that a value joins, with, per kept unit dimension, the value's own dimension.
-fn join(
-    values: &Values,
-    drafts: &[Draft],
-    group_of: &FxHashMap<NodeId, usize>,
-    i: usize,
-) -> Option<(usize, Vec<(usize, usize)>)> {
-    let value = &values.list[i];
-    if matches!(value.work, Work::Place { .. }) {
-        return None;
-    }
-    let elements = values.elements(value);
-    let mut candidates: Vec<usize> =
-        value.reads.iter().filter_map(|n| group_of.get(n)).copied().collect();
-    candidates.sort_unstable();
-    candidates.dedup();
-    // The latest producer first: joining it cannot make a cycle through the others.
-    candidates.into_iter().rev().find_map(|g| {
-        let draft = &drafts[g];
-        if !joinable(values, draft) || reaches(values, drafts, group_of, value, g) {
-            return None;
-        }
-        let kept = kept_dims(values, draft, value, &elements);
-        enough(draft, value, &kept).then_some((g, kept))
-    })
-}
-
 /// So many of the latest readers of a value are looked at.
 const MAX_SIBLINGS: usize = 8;
-
-/// A group with a value over the same loops that reads the same value, with, per unit dimension,
-/// the value's own dimension.
-fn join_sibling(
-    values: &Values,
-    drafts: &[Draft],
-    group_of: &FxHashMap<NodeId, usize>,
-    readers: &FxHashMap<NodeId, Vec<usize>>,
-    i: usize,
-) -> Option<(usize, Vec<(usize, usize)>)> {
-    let value = &values.list[i];
-    let own = loops(values, value)?;
-    let large = own.iter().product::<usize>();
-    let candidates = value.reads.iter().filter(|r| elements_of(values, **r, value) == large);
-    let candidates = candidates.filter_map(|r| readers.get(r));
-    candidates.flat_map(|g| g.iter().rev().take(MAX_SIBLINGS)).copied().find_map(|g| {
-        let draft = &drafts[g];
-        let reads_it = value.reads.iter().any(|r| group_of.get(r) == Some(&g));
-        if reads_it || !joinable(values, draft) || reaches(values, drafts, group_of, value, g) {
-            return None;
-        }
-        let twin = draft.members.iter().position(|&m| {
-            let other = &values.list[m];
-            other.sizes == value.sizes && loops(values, other).as_ref() == Some(&own)
-        })?;
-        Some((g, (0..draft.dims.len()).map(|u| (u, draft.dims[u].1[twin])).collect()))
-    })
-}
 
 /// The loops of a map or a reduction: the sizes of its result, then of what it reduces over.
 fn loops(values: &Values, value: &Value) -> Option<Vec<usize>> {
@@ -398,41 +431,6 @@ fn elements_of(values: &Values, node: NodeId, value: &Value) -> usize {
         extents.product::<usize>()
     });
     axes.max().unwrap_or(0)
-}
-
-fn joinable(values: &Values, draft: &Draft) -> bool {
-    let has_room = draft.members.len() < MAX_MEMBERS;
-    let mut members = draft.members.iter();
-    has_room
-        && members.all(|&m| {
-            !matches!(values.list[m].work, Work::Repeat { .. } | Work::Result | Work::Place { .. })
-        })
-}
-
-/// Whether a producer of the value outside of group `g` depends on `g`: joining `g` would then
-/// make a cycle.
-fn reaches(
-    values: &Values,
-    drafts: &[Draft],
-    group_of: &FxHashMap<NodeId, usize>,
-    value: &Value,
-    g: usize,
-) -> bool {
-    let mut stack: Vec<usize> =
-        value.reads.iter().filter_map(|n| group_of.get(n)).copied().filter(|&h| h != g).collect();
-    let mut seen: FxHashSet<usize> = stack.iter().copied().collect();
-    while let Some(h) = stack.pop() {
-        if h == g {
-            return true;
-        }
-        let reads = drafts[h].members.iter().flat_map(|&m| &values.list[m].reads);
-        for next in reads.filter_map(|n| group_of.get(n)).copied().filter(|&n| n != h) {
-            if seen.insert(next) {
-                stack.push(next);
-            }
-        }
-    }
-    false
 }
 
 /// The unit dimensions of the group along which every read of a member is at the value's own
@@ -471,53 +469,22 @@ fn kept_dims(
 }
 
 /// Whether the units that are left are enough for the work of the group with the value.
-fn enough(draft: &Draft, value: &Value, kept: &[(usize, usize)]) -> bool {
+fn enough(draft: &Draft, value: &Value, kept: &[(usize, usize)], costs: &Costs) -> bool {
     let units: usize = kept.iter().map(|&(u, _)| draft.dims[u].0).product();
     let before: usize = draft.dims.iter().map(|d| d.0).product();
     let keeps_first = draft.dims.is_empty() || kept.first().is_some_and(|k| k.0 == 0);
-    draft.cost + value.cost < CHEAP
-        || (keeps_first && units >= MIN_UNITS.min(before))
-            && (value.cost < CHEAP || units >= MIN_UNITS)
-}
-
-fn add(draft: &mut Draft, values: &Values, i: usize, kept: Vec<(usize, usize)>) {
-    let dims = kept.into_iter().map(|(u, dim)| {
-        let (extent, mut members) = draft.dims[u].clone();
-        members.push(dim);
-        (extent, members)
-    });
-    draft.dims = dims.collect();
-    draft.members.push(i);
-    draft.cost += values.list[i].cost;
-}
-
-/// Groups operands first. A group may hold values that come after a later group's, so the order
-/// is found again.
-fn order(values: &Values, drafts: &[Draft], group_of: &FxHashMap<NodeId, usize>) -> Vec<usize> {
-    let mut order = vec![];
-    let mut seen = vec![false; drafts.len()];
-    for start in 0..drafts.len() {
-        let mut stack = vec![(start, false)];
-        while let Some((g, done)) = stack.pop() {
-            if done {
-                order.push(g);
-            } else if !std::mem::replace(&mut seen[g], true) {
-                stack.push((g, true));
-                let reads = drafts[g].members.iter().flat_map(|&m| &values.list[m].reads);
-                let next = reads.filter_map(|n| group_of.get(n)).copied().filter(|&h| h != g);
-                stack.extend(next.map(|h| (h, false)));
-            }
-        }
-    }
-    order
+    let min_units = costs.min_units;
+    costs.is_cheap(draft.cost + value.cost)
+        || (keeps_first && units >= min_units.min(before))
+            && (costs.is_cheap(value.cost) || units >= min_units)
 }
 
 /// Chooses which dimensions become units, and the block of the last.
-fn finish(values: &Values, draft: &Draft, target: &Target) -> Group {
+fn finish(values: &Values, draft: &Draft, target: &Target, costs: &Costs) -> Group {
     if let Some(body) = kernel_loop(values, draft) {
         return in_units_of(body, draft);
     }
-    let chosen = choose(values, draft, target);
+    let chosen = choose(values, draft, target, costs);
     let members = draft.members.iter().enumerate().map(|(at, &value)| {
         let dims = chosen.iter().map(|(u, _)| draft.dims[*u].1[at]).collect();
         Member { value, dims, residence: Residence::Register }
@@ -544,18 +511,18 @@ fn in_units_of(body: &Group, draft: &Draft) -> Group {
     Group { members, units: body.units.clone(), stages: vec![] }
 }
 
-fn choose(values: &Values, draft: &Draft, target: &Target) -> Vec<(usize, UnitDim)> {
+fn choose(values: &Values, draft: &Draft, target: &Target, costs: &Costs) -> Vec<(usize, UnitDim)> {
     let contracts = draft.members.iter().map(|&m| &values.list[m]);
     let contracts: Vec<&Value> =
         contracts.filter(|v| matches!(v.work, Work::Contract { .. })).collect();
-    if draft.cost < CHEAP && contracts.is_empty() {
+    if costs.is_cheap(draft.cost) && contracts.is_empty() {
         return vec![];
     }
-    let Some(first) = contracts.first() else { return choose_map(draft) };
+    let Some(first) = contracts.first() else { return choose_map(draft, costs) };
     // A dimension is rows of the tile unless it is the columns of a contraction.
     let at = draft.members.iter().position(|&m| values.list[m].node == first.node).unwrap_or(0);
     let is_column = |u: usize| draft.dims[u].1[at] + 1 == first.sizes.len();
-    let row = (0..draft.dims.len()).find(|&u| !is_column(u) && draft.dims[u].0 >= MIN_UNITS);
+    let row = (0..draft.dims.len()).find(|&u| !is_column(u) && draft.dims[u].0 >= costs.min_units);
     let Some(u) = row.or_else(|| (0..draft.dims.len()).max_by_key(|&u| draft.dims[u].0)) else {
         return vec![];
     };
@@ -570,17 +537,18 @@ fn choose(values: &Values, draft: &Draft, target: &Target) -> Vec<(usize, UnitDi
 }
 
 /// Leading dimensions until a unit is short enough; the last one in blocks.
-fn choose_map(draft: &Draft) -> Vec<(usize, UnitDim)> {
+fn choose_map(draft: &Draft, costs: &Costs) -> Vec<(usize, UnitDim)> {
+    let unit = f64::from(costs.unit);
     let mut chosen = vec![];
     let mut left = draft.cost;
     for (u, (extent, _)) in draft.dims.iter().enumerate() {
         let each = left / *extent as f64;
-        if each >= UNIT_NS {
+        if each >= unit {
             chosen.push((u, UnitDim { extent: *extent, block: 1 }));
             left = each;
             continue;
         }
-        let block = (UNIT_NS / each).ceil() as usize;
+        let block = (unit / each).ceil().min(*extent as f64) as usize;
         // Long blocks in multiples of 16 keep vectors whole and cache lines unshared.
         let block = if block < 16 { block } else { block.next_multiple_of(16) };
         if block < *extent {

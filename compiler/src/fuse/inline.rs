@@ -1,8 +1,9 @@
 //! Which nodes are stored, and what each computes of the elements of the others.
 //!
-//! A value is: a root, a reduction, a contraction, a placement, random bits, a loop; an operand
-//! of a contraction that no strided view can give; an expression too long; and a map that is read more
-//! than once, unless it is movement, a cast or one cheap operation. Everything else is inlined.
+//! A value is: a root, a reduction, a contraction, a placement, random bits, a loop; an expression
+//! too long; and a map that is read more than once, unless it is movement, a cast or one cheap
+//! operation; and then an operand of a contraction that no strided view of these can give. Everything
+//! else is inlined.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -14,9 +15,6 @@ use crate::ir::{
     TensorType, strides,
 };
 use crate::ops::{LowerContext, Movement, Op, OpRules};
-
-/// Expressions longer than this are cut: compile time and registers are limited.
-const MAX_INLINE: u32 = 96;
 
 /// Chains of inlined nodes longer than this are cut: indices of indices grow with them.
 const MAX_DEPTH: u32 = 24;
@@ -35,6 +33,7 @@ pub(super) fn values(graph: &Graph, target: &Target, options: FuseOptions) -> Va
     for &node in &order {
         builder.decide(node);
     }
+    builder.store_factors(&order);
     builder.build(&order)
 }
 
@@ -101,15 +100,14 @@ impl<'a> Builder<'a> {
                 self.depths.insert(node, depth);
                 if self.must_store(node, *body, size) { Form::Stored } else { Form::Inline }
             }
-            Lowering::Contract { .. } => {
-                self.store_factors(node);
-                Form::Stored
-            }
             Lowering::Repeat | Lowering::RandomBits { .. } => {
                 self.store_operands(node);
                 Form::Stored
             }
-            Lowering::Reduce { .. } | Lowering::Place { .. } | Lowering::Leaf => Form::Stored,
+            Lowering::Reduce { .. }
+            | Lowering::Contract { .. }
+            | Lowering::Place { .. }
+            | Lowering::Leaf => Form::Stored,
         };
         self.forms.insert(node, form);
     }
@@ -122,7 +120,7 @@ impl<'a> Builder<'a> {
         }
         !self.options.nodes
             || self.roots.contains(&node)
-            || size > MAX_INLINE
+            || size > self.options.costs.max_inline
             || self.depths.get(&node).is_some_and(|&d| d > MAX_DEPTH)
             || (size > 1 && self.is_read_again(node))
             || (self.is_spread(node) && size > 1)
@@ -169,12 +167,30 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Makes sure that both factors are strided views of stored values, the right one with
-    /// adjacent columns: what is not gets stored in the order in which it is read.
-    fn store_factors(&mut self, node: NodeId) {
+    /// Makes sure that the factors of all contractions are strided views of stored values, the right
+    /// one with adjacent columns: an operand that is not gets stored itself, in the order in which it
+    /// is read. That may be what others see through, so they are looked at again; at most as often as
+    /// operands are seen through each other, [`MAX_DEPTH`] times.
+    fn store_factors(&mut self, order: &[NodeId]) {
+        let contracts = |n: &&NodeId| matches!(self.lowered[n].lowering, Lowering::Contract { .. });
+        let contractions: Vec<NodeId> = order.iter().filter(contracts).copied().collect();
+        loop {
+            let operands: Vec<NodeId> =
+                contractions.iter().flat_map(|&node| self.no_views(node)).collect();
+            // What was inlined may have seen through what is stored now.
+            self.inlined.clear();
+            if operands.is_empty() {
+                return;
+            }
+            self.forms.extend(operands.into_iter().map(|operand| (operand, Form::Stored)));
+        }
+    }
+
+    /// The operands of a contraction that are inlined and give it no view.
+    fn no_views(&mut self, node: NodeId) -> Vec<NodeId> {
         let Lowering::Contract { axes, reduced, a, b } = self.lowered[&node].lowering.clone()
         else {
-            return;
+            return vec![];
         };
         let from = &self.lowered[&node].exprs;
         let loops: Vec<AxisId> = axes.iter().chain(&reduced).copied().collect();
@@ -183,6 +199,7 @@ impl<'a> Builder<'a> {
         let values = self.exprs.index_axes(&fresh);
         let pairs: Vec<(AxisId, IndexId)> = loops.iter().copied().zip(values).collect();
         let column = axes.len().checked_sub(1).map(|last| fresh[last]);
+        let mut found = vec![];
         for (k, index) in [(0, a), (1, b)] {
             let operand = self.graph.operands(node)[k];
             if self.forms[&operand] != Form::Inline {
@@ -193,9 +210,10 @@ impl<'a> Builder<'a> {
             });
             let element = self.inline(operand, &at);
             if !self.is_view(element, &fresh, column.filter(|_| k == 1)) {
-                self.forms.insert(operand, Form::Stored);
+                found.push(operand);
             }
         }
+        found
     }
 
     /// Whether an expression is the element of a stored value at a position that is affine in the

@@ -19,8 +19,8 @@ mod cost;
 mod groups;
 mod in_place;
 mod inline;
+mod order;
 mod print;
-
 mod stages;
 mod values;
 
@@ -31,7 +31,7 @@ pub use print::FusionText;
 pub use stages::{Residence, Stage};
 pub use values::{DataIndex, Factor, PlacedPart, Value, Values, Work, is_memory};
 
-use crate::ir::{Graph, Target};
+use crate::ir::{Costs, Graph, Target};
 
 /// The groups of a graph, in an order in which each comes after those it reads.
 #[derive(Clone, Debug)]
@@ -49,16 +49,20 @@ pub struct FuseOptions {
     pub nodes: bool,
     /// The iterations of a loop; without, every loop is a loop of waves.
     pub iterations: bool,
+    /// What is worth a kernel or a unit.
+    pub costs: Costs,
 }
 
 impl FuseOptions {
     /// Every node is a kernel.
-    pub const NOTHING: FuseOptions = FuseOptions { nodes: false, iterations: false };
+    pub fn nothing() -> FuseOptions {
+        FuseOptions { nodes: false, iterations: false, costs: Costs::default() }
+    }
 }
 
 impl Default for FuseOptions {
     fn default() -> FuseOptions {
-        FuseOptions { nodes: true, iterations: true }
+        FuseOptions { nodes: true, iterations: true, costs: Costs::default() }
     }
 }
 
@@ -68,7 +72,7 @@ pub fn fuse(graph: &Graph, target: &Target, options: FuseOptions) -> Fusion {
 }
 
 fn groups_of(graph: &Graph, values: Values, target: &Target, options: FuseOptions) -> Fusion {
-    let mut groups = groups::group(&values, target, options.nodes);
+    let mut groups = groups::group(&values, target, options);
     for group in &mut groups {
         stages::stage(&values, group);
     }

@@ -101,9 +101,10 @@ pub(super) fn is_own_index(values: &Values, value: &Value, index: &[crate::ir::I
 }
 
 /// Whether the unit dimensions are the same dimensions of the domain for the member as for those
-/// of the stage.
+/// of the stage, which are the same for all of them.
 fn same_units(group: &Group, stage: &Stage, at: usize) -> bool {
-    stage.members.iter().all(|&m| group.members[m].dims == group.members[at].dims)
+    let first = stage.members.first();
+    first.is_none_or(|&m| group.members[m].dims == group.members[at].dims)
 }
 
 /// Decides where each member lives.

@@ -108,6 +108,28 @@ pub enum Expr {
     ShiftRightSigned(ExprId, u8),
 }
 
+impl Expr {
+    /// The same expression with other operands; indices stay.
+    pub fn map_operands(&self, f: &mut impl FnMut(ExprId) -> ExprId) -> Expr {
+        match self {
+            Expr::Const(..)
+            | Expr::Element { .. }
+            | Expr::Load { .. }
+            | Expr::Var(..)
+            | Expr::Index(..) => self.clone(),
+            Expr::Unary(g, x) => Expr::Unary(*g, f(*x)),
+            Expr::Cast(d, x) => Expr::Cast(*d, f(*x)),
+            Expr::Bitcast(d, x) => Expr::Bitcast(*d, f(*x)),
+            Expr::ShiftLeft(x, n) => Expr::ShiftLeft(f(*x), *n),
+            Expr::ShiftRightSigned(x, n) => Expr::ShiftRightSigned(f(*x), *n),
+            Expr::Binary(g, a, b) => Expr::Binary(*g, f(*a), f(*b)),
+            Expr::Compare(g, a, b) => Expr::Compare(*g, f(*a), f(*b)),
+            Expr::Select(a, b, c) => Expr::Select(f(*a), f(*b), f(*c)),
+            Expr::Fma(a, b, c) => Expr::Fma(f(*a), f(*b), f(*c)),
+        }
+    }
+}
+
 /// The pool in which expressions, indices and axes are interned.
 #[derive(Clone, Debug, Default)]
 pub struct Exprs {

@@ -1,5 +1,6 @@
 //! The graph and everything a node is made of.
 
+mod costs;
 mod dim;
 mod dtype;
 mod expr;
@@ -17,6 +18,7 @@ mod target;
 mod tensor_type;
 mod verify;
 
+pub use costs::Costs;
 pub use dim::{Agreement, Binding, Dim, DimError, Symbol};
 pub use dtype::DType;
 pub use expr::{AxisId, Expr, ExprId, Exprs, Index, IndexId, PlaceId, Term, VarId, strides};
@@ -31,7 +33,7 @@ pub use module::{
 pub use philox::{philox_block, philox_word};
 pub use print::{Dot, GraphText, Json};
 pub use provenance::{Place, Position, Provenance};
-pub use rewrite::Rewrite;
+pub use rewrite::{Reindex, Rewrite};
 pub use scalar::Scalar;
 pub use target::Target;
 pub use tensor_type::{ShapeText, TensorType};

@@ -1,4 +1,5 @@
-//! Substitution: expressions of one pool copied into another with other indices and elements.
+//! Substitution: expressions of one pool copied into another with other indices and elements, or
+//! within a pool with other indices.
 
 use rustc_hash::FxHashMap;
 
@@ -126,6 +127,82 @@ where
                 }
             };
             sum = self.into.index_add(sum, term, coefficient);
+        }
+        self.done_indices.insert(id, sum);
+        sum
+    }
+}
+
+/// Puts indices in the place of axes, within a pool.
+pub struct Reindex<'a> {
+    /// The pool.
+    pub exprs: &'a mut Exprs,
+    /// What takes the place of an axis; the others stay.
+    axes: FxHashMap<AxisId, IndexId>,
+    done: FxHashMap<ExprId, ExprId>,
+    done_indices: FxHashMap<IndexId, IndexId>,
+}
+
+impl<'a> Reindex<'a> {
+    /// A substitution in `exprs` of indices for axes.
+    pub fn new(
+        exprs: &'a mut Exprs,
+        axes: impl IntoIterator<Item = (AxisId, IndexId)>,
+    ) -> Reindex<'a> {
+        let axes = axes.into_iter().collect();
+        let (done, done_indices) = (FxHashMap::default(), FxHashMap::default());
+        Reindex { exprs, axes, done, done_indices }
+    }
+
+    /// The expression with other indices.
+    pub fn expr(&mut self, id: ExprId) -> ExprId {
+        if let Some(&done) = self.done.get(&id) {
+            return done;
+        }
+        let expr = self.exprs.expr(id).clone();
+        let new = match expr.clone() {
+            Expr::Element { operand, index, dtype } => {
+                let index = index.iter().map(|&i| self.index(i)).collect();
+                Expr::Element { operand, index, dtype }
+            }
+            Expr::Load { place, index, dtype } => {
+                Expr::Load { place, index: self.index(index), dtype }
+            }
+            Expr::Index(index, dtype) => Expr::Index(self.index(index), dtype),
+            other => other.map_operands(&mut |x| self.expr(x)),
+        };
+        let new = if new == expr { id } else { self.exprs.intern(new) };
+        self.done.insert(id, new);
+        new
+    }
+
+    /// The index with others in the place of axes, in normal form.
+    pub fn index(&mut self, id: IndexId) -> IndexId {
+        if let Some(&done) = self.done_indices.get(&id) {
+            return done;
+        }
+        let index = self.exprs.index(id).clone();
+        let mut sum = self.exprs.index_constant(index.constant);
+        for (term, coefficient) in index.terms {
+            let term = match term {
+                Term::Axis(axis) => match self.axes.get(&axis) {
+                    Some(&index) => index,
+                    None => self.exprs.index_axis(axis),
+                },
+                Term::Div(x, n) => {
+                    let x = self.index(x);
+                    self.exprs.index_div(x, n)
+                }
+                Term::Mod(x, n) => {
+                    let x = self.index(x);
+                    self.exprs.index_mod(x, n)
+                }
+                Term::Data(x, n) => {
+                    let x = self.expr(x);
+                    self.exprs.index_data(x, n as usize)
+                }
+            };
+            sum = self.exprs.index_add(sum, term, coefficient);
         }
         self.done_indices.insert(id, sum);
         sum

@@ -4,42 +4,32 @@
 //!
 //! In: vector loops with whole expressions, as `lower` and `fma` leave them. Out: each such loop
 //! as a loop for the arguments, a `Chunk`, and the loop itself; a long one is cut into blocks of
-//! [`BLOCK`] elements first, so that the local stays in the nearest cache. Linear in the
+//! [`Costs::chunk`] elements first, so that the local stays in the nearest cache. Linear in the
 //! expressions for each function that is taken out.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::rebuild::{Rebuild, map_operands};
+use super::rebuild::Rebuild;
 use super::{Chunk, ChunkFn, Extent, Kernel, Local, Loop, LoopKind, Stmt};
 use crate::ir::{
-    AxisId, DType, Expr, ExprId, Exprs, IndexId, PlaceId, Rewrite, Term, UnaryFn, VarId,
+    AxisId, Costs, DType, Expr, ExprId, Exprs, IndexId, PlaceId, Reindex, Term, UnaryFn, VarId,
 };
 
-/// Elements of a block of a long loop: some microseconds of work, against which the calls do not
-/// count, in a part of the first-level cache.
-const BLOCK: usize = 512;
-
-/// A loop that folds is not cut, as that would change the order of its sums; up to so many
-/// elements its local still fits beside what the loop reads.
-const LONGEST_FOLD: usize = 4096;
-
-/// Below so many elements a call costs as much as it saves.
-const SHORTEST: usize = 128;
-
-/// The same for the sine and cosine of f64, of which the library computes what only large numbers
-/// need for these alone: expanded, it is most of the work.
+/// From so many elements on the sine and cosine of f64 are called, of which the library computes what
+/// only large numbers need for these alone: expanded, it is most of the work.
 const SHORTEST_TURN: usize = 16;
 
 /// Takes the transcendental functions out of the long vector loops of a kernel.
-pub fn chunk(kernel: &mut Kernel) {
+pub fn chunk(kernel: &mut Kernel, costs: &Costs) {
     let body = std::mem::take(&mut kernel.body);
-    let mut chunker = Chunker { exprs: &mut kernel.exprs, locals: &mut kernel.locals };
+    let mut chunker = Chunker { exprs: &mut kernel.exprs, locals: &mut kernel.locals, costs };
     kernel.body = chunker.stmts(body);
 }
 
 struct Chunker<'a> {
     exprs: &'a mut Exprs,
     locals: &'a mut Vec<Local>,
+    costs: &'a Costs,
 }
 
 /// A function of an element, in a statement of a loop's body (or in its folds).
@@ -68,18 +58,18 @@ impl Chunker<'_> {
     }
 
     fn vector_loop(&mut self, l: Loop, done: &mut Vec<Stmt>) {
-        let Some(call) = find(self.exprs, &l) else {
+        let Some(call) = find(self.exprs, &l, self.costs) else {
             done.push(Stmt::For(l));
             return;
         };
         let n = l.extent.max();
         match l.extent {
-            _ if n <= BLOCK => self.take_out(l, &call, done),
+            _ if n <= self.costs.chunk => self.take_out(l, &call, done),
             Extent::Const(n) if l.folds.is_empty() => {
                 let blocks = self.cut(l, n);
                 done.push(Stmt::For(blocks));
             }
-            Extent::Const(_) | Extent::Block { .. } if n <= LONGEST_FOLD => {
+            Extent::Const(_) | Extent::Block { .. } if n <= self.costs.longest_fold => {
                 self.take_out(l, &call, done);
             }
             Extent::Const(_) | Extent::Block { .. } => done.push(Stmt::For(l)),
@@ -88,23 +78,17 @@ impl Chunker<'_> {
 
     /// The loop as a loop of blocks.
     fn cut(&mut self, l: Loop, n: usize) -> Loop {
-        let outer = self.exprs.axis(n.div_ceil(BLOCK));
-        let inner = self.exprs.axis(BLOCK);
-        let from = self.exprs.clone();
+        let block = self.costs.chunk;
+        let outer = self.exprs.axis(n.div_ceil(block));
+        let inner = self.exprs.axis(block);
         let ids = [outer, inner].map(|a| self.exprs.index_axis(a));
-        let position = self.exprs.index_dot(&ids, &[BLOCK as i64, 1]);
-        let axes: Vec<(AxisId, IndexId)> = (0..from.n_axes())
-            .map(AxisId)
-            .map(|a| (a, if a == l.axis { position } else { self.exprs.index_axis(a) }))
-            .collect();
-        let mut rewrite =
-            Rewrite::new(&from, self.exprs, axes, |p, k, i, d| p.element(k as usize, i, d));
-        let body = rewrite.stmts(l.body);
-        let extent = Extent::Block { axis: outer, block: BLOCK, total: n };
-        let block = Loop { axis: inner, extent, kind: l.kind, body, folds: vec![] };
+        let position = self.exprs.index_dot(&ids, &[block as i64, 1]);
+        let body = Reindex::new(self.exprs, [(l.axis, position)]).stmts(l.body);
+        let extent = Extent::Block { axis: outer, block, total: n };
+        let inside = Loop { axis: inner, extent, kind: l.kind, body, folds: vec![] };
         let mut body = vec![];
-        self.vector_loop(block, &mut body);
-        let extent = Extent::Const(n.div_ceil(BLOCK));
+        self.vector_loop(inside, &mut body);
+        let extent = Extent::Const(n.div_ceil(block));
         Loop { axis: outer, extent, kind: LoopKind::Serial, body, folds: vec![] }
     }
 
@@ -157,7 +141,7 @@ impl Chunker<'_> {
 
 /// The first function that can be taken out of a loop, which is long enough for it: its argument has
 /// none itself, varies in the loop, and does not see a store of the same iteration.
-fn find(exprs: &Exprs, l: &Loop) -> Option<Call> {
+fn find(exprs: &Exprs, l: &Loop, costs: &Costs) -> Option<Call> {
     let mut values: Vec<ExprId> = vec![];
     for stmt in &l.body {
         match stmt {
@@ -173,13 +157,13 @@ fn find(exprs: &Exprs, l: &Loop) -> Option<Call> {
     values.iter().for_each(|&v| calls_in(exprs, v, &mut seen, &mut calls));
     calls
         .into_iter()
-        .find(|call| l.extent.max() >= shortest(call) && is_free(exprs, l, call.argument))
+        .find(|call| l.extent.max() >= shortest(call, costs) && is_free(exprs, l, call.argument))
 }
 
-fn shortest(call: &Call) -> usize {
+fn shortest(call: &Call, costs: &Costs) -> usize {
     match (call.function, call.dtype) {
         (UnaryFn::Sin | UnaryFn::Cos, DType::F64) => SHORTEST_TURN,
-        (_, _) => SHORTEST,
+        (_, _) => costs.shortest_chunk,
     }
 }
 
@@ -286,7 +270,7 @@ impl Rebuild for Replace<'_> {
             return done;
         }
         let expr = self.exprs.expr(id).clone();
-        let new = map_operands(&expr, &mut |x| self.expr(x));
+        let new = expr.map_operands(&mut |x| self.expr(x));
         let new = if new == expr { id } else { self.exprs.intern(new) };
         self.done.insert(id, new);
         new

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 
 use super::rebuild::Rebuild;
 use super::{Extent, Kernel, Loop, LoopKind, Stmt};
-use crate::ir::{AxisId, Expr, ExprId, Exprs, IndexId, Rewrite, Term};
+use crate::ir::{AxisId, Expr, ExprId, Exprs, IndexId, Reindex, Term};
 
 /// Joins what can be joined in a kernel.
 pub fn collapse(kernel: &mut Kernel) {
@@ -49,19 +49,9 @@ fn join(exprs: &mut Exprs, outer: &Loop) -> Option<Loop> {
         }
     };
     let axis = exprs.axis(extent.max());
-    let from = exprs.clone();
-    let zero = exprs.index_constant(0);
-    let both = exprs.index_axis(axis);
-    let pairs: Vec<(AxisId, IndexId)> = (0..from.n_axes())
-        .map(AxisId)
-        .map(|a| match a {
-            a if a == outer.axis => (a, zero),
-            a if a == inner.axis => (a, both),
-            a => (a, exprs.index_axis(a)),
-        })
-        .collect();
-    let mut rewrite = Rewrite::new(&from, exprs, pairs, |p, k, i, d| p.element(k as usize, i, d));
-    let body = rewrite.stmts(inner.body.clone());
+    let (zero, both) = (exprs.index_constant(0), exprs.index_axis(axis));
+    let pairs = [(outer.axis, zero), (inner.axis, both)];
+    let body = Reindex::new(exprs, pairs).stmts(inner.body.clone());
     // At least as many lanes as the inner loop had; short inner loops get the width of memory.
     let kind = match inner.kind {
         LoopKind::Vector(lanes) if n >= 16 => LoopKind::Vector(lanes),

@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 
 use self::format::{F64, Format};
 use super::Kernel;
-use super::rebuild::{Rebuild, map_operands};
+use super::rebuild::Rebuild;
 use crate::ir::{
     BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, Index, IndexId, Scalar, Target, Term, UnaryFn,
 };
@@ -92,7 +92,7 @@ impl Rebuild for Expander<'_> {
             return done;
         }
         let expr = self.exprs.expr(id).clone();
-        let expr = map_operands(&expr, &mut |x| self.expr(x));
+        let expr = expr.map_operands(&mut |x| self.expr(x));
         let new = match expr {
             Expr::Unary(f, x) => expand_unary(self.exprs, f, x, self.target),
             Expr::Binary(BinaryFn::Pow, a, b) => expand_pow(self.exprs, a, b, self.target),

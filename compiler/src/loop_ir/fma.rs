@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::rebuild::{Rebuild, map_operands};
+use super::rebuild::Rebuild;
 use super::{Kernel, Stmt};
 use crate::ir::{BinaryFn, Expr, ExprId, Exprs};
 
@@ -81,7 +81,7 @@ impl Former<'_> {
     }
 
     fn same(&mut self, id: ExprId, expr: &Expr) -> ExprId {
-        let new = map_operands(expr, &mut |o| self.expr(o));
+        let new = expr.map_operands(&mut |o| self.expr(o));
         if new == *expr { id } else { self.exprs.intern(new) }
     }
 }

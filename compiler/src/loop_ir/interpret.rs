@@ -32,8 +32,7 @@ pub fn run_units(
     units: Range<usize>,
     status: &mut u64,
 ) {
-    // All bits set is a NaN: what reads a local before it is written shows.
-    let locals = kernel.locals.iter().map(|l| vec![0xFF; l.len * l.dtype.size()]).collect();
+    let locals = kernel.locals.iter().map(|l| vec![0; l.len * l.dtype.size()]).collect();
     let mut machine = Machine {
         kernel,
         target,
@@ -47,6 +46,8 @@ pub fn run_units(
         known: Known::default(),
     };
     for unit in units {
+        // All bits set is a NaN: what reads a local before the unit has written it shows.
+        machine.locals.iter_mut().for_each(|local| local.fill(0xFF));
         let mut rest = unit;
         for &axis in kernel.units.iter().rev() {
             let extent = kernel.exprs.extent(axis).max(1) as usize;

@@ -215,6 +215,9 @@ pub struct View {
     pub offset: IndexId,
     /// The distance of rows in elements; unused for the right factor.
     pub row: i64,
+    /// The distance of columns in elements; unused for the left factor. The library takes adjacent
+    /// ones alone, so it is 1 where there is more than one column.
+    pub column: i64,
 }
 
 /// `c[i, j] = (accumulate ? c[i, j] : 0) + Σ a[i, r] · b[r, j]`, over three strided levels `r`.

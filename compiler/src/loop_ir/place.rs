@@ -5,16 +5,17 @@
 //! `Let`s. A load moves only out of loops that do not write its memory. Linear in the
 //! expressions times the depth of the loops.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
-use super::rebuild::{Rebuild, map_operands};
+use super::rebuild::Rebuild;
 use super::{Chunk, ChunkFn, Fold, Kernel, Loop, Stmt, Tile};
 use crate::ir::{AxisId, Expr, ExprId, Exprs, IndexId, PlaceId, Term, VarId};
 
 /// Places the expressions of a kernel.
 pub fn place(kernel: &mut Kernel) {
     let body = std::mem::take(&mut kernel.body);
-    let mut placer = Placer { exprs: &mut kernel.exprs };
+    let mut placer = Placer { exprs: &mut kernel.exprs, loads: Loads::default() };
     kernel.body = placer.block(body);
 }
 
@@ -28,6 +29,7 @@ struct Varying {
 
 struct Placer<'a> {
     exprs: &'a mut Exprs,
+    loads: Loads,
 }
 
 impl Placer<'_> {
@@ -48,6 +50,9 @@ impl Placer<'_> {
     }
 
     fn hoist(&mut self, l: Loop, before: &mut Vec<Stmt>) -> Loop {
+        if never_runs(&l) {
+            return l;
+        }
         let mut varying = Varying::default();
         varying.axes.insert(l.axis);
         collect_varying(&l.body, &mut varying);
@@ -130,7 +135,7 @@ impl Placer<'_> {
             out.extend(lets);
             // After a store a load of the same memory is another value.
             if let Stmt::Store { place, .. } = stmt {
-                named.retain(|&e, _| !loads(self.exprs, e, place));
+                named.retain(|&e, _| !self.loads.of(self.exprs, e).contains(&place));
             }
             out.push(stmt);
         }
@@ -178,7 +183,7 @@ impl Placer<'_> {
         lets: &mut Vec<Stmt>,
     ) -> ExprId {
         let expr = self.exprs.expr(id).clone();
-        let new = map_operands(&expr, &mut |o| self.name(o, uses, named, lets));
+        let new = expr.map_operands(&mut |o| self.name(o, uses, named, lets));
         if new == expr { id } else { self.exprs.intern(new) }
     }
 }
@@ -203,20 +208,55 @@ fn index_exprs(exprs: &Exprs, id: ExprId) -> Vec<ExprId> {
     }
 }
 
-fn loads(exprs: &Exprs, id: ExprId, place: PlaceId) -> bool {
-    let mut seen = FxHashSet::default();
-    let mut stack = vec![id];
-    while let Some(id) = stack.pop() {
-        if !seen.insert(id) {
-            continue;
+/// The memories that each expression loads, found once. Most expressions load what their operands do,
+/// so sets are shared.
+#[derive(Default)]
+struct Loads {
+    sets: IndexSet<Vec<PlaceId>, FxBuildHasher>,
+    /// The number of the set of an expression.
+    of: FxHashMap<ExprId, usize>,
+}
+
+impl Loads {
+    /// The memories that an expression loads, those within indices included.
+    fn of(&mut self, exprs: &Exprs, id: ExprId) -> &[PlaceId] {
+        let mut stack = vec![id];
+        while let Some(&id) = stack.last() {
+            let parts = [exprs.operands(id), index_exprs(exprs, id)].concat();
+            let open = stack.len();
+            stack.extend(parts.iter().copied().filter(|x| !self.of.contains_key(x)));
+            if stack.len() == open {
+                stack.pop();
+                let set = self.union(exprs, id, &parts);
+                self.of.insert(id, set);
+            }
         }
-        if matches!(exprs.expr(id), Expr::Load { place: p, .. } if *p == place) {
-            return true;
-        }
-        stack.extend(exprs.operands(id));
-        stack.extend(index_exprs(exprs, id));
+        &self.sets[self.of[&id]]
     }
-    false
+
+    fn union(&mut self, exprs: &Exprs, id: ExprId, parts: &[ExprId]) -> usize {
+        let mut sets: Vec<usize> = parts.iter().map(|x| self.of[x]).collect();
+        sets.sort_unstable();
+        sets.dedup();
+        match (exprs.expr(id), sets.as_slice()) {
+            (Expr::Load { place, .. }, _) => {
+                let within = sets.iter().flat_map(|&s| &self.sets[s]);
+                let places = within.chain([place]).copied().collect();
+                self.intern(places)
+            }
+            (_, &[set]) => set,
+            (_, sets) => {
+                let places = sets.iter().flat_map(|&s| &self.sets[s]).copied().collect();
+                self.intern(places)
+            }
+        }
+    }
+
+    fn intern(&mut self, mut places: Vec<PlaceId>) -> usize {
+        places.sort_unstable();
+        places.dedup();
+        self.sets.insert_full(places).0
+    }
 }
 
 fn collect_varying(stmts: &[Stmt], varying: &mut Varying) {
@@ -253,7 +293,20 @@ struct Mover<'a> {
     varies: FxHashMap<ExprId, bool>,
 }
 
+/// Whether a loop has no iteration: what it reads need not be there, and moves nowhere.
+fn never_runs(l: &Loop) -> bool {
+    l.extent.max() == 0
+}
+
 impl Rebuild for Mover<'_> {
+    fn stmt(&mut self, stmt: Stmt) -> Stmt {
+        match stmt {
+            Stmt::For(l) if !never_runs(&l) => Stmt::For(self.rebuilt(l)),
+            Stmt::For(_) => stmt,
+            other => self.plain(other),
+        }
+    }
+
     fn expr(&mut self, id: ExprId) -> ExprId {
         if let Some(&done) = self.done.get(&id) {
             return done;
@@ -265,7 +318,7 @@ impl Rebuild for Mover<'_> {
             self.exprs.intern(Expr::Var(var, dtype))
         } else {
             let expr = self.exprs.expr(id).clone();
-            let new = map_operands(&expr, &mut |o| self.expr(o));
+            let new = expr.map_operands(&mut |o| self.expr(o));
             if new == expr { id } else { self.exprs.intern(new) }
         };
         self.done.insert(id, new);

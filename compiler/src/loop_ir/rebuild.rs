@@ -1,7 +1,7 @@
 //! The walk that passes over expressions share: the same statements with other expressions.
 
 use super::{Fold, Loop, Stmt};
-use crate::ir::{Expr, ExprId, Exprs, IndexId, Rewrite};
+use crate::ir::{ExprId, IndexId, Reindex};
 
 /// Says what takes the place of an expression, and with it of every statement.
 pub(super) trait Rebuild {
@@ -22,6 +22,13 @@ pub(super) trait Rebuild {
     fn stmt(&mut self, stmt: Stmt) -> Stmt {
         match stmt {
             Stmt::For(l) => Stmt::For(self.rebuilt(l)),
+            other => self.plain(other),
+        }
+    }
+
+    /// A statement that is no loop, with its expressions replaced; a loop as it is.
+    fn plain(&mut self, stmt: Stmt) -> Stmt {
+        match stmt {
             Stmt::Let(var, value) => Stmt::Let(var, self.expr(value)),
             Stmt::Store { place, index, value } => {
                 Stmt::Store { place, index: self.index(index), value: self.expr(value) }
@@ -29,8 +36,8 @@ pub(super) trait Rebuild {
             Stmt::Check { value, size, number } => {
                 Stmt::Check { value: self.expr(value), size, number }
             }
-            // Their offsets read axes alone.
-            Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
+            // Offsets read axes alone.
+            Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
         }
     }
 
@@ -46,35 +53,12 @@ pub(super) trait Rebuild {
     }
 }
 
-impl<F> Rebuild for Rewrite<'_, F>
-where
-    F: FnMut(&mut Exprs, u32, &[IndexId], crate::ir::DType) -> ExprId,
-{
+impl Rebuild for Reindex<'_> {
     fn expr(&mut self, id: ExprId) -> ExprId {
-        Rewrite::expr(self, id)
+        Reindex::expr(self, id)
     }
 
     fn index(&mut self, id: IndexId) -> IndexId {
-        Rewrite::index(self, id)
-    }
-}
-
-/// The same expression with other operands; indices stay.
-pub(super) fn map_operands(expr: &Expr, f: &mut impl FnMut(ExprId) -> ExprId) -> Expr {
-    match expr {
-        Expr::Const(..)
-        | Expr::Element { .. }
-        | Expr::Load { .. }
-        | Expr::Var(..)
-        | Expr::Index(..) => expr.clone(),
-        Expr::Unary(g, x) => Expr::Unary(*g, f(*x)),
-        Expr::Cast(d, x) => Expr::Cast(*d, f(*x)),
-        Expr::Bitcast(d, x) => Expr::Bitcast(*d, f(*x)),
-        Expr::ShiftLeft(x, n) => Expr::ShiftLeft(f(*x), *n),
-        Expr::ShiftRightSigned(x, n) => Expr::ShiftRightSigned(f(*x), *n),
-        Expr::Binary(g, a, b) => Expr::Binary(*g, f(*a), f(*b)),
-        Expr::Compare(g, a, b) => Expr::Compare(*g, f(*a), f(*b)),
-        Expr::Select(a, b, c) => Expr::Select(f(*a), f(*b), f(*c)),
-        Expr::Fma(a, b, c) => Expr::Fma(f(*a), f(*b), f(*c)),
+        Reindex::index(self, id)
     }
 }

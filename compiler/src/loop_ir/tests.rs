@@ -1,7 +1,7 @@
 //! Printer, verifier and interpreter on kernels written by hand.
 
 use super::*;
-use crate::ir::{BinaryFn, Scalar, Target, UnaryFn};
+use crate::ir::{BinaryFn, Costs, Scalar, Target, UnaryFn};
 
 fn buffer(name: &str, dtype: DType, len: usize, written: bool) -> Buffer {
     Buffer { name: name.into(), dtype, len, written }
@@ -71,7 +71,7 @@ fn tails_of_blocks_are_within_bounds() {
     assert_eq!(verify(&kernel), Ok(()));
     kernel.buffers[0].len = 69;
     let error = verify(&kernel).expect_err("a buffer that is too small");
-    let want = "kernel `normalise`, fold 0.0: reaches `x` at 0 to 69, which has 69 elements";
+    let want = "kernel `normalise`, fold 0.0: reaches `x` at 40 to 69, which has 69 elements";
     assert_eq!(error.to_string(), want);
 }
 
@@ -111,18 +111,19 @@ fn shared_expressions_are_printed_once() {
         name: "share".into(),
         exprs: e,
         units: vec![],
-        buffers: vec![buffer("x", DType::F32, 1, true)],
+        buffers: vec![buffer("x", DType::F32, 1, false), buffer("y", DType::F32, 1, true)],
         locals: vec![],
-        body: vec![Stmt::Store { place, index: zero, value }],
+        body: vec![Stmt::Store { place: PlaceId::Buffer(1), index: zero, value }],
         cost: 1,
     };
     let want = "\
 kernel share, cost 1
-  written x: f32[1]
+  buffer x: f32[1]
+  written y: f32[1]
   once:
     t0 = exp(x[0])
     t1 = t0 * t0
-    x[0] = t1 + x[0] - t1
+    y[0] = t1 + x[0] - t1
 ";
     assert_eq!(kernel.to_string(), want);
     assert_eq!(verify(&kernel), Ok(()));
@@ -171,7 +172,7 @@ fn chunks_keep_the_bits() {
         let run = |chunked: bool| {
             let mut kernel = two_functions(n, folds);
             if chunked {
-                chunk(&mut kernel);
+                chunk(&mut kernel, &Costs::default());
             }
             expand_math(&mut kernel, &Target::X86_64_V4);
             assert_eq!(verify(&kernel), Ok(()), "{kernel}");

@@ -51,8 +51,11 @@ impl Builder<'_> {
             .map(|(axis, _)| *axis)
             .chain(sums.iter().filter_map(|d| d.axis.map(|(axis, _)| axis)))
             .collect();
-        let row_step = |s: &Self, x: &Strided| row.map_or(0, |(axis, _)| s.step(x, axis));
-        let (a_row, c_row) = (row_step(self, &a), row_step(self, &c));
+        let along = |s: &Self, x: &Strided, loops: Option<(AxisId, Extent)>| {
+            loops.map_or(0, |(axis, _)| s.step(x, axis))
+        };
+        let (a_row, c_row) = (along(self, &a, row), along(self, &c, row));
+        let (b_column, c_column) = (along(self, &b, column), along(self, &c, column));
         let mut len = [1; 3];
         let (mut a_step, mut b_step) = ([0; 3], [0; 3]);
         // Levels are numbered from the outermost; unused ones are the outer ones.
@@ -68,9 +71,9 @@ impl Builder<'_> {
         }
         let tile = Tile {
             dtype: value.tensor_type.dtype,
-            c: self.view(&c, &inside, c_row),
-            a: self.view(&a, &inside, a_row),
-            b: self.view(&b, &inside, 0),
+            c: self.view(&c, &inside, (c_row, c_column)),
+            a: self.view(&a, &inside, (a_row, 0)),
+            b: self.view(&b, &inside, (0, b_column)),
             m: row.map_or(Extent::Const(1), |(_, extent)| extent),
             n: column.map_or(Extent::Const(1), |(_, extent)| extent),
             len,
@@ -98,13 +101,13 @@ impl Builder<'_> {
     }
 
     /// The view with the axes that the tile itself runs over at 0.
-    fn view(&mut self, x: &Strided, inside: &[AxisId], row: i64) -> View {
+    fn view(&mut self, x: &Strided, inside: &[AxisId], (row, column): (i64, i64)) -> View {
         let mut offset = x.position;
         for &axis in inside {
             let step = self.step(x, axis);
             let index = self.exprs.index_axis(axis);
             offset = self.exprs.index_add(offset, index, -step);
         }
-        View { place: x.place, offset, row }
+        View { place: x.place, offset, row, column }
     }
 }

@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 use self::arena::{Arena, Layout};
 use self::copy::copy_kernel;
 use crate::fuse::is_memory;
-use crate::ir::{Graph, Literal, MetricKind, Name, NodeId, Provenance, TensorType};
+use crate::ir::{Costs, Graph, Literal, MetricKind, Name, NodeId, Provenance, TensorType};
 use crate::loop_ir::{CACHE_LINE, Kernel};
 use crate::lower::{self, Argument, Checks, Code, Lowered};
 use crate::ops::{Leaf, Op, Scan};
@@ -25,13 +25,16 @@ use crate::program::{
 };
 use crate::schedule::{self, Schedule};
 
-/// A wave that one thread does in so many nanoseconds is not shared: waking the others costs
-/// some 0.3 microseconds.
-const SERIAL: u64 = 1_500;
-
 /// Gives every value a place and puts the program together.
-pub fn plan(graph: &Graph, lowered: Vec<Lowered>, schedule: &Schedule, checks: Checks) -> Program {
+pub fn plan(
+    graph: &Graph,
+    lowered: Vec<Lowered>,
+    schedule: &Schedule,
+    checks: Checks,
+    costs: &Costs,
+) -> Program {
     let mut planner = Planner {
+        serial: costs.serial,
         program: Program { checks, ..empty() },
         arena: Arena::default(),
         layout: Layout { offsets: vec![], bytes: 0 },
@@ -110,6 +113,8 @@ impl<'a> Scope<'a> {
 }
 
 struct Planner {
+    /// The nanoseconds below which a wave is not shared.
+    serial: u32,
     program: Program,
     arena: Arena,
     layout: Layout,
@@ -357,7 +362,7 @@ impl Planner {
     fn wave(&self, calls: Vec<Call>) -> Wave {
         let kernels = &self.program.kernels;
         let cost = |c: &Call| kernels[c.kernel].cost * kernels[c.kernel].n_units() as u64;
-        let serial = calls.iter().map(cost).sum::<u64>() < SERIAL;
+        let serial = calls.iter().map(cost).sum::<u64>() < u64::from(self.serial);
         Wave { calls, serial }
     }
 

@@ -268,6 +268,8 @@ fn loads_see_stores() {
             Stmt::Store { place, index: zero, value: more },
         ];
         case.body = vec![
+            Stmt::Store { place, index: zero, value: number },
+            Stmt::Store { place, index: one, value: number },
             Stmt::Store { place, index: zero, value: sum },
             loop_over(axis, 9, kind, step),
             Stmt::Store { place, index: one, value: sum },
@@ -317,9 +319,9 @@ fn tiles() {
             let a_at = case.e.index_scale(u, (block * k) as i64, 0);
             let tile = |place: PlaceId, offset: IndexId, accumulate: bool| Tile {
                 dtype,
-                c: View { place, offset, row: n as i64 },
-                a: View { place: a, offset: a_at, row: k as i64 },
-                b: View { place: b, offset: zero, row: n as i64 },
+                c: View { place, offset, row: n as i64, column: 1 },
+                a: View { place: a, offset: a_at, row: k as i64, column: 0 },
+                b: View { place: b, offset: zero, row: n as i64, column: 1 },
                 m: rows,
                 n: Extent::Const(n),
                 len: [1, 1, k],

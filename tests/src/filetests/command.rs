@@ -139,7 +139,7 @@ fn options(header: &Header) -> Options {
     let defaults = Options::default();
     let memory_limit = header.number("memory-limit", defaults.memory_limit);
     let fuse = match header.option("fuse") {
-        Some("off") => FuseOptions::NOTHING,
+        Some("off") => FuseOptions::nothing(),
         Some("nodes") => FuseOptions { iterations: false, ..FuseOptions::default() },
         Some(_) | None => FuseOptions::default(),
     };

@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use super::command::entry_name;
 use super::header::Header;
 use crate::compare::{Tolerance, close, same};
+use crate::costs::extremes;
 use crate::read_back::reads_back;
 
 /// The seed of variables and inputs.
@@ -96,6 +97,12 @@ impl Case<'_> {
             last = Some(code);
         }
         let last = last.ok_or("there are no passes")?;
+        for (name, costs) in extremes() {
+            let fuse = FuseOptions { costs, ..FuseOptions::default() };
+            let options = Options { fuse, ..Options::default() };
+            let [one, three] = [1, 3].map(|n| self.values(Backend::Jit, options.clone(), n));
+            agree(&format!("3 threads, costs {name}"), &three?, &one?, same)?;
+        }
         for threads in [2, 4] {
             let code = self.values(Backend::Jit, Options::default(), threads)?;
             agree(&format!("{threads} threads"), &code, &last, same)?;
@@ -171,7 +178,7 @@ impl Case<'_> {
 }
 
 /// Every prefix of the passes, then all of them without fusion, without loops in kernels, without
-/// vectors, and as they are.
+/// vectors, with costs at their extremes, and as they are.
 fn configurations() -> Vec<(String, Options)> {
     let with = |passes: PassOptions| Options { passes, ..Options::default() };
     let verified = PassOptions { verify: true, ..PassOptions::default() };
@@ -184,10 +191,14 @@ fn configurations() -> Vec<(String, Options)> {
         list.push((format!("after {}", pass.name), with(passes)));
     }
     let whole = with(verified);
-    list.push(("unfused".into(), Options { fuse: FuseOptions::NOTHING, ..whole.clone() }));
+    list.push(("unfused".into(), Options { fuse: FuseOptions::nothing(), ..whole.clone() }));
     let waves = FuseOptions { iterations: false, ..FuseOptions::default() };
     list.push(("loops of waves".into(), Options { fuse: waves, ..whole.clone() }));
     list.push(("serial".into(), Options { vectorise: false, ..whole.clone() }));
+    for (name, costs) in extremes() {
+        let fuse = FuseOptions { costs, ..whole.fuse };
+        list.push((format!("costs {name}"), Options { fuse, ..whole.clone() }));
+    }
     list.push(("whole".into(), whole));
     list
 }

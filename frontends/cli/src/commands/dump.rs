@@ -1,10 +1,11 @@
 //! `brolga dump`: a file at a stage of the compiler, as text, drawing or data.
 
 use brolga::compiler::codegen::{self, CodeText};
-use brolga::compiler::compile::{Compiled, Options, compile_graph};
-use brolga::compiler::fuse::FusionText;
+use brolga::compiler::compile::{Options, kernels, optimized, program as planned, verified};
+use brolga::compiler::fuse::{FusionText, fuse};
 use brolga::compiler::ir::{Dim, Dot, Graph, GraphText, Json, Module, Name, Symbol, Variable};
 use brolga::compiler::passes::{Pass, PassOptions, optimize};
+use brolga::compiler::program::Program as Planned;
 use brolga::compiler::specialise::{specialise, specialise_variable};
 use brolga::runtime::host_target;
 use brolga::runtime::session::EntryGraph;
@@ -58,8 +59,27 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
     if arguments.pass_by_pass || arguments.pass.is_some() {
         return pass_by_pass(arguments, &program, specialised, &options.passes);
     }
-    let compiled = compile_graph(specialised, &host_target(), &options).map_err(refused)?;
-    compiled_stage(arguments, &program, &entry, &compiled, &binding)
+    let graph = optimized(specialised, &options).map_err(refused)?;
+    if arguments.stage == Stage::Optimized {
+        return optimized_stage(arguments, &program, &entry, &graph, &binding);
+    }
+    let target = host_target();
+    let fusion = fuse(&graph, &target, options.fuse);
+    if arguments.stage == Stage::Fused {
+        print_text(arguments, &FusionText { graph: &graph, fusion: &fusion });
+        return Ok(());
+    }
+    let (lowered, checks) = kernels(&graph, &fusion, &target, &options);
+    let planned = planned(&graph, &fusion, lowered, checks, &options).map_err(refused)?;
+    // What is wrong with a program shows in its loops and places.
+    let allowed = verified(&planned, &options).map_err(refused);
+    match arguments.stage {
+        Stage::Loops | Stage::Memory => {
+            program_stage(arguments, &planned)?;
+            allowed
+        }
+        _ => allowed.and_then(|()| program_stage(arguments, &planned)),
+    }
 }
 
 fn parsed(arguments: &Dump) -> Result<(), Failure> {
@@ -208,48 +228,51 @@ fn pass_by_pass(
     Ok(())
 }
 
-fn compiled_stage(
+fn optimized_stage(
     arguments: &Dump,
     program: &Program,
     entry: &EntryGraph,
-    compiled: &Compiled,
+    graph: &Graph,
     binding: &Binding,
 ) -> Result<(), Failure> {
+    let all = program.module.variables.iter().chain(&entry.slots);
+    let bound: Result<Vec<(&Name, Variable)>, CompileError> =
+        all.map(|(name, variable)| Ok((name, specialise_variable(variable, binding)?))).collect();
+    let bound = bound.map_err(|e| Failure::compile(&e, &program.sources))?;
+    let variables = bound.iter().map(|(name, variable)| (*name, variable)).collect();
+    let name = program.module.name.as_deref();
+    let text = GraphText { name, variables, graph };
+    match format(arguments) {
+        Format::Text => out!("{text}"),
+        Format::Dot => out!("{}", Dot(&text)),
+        Format::Json => out!("{}", Json(&text)),
+    }
+    Ok(())
+}
+
+/// The stages from the loops on.
+fn program_stage(arguments: &Dump, program: &Planned) -> Result<(), Failure> {
     match arguments.stage {
-        Stage::Parsed | Stage::Typed | Stage::Gradient | Stage::Optimized => {
-            let all = program.module.variables.iter().chain(&entry.slots);
-            let bound: Result<Vec<(&Name, Variable)>, CompileError> = all
-                .map(|(name, variable)| Ok((name, specialise_variable(variable, binding)?)))
-                .collect();
-            let bound = bound.map_err(|e| Failure::compile(&e, &program.sources))?;
-            let variables = bound.iter().map(|(name, variable)| (*name, variable)).collect();
-            let name = program.module.name.as_deref();
-            let text = GraphText { name, variables, graph: &compiled.optimized };
-            match format(arguments) {
-                Format::Text => out!("{text}"),
-                Format::Dot => out!("{}", Dot(&text)),
-                Format::Json => out!("{}", Json(&text)),
-            }
-        }
-        Stage::Fused => {
-            let fusion = FusionText { graph: &compiled.optimized, fusion: &compiled.fusion };
-            print_text(arguments, &fusion);
-        }
-        Stage::Loops => {
-            let kernels = compiled.program.kernels.iter().enumerate();
-            let texts = kernels.map(|(i, kernel)| (i, kernel.name.clone(), kernel.to_string()));
-            print_kernels(arguments, texts)?;
-        }
-        Stage::Memory => print_text(arguments, &compiled.program),
+        Stage::Memory => print_text(arguments, program),
         Stage::Clif | Stage::Asm => {
-            let texts = codegen::texts(&compiled.program)
-                .map_err(|e| Failure::Machine(format!("error: {e}\n")))?;
+            let texts =
+                codegen::texts(program).map_err(|e| Failure::Machine(format!("error: {e}\n")))?;
             let text = |text: CodeText| match arguments.stage {
                 Stage::Asm => text.assembly,
                 _ => text.clif,
             };
             let texts = texts.into_iter().enumerate();
             print_kernels(arguments, texts.map(|(i, t)| (i, t.name.clone(), text(t))))?;
+        }
+        Stage::Parsed
+        | Stage::Typed
+        | Stage::Gradient
+        | Stage::Optimized
+        | Stage::Fused
+        | Stage::Loops => {
+            let kernels = program.kernels.iter().enumerate();
+            let texts = kernels.map(|(i, kernel)| (i, kernel.name.clone(), kernel.to_string()));
+            print_kernels(arguments, texts)?;
         }
     }
     Ok(())

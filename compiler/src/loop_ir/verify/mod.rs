@@ -1,11 +1,15 @@
 //! Whether a kernel may be executed. What holds afterwards, for every unit:
 //!
-//! - every load, store, tile and chunk is within its memory, whatever the data; block tails are
-//!   taken into account;
+//! - every load, store, tile and chunk is within its memory, whatever the data;
+//! - what a unit reads of a local, or of a buffer that the kernel writes, an earlier statement of
+//!   the same unit has written (both: [`reach`]);
 //! - every value is bound before it is used, every axis within its loop, none twice at a time;
 //! - the types of expressions, folds and memories agree, and no operand's element is left;
 //! - vector loops are innermost but for serial and unrolled loops, without tiles and chunks;
 //! - nothing is written to a buffer that is read only.
+
+mod reach;
+mod spans;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
@@ -28,6 +32,14 @@ pub struct KernelError {
     pub problem: Problem,
 }
 
+impl KernelError {
+    fn new(kernel: &Kernel, statement: &str, path: &[usize], problem: Problem) -> KernelError {
+        let path = path.iter().map(usize::to_string).collect::<Vec<_>>().join(".");
+        let statement = format!("{statement} {path}").trim_end().to_string();
+        KernelError { kernel: kernel.name.clone(), statement, problem }
+    }
+}
+
 /// A rule that a kernel breaks.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum Problem {
@@ -43,6 +55,15 @@ pub enum Problem {
         /// The number of elements.
         len: usize,
     },
+    /// Elements that no earlier statement of the unit has written.
+    #[error("reads `{place}` where the unit has not written it")]
+    NotWritten {
+        /// The memory's name.
+        place: String,
+    },
+    /// Columns of a tile that are not adjacent.
+    #[error("has columns {0} elements apart, which must be adjacent")]
+    Columns(i64),
     /// A memory that the kernel does not declare.
     #[error("names a memory that the kernel does not have: {0:?}")]
     NoPlace(PlaceId),
@@ -112,7 +133,8 @@ pub fn verify(kernel: &Kernel) -> Result<(), KernelError> {
     if kernel.n_units() == 0 {
         return Ok(());
     }
-    verifier.body(&kernel.body)
+    verifier.body(&kernel.body)?;
+    reach::check(kernel)
 }
 
 struct Verifier<'a> {
@@ -129,9 +151,7 @@ type Checked = Result<(), KernelError>;
 
 impl Verifier<'_> {
     fn error(&self, statement: &str, problem: Problem) -> KernelError {
-        let path = self.path.iter().map(usize::to_string).collect::<Vec<_>>().join(".");
-        let statement = format!("{statement} {path}").trim_end().to_string();
-        KernelError { kernel: self.kernel.name.clone(), statement, problem }
+        KernelError::new(self.kernel, statement, &self.path, problem)
     }
 
     fn body(&mut self, body: &[Stmt]) -> Checked {
@@ -159,8 +179,7 @@ impl Verifier<'_> {
                 self.values("store", &[*value])?;
                 let dtype = self.kernel.exprs.dtype(*value);
                 self.write("store", *place, dtype)?;
-                self.index("store", *index)?;
-                self.reaches("store", *place, *index, &[])
+                self.index("store", *index)
             }
             Stmt::Check { value, .. } => {
                 self.values("check", &[*value])?;
@@ -308,70 +327,6 @@ impl Verifier<'_> {
         }
     }
 
-    /// That the positions `index + Σ steps` are within a memory.
-    fn reaches(
-        &self,
-        statement: &str,
-        place: PlaceId,
-        index: IndexId,
-        steps: &[(Extent, i64)],
-    ) -> Checked {
-        let (first, last) = self.range(index, steps);
-        let len = self.kernel.place_len(place);
-        if first >= 0 && last < len as i128 {
-            return Ok(());
-        }
-        let place = place_names(self.kernel).remove(&place).unwrap_or_default();
-        Err(self.error(statement, Problem::OutOfBounds { place, first, last, len }))
-    }
-
-    /// The smallest and the largest value of an index plus a count along each step. A loop over
-    /// the rows of block `u` counts `i` so that `block · u + i < total`: where the coefficients
-    /// of `u` and `i` show that sum, its range is used instead of that of the parts.
-    fn range(&self, index: IndexId, steps: &[(Extent, i64)]) -> (i128, i128) {
-        let index = self.kernel.exprs.index(index);
-        let mut coefficients: FxHashMap<AxisId, i128> = FxHashMap::default();
-        let mut counts: Vec<(Extent, i64)> = steps.to_vec();
-        let (mut low, mut high) = (i128::from(index.constant), i128::from(index.constant));
-        let mut add = |(lo, hi): (i128, i128), c: i128| {
-            low += (lo * c).min(hi * c);
-            high += (lo * c).max(hi * c);
-        };
-        for &(term, c) in &index.terms {
-            match term {
-                Term::Axis(axis) => match self.axes.get(&axis) {
-                    Some(&extent @ Extent::Block { .. }) => counts.push((extent, c)),
-                    Some(Extent::Const(_)) | None => {
-                        *coefficients.entry(axis).or_insert(0) += i128::from(c);
-                    }
-                },
-                Term::Div(x, n) => {
-                    let (lo, hi) = self.range(x, &[]);
-                    add((lo.div_euclid(n.into()), hi.div_euclid(n.into())), c.into());
-                }
-                Term::Mod(_, n) | Term::Data(_, n) => add((0, i128::from(n - 1).max(0)), c.into()),
-            }
-        }
-        for (extent, c) in counts {
-            let c = i128::from(c);
-            let mut span = extent.max();
-            if let Extent::Block { axis, block, total } = extent {
-                let of_axis = coefficients.entry(axis).or_insert(0);
-                let rest = *of_axis - c * block as i128;
-                if rest.abs() < of_axis.abs() {
-                    *of_axis = rest;
-                    span = total;
-                }
-            }
-            add((0, (span as i128 - 1).max(0)), c);
-        }
-        for (axis, c) in coefficients {
-            let far = self.axes.get(&axis).map_or(0, |extent| extent.max());
-            add((0, (far as i128 - 1).max(0)), c);
-        }
-        (low, high)
-    }
-
     /// The expressions of a statement, each once.
     fn values(&self, statement: &str, values: &[ExprId]) -> Checked {
         let mut seen = FxHashSet::default();
@@ -427,8 +382,7 @@ impl Verifier<'_> {
             }
             Expr::Load { place, index, dtype } => {
                 self.place(statement, *place, *dtype)?;
-                self.index_parts(statement, *index, seen)?;
-                self.reaches(statement, *place, *index, &[])
+                self.index_parts(statement, *index, seen)
             }
             Expr::Var(var, dtype) => match self.vars.get(var) {
                 None => Err(self.error(statement, Problem::UnboundVar(*var))),
@@ -475,10 +429,9 @@ impl Verifier<'_> {
         }
     }
 
-    fn view(&self, view: &View, dtype: DType, steps: &[(Extent, i64)]) -> Checked {
+    fn view(&self, view: &View, dtype: DType) -> Checked {
         self.place("tile", view.place, dtype)?;
-        self.index("tile", view.offset)?;
-        self.reaches("tile", view.place, view.offset, steps)
+        self.index("tile", view.offset)
     }
 
     fn tile(&self, tile: &Tile) -> Checked {
@@ -489,20 +442,12 @@ impl Verifier<'_> {
         self.extent("tile", tile.m)?;
         self.extent("tile", tile.n)?;
         self.write("tile", tile.c.place, tile.dtype)?;
-        if tile.m.max() == 0 || tile.n.max() == 0 {
-            return Ok(());
+        for view in [&tile.c, &tile.b] {
+            if tile.n.max() > 1 && view.column != 1 {
+                return Err(self.error("tile", Problem::Columns(view.column)));
+            }
         }
-        self.view(&tile.c, tile.dtype, &[(tile.m, tile.c.row), (tile.n, 1)])?;
-        if tile.len.contains(&0) {
-            return Ok(());
-        }
-        let levels = |step: [i64; 3]| (0..3).map(move |l| (Extent::Const(tile.len[l]), step[l]));
-        let mut a_steps: Vec<_> = levels(tile.a_step).collect();
-        a_steps.push((tile.m, tile.a.row));
-        let mut b_steps: Vec<_> = levels(tile.b_step).collect();
-        b_steps.push((tile.n, 1));
-        self.view(&tile.a, tile.dtype, &a_steps)?;
-        self.view(&tile.b, tile.dtype, &b_steps)
+        [tile.c, tile.a, tile.b].iter().try_for_each(|view| self.view(view, tile.dtype))
     }
 
     fn chunk(&self, chunk: &Chunk) -> Checked {
@@ -516,13 +461,7 @@ impl Verifier<'_> {
             ChunkFn::Claim => self.kernel.place_dtype(chunk.to.0),
         };
         self.write("chunk", chunk.to.0, to)?;
-        let reaches = |(place, index): (PlaceId, IndexId)| {
-            self.index("chunk", index)?;
-            self.reaches("chunk", place, index, &[(chunk.n, 1)])
-        };
-        if chunk.n.max() > 0 {
-            reaches(chunk.to)?;
-        }
+        self.index("chunk", chunk.to.1)?;
         match &chunk.function {
             ChunkFn::Math { function, dtype, from } => {
                 self.typed("chunk", "the chunk", *dtype, dtype.is_float(), "a float")?;
@@ -530,22 +469,12 @@ impl Verifier<'_> {
                 if !function.is_transcendental() {
                     return Err(self.error("chunk", Problem::NoChunk(*function)));
                 }
-                if chunk.n.max() > 0 { reaches(*from) } else { Ok(()) }
+                self.index("chunk", from.1)
             }
             ChunkFn::Philox { first, seed, step, .. } => {
                 self.index("chunk", *first)?;
-                let zero = |place| {
-                    self.place("chunk", place, DType::I64)?;
-                    let len = self.kernel.place_len(place);
-                    if len > 0 {
-                        return Ok(());
-                    }
-                    let place = place_names(self.kernel).remove(&place).unwrap_or_default();
-                    Err(self
-                        .error("chunk", Problem::OutOfBounds { place, first: 0, last: 0, len: 0 }))
-                };
-                zero(*seed)?;
-                zero(*step)
+                self.place("chunk", *seed, DType::I64)?;
+                self.place("chunk", *step, DType::I64)
             }
             ChunkFn::Claim => Ok(()),
         }

@@ -1,0 +1,54 @@
+//! From which costs and sizes on the compiler does things another way.
+
+/// What is worth a kernel, a unit, a call: measured on one machine, and the same everywhere, since the
+/// order of sums depends on it. Arguments of the compiler, so that tests can have a graph of a few
+/// elements cut, staged and shared as a large one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Costs {
+    /// Nanoseconds below which a group is cheap: sharing it costs more than it saves.
+    pub cheap: u32,
+    /// Units are made so long, in nanoseconds, where the shape allows: long enough for the loop
+    /// around them not to count, short enough to share evenly.
+    pub unit: u32,
+    /// A group must keep so many units, unless it is cheap: fewer cannot keep several threads busy.
+    pub min_units: usize,
+    /// A group takes so many values: the code of a kernel is compiled as a whole, and the time that
+    /// takes grows faster than its length.
+    pub max_members: usize,
+    /// Expressions of more operations are cut: compile time and registers are limited.
+    pub max_inline: u32,
+    /// Elements of a block of a long loop with library functions: some microseconds of work, against
+    /// which the calls do not count, in a part of the first-level cache.
+    pub chunk: usize,
+    /// Below so many elements a call of a library function costs as much as it saves.
+    pub shortest_chunk: usize,
+    /// A loop that folds is not cut, as that would change the order of its sums; up to so many
+    /// elements its local still fits beside what the loop reads.
+    pub longest_fold: usize,
+    /// A wave that one thread does in so many nanoseconds is not shared: waking the others costs
+    /// some 0.3 microseconds.
+    pub serial: u32,
+}
+
+impl Costs {
+    /// Whether work of so many nanoseconds is not worth sharing.
+    pub fn is_cheap(&self, nanoseconds: f64) -> bool {
+        nanoseconds < f64::from(self.cheap)
+    }
+}
+
+impl Default for Costs {
+    fn default() -> Costs {
+        Costs {
+            cheap: 5_000,
+            unit: 2_000,
+            min_units: 8,
+            max_members: 64,
+            max_inline: 96,
+            chunk: 512,
+            shortest_chunk: 128,
+            longest_fold: 4096,
+            serial: 1_500,
+        }
+    }
+}
