@@ -14,6 +14,9 @@ mod command;
 mod header;
 mod run;
 
+pub(crate) use header::parse as headers;
+pub(crate) use run::trains_alike;
+
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

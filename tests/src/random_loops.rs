@@ -11,7 +11,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::random_graphs::{Growing, agree, fail, runner};
+use crate::growing::{Course, Growing};
+use crate::random_graphs::{agree, fail, runner};
 
 /// Choices, used up one by one; 0 when there are none left.
 struct Choices(std::vec::IntoIter<u32>);
@@ -40,8 +41,8 @@ fn origin() -> Origin {
 struct Draft {
     operands: Vec<NodeId>,
     scan: Scan,
-    /// Whether its body jumps.
-    jumps: bool,
+    /// How its results follow its operands.
+    course: Course,
 }
 
 /// A loop over what the graph has, with loops in it up to a depth; `None` if nothing can be walked.
@@ -75,17 +76,17 @@ fn draft(
     });
     let mut body = body(&types)?;
     for _ in 0..2 + choices.next() % 6 {
-        body.grow(choices.next(), true);
+        body.grow(choices.next(), Course::Smooth);
     }
     if depth > 0 {
         add_loop(&mut body, choices, depth - 1)?;
-        body.grow(choices.next(), true);
+        body.grow(choices.next(), Course::Smooth);
     }
-    let jumps = body.jumps;
+    let course = if body.is_continuous() { Course::Smooth } else { Course::Jumping };
     let body = Arc::new(finished(body, (n_carries, axis), choices)?);
     let reverse = choices.next() % 2 == 1;
     let scan = Scan { body, n_carries, n_sequences, axis, reverse, length };
-    Ok(Some(Draft { operands, scan, jumps }))
+    Ok(Some(Draft { operands, scan, course }))
 }
 
 /// A body with parameters of these types, and the number of the iteration as a float.
@@ -103,7 +104,7 @@ fn body(types: &[TensorType]) -> Result<Growing, TypeError> {
     let mut g = Build { graph: &mut graph, origin: &origin };
     let number = g.cast(iteration, DType::F32)?;
     nodes.push(g.scale(number, 0.125)?);
-    Ok(Growing { graph, nodes, jumps: false })
+    Ok(Growing::of(graph, nodes))
 }
 
 /// The body with its outputs: next carries, then one or two values that it emits.
@@ -143,16 +144,18 @@ fn capture_once(graph: &mut Graph) {
 
 /// Adds a loop to a graph, and some of its results to the nodes.
 fn add_loop(into: &mut Growing, choices: &mut Choices, depth: usize) -> Result<(), TypeError> {
-    let Some(Draft { operands, scan, jumps }) = draft(into, choices, depth)? else { return Ok(()) };
+    let Some(Draft { operands, scan, course }) = draft(into, choices, depth)? else {
+        return Ok(());
+    };
     let n_results = scan.body.outputs.len();
     let node = into.graph.add(scan, &operands, &origin())?;
     for index in 0..n_results {
         // What nothing reads has no node.
         if !choices.next().is_multiple_of(8) {
-            into.nodes.push(into.graph.add(Control::Result { index }, &[node], &origin())?);
+            let result = into.graph.add(Control::Result { index }, &[node], &origin())?;
+            into.push(result, course);
         }
     }
-    into.jumps |= jumps;
     Ok(())
 }
 
@@ -176,16 +179,18 @@ fn random_loops_agree() {
         let mut growing = Growing::new(DType::F32, m, n);
         add_sequence(&mut growing, &[m, 4, n])?;
         for _ in 0..choices.next() % 4 {
-            growing.grow(choices.next(), true);
+            growing.grow(choices.next(), Course::Smooth);
         }
         for _ in 0..2 {
             let added = add_loop(&mut growing, &mut choices, depth);
             added.map_err(|e| fail(e.to_string()))?;
-            growing.grow(choices.next(), true);
+            growing.grow(choices.next(), Course::Smooth);
         }
-        growing.end();
+        let number = choices.next();
+        growing.end(number);
         capture_once(&mut growing.graph);
-        agree(growing.graph, growing.jumps)
+        let jumps = !growing.is_continuous();
+        agree(growing.graph, |_| jumps, number)
     });
     assert!(result.is_ok(), "{}", result.err().map(|e| e.to_string()).unwrap_or_default());
 }

@@ -19,6 +19,9 @@ use crate::ops::{LowerContext, Movement, Op, OpRules};
 /// Chains of inlined nodes longer than this are cut: indices of indices grow with them.
 const MAX_DEPTH: u32 = 24;
 
+/// Of so many slices along several axes each is compared with each.
+const MAX_PARTS: usize = 16;
+
 /// How a node's elements come to its readers.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
@@ -136,10 +139,7 @@ impl<'a> Builder<'a> {
             return false;
         }
         let slices: Option<Vec<_>> = readers.iter().map(|&r| reach(self.graph.op(r))).collect();
-        let Some(slices) = slices else { return true };
-        let pairs =
-            slices.iter().enumerate().flat_map(|(i, a)| slices[..i].iter().map(move |b| (a, b)));
-        pairs.into_iter().any(|(a, b)| a.iter().zip(b).all(|(a, b)| a.0 <= b.1 && b.0 <= a.1))
+        slices.is_none_or(|slices| !share_out(slices))
     }
 
     /// Whether a reader repeats the node's elements: computing them there would do it again.
@@ -420,6 +420,23 @@ fn reach(op: &Op) -> Option<Vec<(i64, i64)>> {
         Some((start, start + (len - 1) * step))
     };
     start.iter().zip(len).zip(step).map(along).collect()
+}
+
+/// Whether slices, of which each axis has the first and the last index, have no common element: along
+/// some axis one begins after the other ends.
+fn share_out(mut slices: Vec<Vec<(i64, i64)>>) -> bool {
+    let rank = slices.first().map_or(0, Vec::len);
+    for axis in 0..rank {
+        slices.sort_unstable_by_key(|slice| slice[axis]);
+        if slices.windows(2).all(|pair| pair[0][axis].1 < pair[1][axis].0) {
+            return true;
+        }
+    }
+    // Parts along several axes, of which there are few.
+    let apart =
+        |a: &[(i64, i64)], b: &[(i64, i64)]| a.iter().zip(b).any(|(a, b)| a.1 < b.0 || b.1 < a.0);
+    slices.len() <= MAX_PARTS
+        && (0..slices.len()).all(|i| (0..i).all(|j| apart(&slices[i], &slices[j])))
 }
 
 /// Adds indices to a list that has each once.

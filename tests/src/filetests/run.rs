@@ -60,6 +60,37 @@ pub(crate) fn execute(header: &Header, module: &Module) -> Result<String, String
     Ok(text)
 }
 
+/// Whether everything that trains a module agrees on every variable and result; `ways` says how it is
+/// compiled.
+pub(crate) fn trains_alike(
+    header: &Header,
+    module: &Module,
+    ways: &[(String, Options)],
+) -> Result<(), String> {
+    let case = Case {
+        header,
+        module: Arc::new(module.clone()),
+        entry: Entry::Train,
+        binding: Binding::default(),
+        steps: header.number("steps", 3),
+    };
+    let wanted = case.values(Backend::Oracle, Options::default(), 1)?;
+    let near = |found: &Literal, wanted: &Literal| {
+        let size = wanted.scalars().map(|s| s.to_f64().abs()).fold(1.0, f64::max);
+        close(found, wanted, Tolerance { relative: 1e-3, absolute: 1e-4 * size })
+    };
+    agree("eager", &case.values(Backend::Eager, Options::default(), 2)?, &wanted, near)?;
+    for (way, options) in ways {
+        let loops = case.values(Backend::Interpreter, options.clone(), 1)?;
+        agree(&format!("loops {way}"), &loops, &wanted, near)?;
+        let code = case.values(Backend::Jit, options.clone(), 1)?;
+        agree(&format!("code against loops {way}"), &code, &loops, same)?;
+        let shared = case.values(Backend::Jit, options.clone(), 3)?;
+        agree(&format!("3 threads {way}"), &shared, &code, same)?;
+    }
+    Ok(())
+}
+
 /// The elements with four digits, or the mean of more than twelve.
 fn shown(value: &Literal) -> String {
     let digits = |x: f64| {
