@@ -11,4 +11,5 @@ mod random_graphs;
 mod random_loops;
 mod random_training;
 mod read_back;
+mod references;
 mod rules;

@@ -1,0 +1,597 @@
+"""Operations that move elements, products, and operations with indices.
+
+NumPy's meaning throughout. `scatter` there is `jnp.ndarray.at[..].add`, which is what
+`put_along_axis` does with repeated indices.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from references import case, numbers
+
+ids = lambda *values: np.array(values, np.int32)
+
+
+def shapes():
+    family = "shapes"
+    x = {"x": numbers("shape", (2, 3, 4))}
+    m = {"x": numbers("matrix", (3, 5))}
+
+    def moved(name, body, inputs, f, **more):
+        """Squared after and before, so that values and both gradients depend on the place."""
+        results = body.count("\n") == 0
+        assert results
+        case(
+            family,
+            name,
+            f"square({body.replace('x', '(x * x)') if more.pop('deep', False) else body})",
+            inputs,
+            lambda **k: jnp.square(f(**k)),
+            **more,
+        )
+
+    moved("reshape", "reshape(x, [6, 4])", x, lambda x: x.reshape(6, 4))
+    moved("reshape.guess", "reshape(x, [4, -1])", x, lambda x: x.reshape(4, -1))
+    moved("reshape.vector", "reshape(x, [-1])", x, lambda x: x.reshape(-1))
+    moved("reshape.scalar", "reshape(x, [])", {"x": numbers("r", (1, 1))}, lambda x: x.reshape(()))
+    case(
+        family,
+        "reshape.sum",
+        "sum(tanh(reshape(x + b, [-1])))",
+        {**m, "b": numbers("b", (5,))},
+        lambda x, b: jnp.sum(jnp.tanh((x + b).reshape(-1))),
+    )
+    moved("flatten", "flatten(x)", x, lambda x: x.reshape(2, 12))
+    moved("transpose", "transpose(x)", x, lambda x: x.T)
+    moved("transpose.perm", "transpose(x, [1, 2, 0])", x, lambda x: x.transpose(1, 2, 0))
+    moved("transpose.inner", "transpose(x, perm=[0, 2, 1])", x, lambda x: x.transpose(0, 2, 1))
+    moved("transpose.matrix", "transpose(x)", m, lambda x: x.T)
+    moved("broadcast_to", "broadcast_to(x, [4, 3, 5])", m, lambda x: jnp.broadcast_to(x, (4, 3, 5)))
+    moved(
+        "broadcast_to.column",
+        "broadcast_to(x, [3, 5])",
+        {"x": numbers("bc", (3, 1))},
+        lambda x: jnp.broadcast_to(x, (3, 5)),
+    )
+    moved(
+        "broadcast_to.scalar",
+        "broadcast_to(x, [2, 2])",
+        {"x": np.float32(1.25)},
+        lambda x: jnp.broadcast_to(x, (2, 2)),
+    )
+    for axis in [0, 1, -1]:
+        moved(
+            f"expand_dims.{axis}", f"expand_dims(x, {axis})", m, lambda x: jnp.expand_dims(x, axis)
+        )
+    moved("squeeze", "squeeze(x, 1)", {"x": numbers("sq", (3, 1, 2))}, lambda x: x[:, 0])
+    moved("squeeze.all", "squeeze(x)", {"x": numbers("sq", (1, 3, 1))}, lambda x: x.reshape(3))
+    for axis in [0, 1, 2]:
+        shape = [2, 3, 4]
+        shape[axis] = 2
+        moved(
+            f"concat.{axis}",
+            f"concat([x, z, x], axis={axis})",
+            {**x, "z": numbers(f"z{axis}", shape)},
+            lambda x, z: jnp.concatenate([x, z, x], axis),
+        )
+        moved(
+            f"stack.{axis}",
+            f"stack([x, x * x, z], axis={axis})",
+            {**m, "z": numbers(f"s{axis}", (3, 5))},
+            lambda x, z: jnp.stack([x, x * x, z], axis),
+        )
+    moved("concat.one", "concat([x], axis=-1)", m, lambda x: x)
+    moved("concat.empty", "concat([x[1:1], x, x[3:3]], axis=0)", m, lambda x: x)
+    case(
+        family,
+        "split",
+        "a, b, c = split(x, 3, axis=1)\ny = a * b * b + c",
+        {"x": numbers("split", (2, 6))},
+        lambda x: x[:, :2] * x[:, 2:4] ** 2 + x[:, 4:],
+    )
+    case(
+        family,
+        "split.sizes",
+        "a, b = split(x, [1, 3], axis=0)\ny = b * a * b",
+        {"x": numbers("split", (4, 3))},
+        lambda x: x[1:] * x[:1] * x[1:],
+    )
+    case(
+        family,
+        "split.last",
+        "parts = split(x, 2, axis=-1)\ny = sin(parts[1]) * parts[0]",
+        {"x": numbers("split", (2, 3, 4))},
+        lambda x: jnp.sin(x[..., 2:]) * x[..., :2],
+    )
+    moved("pad", "pad(x, [[1, 2], [0, 1]])", m, lambda x: jnp.pad(x, ((1, 2), (0, 1))))
+    moved(
+        "pad.value",
+        "pad(x, [[0, 1], [2, 0]], value=-1.5)",
+        m,
+        lambda x: jnp.pad(x, ((0, 1), (2, 0)), constant_values=-1.5),
+    )
+    moved(
+        "pad.between",
+        "pad(x, [[0, 1, 1], [1, 0, 2]])",
+        m,
+        lambda x: jax.lax.pad(x, jnp.zeros((), x.dtype), ((0, 1, 1), (1, 0, 2))),
+    )
+    moved("reverse", "reverse(x)", x, lambda x: x[::-1, ::-1, ::-1])
+    for axis in [0, 2]:
+        moved(f"reverse.{axis}", f"reverse(x, axis={axis})", x, lambda x: jnp.flip(x, axis))
+    moved("reverse.two", "reverse(x, axis=[0, 1])", x, lambda x: jnp.flip(x, (0, 1)))
+    moved("tile", "tile(x, [2, 3])", m, lambda x: jnp.tile(x, (2, 3)))
+    moved("tile.row", "tile(x, [2])", {"x": numbers("tile", (5,))}, lambda x: jnp.tile(x, 2))
+    moved(
+        "upsample",
+        "upsample(x, size=2)",
+        {"x": numbers("up", (1, 2, 3, 2))},
+        lambda x: jnp.repeat(jnp.repeat(x, 2, 1), 2, 2),
+    )
+    moved(
+        "global_avg_pool",
+        "global_avg_pool(x)",
+        {"x": numbers("gap", (2, 3, 2, 4))},
+        lambda x: jnp.mean(x, axis=(1, 2)),
+    )
+    slices = {
+        "rows": ("x[1:3]", lambda x: x[1:3]),
+        "columns": ("x[:, 1:4]", lambda x: x[:, 1:4]),
+        "steps": ("x[0:3:2, ::2]", lambda x: x[0:3:2, ::2]),
+        "end": ("x[-1]", lambda x: x[-1]),
+        "last": ("x[..., -1]", lambda x: x[..., -1]),
+        "before": ("x[:-1, -3:-1]", lambda x: x[:-1, -3:-1]),
+        "one": ("x[1:2, 2:3]", lambda x: x[1:2, 2:3]),
+        "number": ("x[2, 3]", lambda x: x[2, 3]),
+    }
+    for name, (text, f) in slices.items():
+        moved(f"slice.{name}", text, m, lambda x: f(x))
+    moved("slice.call", "slice(x, [1, 0], [2, 2], [1, 3])", m, lambda x: x[1:3, 0:4:3])
+    moved("slice.empty", "x[2:2]", m, lambda x: x[2:2], order=1)
+    moved("slice.overlap", "x[:-1] * x[1:]", m, lambda x: x[:-1] * x[1:])
+    case(
+        family,
+        "slice.gradient",
+        "x[1:3] * x[0:2] + sum(x[::2], axis=0)",
+        m,
+        lambda x: x[1:3] * x[0:2] + jnp.sum(x[::2], axis=0),
+    )
+    case(
+        family,
+        "empty.transpose",
+        "transpose(x[2:2])",
+        m,
+        lambda x: x[2:2].T,
+        order=0,
+        software="NumPy",
+    )
+    case(
+        family,
+        "empty.reverse",
+        "reverse(x[2:2], axis=1)",
+        m,
+        lambda x: x[2:2, ::-1],
+        order=0,
+        software="NumPy",
+    )
+    case(
+        family,
+        "empty.product",
+        "x[2:2] @ transpose(x)",
+        m,
+        lambda x: x[2:2] @ x.T,
+        order=0,
+        software="NumPy",
+    )
+    case(
+        family,
+        "empty.inner",
+        "x[:, 1:1] @ transpose(x[:, 1:1])",
+        m,
+        lambda x: x[:, 1:1] @ x[:, 1:1].T,
+        order=0,
+        software="NumPy",
+    )
+    case(
+        family,
+        "empty.tanh",
+        "tanh(x[2:2] * 2)",
+        m,
+        lambda x: jnp.tanh(x[2:2] * 2),
+        order=1,
+        software="NumPy",
+    )
+    case(
+        family,
+        "iota",
+        "iota([3, 4], axis=1) + cast(x, i32)",
+        {"x": numbers("iota", (3, 1))},
+        lambda x: np.arange(4)[None] + np.trunc(np.asarray(x)).astype(np.int32),
+        types={"y": "i32"},
+        order=0,
+        software="NumPy",
+    )
+    case(
+        family,
+        "iota.f32",
+        "iota([4], dtype=f32) * x",
+        {"x": numbers("iota", (3, 1))},
+        lambda x: jnp.arange(4) * x,
+    )
+    case(
+        family,
+        "zeros",
+        "zeros([2, 3]) + x",
+        {"x": numbers("zeros", (3,))},
+        lambda x: jnp.zeros((2, 3)) + x,
+    )
+    case(
+        family,
+        "ones",
+        "ones([2, 3]) - x * x",
+        {"x": numbers("ones", (3,))},
+        lambda x: jnp.ones((2, 3)) - x * x,
+    )
+    case(
+        family,
+        "full",
+        "full([2, 3], 1.5) * x",
+        {"x": numbers("full", (3,))},
+        lambda x: jnp.full((2, 3), 1.5) * x,
+    )
+    case(
+        family,
+        "dim",
+        "x * dim(x, 1) + rank(x) + len(shape(x)) + cast(x > 0, dtype(x))",
+        m,
+        lambda x: x * 5 + 2 + 2 + (x > 0),
+    )
+    case(
+        family,
+        "turns",
+        "sum(reshape(transpose(x, [2, 0, 1]), [4, 6]) * reshape(x, [4, 6]), axis=1)",
+        x,
+        lambda x: jnp.sum(x.transpose(2, 0, 1).reshape(4, 6) * x.reshape(4, 6), axis=1),
+    )
+    case(
+        family,
+        "append",
+        "parts = [x]\nparts = append(parts, x * x)\ny = concat(parts, axis=0)",
+        m,
+        lambda x: jnp.concatenate([x, x * x]),
+    )
+    case(
+        family,
+        "flat",
+        "parts = flat([x, [x * x]])\ny = stack(parts, axis=0)",
+        m,
+        lambda x: jnp.stack([x, x * x]),
+    )
+    for kind, dtype in [("i32", np.int32), ("i64", np.int64), ("u8", np.uint8), ("bool", bool)]:
+        a = np.random.default_rng(3).integers(0, 2 if kind == "bool" else 50, (3, 4)).astype(dtype)
+        case(
+            family,
+            f"moved.{kind}",
+            "concat([reverse(transpose(x), axis=0), transpose(x)[1:3]], axis=0)",
+            {"x": a},
+            lambda x: np.concatenate([np.asarray(x).T[::-1], np.asarray(x).T[1:3]]),
+            types={"y": kind},
+            software="NumPy",
+        )
+
+
+def products():
+    family = "products"
+    for kind, dtype in [("f32", "float32"), ("f64", "float64")]:
+        for m, k, n in [(3, 4, 5), (1, 7, 1), (1, 1, 1), (17, 3, 9), (2, 33, 16)]:
+            a, b = numbers(f"a{m}{k}{n}", (m, k), dtype=dtype), numbers(
+                f"b{m}{k}{n}", (k, n), dtype=dtype
+            )
+            case(
+                family,
+                f"matmul.{m}x{k}x{n}.{kind}",
+                "matmul(a, b)",
+                {"a": a, "b": b},
+                jnp.matmul,
+                order=2 if m * n < 100 else 1,
+            )
+    a, b = numbers("ta", (3, 4)), numbers("tb", (4, 5))
+    for ta in [False, True]:
+        for tb in [False, True]:
+            inputs = {
+                "a": np.ascontiguousarray(a.T) if ta else a,
+                "b": np.ascontiguousarray(b.T) if tb else b,
+            }
+            text = f"matmul(a, b, transpose_a={str(ta).lower()}, transpose_b={str(tb).lower()})"
+            case(
+                family,
+                f"transposed.{ta:d}{tb:d}",
+                text,
+                inputs,
+                lambda a, b: (a.T if ta else a) @ (b.T if tb else b),
+            )
+            c = numbers("batch", (2, 1, 1)) + 1
+            batched = {
+                "a": (inputs["a"] * c).astype(np.float32),
+                "b": (inputs["b"] / c).astype(np.float32),
+            }
+            swap = lambda x, t: jnp.swapaxes(x, -1, -2) if t else x
+            case(
+                family,
+                f"batched.{ta:d}{tb:d}",
+                text,
+                batched,
+                lambda a, b: swap(a, ta) @ swap(b, tb),
+            )
+    case(
+        family,
+        "vector.right",
+        "x @ v",
+        {"x": numbers("m", (3, 4)), "v": numbers("v", (4,))},
+        lambda x, v: x @ v,
+    )
+    case(
+        family,
+        "vector.left",
+        "v @ x",
+        {"v": numbers("v3", (3,)), "x": numbers("m", (3, 4))},
+        lambda v, x: v @ x,
+    )
+    case(
+        family,
+        "vector.both",
+        "v @ u",
+        {"v": numbers("v3", (3,)), "u": numbers("u3", (3,))},
+        lambda v, u: v @ u,
+    )
+    case(
+        family,
+        "broadcast.right",
+        "a @ b",
+        {"a": numbers("ba", (2, 3, 4)), "b": numbers("bb", (4, 2))},
+        lambda a, b: a @ b,
+    )
+    case(
+        family,
+        "broadcast.left",
+        "a @ b",
+        {"a": numbers("bl", (3, 4)), "b": numbers("br", (2, 4, 2))},
+        lambda a, b: a @ b,
+    )
+    case(
+        family,
+        "broadcast.both",
+        "a @ b",
+        {"a": numbers("bba", (2, 1, 3, 4)), "b": numbers("bbb", (3, 4, 2))},
+        lambda a, b: a @ b,
+    )
+    case(family, "gram", "x @ transpose(x)", {"x": numbers("gram", (3, 4))}, lambda x: x @ x.T)
+    case(
+        family,
+        "gram.other",
+        "matmul(x, x, transpose_a=true)",
+        {"x": numbers("gram", (3, 4))},
+        lambda x: x.T @ x,
+    )
+    case(family, "square", "x @ x @ x", {"x": numbers("cube", (4, 4))}, lambda x: x @ x @ x)
+    x = {"x": numbers("self", (2, 3, 4))}
+    case(
+        family,
+        "turned",
+        "z = transpose(x, [1, 2, 0])\ny = matmul(z, z, transpose_b=true) @ z",
+        x,
+        lambda x: (lambda z: z @ jnp.swapaxes(z, -1, -2) @ z)(x.transpose(1, 2, 0)),
+    )
+    v = {"v": numbers("v321", (3, 2, 1))}
+    case(
+        family,
+        "turned.twice",
+        "z = transpose(v)\no = matmul(z, z, transpose_b=true)\ny = o @ z",
+        v,
+        lambda v: (lambda z: z @ jnp.swapaxes(z, -1, -2) @ z)(v.transpose(2, 1, 0)),
+    )
+    case(
+        family,
+        "turned.outputs",
+        "z = transpose(v)\no = matmul(z, z, transpose_b=true)\ny = o @ z",
+        v,
+        lambda v: (lambda z: (z @ jnp.swapaxes(z, -1, -2), z @ jnp.swapaxes(z, -1, -2) @ z))(
+            v.transpose(2, 1, 0)
+        ),
+        results=("o", "y"),
+    )
+    case(
+        family,
+        "broadcast.gram",
+        "h = broadcast_to(x, [5, 2])\ng = h @ transpose(h)\ny = g @ h",
+        {"x": numbers("bg", (2,))},
+        lambda x: (lambda h: (h @ h.T, h @ h.T @ h))(jnp.broadcast_to(x, (5, 2))),
+        results=("g", "y"),
+    )
+    case(
+        family,
+        "sliced",
+        "x[:, 1:4] @ w[0:6:2]",
+        {"x": numbers("sx", (3, 5)), "w": numbers("sw", (6, 4))},
+        lambda x, w: x[:, 1:4] @ w[0:6:2],
+    )
+    case(
+        family,
+        "reversed",
+        "reverse(x, axis=1) @ reverse(w, axis=0)",
+        {"x": numbers("sx", (3, 5)), "w": numbers("sw5", (5, 4))},
+        lambda x, w: x[:, ::-1] @ w[::-1],
+    )
+    case(
+        family,
+        "padded",
+        "pad(x, [[0, 0], [1, 1]]) @ w",
+        {"x": numbers("px", (3, 2)), "w": numbers("pw", (4, 3))},
+        lambda x, w: jnp.pad(x, ((0, 0), (1, 1))) @ w,
+    )
+    case(
+        family,
+        "layer",
+        "tanh(x @ w + b) @ u",
+        {
+            "x": numbers("lx", (3, 4)),
+            "w": numbers("lw", (4, 5)),
+            "b": numbers("lb", (5,)),
+            "u": numbers("lu", (5, 2)),
+        },
+        lambda x, w, b, u: jnp.tanh(x @ w + b) @ u,
+    )
+    case(
+        family,
+        "special",
+        "a @ b",
+        {
+            "a": np.array([[1, np.inf], [np.nan, 0]], np.float32),
+            "b": np.array([[1, 2], [3, 4]], np.float32),
+        },
+        jnp.matmul,
+        order=0,
+        software="NumPy",
+    )
+
+
+def indexing():
+    family = "indexing"
+    table = numbers("table", (5, 3))
+    case(
+        family,
+        "gather",
+        "square(gather(x, i))",
+        {"x": table, "i": ids(0, 4, 2, 4)},
+        lambda x, i: jnp.square(x[i]),
+    )
+    case(
+        family,
+        "gather.repeated",
+        "gather(x * x, i)",
+        {"x": table, "i": ids(1, 1, 1, 1, 1, 0)},
+        lambda x, i: (x * x)[i],
+    )
+    case(
+        family,
+        "gather.matrix",
+        "square(gather(x, i))",
+        {"x": table, "i": ids([0, 4, 2], [4, 4, 0])},
+        lambda x, i: jnp.square(x[i]),
+    )
+    case(
+        family,
+        "gather.last",
+        "square(gather(x, i, axis=1))",
+        {"x": table, "i": ids([2, 0], [1, 2])},
+        lambda x, i: jnp.square(jnp.take(x, i, axis=1)),
+    )
+    case(
+        family,
+        "gather.middle",
+        "square(gather(x, i, axis=1))",
+        {"x": numbers("g3", (2, 4, 3)), "i": ids(3, 0, 3)},
+        lambda x, i: jnp.square(jnp.take(x, i, axis=1)),
+    )
+    case(
+        family,
+        "gather.scalar",
+        "square(gather(x, i))",
+        {"x": table, "i": np.int32(3)},
+        lambda x, i: jnp.square(x[i]),
+    )
+    case(
+        family,
+        "gather.vector",
+        "square(gather(x, i))",
+        {"x": table[:, 0].copy(), "i": ids([1, 1], [4, 0])},
+        lambda x, i: jnp.square(x[i]),
+    )
+    case(
+        family,
+        "gather.f64",
+        "square(gather(x, i))",
+        {"x": table.astype(np.float64), "i": ids(0, 4, 2, 4)},
+        lambda x, i: jnp.square(x[i]),
+    )
+    case(
+        family,
+        "gather.i32",
+        "gather(x, i)",
+        {"x": ids(7, 8, 9), "i": ids(2, 2, 0)},
+        lambda x, i: x[i],
+        types={"y": "i32"},
+        software="NumPy",
+    )
+    case(
+        family,
+        "gather.computed",
+        "gather(x, argmax(x, axis=0)) * x[0:3]",
+        {"x": numbers("gc", (4, 3))},
+        lambda x: x[jnp.argmax(x, axis=0)] * x[0:3],
+    )
+    for axis, i in [
+        (0, ids([0, 4, 2], [4, 4, 0])),
+        (1, ids([2, 2], [0, 1], [1, 0], [2, 2], [0, 0])),
+        (-1, ids([2], [0], [1], [2], [0])),
+    ]:
+        case(
+            family,
+            f"take_along_axis.{axis}",
+            f"square(take_along_axis(x, i, {axis}))",
+            {"x": table, "i": i},
+            lambda x, i: jnp.square(jnp.take_along_axis(x, i, axis)),
+        )
+    case(
+        family,
+        "take_along_axis.deep",
+        "square(take_along_axis(x, i, 1))",
+        {"x": numbers("td", (2, 3, 2)), "i": ids([[0, 2]], [[1, 1]])},
+        lambda x, i: jnp.square(jnp.take_along_axis(x, i, 1)),
+    )
+    put = lambda i, v: jnp.zeros((v.shape[0], 4)).at[jnp.arange(v.shape[0])[:, None], i].add(v)
+    case(
+        family,
+        "put_along_axis",
+        "put_along_axis(i, v * v, 1, 4)",
+        {"i": ids([0, 3], [2, 2], [1, 1]), "v": numbers("pv", (3, 2))},
+        lambda i, v: put(i, v * v),
+    )
+    case(
+        family,
+        "put_along_axis.first",
+        "put_along_axis(i, v * v, 0, 4)",
+        {"i": ids([0, 3], [2, 2], [2, 1]), "v": numbers("pv", (3, 2))},
+        lambda i, v: put(i.T, (v * v).T).T,
+    )
+    case(
+        family,
+        "one_hot",
+        "one_hot(i, 4) * x",
+        {"i": ids(0, 3, 3), "x": numbers("oh", (3, 4))},
+        lambda i, x: jax.nn.one_hot(i, 4) * x,
+    )
+    case(
+        family,
+        "one_hot.matrix",
+        "one_hot(i, 3) @ x",
+        {"i": ids([0, 2], [1, 1]), "x": numbers("ohm", (3, 2))},
+        lambda i, x: jax.nn.one_hot(i, 3) @ x,
+    )
+    case(
+        family,
+        "one_hot.f64",
+        "one_hot(i, 3, f64)",
+        {"i": ids(2, 0)},
+        lambda i: jax.nn.one_hot(i, 3),
+        types={"y": "f64"},
+    )
+    case(
+        family,
+        "embedding",
+        "h = embedding(i, 5, 3)\ny = h * h",
+        {"i": ids([0, 4, 4], [2, 0, 0])},
+        lambda i, h_table: h_table[i] ** 2,
+        variables={"h.table": table},
+    )
