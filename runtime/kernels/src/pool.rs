@@ -7,7 +7,15 @@
 //! and a wave that is too short to be shared is not.
 //!
 //! A pool serves one caller at a time; whoever comes meanwhile (another session, or work that itself
-//! forks) does its work alone, on its own thread.
+//! forks) does its work alone, on its own thread. How work is handed over and back is in `handoff.rs`.
+//!
+//! **Beginning and end.** A worker that has not started yet is one that has not begun its part: nobody
+//! waits for it. If the system refuses a thread, those that have started end with the pool. The pool's
+//! end tells every worker and joins it; nothing else is under way then, as the pool is borrowed by
+//! nobody. No pool is static, so none ends while its process does; a process that exits takes its
+//! workers with it, wherever they are. In a process that the system has forked a pool has no workers:
+//! its caller does everything, and the pool is to be leaked, as its end would join threads that are
+//! not there.
 
 mod handoff;
 #[cfg(test)]
@@ -177,6 +185,31 @@ mod tests {
             let payload = thrown.expect_err("the part panics");
             assert_eq!(payload.downcast_ref::<String>(), Some(&format!("part {bad}")));
             check(&pool, 9);
+        }
+    }
+
+    #[test]
+    fn a_payload_whose_destructor_panics_does_no_harm() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("a payload was dropped by the pool");
+            }
+        }
+        let pool = pool(4);
+        for _ in 0..20 {
+            // Every thread has its own part: nobody goes on before all have begun.
+            let begun = std::sync::Barrier::new(4);
+            let thrown = catch_unwind(AssertUnwindSafe(|| {
+                pool.run(4, &|_| {
+                    begun.wait();
+                    std::panic::panic_any(Bomb)
+                });
+            }));
+            let payload = thrown.expect_err("every part panics");
+            assert!(payload.is::<Bomb>());
+            std::mem::forget(payload);
+            assert!(pool.fork(&|_| ()), "the turn has ended");
         }
     }
 
