@@ -4,8 +4,8 @@ gradients.
 Where JAX's convention is another than the language's, the reference is written out here:
 leaky_relu has its lower slope at 0 (JAX the upper), selu its upper (JAX the lower), as Keras on
 TensorFlow; abs has 0 (JAX 1). The gradient of expm1 is e^x (JAX takes expm1(x) + 1, which is 0 from
--37 on), and so for elu and selu. relu and relu6 have gradient 0 where they bend, maximum and minimum
-share it at ties: here JAX agrees.
+-37 on), and so for elu and selu. relu and relu6 have gradient 0 where they bend, maximum and
+minimum share it at ties: here JAX agrees.
 """
 
 import jax

@@ -4,8 +4,8 @@
     /tmp/references/bin/pip install -r tests/references/requirements.txt
     /tmp/references/bin/python tests/references/generate.py [FAMILY ...]
 
-Software: JAX 0.10.2 in f64, Keras 3.15.1 (on JAX), optax 0.2.8, NumPy 2.4.6, SciPy 1.17.1; each case
-names its own. Nothing here is needed to run the tests; everything is deterministic.
+Software: JAX 0.10.2 in f64, Keras 3.15.1 (on JAX), optax 0.2.8, NumPy 2.4.6, SciPy 1.17.1;
+each case names its own. Nothing here is needed to run the tests; everything is deterministic.
 
 The language's conventions are those of its page. Where other software has another, the reference is
 written out beside the case, and the header of its file says so.

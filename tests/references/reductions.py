@@ -65,7 +65,7 @@ def reductions():
             x = numbers(f"{name}{axes}", (2, 3, 4))
             if name in ("max", "min"):
                 x = np.round(x)
-            # Of two or three elements the second derivatives of roots are differences of like terms.
+            # Of few elements the second derivatives of roots are differences of like terms.
             case(
                 family,
                 f"{name}.{axes}",

@@ -3,8 +3,8 @@
 Everything is computed in f64. Inputs of f32 are first rounded to f32, so that both sides start from
 the same numbers. What is wanted of an f32 result is the f64 value, infinite where f32 overflows.
 
-Gradients. For results y and inputs x a case has `sum_y = sum(y * w_y)`, with weights w_y that differ from
-element to element so that errors cannot cancel, and d_x, its gradient; for the second order
+Gradients. For results y and inputs x a case has `sum_y = sum(y * w_y)`, with weights w_y that differ
+from element to element so that errors cannot cancel, and d_x, its gradient; for the second order
 `sum_d = sum(d_x * v_x)` and dd_x, its gradient. Weights are inputs of the graph like any other.
 
 Tolerance. An element may be off by `relative * |wanted| + absolute`, where
@@ -111,9 +111,10 @@ def case(
     """A case of the entry `run`.
 
     `body` is an expression, which becomes `y = ..`, or statements that bind all `results`.
-    `reference` takes the inputs, then the variables, floats as f64 (by name, with `_` for a dot, if it
-    has keyword arguments), and returns the results in order. `wrt` are the inputs and variables that gradients are taken of: by
-    default all floats. `types` are the element types of results that are no floats.
+    `reference` takes the inputs, then the variables, floats as f64 (by name, with `_` for a dot, if
+    it has keyword arguments), and returns the results in order. `wrt` are the inputs and variables
+    that gradients are taken of: by default all floats. `types` are the element types of results that
+    are no floats.
     """
     variables = variables or {}
     types = types or {}
