@@ -12,6 +12,7 @@ use loom::thread::JoinHandle;
 
 #[path = "handoff.rs"]
 #[allow(dead_code, reason = "not everything that the pool's own tests ask")]
+#[allow(clippy::duplicate_mod, reason = "the very code that runs, on other types")]
 mod handoff;
 
 /// As the `sync` of a real machine, without time: a worker looks once before it parks, as looking
