@@ -13,6 +13,7 @@ mod evaluate;
 mod indexing;
 mod leaf;
 mod movement;
+mod others;
 mod placement;
 mod random;
 mod reduce;
@@ -31,6 +32,7 @@ pub use evaluate::{EvalFailure, evaluate, implied_broadcasts};
 pub use indexing::Indexing;
 pub use leaf::Leaf;
 pub use movement::Movement;
+pub use others::ProductOfOthers;
 pub use placement::Placement;
 pub use random::{Random, random_words};
 pub use reduce::{Reduce, ReduceFn};
@@ -56,6 +58,8 @@ pub enum Op {
     Creation(Creation),
     /// A monoid over axes.
     Reduce(Reduce),
+    /// The product of the others along an axis: the gradient of a product.
+    ProductOfOthers(ProductOfOthers),
     /// Sums of products: matmul.
     Contract(Contract),
     /// Parts put somewhere in the result: concat, pad.
@@ -132,6 +136,7 @@ impl Op {
             Op::Movement(op) => op,
             Op::Creation(op) => op,
             Op::Reduce(op) => op,
+            Op::ProductOfOthers(op) => op,
             Op::Contract(op) => op,
             Op::Placement(op) => op,
             Op::Indexing(op) => op,

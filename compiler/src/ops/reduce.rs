@@ -5,10 +5,10 @@ use ndarray::{ArcArray, ArrayD, ArrayView1, Axis, IxDyn};
 use super::arithmetic::Arithmetic;
 use super::attributes::Attributes;
 use super::movement::axes_attribute;
-use super::shape::{accepts, accepts_bool, check_axes, exactly};
+use super::shape::{accepts, accepts_bool, check_axes, exactly, product};
 use super::{
     Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError, codes,
+    LowerContext, Op, OpRules, ProductOfOthers, Signature, TypeError, codes,
 };
 use crate::ir::{
     BinaryFn, Binding, CompareFn, DType, DimError, Element, Literal, Lowering, Monoid, NodeId,
@@ -276,31 +276,30 @@ fn extreme_gradient(axes: &[usize], cx: &mut GradientContext<'_>) -> Result<Node
     g.select(mask, share, zero)
 }
 
-/// `dx = dy` times the product of the others: without zeros `y / x`; with one zero the product
-/// of the rest there and 0 elsewhere; with more, 0. (Its own gradient is that of the branch
-/// taken: where x holds zeros it lacks the terms between the zero and the others.)
+/// `dx = dy` times the product of the others. Several axes become one, the last.
 fn prod_gradient(axes: &[usize], cx: &mut GradientContext<'_>) -> Result<NodeId, TypeError> {
     let (x, dy) = (cx.operand(0), cx.dy());
     let mut g = cx.build();
-    let of_x = g.tensor_type(x);
-    let (zero, one) = (g.zeros_like(x)?, g.constant_like(x, 1.0)?);
-    let is_zero = g.compare(CompareFn::Eq, x, zero)?;
-    let others = g.select(is_zero, one, x)?;
-    let rest = g.reduce(ReduceFn::Prod, others, axes, false)?;
-    let ones = g.cast(is_zero, of_x.dtype)?;
-    let n = g.sum(ones, axes, false)?;
-    let (no_zero, one_zero) = {
-        let (none, single) = (g.scalar_like(x, 0.0)?, g.scalar_like(x, 1.0)?);
-        (g.compare(CompareFn::Eq, n, none)?, g.compare(CompareFn::Eq, n, single)?)
+    let shape = g.shape(x);
+    let dy = g.spread(dy, axes, &shape)?;
+    let others = match axes {
+        [] => return Ok(dy),
+        [axis] => g.node(ProductOfOthers { axis: *axis }, &[x])?,
+        [_, _, ..] => {
+            let kept = (0..shape.len()).filter(|axis| !axes.contains(axis));
+            let perm: Vec<usize> = kept.chain(axes.iter().copied()).collect();
+            let last = g.transpose(x, &perm)?;
+            let moved = g.shape(last);
+            let (kept, reduced) = moved.split_at(moved.len() - axes.len());
+            let flat = g.reshape(last, &[kept, &[product(reduced)?]].concat())?;
+            let others = g.node(ProductOfOthers { axis: kept.len() }, &[flat])?;
+            let others = g.reshape(others, &moved)?;
+            let mut back = vec![0; perm.len()];
+            perm.iter().enumerate().for_each(|(k, &axis)| back[axis] = k);
+            g.transpose(others, &back)?
+        }
     };
-    let flow = g.mul(dy, rest)?;
-    let flow = g.spread(flow, axes, &of_x.shape)?;
-    let quotient = g.div(flow, others)?;
-    let (no_zero, one_zero) =
-        (g.spread(no_zero, axes, &of_x.shape)?, g.spread(one_zero, axes, &of_x.shape)?);
-    let at_zero = g.binary(BinaryFn::And, is_zero, one_zero)?;
-    let with_zero = g.select(at_zero, flow, zero)?;
-    g.select(no_zero, quotient, with_zero)
+    g.mul(dy, others)
 }
 
 impl Reduce {

@@ -2,7 +2,7 @@
 
 use super::{
     Attribute, Attributes, Op, OpRules, Signature, TypeError, codes, contract, control, creation,
-    elementwise, indexing, leaf, movement, placement, random, reduce,
+    elementwise, indexing, leaf, movement, others, placement, random, reduce,
 };
 use crate::ir::TensorType;
 
@@ -14,6 +14,7 @@ pub fn signatures() -> Vec<&'static Signature> {
         movement::signatures(),
         creation::signatures(),
         reduce::signatures(),
+        others::signatures(),
         contract::signatures(),
         placement::signatures(),
         indexing::signatures(),
@@ -25,12 +26,13 @@ pub fn signatures() -> Vec<&'static Signature> {
 
 type Reader = fn(&Attributes<'_>) -> Result<Option<Op>, TypeError>;
 
-const FAMILIES: [Reader; 10] = [
+const FAMILIES: [Reader; 11] = [
     leaf::from_attributes,
     elementwise::from_attributes,
     movement::from_attributes,
     creation::from_attributes,
     reduce::from_attributes,
+    others::from_attributes,
     contract::from_attributes,
     placement::from_attributes,
     indexing::from_attributes,

@@ -3,7 +3,7 @@
 
 use super::arguments::{ArgumentSignature, Default, OptimizerSignature};
 use super::group::{Group, Parameter, settled};
-use crate::ir::{BinaryFn, NodeId, UnaryFn};
+use crate::ir::{BinaryFn, DType, NodeId, Scalar, UnaryFn};
 use crate::ops::TypeError;
 
 const fn number(name: &'static str, default: f64, doc: &'static str) -> ArgumentSignature {
@@ -62,11 +62,13 @@ struct Scalars {
 
 /// `lr √(1 - beta2^t) / (1 - beta1^t)`. The powers are slots of their own: they count the updates
 /// that m and v have seen, also where the step does not run on every batch, where training goes
-/// on with params but without slots, and where the betas change.
+/// on with params but without slots, and where the betas change. They are f64, also where the
+/// params are not: 1 - 0.999 as f32 has five digits.
 fn corrected_rate(group: &mut Group<'_>, lr: NodeId) -> Result<NodeId, TypeError> {
     let mut corrections = vec![];
     for (slot, beta) in [("beta1_power", "beta1"), ("beta2_power", "beta2")] {
-        let (slot, beta) = (group.scalar_slot(slot, 1.0)?, group.number(beta)?);
+        let slot = group.scalar_slot(slot, Scalar::F64(1.0))?;
+        let beta = group.number_as(beta, DType::F64)?;
         let power = group.build("lr", |b| b.mul(slot.value, beta))?;
         group.write_slot(slot, power);
         corrections.push(group.build("lr", |b| {
@@ -76,8 +78,10 @@ fn corrected_rate(group: &mut Group<'_>, lr: NodeId) -> Result<NodeId, TypeError
     }
     group.build("lr", |b| {
         let root = b.unary(UnaryFn::Sqrt, corrections[1])?;
-        let scaled = b.mul(lr, root)?;
-        b.div(scaled, corrections[0])
+        let correction = b.div(root, corrections[0])?;
+        let dtype = b.dtype(lr);
+        let correction = b.cast(correction, dtype)?;
+        b.mul(lr, correction)
     })
 }
 

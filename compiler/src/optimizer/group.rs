@@ -41,6 +41,32 @@ pub(super) fn settled(b: &mut Build<'_>, mean: NodeId) -> Result<NodeId, TypeErr
     b.select(is_gone, zero, mean)
 }
 
+/// A power of two by which numbers are multiplied before their squares are added up: 1 where the
+/// largest is of ordinary size, else one that keeps the sum from overflowing, and the squares from
+/// vanishing, for any numbers of the type and 2^28 of them.
+fn scale_of_squares(b: &mut Build<'_>, numbers: &[NodeId]) -> Result<NodeId, TypeError> {
+    let dtype = b.dtype(numbers[0]);
+    let (high, down, low, up) = match dtype {
+        DType::F64 => (1e140, -600, 1e-140, 600),
+        DType::F32 | DType::I32 | DType::I64 | DType::U8 | DType::Bool => (1e15, -80, 1e-18, 100),
+    };
+    let mut largest = b.scalar(Scalar::zero(dtype))?;
+    for &x in numbers {
+        let size = b.unary(UnaryFn::Abs, x)?;
+        let axes: Vec<usize> = (0..b.shape(size).len()).collect();
+        let size = b.max(size, &axes, false)?;
+        largest = b.binary(BinaryFn::Max, largest, size)?;
+    }
+    let constant = |b: &mut Build<'_>, x: f64| b.scalar_like(largest, x);
+    let (high, low) = (constant(b, high)?, constant(b, low)?);
+    let (down, up) = (constant(b, 2f64.powi(down))?, constant(b, 2f64.powi(up))?);
+    let one = constant(b, 1.0)?;
+    let is_low = b.compare(CompareFn::Lt, largest, low)?;
+    let scale = b.select(is_low, up, one)?;
+    let is_high = b.compare(CompareFn::Gt, largest, high)?;
+    b.select(is_high, down, scale)
+}
+
 /// The params that share an optimiser.
 pub(super) struct Group<'a> {
     pub graph: &'a mut Graph,
@@ -107,6 +133,10 @@ impl Group<'_> {
     /// An argument as a scalar; `None` where it is off.
     pub(super) fn optional(&mut self, name: &str) -> Result<Option<NodeId>, TypeError> {
         let dtype = self.dtype();
+        self.optional_as(name, dtype)
+    }
+
+    fn optional_as(&mut self, name: &str, dtype: DType) -> Result<Option<NodeId>, TypeError> {
         match self.argument(name)? {
             Some(OptimizerArgument::Number(x)) => {
                 let x = Scalar::F64(x).cast(dtype);
@@ -137,12 +167,16 @@ impl Group<'_> {
 
     /// An argument that has a default, as a scalar.
     pub(super) fn number(&mut self, name: &str) -> Result<NodeId, TypeError> {
-        let missing = || {
+        let dtype = self.dtype();
+        self.number_as(name, dtype)
+    }
+
+    /// An argument that has a default, as a scalar of an element type.
+    pub(super) fn number_as(&mut self, name: &str, dtype: DType) -> Result<NodeId, TypeError> {
+        self.optional_as(name, dtype)?.ok_or_else(|| {
             let message = format!("`{}`: `{name}` is missing", self.call.name);
             TypeError::new(codes::OPTIMIZER, message)
-        };
-        let missing = missing();
-        self.optional(name)?.ok_or(missing)
+        })
     }
 
     /// `1 - x` of an argument; of a number, rounded once.
@@ -177,17 +211,16 @@ impl Group<'_> {
 
     /// A scalar slot of the group: `optimizer.STEP.KIND`, of later groups
     /// `optimizer.STEP.NUMBER.KIND`.
-    pub(super) fn scalar_slot(&mut self, kind: &str, first: f64) -> Result<Slot, TypeError> {
-        let dtype = self.dtype();
+    pub(super) fn scalar_slot(&mut self, kind: &str, first: Scalar) -> Result<Slot, TypeError> {
         let mut initial = Graph::default();
-        let value = Leaf::constant(Scalar::F64(first).cast(dtype));
+        let value = Leaf::constant(first);
         let value = initial.add(value, &[], &Origin::default())?;
         initial.outputs.push(("initial".into(), value));
         let name = match self.number {
             0 => kind.to_string(),
             n => format!("{n}.{kind}"),
         };
-        self.declare(name, TensorType::scalar(dtype), initial)
+        self.declare(name, TensorType::scalar(first.dtype()), initial)
     }
 
     fn declare(
@@ -216,20 +249,20 @@ impl Group<'_> {
         self.written.push((p.name.clone(), p.value, new));
     }
 
-    /// Clips the gradients: `g c / max(‖g‖, c)` with the norm over the group, or each element to
-    /// `-c ..= c`.
+    /// Clips the gradients: `g c / ‖g‖` where the norm over the group is above `c`, or each element
+    /// to `-c ..= c`.
     fn clip(&mut self) -> Result<(), TypeError> {
         let norm = self.optional("clip_norm")?;
         let value = self.optional("clip_value")?;
-        let scale = norm.map(|limit| self.clip_scale(limit)).transpose()?;
+        let factors = norm.map(|limit| self.clip_factors(limit)).transpose()?;
         for k in 0..self.parameters.len() {
             let p = self.parameters[k].clone();
             let clipped = self.build(&p.name, |b| {
                 let mut g = p.gradient;
                 let dtype = b.dtype(g);
-                if let Some(scale) = scale {
-                    let scale = b.cast(scale, dtype)?;
-                    g = b.mul(g, scale)?;
+                for factor in factors.into_iter().flatten() {
+                    let factor = b.cast(factor, dtype)?;
+                    g = b.mul(g, factor)?;
                 }
                 if let Some(limit) = value {
                     let limit = b.cast(limit, dtype)?;
@@ -244,21 +277,35 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn clip_scale(&mut self, limit: NodeId) -> Result<NodeId, TypeError> {
+    /// What the gradients are multiplied by, one after the other, so that their norm is at most
+    /// `limit`: a power of two, which keeps the squares of what it makes of them within the numbers
+    /// of the type, and the limit over the norm of that. NaN where the norm is infinite or NaN.
+    fn clip_factors(&mut self, limit: NodeId) -> Result<[NodeId; 2], TypeError> {
         let dtype = self.dtype();
         let gradients: Vec<NodeId> = self.parameters.iter().map(|p| p.gradient).collect();
         self.build("clip_norm", |b| {
-            let mut total = b.scalar(Scalar::zero(dtype))?;
+            let mut wide = vec![];
             for g in gradients {
-                let square = b.square(g)?;
+                wide.push(b.cast(g, dtype)?);
+            }
+            let scale = scale_of_squares(b, &wide)?;
+            let mut total = b.scalar(Scalar::zero(dtype))?;
+            for g in wide {
+                let scaled = b.mul(g, scale)?;
+                let square = b.square(scaled)?;
                 let axes: Vec<usize> = (0..b.shape(square).len()).collect();
                 let sum = b.sum(square, &axes, false)?;
-                let sum = b.cast(sum, dtype)?;
                 total = b.add(total, sum)?;
             }
-            let norm = b.unary(UnaryFn::Sqrt, total)?;
-            let larger = b.binary(BinaryFn::Max, norm, limit)?;
-            b.div(limit, larger)
+            let scaled_norm = b.unary(UnaryFn::Sqrt, total)?;
+            let norm = b.div(scaled_norm, scale)?;
+            let is_small = b.compare(CompareFn::Le, norm, limit)?;
+            let one = b.scalar_like(norm, 1.0)?;
+            let factor = b.div(limit, scaled_norm)?;
+            // inf - inf is NaN.
+            let nothing = b.sub(scaled_norm, scaled_norm)?;
+            let factor = b.add(factor, nothing)?;
+            Ok([b.select(is_small, one, scale)?, b.select(is_small, one, factor)?])
         })
     }
 

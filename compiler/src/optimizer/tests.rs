@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::ir::{
-    Binding, Literal, OptimizerArgument, OptimizerCall, ParameterGroup, Provenance, TensorType,
-    VariableKind, verify,
+    Binding, DType, Literal, OptimizerArgument, OptimizerCall, ParameterGroup, Provenance,
+    TensorType, VariableKind, verify,
 };
 use crate::ops::{EvalContext, Leaves, Reference, evaluate};
 use crate::specialise::specialise;
@@ -50,9 +50,17 @@ impl Maker {
     }
 
     fn param(&mut self, name: &str, value: &[f64]) -> NodeId {
-        let tensor_type = TensorType::of_sizes(DType::F64, &[value.len()]);
+        self.param_of(DType::F64, name, value)
+    }
+
+    fn param_of(&mut self, dtype: DType, name: &str, value: &[f64]) -> NodeId {
+        let tensor_type = TensorType::of_sizes(dtype, &[value.len()]);
+        let bits =
+            |x: &f64| Scalar::F64(*x).cast(dtype).bits().to_le_bytes()[..dtype.size()].to_vec();
+        let bytes: Vec<u8> = value.iter().flat_map(bits).collect();
+        let value = Literal::from_bytes(dtype, &[value.len()], &bytes).expect("a vector");
         let mut initial = Graph::default();
-        let constant = Leaf::constant(numbers(value));
+        let constant = Leaf::constant(value.clone());
         let constant = initial.add(constant, &[], &Origin::default()).expect("a leaf");
         initial.outputs.push(("initial".into(), constant));
         let name: Name = name.into();
@@ -63,7 +71,7 @@ impl Maker {
             provenance: Provenance::default(),
         };
         self.module.variables.insert(name.clone(), variable);
-        self.store.values.insert(name.to_string(), numbers(value));
+        self.store.values.insert(name.to_string(), value);
         let leaf = Leaf::Variable { name: name.clone(), tensor_type };
         let origin = Origin::named(&name, Provenance::default());
         self.module.train.add(leaf, &[], &origin).expect("a leaf")
@@ -98,6 +106,12 @@ impl Maker {
 
     /// Runs `n` batches; returns the metrics of the last.
     fn train(&mut self, n: usize) -> Vec<(String, f64)> {
+        self.store.values.retain(|name, _| !name.starts_with("optimizer."));
+        self.train_more(n)
+    }
+
+    /// Runs `n` batches with the slots as they are.
+    fn train_more(&mut self, n: usize) -> Vec<(String, f64)> {
         let (graph, slots) = add_training(&self.module).expect("the steps are right");
         verify(&graph, "add_training").expect("training graphs are well formed");
         let graph = specialise(&graph, &Binding::default()).expect("no symbols");
@@ -105,7 +119,7 @@ impl Maker {
             let initial = specialise(&slot.initial, &Binding::default()).expect("no symbols");
             let cx = EvalContext { leaves: &(), contraction: &Reference };
             let value = evaluate(&initial, &cx, &[initial.outputs[0].1]).expect("constants");
-            self.store.values.insert(name.to_string(), value[0].clone());
+            self.store.values.entry(name.to_string()).or_insert_with(|| value[0].clone());
         }
         let mut metrics = vec![];
         for _ in 0..n {
@@ -200,6 +214,75 @@ fn adam() {
     close(&trained("adamw", &[], 20), &by_hand(20, adam_by_hand(0.004, false)));
     let amsgrad = [("amsgrad", OptimizerArgument::Bool(true))];
     close(&trained("adam", &amsgrad, 20), &by_hand(20, adam_by_hand(0.0, true)));
+}
+
+#[test]
+fn corrections_are_exact_to_seven_digits() {
+    // Of a gradient that stays the same, the corrected means are the gradient and its square: each
+    // update is the learning rate. (So m and v of f32 are within some roundings of theirs.)
+    let mut maker = Maker::new();
+    let w = maker.param_of(DType::F32, "w", &[0.0, 0.0]);
+    let loss = maker.build(|b| {
+        let scale = b.scalar(Scalar::F32(-0.25))?;
+        let scaled = b.mul(w, scale)?;
+        b.sum(scaled, &[0], false)
+    });
+    let arguments = [("lr", number(1.0)), ("eps", number(0.0))];
+    maker.minimize("minimize", loss, &["w"], ("adam", &arguments));
+    maker.train(1);
+    let first = maker.value("w")[0];
+    assert!((first - 1.0).abs() < 5e-7, "{first}");
+    maker.train_more(999);
+    let all = maker.value("w")[0];
+    assert!((all / 1000.0 - 1.0).abs() < 2e-6, "{all}");
+}
+
+#[test]
+fn gradients_of_any_size_are_clipped() {
+    for (dtype, exponents) in
+        [(DType::F32, [-44, -30, 0, 20, 37]), (DType::F64, [-320, -200, 0, 160, 307])]
+    {
+        for exponent in exponents {
+            let size: f64 = format!("1e{exponent}").parse().expect("a number");
+            let mut maker = Maker::new();
+            let w = maker.param_of(dtype, "w", &[0.0, 0.0]);
+            let slope = Literal::from_vec(&[2], vec![3.0 * size, 4.0 * size]).expect("a vector");
+            let loss = maker.build(|b| {
+                let slope = b.node(Leaf::constant(slope), &[])?;
+                let slope = b.cast(slope, dtype)?;
+                let scaled = b.mul(w, slope)?;
+                b.sum(scaled, &[0], false)
+            });
+            let limit = if exponent < 0 { 2.0 * size } else { 2.0 };
+            let arguments = [("lr", number(1.0)), ("clip_norm", number(limit))];
+            maker.minimize("minimize", loss, &["w"], ("sgd", &arguments));
+            maker.train(1);
+            let w = maker.value("w");
+            // Numbers below the normal ones have few digits.
+            let tolerance = if [-44, -320].contains(&exponent) { 0.3 } else { 1e-6 };
+            for (w, share) in w.into_iter().zip([-0.6, -0.8]) {
+                let ratio = w / (limit * share);
+                assert!((ratio - 1.0).abs() < tolerance, "{dtype} 1e{exponent}: {ratio}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_infinite_gradient_is_seen() {
+    for wrong in [f64::INFINITY, f64::NAN] {
+        let mut maker = Maker::new();
+        let w = maker.param("w", &[0.0, 0.0]);
+        let slope = numbers(&[1.0, wrong]);
+        let loss = maker.build(|b| {
+            let slope = b.node(Leaf::constant(slope), &[])?;
+            let scaled = b.mul(w, slope)?;
+            b.sum(scaled, &[0], false)
+        });
+        maker.minimize("minimize", loss, &["w"], ("sgd", &[("clip_norm", number(1.0))]));
+        maker.train(1);
+        assert!(maker.value("w").iter().all(|w| w.is_nan()), "{wrong}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod loop_axes;
 mod loop_results;
 mod own_roots;
 mod parameters;
+mod prod_others;
 mod products;
 mod simplify;
 mod split_reductions;
@@ -45,6 +46,13 @@ pub static PIPELINE: &[Pass] = &[
     },
     // Early, so that the others see less.
     Pass { name: "dce", doc: "removes what no root needs", run: dce::run, required: false },
+    // Before the simplifications, which see its products.
+    Pass {
+        name: "prod_others",
+        doc: "writes the gradients of products as products",
+        run: prod_others::run,
+        required: true,
+    },
     // Constants come before simplification, whose rules look for them.
     Pass {
         name: "const_fold",

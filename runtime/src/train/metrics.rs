@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use brolga_compiler::ir::{Graph, Literal, Metric, MetricKind, Name, Scalar};
+use brolga_compiler::ir::{DType, Graph, Literal, Metric, MetricKind, Name, Scalar};
 use brolga_compiler::ops::{Leaf, Leaves};
 use brolga_compiler::program::{Output, OutputKind};
 use indexmap::IndexMap;
@@ -110,7 +110,9 @@ impl Averages {
             let value = match &m.kind {
                 Kind::Mean => m.sums[0].scaled(1.0 / self.rows),
                 Kind::Total(finish) => {
-                    let parts: Vec<Literal> = m.sums.iter().map(Sum::as_f32).collect();
+                    let types = finish.inputs.iter().map(|&part| finish.tensor_type(part).dtype);
+                    let parts: Vec<Literal> =
+                        m.sums.iter().zip(types).map(|(sum, dtype)| sum.cast(dtype)).collect();
                     finish_metric(finish, &parts)?
                 }
             };
@@ -136,9 +138,12 @@ impl Sum {
         Literal::from_vec::<f64>(&self.sizes, elements).expect("as many sums as elements")
     }
 
-    fn as_f32(&self) -> Literal {
-        let elements = self.elements.iter().map(|&x| x as f32).collect();
-        Literal::from_vec::<f32>(&self.sizes, elements).expect("as many sums as elements")
+    /// The sums in the element type that the metric's formula reads.
+    fn cast(&self, dtype: DType) -> Literal {
+        let bits = |&x: &f64| Scalar::F64(x).cast(dtype).bits().to_le_bytes();
+        let size = dtype.size();
+        let bytes: Vec<u8> = self.elements.iter().flat_map(|x| bits(x)[..size].to_vec()).collect();
+        Literal::from_bytes(dtype, &self.sizes, &bytes).expect("as many sums as elements")
     }
 }
 

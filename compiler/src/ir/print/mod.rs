@@ -15,7 +15,7 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-use super::{
+use super::{DType, 
     Graph, Metric, MetricKind, Name, NodeId, OptimizerArgument, Provenance, TrainingStep, Variable,
     VariableKind,
 };
@@ -134,6 +134,7 @@ fn line(lines: &mut Lines, graph: &Graph, id: NodeId, operand: &dyn Fn(NodeId) -
         | Op::Movement(_)
         | Op::Creation(_)
         | Op::Reduce(_)
+        | Op::ProductOfOthers(_)
         | Op::Contract(_)
         | Op::Placement(_)
         | Op::Indexing(_)
@@ -254,12 +255,20 @@ fn print_metric(
             named_root(lines, ("metric", &metric.name), provenance, &read(*id));
         }
         MetricKind::Total { parts, finish } => {
-            let parts: Vec<String> = parts.iter().map(|&p| format!("total({})", read(p))).collect();
+            let parts: Vec<String> = parts.iter().map(|&p| total(graph, p, read(p))).collect();
             let value = expression::finished(finish, &parts);
             let provenance = finish.outputs.first().map(|(_, n)| &finish.node(*n).provenance);
             let text = format!("metric {} = {value}", metric.name);
             lines.push(text, provenance.unwrap_or(&Provenance::default()));
         }
+    }
+}
+
+/// A part of a total, which is added up as f32 unless it says otherwise.
+fn total(graph: &Graph, part: NodeId, text: String) -> String {
+    match graph.tensor_type(part).dtype {
+        DType::F64 => format!("total({text}, dtype=f64)"),
+        DType::F32 | DType::I32 | DType::I64 | DType::U8 | DType::Bool => format!("total({text})"),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::autodiff::differentiate;
 use crate::ir::{BinaryFn, UnaryFn};
-use crate::ops::{Contract, Indexing, Movement, Op, Placement, ReduceFn};
+use crate::ops::{Contract, Indexing, Movement, Op, Placement, ProductOfOthers, ReduceFn};
 
 type Function = Box<dyn Fn(&mut Build<'_>, &[NodeId]) -> Result<NodeId, TypeError>>;
 
@@ -312,6 +312,50 @@ fn products_with_zeros() {
     assert_eq!(gradient_at(prod, &[2.0, 3.0, 4.0]), [12.0, 8.0, 6.0]);
     assert_eq!(gradient_at(prod, &[2.0, 0.0, 4.0]), [0.0, 8.0, 0.0]);
     assert_eq!(gradient_at(prod, &[0.0, 0.0, 4.0]), [0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn products_of_others_along_directions() {
+    for axis in [0, 1] {
+        let others = ProductOfOthers { axis };
+        let plain: Function = Box::new(move |b, x| b.node(others, &[x[0]]));
+        check("prod_others", &["f64 n m"], any, plain);
+        let along: Function = Box::new(move |b, x| b.node(others, &[x[0], x[1]]));
+        check("prod_others along one", &["f64 n m", "f64 n m"], any, along);
+        let both: Function = Box::new(move |b, x| b.node(others, &[x[0], x[1], x[2]]));
+        check("prod_others along two", &["f64 n 3", "f64 n 3", "f64 n 3"], any, both);
+    }
+}
+
+#[test]
+fn a_product_has_nine_derivatives() {
+    let mut graph = graph_of(&["f64 n"], |b, x| b.reduce(ReduceFn::Prod, x[0], &[0], false))
+        .expect("the types fit");
+    let (x, mut y) = (graph.inputs[0], graph.outputs[0].1);
+    let derivative = |graph: &mut Graph, y: NodeId| {
+        let dx = differentiate(graph, y, &[x])?.remove(0).expect("it depends");
+        let origin = Origin::default();
+        Ok::<NodeId, CompileError>(
+            Build { graph, origin: &origin }.sum(dx, &[0], false).expect("floats"),
+        )
+    };
+    // The k-th of n elements that are 0: k! where k is n, else 0.
+    let mut factorial = 1.0;
+    for order in 1..=9 {
+        y = derivative(&mut graph, y).expect("an order that there is");
+        factorial *= f64::from(order);
+        for n in [order - 1, order, order + 1].into_iter().filter(|n| *n > 0) {
+            let mut of_zeros = graph.clone();
+            of_zeros.outputs[0].1 = y;
+            let of_zeros = bound(&of_zeros, n as u64, 1).expect("the symbol is bound");
+            let zeros = Literal::from_vec(&[n as usize], vec![0.0; n as usize]).expect("zeros");
+            let want = if n == order { factorial } else { 0.0 };
+            let root = of_zeros.outputs[0].1;
+            assert_eq!(values_of(&of_zeros, &[root], &[zeros]), [[want]], "order {order} of {n}");
+        }
+    }
+    let error = derivative(&mut graph, y).map(|_| ()).expect_err("the tenth is refused");
+    assert!(error.message.contains("of order 9 at most"), "{}", error.message);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 use crate::ir::{BinaryFn, CompareFn, UnaryFn};
 use crate::ops::{
     Attribute, Contract, Control, Creation, Elementwise, EvalError, Indexing, Movement, Op,
-    OpRules, Placement, Random, Reduce, ReduceFn, Scan, build_op, signatures,
+    OpRules, Placement, ProductOfOthers, Random, Reduce, ReduceFn, Scan, build_op, signatures,
 };
 
 fn floats(sizes: &[usize], elements: &[f32]) -> Literal {
@@ -195,6 +195,7 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
             Contract::Matmul { transpose_a: true, transpose_b: false }.into(),
             vec!["f32 2 3", "f32 2 4"],
         ),
+        (ProductOfOthers { axis: 1 }.into(), vec!["f32 2 3", "f32 2 3"]),
         (Placement::Concat { axis: 0 }.into(), vec!["f32 2", "f32 3"]),
         (
             Placement::Pad {

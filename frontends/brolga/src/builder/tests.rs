@@ -40,8 +40,18 @@ fn modes_must_have_the_same_variables() {
 }
 
 /// The functions of the library that are parts of others.
-const INTERNAL: &[&str] =
-    &["fans", "central_erfinv", "scaled_normal", "split_heads", "reduce_loss", "hits"];
+const INTERNAL: &[&str] = &[
+    "root_of_squares",
+    "scale_of_squares",
+    "largest_size",
+    "direction",
+    "fans",
+    "central_erfinv",
+    "scaled_normal",
+    "split_heads",
+    "reduce_loss",
+    "hits",
+];
 
 /// The function of the library that gives a list.
 const LISTS: &[&str] = &["clip_by_global_norm"];

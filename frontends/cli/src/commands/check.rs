@@ -105,7 +105,7 @@ fn flops(graph: &Graph) -> u64 {
             elements(id).saturating_mul(2).saturating_mul(k as u64)
         }
         Op::Elementwise(_) => elements(id),
-        Op::Reduce(_) => graph.operands(id).first().map_or(0, |&x| elements(x)),
+        Op::Reduce(_) | Op::ProductOfOthers(_) => graph.operands(id).first().map_or(0, |&x| elements(x)),
         Op::Control(Control::Scan(scan)) => {
             let length = scan.length.as_number().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
             flops(&scan.body).saturating_mul(length)

@@ -117,19 +117,19 @@ impl Elaborator<'_> {
     }
 
     /// `total(e)`: a parameter of the metric's function of sums.
-    pub(super) fn total(&mut self, value: &Value, span: Span) -> Result<Value> {
+    pub(super) fn total(&mut self, value: &Value, dtype: DType, span: Span) -> Result<Value> {
         if !self.in_metric {
             let message = "`total` is for metrics alone";
             let error = Diagnostic::error(Code::Total, message).at(span, "");
             return Err(self.push(error.help("`sum` adds up what is in one batch")));
         }
         let x =
-            self.materialise(value, Some(DType::F32).filter(|_| !value.holds_tensor()), span)?;
+            self.materialise(value, Some(dtype).filter(|_| !value.holds_tensor()), span)?;
         if self.finish.as_ref().is_some_and(|finish| finish.id == x.region) {
             let message = "a total cannot be added up again";
             return Err(self.error(Code::Total, message, span, ""));
         }
-        let part = self.build(&[x], |build, x| build.cast(x[0], DType::F32))?;
+        let part = self.build(&[x], |build, x| build.cast(x[0], dtype))?;
         if part.region != self.regions[0].id {
             let message = "`total` may not stand in a `scan` or initial value";
             return Err(self.error(Code::Total, message, span, ""));

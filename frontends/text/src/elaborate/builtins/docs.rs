@@ -58,7 +58,7 @@ pub(super) const DOCS: &[(&str, &str)] = &[
         "the elements of `x` along `axis` whose indices are `ids`, a tensor of its rank",
     ),
     ("tile", "`x` repeated so many times along each axis"),
-    ("total", "in a metric alone: the sum over the batches of an epoch, as f32"),
+    ("total", "in a metric alone: the sum over the batches of an epoch, as f32 or f64"),
     ("transpose", "`x` with its axes in another order, reversed where `perm` is left out"),
     ("zeros", "a tensor of zeros"),
 ];

@@ -1,6 +1,7 @@
 //! Gradients as values, the params by pattern, and totals.
 
 use brolga_compiler::autodiff::differentiate;
+use brolga_compiler::ir::DType;
 use brolga_compiler::ops::Op;
 
 use super::super::report::type_diagnostic;
@@ -110,10 +111,15 @@ pub(super) fn params(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     e.list(leaves, args.span)
 }
 
-/// `total(x)`
+/// `total(x, dtype=f32)`
 pub(super) fn total(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let dtype = match args.optional(1) {
+        None | Some((Value::Element(DType::F32), _)) => DType::F32,
+        Some((Value::Element(DType::F64), _)) => DType::F64,
+        Some(_) => return Err(e.wrong_argument(&args, 1, "f32 or f64")),
+    };
     let (value, span) = args.value(0);
     let value = value.clone();
     e.at = args.span;
-    e.total(&value, span)
+    e.total(&value, dtype, span)
 }

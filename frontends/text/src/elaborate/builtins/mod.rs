@@ -135,7 +135,7 @@ const ENTRIES: &[Entry] = &[
     ("grad", "y, x", gradients::grad),
     ("params", "pattern", gradients::params),
     ("load", "path", files::load),
-    ("total", "x", gradients::total),
+    ("total", "x, dtype=f32", gradients::total),
 ];
 
 /// What a later release brings, with what the page calls it.
@@ -225,7 +225,7 @@ fn table() -> &'static HashMap<&'static str, Builtin> {
             let name = signature.name;
             table.insert(name, Builtin { name, formals: operands(signature), run: plain });
         }
-        for hidden in ["input", "variable", "parameter", "constant", "scan", "result"] {
+        for hidden in ["input", "variable", "parameter", "constant", "scan", "result", "prod_others"] {
             table.remove(hidden);
         }
         for f in UnaryFn::ALL {
