@@ -39,15 +39,15 @@ pub fn differentiate(
     Ok(xs.iter().map(|x| walk.cotangents.get(x).and_then(|c| c[0])).collect())
 }
 
-/// The nodes that depend on one of `xs` and carry floats. `order` has operands first.
+/// The nodes that lie on a differentiable path from one of `xs`. `order` has operands first.
 fn between(graph: &Graph, order: &[NodeId], xs: &[NodeId]) -> FxHashSet<NodeId> {
     let xs: FxHashSet<NodeId> = xs.iter().copied().collect();
     let mut between = FxHashSet::default();
     for &node in order {
         let is_float = graph.node(node).types.iter().any(|t| t.dtype.is_float());
-        let depends =
-            xs.contains(&node) || graph.operands(node).iter().any(|o| between.contains(o));
-        if is_float && depends {
+        let mut operands = graph.operands(node).iter().enumerate();
+        let follows = operands.any(|(k, o)| graph.op(node).carries(k) && between.contains(o));
+        if is_float && (follows || xs.contains(&node)) {
             between.insert(node);
         }
     }

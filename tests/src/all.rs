@@ -1,6 +1,7 @@
 //! Every test of the workspace's boundaries, in one binary.
 
 mod architecture;
+mod circles;
 mod compare;
 mod costs;
 mod filetests;

@@ -33,6 +33,13 @@ fn choose(at: &mut FuncCursor<'_>, mask: Value, a: Value, b: Value) -> Value {
     at.ins().bitselect(mask, a, b)
 }
 
+/// What of an integer division is wanted.
+#[derive(Clone, Copy)]
+enum Division {
+    Quotient,
+    Rest,
+}
+
 impl Emitter<'_> {
     fn map(
         &mut self,
@@ -203,8 +210,11 @@ impl Emitter<'_> {
             BinaryFn::Div if float => self.map2(level, a, b, |at, a, b| at.ins().fdiv(a, b)),
             // `expand_math` has rewritten these.
             BinaryFn::FloorDiv | BinaryFn::Mod if float => return None,
-            BinaryFn::Div | BinaryFn::FloorDiv | BinaryFn::Mod => {
-                return self.divide(level, f, dtype, a, b);
+            BinaryFn::Div | BinaryFn::FloorDiv => {
+                return self.divide(level, Division::Quotient, dtype, a, b);
+            }
+            BinaryFn::Mod => {
+                return self.divide(level, Division::Rest, dtype, a, b);
             }
             BinaryFn::Max | BinaryFn::Min => self.extreme(level, f, dtype, a, b),
             BinaryFn::And => self.map2(level, a, b, |at, a, b| at.ins().band(a, b)),
@@ -274,7 +284,7 @@ impl Emitter<'_> {
     fn divide(
         &mut self,
         level: usize,
-        f: BinaryFn,
+        wanted: Division,
         dtype: DType,
         a: &[Value],
         b: &[Value],
@@ -291,9 +301,9 @@ impl Emitter<'_> {
             let safe = at.ins().select(by_zero, one, b);
             let wide = at.ins().uextend(types::I32, a);
             let safe = at.ins().uextend(types::I32, safe);
-            let y = match f {
-                BinaryFn::Mod => at.ins().urem(wide, safe),
-                _ => at.ins().udiv(wide, safe),
+            let y = match wanted {
+                Division::Rest => at.ins().urem(wide, safe),
+                Division::Quotient => at.ins().udiv(wide, safe),
             };
             let y = at.ins().ireduce(types::I8, y);
             return Some(vec![at.ins().select(by_zero, zero, y)]);
@@ -311,13 +321,13 @@ impl Emitter<'_> {
         let signs = at.ins().bxor(rest, safe);
         let differ = at.ins().icmp(IntCC::SignedLessThan, signs, zero);
         let down = at.ins().band(inexact, differ);
-        let y = match f {
-            BinaryFn::Mod => {
+        let y = match wanted {
+            Division::Rest => {
                 let up = at.ins().iadd(rest, safe);
                 let y = at.ins().select(down, up, rest);
                 at.ins().select(by_minus, zero, y)
             }
-            _ => {
+            Division::Quotient => {
                 let below = at.ins().isub(q, one);
                 let y = at.ins().select(down, below, q);
                 let negative = at.ins().ineg(a);

@@ -125,9 +125,14 @@ impl Monoid {
         }
     }
 
-    /// For pairs: whether `(v, i)` takes the place of the best so far, `(best, at)`.
+    /// Whether the pair `(v, i)` takes the place of the best so far, `(best, at)`; never, but for
+    /// the monoids that look for the largest or smallest.
     pub fn replaces(self, best: Scalar, at: i64, v: Scalar, i: i64) -> bool {
-        let order = if self == Monoid::ArgMin { CompareFn::Lt } else { CompareFn::Gt };
+        let order = match self {
+            Monoid::ArgMin | Monoid::Min => CompareFn::Lt,
+            Monoid::ArgMax | Monoid::Max => CompareFn::Gt,
+            Monoid::Sum | Monoid::Product | Monoid::All | Monoid::Any => return false,
+        };
         let nan = |s: Scalar| CompareFn::Ne.eval(s, s);
         match (nan(best), nan(v)) {
             (false, true) => true,

@@ -6,7 +6,7 @@ use super::attributes::Attributes;
 use super::shape::{accepts, dims_agree, exactly, same_dtype};
 use super::{
     Attribute, AttributeSignature, Contraction, EvalContext, EvalError, GradientContext,
-    GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes,
+    GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes, elements,
 };
 use crate::ir::{
     BinaryFn, Binding, DType, Dim, DimError, Element, IndexId, Literal, Lowering, Monoid, NodeId,
@@ -135,6 +135,17 @@ impl OpRules for Contract {
             (Literal::I32(_), _) | (Literal::I64(_), _) | (Literal::U8(_), _) => integers(&a, &b),
             (Literal::Bool(_), _) => a,
         }])
+    }
+
+    fn carries(&self, _: usize) -> bool {
+        true
+    }
+
+    fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64 {
+        let Contract::Matmul { transpose_a, .. } = self;
+        let sizes = operands[0].sizes().unwrap_or_default();
+        let k = sizes.iter().rev().nth(usize::from(*transpose_a)).copied().unwrap_or(0);
+        elements(result).saturating_mul(2).saturating_mul(k as u64)
     }
 
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {

@@ -194,6 +194,23 @@ impl OpRules for Control {
         }
     }
 
+    fn carries(&self, _: usize) -> bool {
+        match self {
+            Control::StopGradient => false,
+            Control::Scan(_) | Control::Result { .. } | Control::Remat | Control::Pending => true,
+        }
+    }
+
+    fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
+        match self {
+            Control::Scan(scan) => {
+                let length = scan.length.as_number().and_then(|n| u64::try_from(n).ok());
+                super::flops(&scan.body).saturating_mul(length.unwrap_or(0))
+            }
+            Control::StopGradient | Control::Result { .. } | Control::Remat | Control::Pending => 0,
+        }
+    }
+
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         match self {
             Control::Scan(_) => Err(GradientError::NotYet("scan")),

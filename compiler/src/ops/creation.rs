@@ -105,6 +105,14 @@ impl OpRules for Creation {
         }
     }
 
+    fn carries(&self, _: usize) -> bool {
+        false
+    }
+
+    fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
+        0
+    }
+
     fn gradient(&self, _: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         Ok(vec![])
     }

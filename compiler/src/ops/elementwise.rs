@@ -9,7 +9,7 @@ use super::attributes::Attributes;
 use super::shape::{accepts, accepts_bool, exactly, same_dtype, same_shape};
 use super::{
     Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError,
+    LowerContext, Op, OpRules, Signature, TypeError, elements,
 };
 use crate::ir::{
     BinaryFn, Binding, CompareFn, DType, DimError, Literal, Lowering, NodeId, TensorType, UnaryFn,
@@ -249,6 +249,49 @@ impl OpRules for Elementwise {
             }),
             Elementwise::Cast(dtype) => cast_literal(*dtype, operands[0]),
         }])
+    }
+
+    fn carries(&self, operand: usize) -> bool {
+        match self {
+            Elementwise::Unary(f) => match f {
+                UnaryFn::Sign | UnaryFn::Floor | UnaryFn::Ceil | UnaryFn::Round | UnaryFn::Not => {
+                    false
+                }
+                UnaryFn::Neg
+                | UnaryFn::Abs
+                | UnaryFn::Exp
+                | UnaryFn::Log
+                | UnaryFn::Sqrt
+                | UnaryFn::Sin
+                | UnaryFn::Cos
+                | UnaryFn::Tanh
+                | UnaryFn::Sigmoid
+                | UnaryFn::Erf
+                | UnaryFn::Relu => true,
+            },
+            Elementwise::Binary(f) => match f {
+                BinaryFn::FloorDiv
+                | BinaryFn::And
+                | BinaryFn::Or
+                | BinaryFn::Xor
+                | BinaryFn::ShiftRight => false,
+                BinaryFn::Add
+                | BinaryFn::Sub
+                | BinaryFn::Mul
+                | BinaryFn::Div
+                | BinaryFn::Mod
+                | BinaryFn::Max
+                | BinaryFn::Min
+                | BinaryFn::Pow => true,
+            },
+            Elementwise::Compare(_) => false,
+            Elementwise::Select => operand > 0,
+            Elementwise::Cast(_) => true,
+        }
+    }
+
+    fn flops(&self, _: &[&TensorType], result: &TensorType) -> u64 {
+        elements(result)
     }
 
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {

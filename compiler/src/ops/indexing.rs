@@ -155,6 +155,17 @@ impl OpRules for Indexing {
         }])
     }
 
+    fn carries(&self, operand: usize) -> bool {
+        match self {
+            Indexing::TakeAlongAxis { .. } => operand == 0,
+            Indexing::PutAlongAxis { .. } => operand == 1,
+        }
+    }
+
+    fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
+        0
+    }
+
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         let dy = cx.dy();
         match self {

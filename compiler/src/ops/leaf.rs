@@ -223,6 +223,14 @@ impl OpRules for Leaf {
         value.map(|v| vec![v]).ok_or_else(|| EvalError::Unfed(name()))
     }
 
+    fn carries(&self, _: usize) -> bool {
+        false
+    }
+
+    fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
+        0
+    }
+
     fn gradient(&self, _: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         Ok(vec![])
     }

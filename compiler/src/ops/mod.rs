@@ -120,6 +120,13 @@ pub trait OpRules {
     /// The results for known operands, whose types `infer` accepts and whose sizes are numbers:
     /// the constant folder, the eager mode and the oracle.
     fn eval(&self, cx: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError>;
+    /// Whether a cotangent of the result gives that operand one, if it is a float: whether a loss
+    /// reaches a param through it.
+    fn carries(&self, operand: usize) -> bool;
+    /// Floating-point operations for operands and a result whose dimensions are numbers: two for
+    /// each term of a product, one for each element that an elementwise operation makes or a
+    /// reduction reads, none for moving elements. Saturates.
+    fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64;
     /// The cotangents of the operands as nodes of the graph, one per operand; `None` where there
     /// is none (integers) or it is zero.
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError>;
@@ -175,6 +182,20 @@ impl Op {
     }
 }
 
+/// The floating-point operations of every node of a graph whose dimensions are numbers. Saturates.
+pub fn flops(graph: &Graph) -> u64 {
+    let of_node = |id: NodeId| {
+        let node = graph.node(id);
+        node.op.flops(&graph.operand_types(&node.op, &node.operands), &node.types[0])
+    };
+    graph.order().into_iter().map(of_node).fold(0, u64::saturating_add)
+}
+
+/// How many elements a type has, if its dimensions are numbers.
+fn elements(x: &TensorType) -> u64 {
+    x.n_elements().unwrap_or(0) as u64
+}
+
 impl OpRules for Op {
     fn signature(&self) -> &'static Signature {
         self.rules().signature()
@@ -190,6 +211,12 @@ impl OpRules for Op {
     }
     fn eval(&self, cx: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
         self.rules().eval(cx, operands)
+    }
+    fn carries(&self, operand: usize) -> bool {
+        self.rules().carries(operand)
+    }
+    fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64 {
+        self.rules().flops(operands, result)
     }
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         self.rules().gradient(cx)

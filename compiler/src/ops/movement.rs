@@ -188,6 +188,14 @@ impl OpRules for Movement {
         Ok(vec![with_array!(operands[0], x => self.eval_array(x))])
     }
 
+    fn carries(&self, _: usize) -> bool {
+        true
+    }
+
+    fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
+        0
+    }
+
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         let (x, dy) = (cx.operand(0), cx.dy());
         let of_x = cx.graph.tensor_type(x).clone();

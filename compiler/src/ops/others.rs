@@ -10,7 +10,7 @@ use super::attributes::Attributes;
 use super::shape::{accepts, check_axis, same_dtype, same_shape};
 use super::{
     Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError, codes,
+    LowerContext, Op, OpRules, Signature, TypeError, codes, elements,
 };
 use crate::ir::{BinaryFn, Binding, Dim, DimError, Literal, Lowering, NodeId, Scalar, TensorType};
 use crate::with_array;
@@ -95,6 +95,14 @@ impl OpRules for ProductOfOthers {
             let directions = directions.iter().map(|s| of_type(s)).collect::<Vec<_>>();
             others(x, &directions, self.axis)
         })])
+    }
+
+    fn carries(&self, _: usize) -> bool {
+        true
+    }
+
+    fn flops(&self, operands: &[&TensorType], _: &TensorType) -> u64 {
+        operands.iter().map(|x| elements(x)).fold(0, u64::saturating_add)
     }
 
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {

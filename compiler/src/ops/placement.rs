@@ -205,6 +205,14 @@ impl OpRules for Placement {
         }])
     }
 
+    fn carries(&self, _: usize) -> bool {
+        true
+    }
+
+    fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
+        0
+    }
+
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         match self {
             Placement::Concat { axis } => concat_gradient(*axis, cx),

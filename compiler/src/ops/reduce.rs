@@ -8,7 +8,7 @@ use super::movement::axes_attribute;
 use super::shape::{accepts, accepts_bool, check_axes, exactly, product};
 use super::{
     Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, ProductOfOthers, Signature, TypeError, codes,
+    LowerContext, Op, OpRules, ProductOfOthers, Signature, TypeError, codes, elements,
 };
 use crate::ir::{
     BinaryFn, Binding, CompareFn, DType, DimError, Element, Literal, Lowering, Monoid, NodeId,
@@ -58,6 +58,11 @@ impl ReduceFn {
         ReduceFn::ArgMax,
         ReduceFn::ArgMin,
     ];
+
+    /// The name in the language.
+    pub fn name(self) -> &'static str {
+        signature(self).name
+    }
 
     /// Whether the result is an index.
     pub const fn is_index(self) -> bool {
@@ -233,6 +238,17 @@ impl OpRules for Reduce {
             ReduceFn::All => with_array!(operands[0], x => self.fold(BinaryFn::And, x)),
             ReduceFn::Any => with_array!(operands[0], x => self.fold(BinaryFn::Or, x)),
         }])
+    }
+
+    fn carries(&self, _: usize) -> bool {
+        match self.f {
+            ReduceFn::Sum | ReduceFn::Prod | ReduceFn::Max | ReduceFn::Min => true,
+            ReduceFn::All | ReduceFn::Any | ReduceFn::ArgMax | ReduceFn::ArgMin => false,
+        }
+    }
+
+    fn flops(&self, operands: &[&TensorType], _: &TensorType) -> u64 {
+        elements(operands[0])
     }
 
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {

@@ -2,7 +2,7 @@
 //! (Reddi et al. 2018), AdamW (Loshchilov and Hutter 2019).
 
 use super::arguments::{ArgumentSignature, Default, OptimizerSignature};
-use super::group::{Group, Parameter, settled};
+use super::context::{Parameter, UpdateContext, settled};
 use crate::ir::{BinaryFn, DType, NodeId, Scalar, UnaryFn};
 use crate::ops::TypeError;
 
@@ -34,20 +34,20 @@ pub(super) static ADAMW: OptimizerSignature = OptimizerSignature {
     doc: "adam with weight decay.",
 };
 
-/// Adds the updates of a group.
-pub(super) fn update(group: &mut Group<'_>) -> Result<(), TypeError> {
-    let lr = group.number("lr")?;
-    let rate = corrected_rate(group, lr)?;
+/// Adds the updates of a cx.
+pub(super) fn update(cx: &mut UpdateContext<'_>) -> Result<(), TypeError> {
+    let lr = cx.number("lr")?;
+    let rate = corrected_rate(cx, lr)?;
     let scalars = Scalars {
         rate,
-        rest1: group.one_minus("beta1")?,
-        rest2: group.one_minus("beta2")?,
-        eps: group.number("eps")?,
+        rest1: cx.one_minus("beta1")?,
+        rest2: cx.one_minus("beta2")?,
+        eps: cx.number("eps")?,
     };
-    let amsgrad = group.switch("amsgrad")?;
-    for p in group.parameters.clone() {
-        let w = group.decayed(&p, lr)?;
-        update_parameter(group, &p, w, &scalars, amsgrad)?;
+    let amsgrad = cx.switch("amsgrad");
+    for p in cx.parameters.clone() {
+        let w = cx.decayed(&p, lr)?;
+        update_parameter(cx, &p, w, &scalars, amsgrad)?;
     }
     Ok(())
 }
@@ -64,19 +64,19 @@ struct Scalars {
 /// that m and v have seen, also where the step does not run on every batch, where training goes
 /// on with params but without slots, and where the betas change. They are f64, also where the
 /// params are not: 1 - 0.999 as f32 has five digits.
-fn corrected_rate(group: &mut Group<'_>, lr: NodeId) -> Result<NodeId, TypeError> {
+fn corrected_rate(cx: &mut UpdateContext<'_>, lr: NodeId) -> Result<NodeId, TypeError> {
     let mut corrections = vec![];
     for (slot, beta) in [("beta1_power", "beta1"), ("beta2_power", "beta2")] {
-        let slot = group.scalar_slot(slot, Scalar::F64(1.0))?;
-        let beta = group.number_as(beta, DType::F64)?;
-        let power = group.build("lr", |b| b.mul(slot.value, beta))?;
-        group.write_slot(slot, power);
-        corrections.push(group.build("lr", |b| {
+        let slot = cx.scalar_slot(slot, Scalar::F64(1.0))?;
+        let beta = cx.number_as(beta, DType::F64)?;
+        let power = cx.build("lr", |b| b.mul(slot.value, beta))?;
+        cx.write_slot(slot, power);
+        corrections.push(cx.build("lr", |b| {
             let one = b.scalar_like(power, 1.0)?;
             b.sub(one, power)
         })?);
     }
-    group.build("lr", |b| {
+    cx.build("lr", |b| {
         let root = b.unary(UnaryFn::Sqrt, corrections[1])?;
         let correction = b.div(root, corrections[0])?;
         let dtype = b.dtype(lr);
@@ -86,16 +86,16 @@ fn corrected_rate(group: &mut Group<'_>, lr: NodeId) -> Result<NodeId, TypeError
 }
 
 fn update_parameter(
-    group: &mut Group<'_>,
+    cx: &mut UpdateContext<'_>,
     p: &Parameter,
     w: NodeId,
     scalars: &Scalars,
     amsgrad: bool,
 ) -> Result<(), TypeError> {
-    let (m, v) = (group.slot("m", p)?, group.slot("v", p)?);
-    let largest = if amsgrad { Some(group.slot("v_max", p)?) } else { None };
+    let (m, v) = (cx.slot("m", p)?, cx.slot("v", p)?);
+    let largest = if amsgrad { Some(cx.slot("v_max", p)?) } else { None };
     let g = p.gradient;
-    let (new_m, new_v) = group.build(&p.name, |b| {
+    let (new_m, new_v) = cx.build(&p.name, |b| {
         let dtype = b.dtype(w);
         let (rest1, rest2) = (b.cast(scalars.rest1, dtype)?, b.cast(scalars.rest2, dtype)?);
         let change = b.sub(g, m.value)?;
@@ -109,10 +109,10 @@ fn update_parameter(
     })?;
     let mut mean_square = new_v;
     if let Some(largest) = largest {
-        mean_square = group.build(&p.name, |b| b.binary(BinaryFn::Max, largest.value, new_v))?;
-        group.write_slot(largest, mean_square);
+        mean_square = cx.build(&p.name, |b| b.binary(BinaryFn::Max, largest.value, new_v))?;
+        cx.write_slot(largest, mean_square);
     }
-    let new_w = group.build(&p.name, |b| {
+    let new_w = cx.build(&p.name, |b| {
         let dtype = b.dtype(w);
         let (rate, eps) = (b.cast(scalars.rate, dtype)?, b.cast(scalars.eps, dtype)?);
         let root = b.unary(UnaryFn::Sqrt, mean_square)?;
@@ -121,8 +121,8 @@ fn update_parameter(
         let step = b.div(step, denominator)?;
         b.sub(w, step)
     })?;
-    group.write_slot(m, new_m);
-    group.write_slot(v, new_v);
-    group.write(p, new_w);
+    cx.write_slot(m, new_m);
+    cx.write_slot(v, new_v);
+    cx.write(p, new_w);
     Ok(())
 }

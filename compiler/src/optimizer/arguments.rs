@@ -1,6 +1,5 @@
 //! The optimisers' names, arguments and defaults, which follow Keras.
 
-use super::{adam, sgd};
 use crate::error::codes;
 use crate::ir::{OptimizerArgument, OptimizerCall};
 use crate::ops::TypeError;
@@ -57,51 +56,36 @@ const COMMON: &[ArgumentSignature] = &[
     },
 ];
 
-/// Every optimiser.
-pub fn signatures() -> Vec<&'static OptimizerSignature> {
-    vec![&sgd::SGD, &adam::ADAM, &adam::ADAMW]
-}
-
-/// The optimiser of that name.
-pub fn signature(name: &str) -> Option<&'static OptimizerSignature> {
-    signatures().into_iter().find(|s| s.name == name)
-}
-
 impl OptimizerSignature {
     /// Its own arguments and those of all optimisers.
     pub fn all_arguments(&self) -> impl Iterator<Item = &'static ArgumentSignature> {
         self.arguments.iter().chain(COMMON)
     }
-}
 
-/// The signature of a call whose arguments all exist and are of their kind. Errors: an unknown
-/// optimiser or argument, a switch for a number or the reverse, both ways of clipping.
-pub(super) fn checked(call: &OptimizerCall) -> Result<&'static OptimizerSignature, TypeError> {
-    let fail = |message: String| TypeError::new(codes::OPTIMIZER, message);
-    let Some(signature) = signature(&call.name) else {
-        let known: Vec<&str> = signatures().iter().map(|s| s.name).collect();
-        let error = fail(format!("there is no optimiser `{}`", call.name));
-        return Err(error.with_help(format!("the optimisers are {}", known.join(", "))));
-    };
-    for (i, (name, value)) in call.arguments.iter().enumerate() {
-        let Some(argument) = signature.all_arguments().find(|a| *a.name == **name) else {
-            let known: Vec<&str> = signature.all_arguments().map(|a| a.name).collect();
-            let error = fail(format!("`{}` has no argument `{name}`", call.name));
-            return Err(error.with_help(format!("its arguments are {}", known.join(", "))));
-        };
-        let is_switch = matches!(value, OptimizerArgument::Bool(_));
-        let wants_switch = matches!(argument.default, Default::Bool(_));
-        if is_switch != wants_switch {
-            let wanted = if wants_switch { "true or false" } else { "a number" };
-            return Err(fail(format!("`{}`: `{name}` must be {wanted}", call.name)));
+    /// Errors: an unknown argument, a switch for a number or the reverse, both ways of clipping.
+    pub(super) fn check(&self, call: &OptimizerCall) -> Result<(), TypeError> {
+        let fail = |message: String| TypeError::new(codes::OPTIMIZER, message);
+        for (i, (name, value)) in call.arguments.iter().enumerate() {
+            let Some(argument) = self.all_arguments().find(|a| *a.name == **name) else {
+                let known: Vec<&str> = self.all_arguments().map(|a| a.name).collect();
+                let error = fail(format!("`{}` has no argument `{name}`", call.name));
+                return Err(error.with_help(format!("its arguments are {}", known.join(", "))));
+            };
+            let is_switch = matches!(value, OptimizerArgument::Bool(_));
+            let wants_switch = matches!(argument.default, Default::Bool(_));
+            if is_switch != wants_switch {
+                let wanted = if wants_switch { "true or false" } else { "a number" };
+                return Err(fail(format!("`{}`: `{name}` must be {wanted}", call.name)));
+            }
+            if call.arguments[..i].iter().any(|(other, _)| other == name) {
+                return Err(fail(format!("`{}`: `{name}` is given twice", call.name)));
+            }
         }
-        if call.arguments[..i].iter().any(|(other, _)| other == name) {
-            return Err(fail(format!("`{}`: `{name}` is given twice", call.name)));
+        let given = |name: &str| call.arguments.iter().any(|(n, _)| **n == *name);
+        if given("clip_norm") && given("clip_value") {
+            let message = format!("`{}`: give `clip_norm` or `clip_value`, not both", call.name);
+            return Err(fail(message));
         }
+        Ok(())
     }
-    let given = |name: &str| call.arguments.iter().any(|(n, _)| **n == *name);
-    if given("clip_norm") && given("clip_value") {
-        return Err(fail(format!("`{}`: give `clip_norm` or `clip_value`, not both", call.name)));
-    }
-    Ok(signature)
 }

@@ -8,21 +8,23 @@
 
 mod adam;
 mod arguments;
-mod group;
+mod context;
 mod sgd;
+mod table;
 #[cfg(test)]
 mod tests;
 
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 
-pub use arguments::{ArgumentSignature, Default, OptimizerSignature, signature, signatures};
+pub use arguments::{ArgumentSignature, Default, OptimizerSignature};
+pub use table::{signature, signatures};
 
-use self::group::{Group, Parameter};
+use self::context::{Parameter, UpdateContext};
 use crate::autodiff::differentiate;
 use crate::error::CompileError;
 use crate::ir::{
-    BinaryFn, CompareFn, DType, Graph, Metric, MetricKind, Module, Name, NodeId, Origin, Scalar,
+    BinaryFn, CompareFn, Graph, Metric, MetricKind, Module, Name, NodeId, Origin, Scalar,
     TrainingStep, Update, Variable,
 };
 use crate::ops::{Build, Control, Leaf, Op, TypeError};
@@ -199,18 +201,24 @@ impl Training<'_> {
     ) -> Result<(), TypeError> {
         let runs = self.runs(step)?;
         for (number, (call, parameters)) in step.groups.iter().zip(found).enumerate() {
-            let mut group = Group {
+            let optimizer = table::called(&call.optimizer)?;
+            let mut cx = UpdateContext {
                 graph: &mut self.graph,
                 module: self.module,
                 step,
                 number,
                 call: &call.optimizer,
+                signature: optimizer.signature,
                 parameters,
                 slots: &mut self.slots,
                 written: vec![],
             };
-            group.update()?;
-            for (name, old, new) in group.written {
+            if !cx.parameters.is_empty() {
+                cx.clip()?;
+                (optimizer.update)(&mut cx)?;
+                cx.average()?;
+            }
+            for (name, old, new) in cx.written {
                 let origin = Origin::named(&name, step.provenance.with_role("update"));
                 let value = match runs {
                     Some(runs) => {
@@ -290,10 +298,4 @@ impl Training<'_> {
         }
         self.rebuild(value, &mut map)
     }
-}
-
-/// The element type in which the scalars of a group are computed: its widest.
-fn widest(graph: &Graph, parameters: &[Parameter]) -> DType {
-    let is_double = |p: &Parameter| graph.tensor_type(p.value).dtype == DType::F64;
-    if parameters.iter().any(is_double) { DType::F64 } else { DType::F32 }
 }

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013).
 
 use super::arguments::{ArgumentSignature, Default, OptimizerSignature};
-use super::group::{Group, settled};
+use super::context::{UpdateContext, settled};
 use crate::ops::TypeError;
 
 pub(super) static SGD: OptimizerSignature = OptimizerSignature {
@@ -28,15 +28,15 @@ pub(super) static SGD: OptimizerSignature = OptimizerSignature {
           w ← w + momentum m - lr g.",
 };
 
-/// Adds the updates of a group.
-pub(super) fn update(group: &mut Group<'_>) -> Result<(), TypeError> {
-    let lr = group.number("lr")?;
-    let momentum = group.unless_zero("momentum")?;
-    let nesterov = group.switch("nesterov")?;
-    for p in group.parameters.clone() {
-        let w = group.decayed(&p, lr)?;
-        let slot = momentum.map(|_| group.slot("m", &p)).transpose()?;
-        let (new_w, new_m) = group.build(&p.name, |b| {
+/// Adds the updates of a cx.
+pub(super) fn update(cx: &mut UpdateContext<'_>) -> Result<(), TypeError> {
+    let lr = cx.number("lr")?;
+    let momentum = cx.unless_zero("momentum")?;
+    let nesterov = cx.switch("nesterov");
+    for p in cx.parameters.clone() {
+        let w = cx.decayed(&p, lr)?;
+        let slot = momentum.map(|_| cx.slot("m", &p)).transpose()?;
+        let (new_w, new_m) = cx.build(&p.name, |b| {
             let dtype = b.dtype(w);
             let lr = b.cast(lr, dtype)?;
             let change = b.mul(p.gradient, lr)?;
@@ -57,9 +57,9 @@ pub(super) fn update(group: &mut Group<'_>) -> Result<(), TypeError> {
                 (None, _) | (_, None) => (b.sub(w, change)?, None),
             })
         })?;
-        group.write(&p, new_w);
+        cx.write(&p, new_w);
         if let (Some(slot), Some(m)) = (slot, new_m) {
-            group.write_slot(slot, m);
+            cx.write_slot(slot, m);
         }
     }
     Ok(())

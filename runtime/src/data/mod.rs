@@ -13,6 +13,7 @@ mod feed;
 pub mod idx;
 pub mod npy;
 mod rows;
+pub mod safetensors;
 mod source;
 #[cfg(test)]
 pub(crate) mod tests;

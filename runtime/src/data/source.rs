@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use brolga_compiler::ir::Literal;
 
-use super::{DataError, DataSet, Split, digits, idx, npy};
-use crate::checkpoint::Checkpoint;
+use super::{DataError, DataSet, Split, digits, idx, npy, safetensors};
 
 /// What `--data` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +66,7 @@ pub fn load(source: &Source, split: Split) -> Result<DataSet, DataError> {
             .iter()
             .map(|(name, path)| Ok((name.clone(), npy::read_npy(path)?)))
             .collect::<Result<Vec<(String, Literal)>, DataError>>()?,
-        SourceKind::Safetensors(path) => Checkpoint::load_tensors(path)?,
+        SourceKind::Safetensors(path) => safetensors::load_tensors(path)?,
     };
     DataSet::new(source.text.clone(), arrays)
 }

@@ -5,7 +5,7 @@ use brolga_compiler::ops::{Contraction, Leaf, Leaves, Op};
 use brolga_compiler::program::{Output, OutputKind};
 
 use super::Clock;
-use super::prepared::{Clocks, Feed};
+use super::feed::{Clocks, Feed};
 use crate::RunError;
 use crate::arena::Budget;
 use crate::eager::Evaluator;

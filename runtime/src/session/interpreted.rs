@@ -3,7 +3,7 @@
 use brolga_compiler::ir::{Literal, Target};
 use brolga_compiler::program::{Memories, Output, Program, run_program};
 
-use super::prepared::{Clocks, Feed};
+use super::feed::{Clocks, Feed};
 use crate::RunError;
 use crate::store::Store;
 

@@ -5,7 +5,9 @@
 //! size. Nothing is allocated while a program runs.
 
 mod eager;
+mod feed;
 mod interpreted;
+mod metrics;
 mod native;
 mod prepared;
 
@@ -30,8 +32,10 @@ use crate::store::{Keep, Loaded, Store};
 use crate::{RunError, host_memory, host_target, host_threads};
 
 pub use brolga_compiler::entry::{Entry, EntryGraph, SymbolInput};
+pub use feed::{Feed, FeedMut};
+pub use metrics::finish_metric;
 use prepared::Instance;
-pub use prepared::{Feed, FeedMut, Prepared};
+pub use prepared::Prepared;
 
 /// How programs are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use brolga_compiler::program::{Frame, Output, Program};
 use brolga_kernels::Pool;
 
 use super::Session;
-use super::prepared::{Clocks, Feed, n_bytes};
+use super::feed::{Clocks, Feed, n_bytes};
 use crate::RunError;
 use crate::arena::Block;
 use crate::link::Executable;

@@ -2,89 +2,20 @@
 
 use brolga_compiler::compile::Compiled;
 use brolga_compiler::entry::Entry;
-use brolga_compiler::ir::{Binding, Graph, Literal, Metric, Name, Scalar, TensorType};
+use brolga_compiler::ir::{Binding, Graph, Literal, Metric, MetricKind, Name, Scalar, TensorType};
 use brolga_compiler::ops::{Contraction, Reference};
 use brolga_compiler::program::{Output, OutputKind, Program};
 use indexmap::IndexMap;
 
 use super::eager::{Call, Eager};
+use super::feed::{Clocks, Feed, FeedMut};
 use super::interpreted::Interpreted;
+use super::metrics::finish_metric;
 use super::native::{Native, Place};
 use super::{Backend, Clock, Results, Session};
 use crate::RunError;
-use crate::arena::{Block, Budget};
+use crate::arena::Budget;
 use crate::eager::{Kernels, eval_calls};
-use crate::train::batch_metrics;
-
-/// An input of a program with the memory that it is fed through.
-#[derive(Debug)]
-pub struct Feed {
-    /// The input.
-    pub name: Name,
-    /// Its type; every dimension is a number.
-    pub tensor_type: TensorType,
-    n_bytes: usize,
-    block: Block,
-}
-
-/// An input of a program, to be fed. The memory itself stays where it is, as machine code knows it.
-#[derive(Debug)]
-pub struct FeedMut<'a> {
-    /// The input.
-    pub name: &'a Name,
-    /// Its type; every dimension is a number.
-    pub tensor_type: &'a TensorType,
-    /// The elements in row-major order, little-endian; what is written stays for the following runs.
-    pub bytes: &'a mut [u8],
-}
-
-impl Feed {
-    pub(super) fn new(
-        name: &Name,
-        tensor_type: &TensorType,
-        budget: &Budget,
-    ) -> Result<Feed, RunError> {
-        let n_bytes = n_bytes(tensor_type)?;
-        let block = budget.block(n_bytes, &format!("the input `{name}`"))?;
-        Ok(Feed { name: name.clone(), tensor_type: tensor_type.clone(), n_bytes, block })
-    }
-
-    /// The elements in row-major order, little-endian.
-    pub fn bytes(&self) -> &[u8] {
-        &self.block.bytes()[..self.n_bytes]
-    }
-
-    /// The elements as a tensor; a copy.
-    pub fn literal(&self) -> Literal {
-        let sizes = self.tensor_type.sizes().expect("a program has only numbers");
-        Literal::from_bytes(self.tensor_type.dtype, &sizes, self.bytes())
-            .expect("the bytes are those of the type")
-    }
-
-    pub(super) fn pointer(&self) -> *mut u8 {
-        self.block.pointer()
-    }
-}
-
-/// What a run is told of its place among others.
-#[derive(Clone, Copy)]
-pub(super) struct Clocks {
-    pub(super) seed: i64,
-    /// What the variables have been trained for.
-    pub(super) clock: Clock,
-    /// The number of the batch.
-    pub(super) batch: i64,
-}
-
-/// The bytes of a type of numbers.
-pub(super) fn n_bytes(tensor_type: &TensorType) -> Result<usize, RunError> {
-    tensor_type.n_bytes().ok_or_else(|| RunError::MemoryLimit {
-        purpose: format!("a tensor of {tensor_type}"),
-        bytes: u64::MAX,
-        taken: 0,
-        limit: i64::MAX as u64,
-    })
-}
 
 /// A program, what it is for, and the memories of its own.
 pub(super) struct Instance {
@@ -207,11 +138,7 @@ impl Prepared<'_> {
 
     /// The inputs, to write.
     pub fn feeds_mut(&mut self) -> impl Iterator<Item = FeedMut<'_>> {
-        self.session.instances[self.at].feeds.iter_mut().map(|feed| FeedMut {
-            name: &feed.name,
-            tensor_type: &feed.tensor_type,
-            bytes: &mut feed.block.bytes_mut()[..feed.n_bytes],
-        })
+        self.session.instances[self.at].feeds.iter_mut().map(Feed::writable)
     }
 
     /// Feeds every input by name; names that the program does not need are ignored.
@@ -339,7 +266,26 @@ impl Prepared<'_> {
                 outputs.insert(output.name.clone(), self.value(number));
             }
         }
-        Ok(Results { outputs, metrics: batch_metrics(self)? })
+        Ok(Results { outputs, metrics: self.batch_metrics()? })
+    }
+
+    /// The metrics of the batch that ran last, by name.
+    ///
+    /// # Errors
+    /// If a formula cannot be evaluated.
+    pub fn batch_metrics(&self) -> Result<IndexMap<Name, Literal>, RunError> {
+        let mut metrics = IndexMap::new();
+        for (number, metric) in self.metrics().iter().enumerate() {
+            let of_metric = |o: &Output| matches!(o.kind, OutputKind::Metric { metric, .. } if metric == number);
+            let numbers = (0..self.outputs().len()).filter(|&i| of_metric(&self.outputs()[i]));
+            let mut values: Vec<Literal> = numbers.map(|i| self.value(i)).collect();
+            let value = match &metric.kind {
+                MetricKind::Mean(_) => values.swap_remove(0),
+                MetricKind::Total { finish, .. } => finish_metric(finish, &values)?,
+            };
+            metrics.insert(metric.name.clone(), value);
+        }
+        Ok(metrics)
     }
 }
 

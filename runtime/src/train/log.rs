@@ -8,7 +8,6 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::fit::{BatchReport, Callbacks, EpochReport};
-use super::metrics::batch_metrics;
 use crate::RunError;
 use crate::session::{Prepared, Session};
 
@@ -37,7 +36,7 @@ impl<W: Write> Callbacks for Log<W> {
         report: &BatchReport<'_>,
         results: &Prepared<'_>,
     ) -> Result<ControlFlow<()>, RunError> {
-        let mut metrics = metrics_json(&batch_metrics(results)?);
+        let mut metrics = metrics_json(&results.batch_metrics()?);
         let mut line = Map::new();
         line.insert("step".to_string(), json!(report.step));
         line.insert("epoch".to_string(), json!(report.epoch));

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use brolga_compiler::ir::{DType, Graph, Literal, Metric, MetricKind, Name, Scalar};
-use brolga_compiler::ops::{Leaf, Leaves};
 use brolga_compiler::program::{Output, OutputKind};
 use indexmap::IndexMap;
 
 use crate::RunError;
-use crate::arena::Budget;
-use crate::eager::{Evaluator, Kernels};
-use crate::session::Prepared;
+use crate::session::{Prepared, finish_metric};
 
 /// Sums over the batches of an epoch: of a mean's values weighted by rows, and of the parts of any
 /// other metric. They are f64, added up in the order of the batches.
@@ -144,51 +141,5 @@ impl Sum {
         let size = dtype.size();
         let bytes: Vec<u8> = self.elements.iter().flat_map(|x| bits(x)[..size].to_vec()).collect();
         Literal::from_bytes(dtype, &self.sizes, &bytes).expect("as many sums as elements")
-    }
-}
-
-/// The metrics of the batch that ran last, by name.
-///
-/// # Errors
-/// If a formula cannot be evaluated.
-pub fn batch_metrics(batch: &Prepared<'_>) -> Result<IndexMap<Name, Literal>, RunError> {
-    let mut metrics = IndexMap::new();
-    for (number, metric) in batch.metrics().iter().enumerate() {
-        let of_metric =
-            |o: &Output| matches!(o.kind, OutputKind::Metric { metric, .. } if metric == number);
-        let numbers = (0..batch.outputs().len()).filter(|&i| of_metric(&batch.outputs()[i]));
-        let mut values: Vec<Literal> = numbers.map(|i| batch.value(i)).collect();
-        let value = match &metric.kind {
-            MetricKind::Mean(_) => values.swap_remove(0),
-            MetricKind::Total { finish, .. } => finish_metric(finish, &values)?,
-        };
-        metrics.insert(metric.name.clone(), value);
-    }
-    Ok(metrics)
-}
-
-/// The value of a metric's formula for the sums of its parts.
-fn finish_metric(finish: &Arc<Graph>, parts: &[Literal]) -> Result<Literal, RunError> {
-    let mut evaluator = Evaluator::new(finish.clone(), &Budget::new(usize::MAX), "a metric")?;
-    evaluator.run(&Parts(parts), &Kernels { pool: None })?;
-    Ok(evaluator.value(finish.outputs[0].1).clone())
-}
-
-/// The parameters of a metric's formula.
-struct Parts<'a>(&'a [Literal]);
-
-impl Leaves for Parts<'_> {
-    fn leaf(&self, leaf: &Leaf) -> Option<Literal> {
-        match leaf {
-            Leaf::Parameter { number, .. } => self.0.get(*number).cloned(),
-            Leaf::Input { .. }
-            | Leaf::Variable { .. }
-            | Leaf::Constant(_)
-            | Leaf::Dim { .. }
-            | Leaf::Seed
-            | Leaf::Step
-            | Leaf::Epoch
-            | Leaf::Batch => None,
-        }
     }
 }

@@ -9,7 +9,7 @@ pub use fit::{
     fit, predict,
 };
 pub use log::{Log, literal_json, metrics_json};
-pub use metrics::{Averages, Sum, batch_metrics};
+pub use metrics::{Averages, Sum};
 
 #[cfg(test)]
 mod tests;

@@ -15,9 +15,9 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-use super::{DType, 
-    Graph, Metric, MetricKind, Name, NodeId, OptimizerArgument, Provenance, TrainingStep, Variable,
-    VariableKind,
+use super::{
+    DType, Graph, Metric, MetricKind, Name, NodeId, OptimizerArgument, Provenance, TrainingStep,
+    Variable, VariableKind,
 };
 use crate::ops::{Leaf, Op, OpRules};
 use expression::{call, constant, nested, right_side};

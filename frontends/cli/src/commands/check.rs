@@ -2,7 +2,7 @@
 
 use brolga::compiler::compile::{Options, compile_graph};
 use brolga::compiler::ir::{Graph, NodeId, VariableKind};
-use brolga::compiler::ops::{Contract, Control, Op};
+use brolga::compiler::ops::flops;
 use brolga::compiler::specialise::specialise;
 use brolga::runtime::{RunError, host_target};
 use brolga::{Binding, Entry, Session};
@@ -92,35 +92,6 @@ fn results(graph: &Graph) -> Vec<(String, String)> {
         (name.to_string(), graph.tensor_type(id).to_string())
     };
     outputs.chain(metrics).map(typed).collect()
-}
-
-/// Floating-point operations: two for each term of a product, one for each element that an
-/// elementwise operation makes or a reduction reads. Saturates.
-fn flops(graph: &Graph) -> u64 {
-    let elements = |id: NodeId| graph.tensor_type(id).n_elements().unwrap_or(0) as u64;
-    let of_node = |id: NodeId| match graph.op(id) {
-        Op::Contract(Contract::Matmul { transpose_a, .. }) => {
-            let sizes = graph.tensor_type(graph.operands(id)[0]).sizes().unwrap_or_default();
-            let k = sizes.iter().rev().nth(usize::from(*transpose_a)).copied().unwrap_or(0);
-            elements(id).saturating_mul(2).saturating_mul(k as u64)
-        }
-        Op::Elementwise(_) => elements(id),
-        Op::Reduce(_) | Op::ProductOfOthers(_) => graph.operands(id).first().map_or(0, |&x| elements(x)),
-        Op::Control(Control::Scan(scan)) => {
-            let length = scan.length.as_number().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-            flops(&scan.body).saturating_mul(length)
-        }
-        Op::Control(
-            Control::Result { .. } | Control::StopGradient | Control::Remat | Control::Pending,
-        )
-        | Op::Leaf(_)
-        | Op::Movement(_)
-        | Op::Creation(_)
-        | Op::Placement(_)
-        | Op::Indexing(_)
-        | Op::Random(_) => 0,
-    };
-    graph.order().into_iter().map(of_node).fold(0, u64::saturating_add)
 }
 
 /// The numbers that variables of a kind hold.

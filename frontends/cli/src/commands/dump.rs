@@ -257,10 +257,8 @@ fn program_stage(arguments: &Dump, program: &Planned) -> Result<(), Failure> {
         Stage::Clif | Stage::Asm => {
             let texts =
                 codegen::texts(program).map_err(|e| Failure::Machine(format!("error: {e}\n")))?;
-            let text = |text: CodeText| match arguments.stage {
-                Stage::Asm => text.assembly,
-                _ => text.clif,
-            };
+            let is_assembly = arguments.stage == Stage::Asm;
+            let text = |text: CodeText| if is_assembly { text.assembly } else { text.clif };
             let texts = texts.into_iter().enumerate();
             print_kernels(arguments, texts.map(|(i, t)| (i, t.name.clone(), text(t))))?;
         }

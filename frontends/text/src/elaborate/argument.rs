@@ -5,7 +5,7 @@ use std::sync::Arc;
 use brolga_compiler::ir::{DType, Dim, Name as NodeName, OptimizerArgument, OptimizerCall};
 
 use super::calls::{Given, Site};
-use super::expressions::Clock;
+use super::regions::Clock;
 use super::value::{GivenArg, Tensor, Value};
 use super::{Elaborator, Result};
 use crate::ast::Name;

@@ -3,91 +3,11 @@
 //! An integer is a polynomial in dimension symbols. Any other number is a known f64, or a formula
 //! over dimensions that becomes nodes where it meets a tensor.
 
-use std::sync::Arc;
+use brolga_compiler::ir::{Agreement, BinaryFn, CompareFn, Dim, DimError, UnaryFn};
 
-use brolga_compiler::ir::{Agreement, BinaryFn, CompareFn, Dim, DimError, Scalar, UnaryFn};
-
+use super::number::{BareError, MAX_TERMS, Number};
 use super::value::Bare;
 use crate::ast::BinaryOp;
-
-/// A number that is not an integer.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Number {
-    /// A known number.
-    Known(f64),
-    /// A dimension with a symbol in it.
-    Dim(Dim),
-    /// A function of one number, with its size as a formula.
-    Unary(UnaryFn, Arc<Number>, usize),
-    /// A function of two numbers, with its size as a formula.
-    Binary(BinaryFn, Arc<Number>, Arc<Number>, usize),
-}
-
-/// Why two bare numbers cannot be combined.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum BareError {
-    /// The operator does not exist for such values.
-    Kind,
-    /// The dimension overflows or is divided by zero.
-    Dim(DimError),
-    /// The answer depends on symbols.
-    Symbolic,
-    /// The formula has become too large.
-    TooLarge,
-}
-
-impl From<DimError> for BareError {
-    fn from(error: DimError) -> BareError {
-        BareError::Dim(error)
-    }
-}
-
-/// The most terms that a polynomial or formula may have: products of sums grow fast.
-const MAX_TERMS: usize = 1000;
-
-impl Number {
-    /// The number, if it is known.
-    pub(super) fn known(&self) -> Option<f64> {
-        match self {
-            Number::Known(x) => Some(*x),
-            Number::Dim(dim) => dim.as_number().map(|n| n as f64),
-            Number::Unary(..) | Number::Binary(..) => None,
-        }
-    }
-
-    fn size(&self) -> usize {
-        match self {
-            Number::Known(_) | Number::Dim(_) => 1,
-            Number::Unary(_, _, size) | Number::Binary(_, _, _, size) => *size,
-        }
-    }
-
-    fn unary(f: UnaryFn, x: Number) -> Result<Number, BareError> {
-        match x.known() {
-            Some(x) => Ok(Number::Known(f.eval(Scalar::F64(x)).to_f64())),
-            None => {
-                let size = limited(x.size() + 1)?;
-                Ok(Number::Unary(f, Arc::new(x), size))
-            }
-        }
-    }
-
-    fn binary(f: BinaryFn, a: Number, b: Number) -> Result<Number, BareError> {
-        match (a.known(), b.known()) {
-            (Some(a), Some(b)) => {
-                Ok(Number::Known(f.eval(Scalar::F64(a), Scalar::F64(b)).to_f64()))
-            }
-            (Some(_) | None, _) => {
-                let size = limited(a.size() + b.size() + 1)?;
-                Ok(Number::Binary(f, Arc::new(a), Arc::new(b), size))
-            }
-        }
-    }
-}
-
-fn limited(size: usize) -> Result<usize, BareError> {
-    if size > MAX_TERMS { Err(BareError::TooLarge) } else { Ok(size) }
-}
 
 impl Bare {
     /// The number as a float, a bool excepted.
@@ -110,19 +30,20 @@ pub(super) fn unary(f: UnaryFn, x: &Bare) -> Result<Bare, BareError> {
         (UnaryFn::Not, Bare::Int(_) | Bare::Float(_)) | (_, Bare::Bool(_)) => Err(BareError::Kind),
         (UnaryFn::Neg, Bare::Int(n)) => Ok(Bare::Int(Dim::number(0).sub(n)?)),
         (UnaryFn::Floor | UnaryFn::Ceil | UnaryFn::Round, Bare::Int(n)) => Ok(Bare::Int(n.clone())),
-        (UnaryFn::Abs | UnaryFn::Relu | UnaryFn::Sign, Bare::Int(n)) => match n.as_number() {
-            Some(n) => Ok(Bare::Int(Dim::number(match f {
-                UnaryFn::Relu => n.max(0),
-                UnaryFn::Sign => n.signum(),
-                _ => n.checked_abs().ok_or(DimError::Overflow)?,
-            }))),
-            None => Err(BareError::Symbolic),
-        },
+        (UnaryFn::Relu, Bare::Int(n)) => known(n, |n| Some(n.max(0))),
+        (UnaryFn::Sign, Bare::Int(n)) => known(n, |n| Some(n.signum())),
+        (UnaryFn::Abs, Bare::Int(n)) => known(n, i64::checked_abs),
         (_, Bare::Int(_) | Bare::Float(_)) => {
             let x = x.number().ok_or(BareError::Kind)?;
             Ok(Bare::Float(Number::unary(f, x)?))
         }
     }
+}
+
+/// The function of an integer that depends on no symbol.
+fn known(n: &Dim, f: impl FnOnce(i64) -> Option<i64>) -> Result<Bare, BareError> {
+    let n = n.as_number().ok_or(BareError::Symbolic)?;
+    Ok(Bare::Int(Dim::number(f(n).ok_or(DimError::Overflow)?)))
 }
 
 /// `a op b` of bare numbers or bools.
@@ -180,11 +101,8 @@ fn integers(f: BinaryFn, a: &Dim, b: &Dim) -> Result<Option<Dim>, BareError> {
             }
             _ => return Ok(None),
         },
-        BinaryFn::Max | BinaryFn::Min => match difference_sign(a, b)? {
-            std::cmp::Ordering::Less if f == BinaryFn::Max => b.clone(),
-            std::cmp::Ordering::Greater if f == BinaryFn::Min => b.clone(),
-            _ => a.clone(),
-        },
+        BinaryFn::Max => if difference_sign(a, b)?.is_lt() { b } else { a }.clone(),
+        BinaryFn::Min => if difference_sign(a, b)?.is_gt() { b } else { a }.clone(),
         BinaryFn::Div | BinaryFn::And | BinaryFn::Or | BinaryFn::Xor | BinaryFn::ShiftRight => {
             return Ok(None);
         }

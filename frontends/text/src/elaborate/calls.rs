@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::builtins::{Args, Builtin};
-use super::value::{FileId, FunctionRef, GivenArg, Initial, Value};
+use super::value::{Args, Builtin, FileId, FunctionRef, GivenArg, Initial, Value};
 use super::{Elaborator, Failed, Frame, Result, SharedLayer};
 use crate::ast::{Arg, Call, Expr, ExprKind, Formal, Function, FunctionBody, Name, Shared};
 use crate::codes::Code;
@@ -512,12 +511,4 @@ fn is_path(text: &str) -> bool {
         !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
     !text.starts_with(|c: char| c.is_ascii_digit()) && text.split('.').all(is_word)
-}
-
-/// The members of a list, or the value alone.
-pub(super) fn members(value: &Value) -> Vec<Value> {
-    match value {
-        Value::List(list) => list.to_vec(),
-        other => vec![other.clone()],
-    }
 }

@@ -17,8 +17,9 @@ use indexmap::IndexMap;
 
 use super::argument::{Argument, Call, Group, TensorRef};
 use super::calls::Site;
-use super::loading::{Limits, differences};
+use super::loading::differences;
 use super::operators::Operand;
+use super::options::Limits;
 use super::program::Program;
 use super::value::{FileId, Tensor, Value};
 use super::variables::Declaration;
@@ -201,7 +202,7 @@ impl Construction {
     /// What a call gives, as a list; a single value is its only member.
     pub fn call_list(&mut self, call: &Call, caller: &Location<'_>) -> Option<Vec<TensorRef>> {
         self.at(caller, |e, here| {
-            let members = super::calls::members(&e.outcome(call, here)?);
+            let members = super::value::members(&e.outcome(call, here)?);
             members.iter().map(|x| e.materialise(x, None, here).map(TensorRef)).collect()
         })
     }

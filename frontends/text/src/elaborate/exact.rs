@@ -2,14 +2,15 @@
 //! the node that was printed: nothing is broadcast, simplified or renamed.
 
 use brolga_compiler::ir::{BinaryFn, CompareFn, Literal, Origin, TensorType, UnaryFn};
-use brolga_compiler::ops::{Attribute, Contract, Leaf, Op, build_op, signatures};
+use brolga_compiler::ops::{Contract, Leaf, Op, build_op, signatures};
 
-use super::value::{Bare, Tensor, Value};
+use super::attribute::attribute;
+use super::names::{give_way, node_name};
+use super::value::{Tensor, Value};
 use super::{Elaborator, Result};
 use crate::ast::{BinaryOp, Bind, Call, Expr, ExprKind};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
-use crate::lexer::reserved;
 
 impl Elaborator<'_> {
     /// The node of a line with a written type whose right side is one operation on names; `None`
@@ -37,7 +38,7 @@ impl Elaborator<'_> {
         if !fits {
             return Ok(None);
         }
-        super::statements::give_way(&mut region.graph, &name);
+        give_way(&mut region.graph, &name);
         let node = region.graph.add(op, &operands, &Origin::named(&name, provenance));
         Ok(node.ok().map(|node| Value::Tensor(self.tensor(node))))
     }
@@ -167,14 +168,6 @@ impl Elaborator<'_> {
     }
 }
 
-/// What a node is called that text binds to `name`: the printer puts a `_` before a name that
-/// begins with a reserved word, after any number of `_`.
-pub(super) fn node_name(name: &str) -> &str {
-    let Some(rest) = name.strip_prefix('_') else { return name };
-    let first = rest.split('.').next().unwrap_or(rest).trim_start_matches('_');
-    if reserved(first).is_some() && first != "dtype" { rest } else { name }
-}
-
 /// The operation that an operator is, on operands that fit as they are.
 fn infix(op: BinaryOp) -> Op {
     match op {
@@ -194,36 +187,5 @@ fn infix(op: BinaryOp) -> Op {
         BinaryOp::Rem => BinaryFn::Mod.into(),
         BinaryOp::Pow => BinaryFn::Pow.into(),
         BinaryOp::MatMul => Contract::Matmul { transpose_a: false, transpose_b: false }.into(),
-    }
-}
-
-/// A value as the attribute of an operation.
-pub(super) fn attribute(value: &Value) -> Option<Attribute> {
-    match value {
-        Value::Bare(Bare::Bool(b)) => Some(Attribute::Bool(*b)),
-        Value::Bare(Bare::Int(dim)) => Some(Attribute::Dim(dim.clone())),
-        Value::Bare(Bare::Float(number)) => {
-            number.known().map(|x| Attribute::Scalar(brolga_compiler::ir::Scalar::F64(x)))
-        }
-        Value::Element(dtype) => Some(Attribute::DType(*dtype)),
-        Value::Str(text) => Some(Attribute::Name(text.to_string())),
-        Value::List(members) => {
-            let dims = |members: &[Value]| -> Option<Vec<brolga_compiler::ir::Dim>> {
-                let dim = |member: &Value| match member {
-                    Value::Bare(Bare::Int(dim)) => Some(dim.clone()),
-                    _ => None,
-                };
-                members.iter().map(dim).collect()
-            };
-            if let Some(dims) = dims(members) {
-                return Some(Attribute::Dims(dims));
-            }
-            let list = |member: &Value| match member {
-                Value::List(inner) => dims(inner),
-                _ => None,
-            };
-            members.iter().map(list).collect::<Option<_>>().map(Attribute::DimLists)
-        }
-        Value::Tensor(_) | Value::Function(_) | Value::Initial(_) | Value::Poison => None,
     }
 }

@@ -6,6 +6,7 @@ use brolga_compiler::ir::{Dim, Origin, UnaryFn};
 use brolga_compiler::ops::{Control, Leaf, Movement, Op};
 
 use super::operators::Operand;
+use super::regions::Clock;
 use super::statements::bound_names;
 use super::value::{Bare, FileId, FunctionRef, List, RegionId, Tensor, Value};
 use super::{Binding, Elaborator, Failed, Result};
@@ -14,15 +15,6 @@ use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
 use crate::spelling::similar;
-
-/// One of the leaves without a name.
-#[derive(Clone, Copy)]
-pub(super) enum Clock {
-    Seed,
-    Step,
-    Epoch,
-    Batch,
-}
 
 impl Elaborator<'_> {
     /// The value of an expression. What it needs below it may nest only so deep.

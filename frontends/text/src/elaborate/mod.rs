@@ -6,6 +6,7 @@
 //! every walk is bounded by [`Limits`], whatever the file says.
 
 mod argument;
+mod attribute;
 mod bare;
 mod builtins;
 mod calls;
@@ -13,7 +14,10 @@ mod construct;
 mod exact;
 mod expressions;
 mod loading;
+mod names;
+mod number;
 mod operators;
+mod options;
 mod program;
 mod regions;
 mod report;
@@ -33,7 +37,8 @@ use indexmap::IndexMap;
 pub use argument::{Argument, Call, Group, TensorRef};
 pub use builtins::{Operation, operations};
 pub use construct::{Construction, Scope, constructed};
-pub use loading::{Limits, LoadError, LoadOptions, Loaded, load};
+pub use loading::{LoadError, Loaded, load};
+pub use options::{Limits, LoadOptions};
 use program::Program;
 use regions::Region;
 use value::{FileId, FunctionRef, GivenArg, Value};

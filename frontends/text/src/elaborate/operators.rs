@@ -4,7 +4,8 @@
 use brolga_compiler::ir::{BinaryFn, CompareFn, DType, DimError, TensorType, UnaryFn};
 use brolga_compiler::ops::TypeError;
 
-use super::bare::{self, BareError};
+use super::bare;
+use super::number::BareError;
 use super::report::type_diagnostic;
 use super::value::{Tensor, Value};
 use super::{Elaborator, Failed, Result};

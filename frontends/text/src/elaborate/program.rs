@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::loading::LoadOptions;
+use super::options::LoadOptions;
 use super::value::FileId;
 use crate::ast::{Expr, File, Function, Stmt, StmtKind, Text};
 use crate::codes::Code;

@@ -31,6 +31,15 @@ pub(super) struct Clocks {
     pub(super) batch: Option<NodeId>,
 }
 
+/// One of the leaves without a name.
+#[derive(Clone, Copy)]
+pub(super) enum Clock {
+    Seed,
+    Step,
+    Epoch,
+    Batch,
+}
+
 /// What a graph is for.
 pub(super) enum RegionKind {
     /// The program.

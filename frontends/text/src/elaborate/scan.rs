@@ -7,7 +7,7 @@ use std::sync::Arc;
 use brolga_compiler::ir::{DType, Dim, Graph, NodeId, Origin, TensorType};
 use brolga_compiler::ops::{Control, Leaf, Scan};
 
-use super::exact::node_name;
+use super::names::node_name;
 use super::regions::{Region, RegionKind};
 use super::types::agree;
 use super::value::{Tensor, Value};

@@ -1,9 +1,10 @@
 //! Statements: what they bind, declare and expand.
 
-use brolga_compiler::ir::{Dim, Graph, NodeId, Provenance, TensorType};
-use brolga_compiler::ops::{Leaf, Op};
+use brolga_compiler::ir::{Dim, NodeId, Provenance, TensorType};
+use brolga_compiler::ops::Leaf;
 use indexmap::IndexMap;
 
+use super::names::{give_way, keeps_name, node_name};
 use super::value::{Bare, FileId, Tensor, Value};
 use super::{Binding, Elaborator, Failed, Frame, Result};
 use crate::ast::{
@@ -400,7 +401,7 @@ impl Elaborator<'_> {
 
     /// Calls a new node after what it is bound to; what had the name takes another.
     pub(super) fn name_node(&mut self, x: Tensor, name: &str, n_before: usize) {
-        let name = super::exact::node_name(name);
+        let name = node_name(name);
         let full = if self.in_initial_value() { name.to_owned() } else { self.path_of(name) };
         let region = self.region();
         if region.id != x.region || x.node.number() < n_before || keeps_name(&region.graph, x.node)
@@ -528,30 +529,6 @@ impl Elaborator<'_> {
         let message = "this file says nothing to compute";
         let error = Diagnostic::error(Code::NothingToCompute, message).at(start, "");
         self.push(error.help("add an `output`, a `metric`, a `minimize` or an `update`"));
-    }
-}
-
-/// Makes a name free that a node has which may take another.
-pub(super) fn give_way(graph: &mut Graph, name: &str) {
-    if let Some(old) = graph.find(name)
-        && !keeps_name(graph, old)
-    {
-        graph.rename(old, &format!("{name}."));
-    }
-}
-
-/// Whether a node has its name for good: leaves that have one, and random operations.
-fn keeps_name(graph: &Graph, node: NodeId) -> bool {
-    match graph.op(node) {
-        Op::Leaf(leaf) => match leaf {
-            Leaf::Input { .. } | Leaf::Variable { .. } => true,
-            // What stands for a value around a scan is read by that value's name.
-            Leaf::Parameter { number, .. } => *number != usize::MAX,
-            Leaf::Constant(_) | Leaf::Dim { .. } => false,
-            Leaf::Seed | Leaf::Step | Leaf::Epoch | Leaf::Batch => false,
-        },
-        Op::Random(_) => true,
-        _ => false,
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use brolga_compiler::ir::{
     self, DType, Metric, MetricKind, NodeId, OptimizerArgument, OptimizerCall, ParameterGroup,
-    TensorType, TrainingStep, UnaryFn, VariableKind,
+    TensorType, TrainingStep, VariableKind,
 };
-use brolga_compiler::ops::{Control, Elementwise, Leaf, Op};
+use brolga_compiler::ops::{Leaf, Op, OpRules};
 use brolga_compiler::optimizer;
 
 use super::regions::{Region, RegionKind};
@@ -123,8 +123,7 @@ impl Elaborator<'_> {
             let error = Diagnostic::error(Code::Total, message).at(span, "");
             return Err(self.push(error.help("`sum` adds up what is in one batch")));
         }
-        let x =
-            self.materialise(value, Some(dtype).filter(|_| !value.holds_tensor()), span)?;
+        let x = self.materialise(value, Some(dtype).filter(|_| !value.holds_tensor()), span)?;
         if self.finish.as_ref().is_some_and(|finish| finish.id == x.region) {
             let message = "a total cannot be added up again";
             return Err(self.error(Code::Total, message, span, ""));
@@ -222,13 +221,15 @@ impl Elaborator<'_> {
         let mut seen = HashSet::new();
         let mut open = vec![loss.node];
         while let Some(node) = open.pop() {
-            if !seen.insert(node) || !carries_gradient(graph, node) {
+            let is_float = graph.node(node).types.iter().any(|t| t.dtype.is_float());
+            if !seen.insert(node) || !is_float {
                 continue;
             }
             if let Op::Leaf(Leaf::Variable { name, .. }) = graph.op(node) {
                 reached.insert(name.clone());
             }
-            open.extend(graph.operands(node));
+            let operands = graph.operands(node).iter().enumerate();
+            open.extend(operands.filter(|(k, _)| graph.op(node).carries(*k)).map(|(_, o)| o));
         }
         reached.retain(|name| {
             self.variables.get(name).is_some_and(|d| d.variable.kind == VariableKind::Param)
@@ -485,17 +486,4 @@ fn in_order(
     }
     finish.outputs.push((name.clone(), map[&root]));
     Some((read, finish))
-}
-
-/// Whether a gradient goes through a node.
-fn carries_gradient(graph: &ir::Graph, node: NodeId) -> bool {
-    let is_float = graph.node(node).types.iter().any(|of_node| of_node.dtype.is_float());
-    let cuts = match graph.op(node) {
-        Op::Control(Control::StopGradient) => true,
-        Op::Elementwise(Elementwise::Unary(f)) => {
-            matches!(f, UnaryFn::Sign | UnaryFn::Floor | UnaryFn::Ceil | UnaryFn::Round)
-        }
-        _ => false,
-    };
-    is_float && !cuts
 }

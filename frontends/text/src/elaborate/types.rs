@@ -3,7 +3,7 @@
 use brolga_compiler::ir::{Agreement, DType, Dim, Literal, Scalar, TensorType};
 use brolga_compiler::ops::{Build, Leaf, Placement, TypeError};
 
-use super::bare::Number;
+use super::number::Number;
 use super::value::{Bare, Tensor, Value};
 use super::{Elaborator, Result};
 use crate::ast::{Element, Type, TypeElement};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use brolga_compiler::ir::{DType, Dim, NodeId};
 
-use super::bare::Number;
-use super::builtins::Builtin;
+use super::number::Number;
+use super::{Elaborator, Result};
 use crate::ast::Function;
 use crate::source::Span;
 
@@ -132,6 +132,65 @@ pub(super) struct GivenArg {
     pub(super) span: Span,
 }
 
+/// An operation.
+#[derive(Debug)]
+pub(super) struct Builtin {
+    pub(super) name: &'static str,
+    pub(super) formals: Vec<FormalSpec>,
+    pub(super) run: fn(&mut Elaborator<'_>, Args) -> Result<Value>,
+}
+
+/// An argument of an operation.
+#[derive(Clone, Debug)]
+pub(super) struct FormalSpec {
+    pub(super) name: &'static str,
+    pub(super) required: bool,
+    pub(super) default: &'static str,
+}
+
+/// The arguments of a call in the order of the formals.
+#[derive(Debug)]
+pub(super) struct Args {
+    pub(super) builtin: &'static Builtin,
+    pub(super) values: Vec<Option<(Value, Span)>>,
+    /// Where the call stands.
+    pub(super) span: Span,
+    /// `name="..."`
+    pub(super) name: Option<Arc<str>>,
+}
+
+impl Args {
+    /// An argument that is required, with its place.
+    pub(super) fn value(&self, k: usize) -> (&Value, Span) {
+        let (value, span) = self.values[k].as_ref().expect("the call was refused without it");
+        (value, *span)
+    }
+
+    /// An argument that may be left out.
+    pub(super) fn optional(&self, k: usize) -> Option<(&Value, Span)> {
+        self.values[k].as_ref().map(|(value, span)| (value, *span))
+    }
+}
+
+impl Builtin {
+    /// The head as it would be written.
+    pub(super) fn signature(&self) -> String {
+        let formal = |formal: &FormalSpec| match formal.default {
+            "" if formal.required => formal.name.to_owned(),
+            "" => format!("[{}]", formal.name),
+            default => format!("{}={default}", formal.name),
+        };
+        let formals: Vec<String> = self.formals.iter().map(formal).collect();
+        format!("{}({})", self.name, formals.join(", "))
+    }
+
+    /// Whether it makes initial values.
+    pub(super) fn is_initialiser(&self) -> bool {
+        let names: Vec<&str> = self.formals.iter().map(|formal| formal.name).collect();
+        names.starts_with(&["shape", "dtype"])
+    }
+}
+
 impl Value {
     /// An integer.
     pub(super) fn int(n: i64) -> Value {
@@ -211,5 +270,13 @@ impl FunctionRef {
             (FunctionRef::Shared(a), FunctionRef::Shared(b)) => a == b,
             (FunctionRef::Graph(..) | FunctionRef::Builtin(_) | FunctionRef::Shared(_), _) => false,
         }
+    }
+}
+
+/// The members of a list, or the value alone.
+pub(super) fn members(value: &Value) -> Vec<Value> {
+    match value {
+        Value::List(list) => list.to_vec(),
+        other => vec![other.clone()],
     }
 }

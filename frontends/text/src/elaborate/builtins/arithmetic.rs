@@ -5,10 +5,23 @@ use brolga_compiler::ops::{ReduceFn, TypeError};
 
 use super::super::operators::Operand;
 use super::super::value::{Bare, Value};
-use super::{Args, Elaborator, Result, Tensor};
+use super::{Args, Elaborator, Entry, Result, Tensor, entry, told};
 use crate::ast::BinaryOp;
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+
+/// The operations of this file.
+pub(super) const ENTRIES: &[Entry] = &[
+    told("select", "cond, a, b", select),
+    told("cast", "x, type", cast),
+    entry(
+        "matmul",
+        "a, b, transpose_a=false, transpose_b=false",
+        "the product `a @ b`, batched; da = dy @ transposed b, db = transposed a @ dy",
+        matmul,
+    ),
+    entry("mean", "x, axis=, keepdims=false", "sum(x) / n over the axes; dx = dy / n", mean),
+];
 
 /// A function of one element.
 pub(super) fn unary(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
@@ -92,16 +105,8 @@ pub(super) fn matmul(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
 /// `sum(x, axis, keepdims)` and the like. Of a list of bare numbers the result is bare.
 pub(super) fn reduce(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     let name = args.builtin.name;
-    let f = match name {
-        "sum" => ReduceFn::Sum,
-        "prod" => ReduceFn::Prod,
-        "max" => ReduceFn::Max,
-        "min" => ReduceFn::Min,
-        "any" => ReduceFn::Any,
-        "all" => ReduceFn::All,
-        "argmax" => ReduceFn::ArgMax,
-        _ => ReduceFn::ArgMin,
-    };
+    let f = ReduceFn::ALL.into_iter().find(|f| f.name() == name);
+    let f = f.expect("it was entered under its name");
     if let Some(bare) = bare_fold(e, f, &args)? {
         return Ok(bare);
     }

@@ -9,9 +9,13 @@ use ndarray_npy::{ReadNpyExt, ReadableElement};
 
 use super::super::program::beside;
 use super::super::value::Value;
-use super::{Args, Elaborator, Result};
+use super::{Args, Elaborator, Entry, Result, entry};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+
+/// The operations of this file.
+pub(super) const ENTRIES: &[Entry] =
+    &[entry("load", "path", "an initialiser: the array of a .npy file", load)];
 
 /// `load("file.npy")`: the array in a file, whose path is relative to the text's.
 pub(super) fn load(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {

@@ -6,9 +6,26 @@ use brolga_compiler::ops::Op;
 
 use super::super::report::type_diagnostic;
 use super::super::value::Value;
-use super::{Args, Elaborator, Result, Tensor};
+use super::{Args, Elaborator, Entry, Result, Tensor, entry};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+
+/// The operations of this file.
+pub(super) const ENTRIES: &[Entry] = &[
+    entry(
+        "grad",
+        "y, x",
+        "the gradient of the float scalar `y` with respect to `x`, or to each of a list",
+        grad,
+    ),
+    entry("params", "pattern", "the list of the params made so far that match a pattern", params),
+    entry(
+        "total",
+        "x, dtype=f32",
+        "in a metric alone: the sum over the batches of an epoch, as f32 or f64",
+        total,
+    ),
+];
 
 /// `grad(y, x)`, `grad(y, [a, b])`
 pub(super) fn grad(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {

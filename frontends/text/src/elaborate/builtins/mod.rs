@@ -2,141 +2,59 @@
 //! call becomes nodes.
 
 mod arithmetic;
-mod docs;
 mod files;
 mod gradients;
 mod random;
 mod shapes;
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use brolga_compiler::ir::{BinaryFn, TensorType, UnaryFn};
-use brolga_compiler::ops::{Signature, build_op, signatures};
+use brolga_compiler::ops::{ReduceFn, Signature, build_op, signatures};
 
-use super::exact::attribute;
-use super::value::{Tensor, Value};
+use super::attribute::attribute;
+use super::value::{Args, Builtin, FormalSpec, Tensor, Value};
 use super::{Elaborator, Failed, Result};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
 
-/// An operation.
-#[derive(Debug)]
-pub(super) struct Builtin {
-    pub(super) name: &'static str,
-    pub(super) formals: Vec<FormalSpec>,
-    pub(super) run: fn(&mut Elaborator<'_>, Args) -> Result<Value>,
+/// An operation whose calls are more than operands and attributes.
+pub(super) struct Entry {
+    name: &'static str,
+    /// The arguments as they would be written; one with `=` may be left out.
+    head: &'static str,
+    /// What it computes; `None` where the compiler's operation of that name says it.
+    doc: Option<&'static str>,
+    run: fn(&mut Elaborator<'_>, Args) -> Result<Value>,
 }
 
-/// An argument of an operation.
-#[derive(Clone, Debug)]
-pub(super) struct FormalSpec {
-    pub(super) name: &'static str,
-    pub(super) required: bool,
-    default: &'static str,
+/// An operation that is more than one of the compiler's.
+const fn entry(
+    name: &'static str,
+    head: &'static str,
+    doc: &'static str,
+    run: fn(&mut Elaborator<'_>, Args) -> Result<Value>,
+) -> Entry {
+    Entry { name, head, doc: Some(doc), run }
 }
 
-/// The arguments of a call in the order of the formals.
-#[derive(Debug)]
-pub(super) struct Args {
-    pub(super) builtin: &'static Builtin,
-    pub(super) values: Vec<Option<(Value, Span)>>,
-    /// Where the call stands.
-    pub(super) span: Span,
-    /// `name="..."`
-    pub(super) name: Option<Arc<str>>,
+/// The compiler's operation of that name, called otherwise.
+const fn told(
+    name: &'static str,
+    head: &'static str,
+    run: fn(&mut Elaborator<'_>, Args) -> Result<Value>,
+) -> Entry {
+    Entry { name, head, doc: None, run }
 }
 
-impl Args {
-    /// An argument that is required, with its place.
-    fn value(&self, k: usize) -> (&Value, Span) {
-        let (value, span) = self.values[k].as_ref().expect("the call was refused without it");
-        (value, *span)
-    }
-
-    /// An argument that may be left out.
-    fn optional(&self, k: usize) -> Option<(&Value, Span)> {
-        self.values[k].as_ref().map(|(value, span)| (value, *span))
-    }
+/// The entries of all files.
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    let files =
+        [arithmetic::ENTRIES, shapes::ENTRIES, random::ENTRIES, gradients::ENTRIES, files::ENTRIES];
+    files.into_iter().flatten()
 }
-
-impl Builtin {
-    /// The head as it would be written.
-    pub(super) fn signature(&self) -> String {
-        let formal = |formal: &FormalSpec| match formal.default {
-            "" if formal.required => formal.name.to_owned(),
-            "" => format!("[{}]", formal.name),
-            default => format!("{}={default}", formal.name),
-        };
-        let formals: Vec<String> = self.formals.iter().map(formal).collect();
-        format!("{}({})", self.name, formals.join(", "))
-    }
-
-    /// Whether it makes initial values.
-    pub(super) fn is_initialiser(&self) -> bool {
-        let names: Vec<&str> = self.formals.iter().map(|formal| formal.name).collect();
-        names.starts_with(&["shape", "dtype"])
-    }
-}
-
-type Entry = (&'static str, &'static str, fn(&mut Elaborator<'_>, Args) -> Result<Value>);
-
-/// The operations whose calls are more than operands and attributes. An argument with `=` may be
-/// left out.
-const ENTRIES: &[Entry] = &[
-    ("select", "cond, a, b", arithmetic::select),
-    ("cast", "x, type", arithmetic::cast),
-    ("matmul", "a, b, transpose_a=false, transpose_b=false", arithmetic::matmul),
-    ("sum", "x, axis=, keepdims=false", arithmetic::reduce),
-    ("prod", "x, axis=, keepdims=false", arithmetic::reduce),
-    ("max", "x, axis=, keepdims=false", arithmetic::reduce),
-    ("min", "x, axis=, keepdims=false", arithmetic::reduce),
-    ("any", "x, axis=, keepdims=false", arithmetic::reduce),
-    ("all", "x, axis=, keepdims=false", arithmetic::reduce),
-    ("argmax", "x, axis=, keepdims=false", arithmetic::reduce),
-    ("argmin", "x, axis=, keepdims=false", arithmetic::reduce),
-    ("mean", "x, axis=, keepdims=false", arithmetic::mean),
-    ("reshape", "x, shape", shapes::reshape),
-    ("transpose", "x, perm=", shapes::transpose),
-    ("broadcast_to", "x, shape", shapes::broadcast_to),
-    ("expand_dims", "x, axis", shapes::expand_dims),
-    ("squeeze", "x, axis=", shapes::squeeze),
-    ("concat", "list, axis", shapes::concat),
-    ("stack", "list, axis=0", shapes::stack),
-    ("split", "x, parts, axis=0", shapes::split),
-    ("pad", "x, padding, value=0", shapes::pad),
-    ("reverse", "x, axis=", shapes::reverse),
-    ("tile", "x, repeats", shapes::tile),
-    ("flatten", "x", shapes::flatten),
-    ("iota", "shape, axis=0, dtype=i32", shapes::iota),
-    ("zeros", "shape, dtype=f32", shapes::zeros),
-    ("ones", "shape, dtype=f32", shapes::ones),
-    ("full", "shape, v, dtype=", shapes::full),
-    ("one_hot", "ids, n, dtype=f32", shapes::one_hot),
-    ("gather", "x, ids, axis=0", shapes::gather),
-    ("take_along_axis", "x, ids, axis", shapes::take_along_axis),
-    ("dim", "x, axis", shapes::dim),
-    ("shape", "x", shapes::shape),
-    ("rank", "x", shapes::rank),
-    ("dtype", "x", shapes::dtype),
-    ("len", "list", shapes::len),
-    ("flat", "list", shapes::flat),
-    ("append", "list, x", shapes::append),
-    ("random_bits", "seed=, step=, shape=", random::bits),
-    ("random_uniform", "shape, lo=0, hi=1, dtype=f32", random::uniform),
-    ("random_normal", "shape, mean=0, std=1, dtype=f32", random::normal),
-    ("bernoulli", "shape, p", random::bernoulli),
-    ("categorical", "logits", random::categorical),
-    ("dropout", "x, rate", random::dropout),
-    ("seed", "", random::seed),
-    ("batch_number", "", random::batch_number),
-    ("iteration", "", random::iteration),
-    ("grad", "y, x", gradients::grad),
-    ("params", "pattern", gradients::params),
-    ("load", "path", files::load),
-    ("total", "x, dtype=f32", gradients::total),
-];
 
 /// What a later release brings, with what the page calls it.
 const NOT_YET: &[&str] = &[
@@ -188,9 +106,9 @@ pub struct Operation {
 pub fn operations() -> Vec<Operation> {
     let exact = signatures();
     let doc = |name: &str| {
-        let written = docs::DOCS.iter().find(|(documented, _)| *documented == name);
+        let written = entries().find(|entry| entry.name == name).and_then(|entry| entry.doc);
         let exact = exact.iter().find(|signature| signature.name == name);
-        written.map(|(_, doc)| *doc).or(exact.map(|signature| signature.doc)).unwrap_or_default()
+        written.or(exact.map(|signature| signature.doc)).unwrap_or_default()
     };
     let hidden = exact.iter().filter(|signature| find(signature.name).is_none());
     let hidden = hidden.map(|signature| (signature.name, operands(signature)));
@@ -225,22 +143,28 @@ fn table() -> &'static HashMap<&'static str, Builtin> {
             let name = signature.name;
             table.insert(name, Builtin { name, formals: operands(signature), run: plain });
         }
-        for hidden in ["input", "variable", "parameter", "constant", "scan", "result", "prod_others"] {
+        for hidden in
+            ["input", "variable", "parameter", "constant", "scan", "result", "prod_others"]
+        {
             table.remove(hidden);
         }
         for f in UnaryFn::ALL {
-            insert(&mut table, (f.name(), "x", arithmetic::unary));
+            insert(&mut table, &told(f.name(), "x", arithmetic::unary));
         }
         for f in BinaryFn::ALL {
-            insert(&mut table, (f.name(), "a, b", arithmetic::binary));
+            insert(&mut table, &told(f.name(), "a, b", arithmetic::binary));
         }
-        ENTRIES.iter().for_each(|entry| insert(&mut table, *entry));
+        for f in ReduceFn::ALL {
+            insert(&mut table, &told(f.name(), "x, axis=, keepdims=false", arithmetic::reduce));
+        }
+        entries().for_each(|entry| insert(&mut table, entry));
         table
     })
 }
 
-fn insert(table: &mut HashMap<&'static str, Builtin>, (name, formals, run): Entry) {
-    let formals = formals.split(", ").filter(|text| !text.is_empty());
+fn insert(table: &mut HashMap<&'static str, Builtin>, entry: &Entry) {
+    let &Entry { name, head, run, .. } = entry;
+    let formals = head.split(", ").filter(|text| !text.is_empty());
     let formals = formals.map(|text| match text.split_once('=') {
         Some((name, default)) => FormalSpec { name, required: false, default },
         None => FormalSpec { name: text, required: true, default: "" },
@@ -352,9 +276,6 @@ mod tests {
     fn every_operation_says_what_it_computes() {
         for operation in operations() {
             assert!(!operation.doc.is_empty(), "{}", operation.name);
-        }
-        for (name, _) in docs::DOCS {
-            assert!(find(name).is_some(), "{name}");
         }
     }
 }

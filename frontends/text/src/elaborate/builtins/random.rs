@@ -4,11 +4,55 @@
 use brolga_compiler::ir::{BinaryFn, CompareFn, DType, Dim, NodeId, Scalar, UnaryFn};
 use brolga_compiler::ops::{Build, Random, ReduceFn, TypeError};
 
-use super::super::expressions::Clock;
-use super::super::regions::{Region, RegionKind};
+use super::super::names::give_way;
+use super::super::regions::{Clock, Region, RegionKind};
 use super::super::value::{Bare, Value};
-use super::{Args, Elaborator, Result, Tensor};
+use super::{Args, Elaborator, Entry, Result, Tensor, entry, told};
 use crate::codes::Code;
+
+/// The operations of this file.
+pub(super) const ENTRIES: &[Entry] = &[
+    entry(
+        "random_bits",
+        "seed=, step=, shape=",
+        "random i32 for each element, a function of seed, step, key and index",
+        bits,
+    ),
+    entry(
+        "random_uniform",
+        "shape, lo=0, hi=1, dtype=f32",
+        "floats from `lo` to `hi`, without `hi`; no gradient",
+        uniform,
+    ),
+    entry(
+        "random_normal",
+        "shape, mean=0, std=1, dtype=f32",
+        "normally distributed floats; no gradient",
+        normal,
+    ),
+    entry(
+        "bernoulli",
+        "shape, p",
+        "bools that are true with probability `p`; no gradient",
+        bernoulli,
+    ),
+    entry(
+        "categorical",
+        "logits",
+        "indices drawn with the probabilities softmax(logits) over the last axis; no gradient",
+        categorical,
+    ),
+    entry(
+        "dropout",
+        "x, rate",
+        "in training, elements are 0 with probability `rate` and the others x / (1 - rate), with \
+         dx scaled alike; otherwise `x`",
+        dropout,
+    ),
+    entry("seed", "", "the seed of the run, an i64 scalar", seed),
+    told("batch_number", "", batch_number),
+    entry("iteration", "", "the number of the iteration of the `scan` around it", iteration),
+];
 
 impl Elaborator<'_> {
     /// The name of a random operation: the path of its place with its own name added, or what
@@ -40,7 +84,7 @@ impl Elaborator<'_> {
         let op = Random::Bits { name: name.into(), shape: shape.to_vec() };
         let bits = self.add(op, &[seed, step])?;
         let graph = &mut self.region().graph;
-        super::super::statements::give_way(graph, name);
+        give_way(graph, name);
         graph.rename(bits.node, name);
         Ok(bits)
     }

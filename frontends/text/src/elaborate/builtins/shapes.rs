@@ -3,12 +3,97 @@
 use brolga_compiler::ir::{CompareFn, DType, Dim, NodeId, Scalar, TensorType};
 use brolga_compiler::ops::{Build, Creation, Indexing, Movement, Placement, TypeError, codes};
 
-use super::super::calls::members;
 use super::super::types::default_dtype;
-use super::super::value::{Bare, Value};
-use super::{Args, Elaborator, Result, Tensor};
+use super::super::value::{Bare, Value, members};
+use super::{Args, Elaborator, Entry, Result, Tensor, entry};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+
+/// The operations of this file.
+pub(super) const ENTRIES: &[Entry] = &[
+    entry(
+        "reshape",
+        "x, shape",
+        "the elements of `x` in another shape, of which one dimension may be -1",
+        reshape,
+    ),
+    entry(
+        "transpose",
+        "x, perm=",
+        "`x` with its axes in another order, reversed where `perm` is left out",
+        transpose,
+    ),
+    entry(
+        "broadcast_to",
+        "x, shape",
+        "`x` repeated to a shape, as NumPy broadcasts; dx sums dy over what was repeated",
+        broadcast_to,
+    ),
+    entry("expand_dims", "x, axis", "`x` with an axis of size 1 at `axis`", expand_dims),
+    entry(
+        "squeeze",
+        "x, axis=",
+        "`x` without axes of size 1 (all of them where they are left out)",
+        squeeze,
+    ),
+    entry(
+        "concat",
+        "list, axis",
+        "tensors one after the other along an axis; each gets its part of dy",
+        concat,
+    ),
+    entry("stack", "list, axis=0", "tensors of one type along a new axis", stack),
+    entry(
+        "split",
+        "x, parts, axis=0",
+        "the list of the parts of `x` along `axis`: so many equal ones, or of these sizes",
+        split,
+    ),
+    entry(
+        "pad",
+        "x, padding, value=0",
+        "`x` with `value` around it, as many before and after each axis as `padding` says",
+        pad,
+    ),
+    entry("reverse", "x, axis=", "`x` backwards along axes (all where they are left out)", reverse),
+    entry("tile", "x, repeats", "`x` repeated so many times along each axis", tile),
+    entry("flatten", "x", "`x` as [first axis, all else]", flatten),
+    entry("iota", "shape, axis=0, dtype=i32", "indices along an axis: 0, 1, 2 ...", iota),
+    entry("zeros", "shape, dtype=f32", "a tensor of zeros", zeros),
+    entry("ones", "shape, dtype=f32", "a tensor of ones", ones),
+    entry("full", "shape, v, dtype=", "a tensor of one value", full),
+    entry(
+        "one_hot",
+        "ids, n, dtype=f32",
+        "1 where the last, new axis of size `n` has the index that `ids` says, else 0; no gradient",
+        one_hot,
+    ),
+    entry(
+        "gather",
+        "x, ids, axis=0",
+        "the parts of `x` along `axis` whose indices are `ids`; dx adds up dy where an index \
+         repeats",
+        gather,
+    ),
+    entry(
+        "take_along_axis",
+        "x, ids, axis",
+        "the elements of `x` along `axis` whose indices are `ids`, a tensor of its rank",
+        take_along_axis,
+    ),
+    entry("dim", "x, axis", "the size of an axis, a bare number", dim),
+    entry("shape", "x", "the list of the dimensions of `x`", shape),
+    entry("rank", "x", "the number of axes, a bare number", rank),
+    entry("dtype", "x", "the element type of `x`", dtype),
+    entry("len", "list", "the number of members of a list", len),
+    entry(
+        "flat",
+        "list",
+        "the members of a list, with those of the lists in it in their place",
+        flat,
+    ),
+    entry("append", "list, x", "the list with one more member", append),
+];
 
 impl Elaborator<'_> {
     fn dims_argument(&mut self, args: &Args, k: usize) -> Result<Vec<Dim>> {
@@ -285,10 +370,7 @@ pub(super) fn iota(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
 fn filled(e: &mut Elaborator<'_>, args: &Args, value: i64) -> Result<Value> {
     let shape = e.dims_argument(args, 0)?;
     let dtype = e.element_argument(args, 1)?.unwrap_or(DType::F32);
-    let value = match dtype {
-        DType::Bool => Scalar::Bool(value != 0),
-        _ => Scalar::I64(value).cast(dtype),
-    };
+    let value = Scalar::I64(value).cast(dtype);
     Ok(Value::Tensor(e.build(&[], |build, _| build.full(value, &shape))?))
 }
 

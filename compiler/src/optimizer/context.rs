@@ -3,8 +3,7 @@
 
 use indexmap::IndexMap;
 
-use super::arguments::{Default, OptimizerSignature, checked};
-use super::{adam, sgd, widest};
+use super::arguments::{Default, OptimizerSignature};
 use crate::error::codes;
 use crate::ir::{
     BinaryFn, CompareFn, DType, Graph, Module, Name, NodeId, OptimizerArgument, OptimizerCall,
@@ -68,34 +67,22 @@ fn scale_of_squares(b: &mut Build<'_>, numbers: &[NodeId]) -> Result<NodeId, Typ
 }
 
 /// The params that share an optimiser.
-pub(super) struct Group<'a> {
+pub(super) struct UpdateContext<'a> {
     pub graph: &'a mut Graph,
     pub module: &'a Module,
     pub step: &'a TrainingStep,
     /// The position among the groups of the step.
     pub number: usize,
     pub call: &'a OptimizerCall,
+    /// The optimiser that is called.
+    pub signature: &'static OptimizerSignature,
     pub parameters: Vec<Parameter>,
     pub slots: &'a mut IndexMap<Name, Variable>,
     /// Each written variable with its old and its new value.
     pub written: Vec<(Name, NodeId, NodeId)>,
 }
 
-impl Group<'_> {
-    /// Adds the updates of the params and slots.
-    pub(super) fn update(&mut self) -> Result<(), TypeError> {
-        let signature = checked(self.call)?;
-        if self.parameters.is_empty() {
-            return Ok(());
-        }
-        self.clip()?;
-        match signature.name {
-            "sgd" => sgd::update(self)?,
-            _ => adam::update(self)?,
-        }
-        self.average()
-    }
-
+impl UpdateContext<'_> {
     /// What `f` builds at the origin `STEP.NAME`.
     pub(super) fn build<R>(
         &mut self,
@@ -107,27 +94,23 @@ impl Group<'_> {
         f(&mut Build { graph: self.graph, origin: &origin })
     }
 
-    fn signature(&self) -> Result<&'static OptimizerSignature, TypeError> {
-        checked(self.call)
-    }
-
     /// What was written for an argument, or its default.
-    fn argument(&self, name: &str) -> Result<Option<OptimizerArgument>, TypeError> {
+    fn argument(&self, name: &str) -> Option<OptimizerArgument> {
         let written = self.call.arguments.iter().find(|(n, _)| **n == *name);
         if let Some((_, value)) = written {
-            return Ok(Some(value.clone()));
+            return Some(value.clone());
         }
-        let argument = self.signature()?.all_arguments().find(|a| a.name == name);
-        Ok(match argument.map(|a| a.default) {
+        let argument = self.signature.all_arguments().find(|a| a.name == name);
+        match argument.map(|a| a.default) {
             Some(Default::Number(x)) => Some(OptimizerArgument::Number(x)),
             Some(Default::Bool(b)) => Some(OptimizerArgument::Bool(b)),
             Some(Default::Off) | None => None,
-        })
+        }
     }
 
     /// Whether a switch is on.
-    pub(super) fn switch(&self, name: &str) -> Result<bool, TypeError> {
-        Ok(self.argument(name)? == Some(OptimizerArgument::Bool(true)))
+    pub(super) fn switch(&self, name: &str) -> bool {
+        self.argument(name) == Some(OptimizerArgument::Bool(true))
     }
 
     /// An argument as a scalar; `None` where it is off.
@@ -137,7 +120,7 @@ impl Group<'_> {
     }
 
     fn optional_as(&mut self, name: &str, dtype: DType) -> Result<Option<NodeId>, TypeError> {
-        match self.argument(name)? {
+        match self.argument(name) {
             Some(OptimizerArgument::Number(x)) => {
                 let x = Scalar::F64(x).cast(dtype);
                 self.build(name, |b| b.scalar(x)).map(Some)
@@ -159,7 +142,7 @@ impl Group<'_> {
 
     /// An argument as a scalar; `None` where it is off or the number 0.
     pub(super) fn unless_zero(&mut self, name: &str) -> Result<Option<NodeId>, TypeError> {
-        if self.argument(name)? == Some(OptimizerArgument::Number(0.0)) {
+        if self.argument(name) == Some(OptimizerArgument::Number(0.0)) {
             return Ok(None);
         }
         self.optional(name)
@@ -182,7 +165,7 @@ impl Group<'_> {
     /// `1 - x` of an argument; of a number, rounded once.
     pub(super) fn one_minus(&mut self, name: &str) -> Result<NodeId, TypeError> {
         let dtype = self.dtype();
-        if let Some(OptimizerArgument::Number(x)) = self.argument(name)? {
+        if let Some(OptimizerArgument::Number(x)) = self.argument(name) {
             let x = Scalar::F64(1.0 - x).cast(dtype);
             return self.build(name, |b| b.scalar(x));
         }
@@ -251,7 +234,7 @@ impl Group<'_> {
 
     /// Clips the gradients: `g c / ‖g‖` where the norm over the group is above `c`, or each element
     /// to `-c ..= c`.
-    fn clip(&mut self) -> Result<(), TypeError> {
+    pub(super) fn clip(&mut self) -> Result<(), TypeError> {
         let norm = self.optional("clip_norm")?;
         let value = self.optional("clip_value")?;
         let factors = norm.map(|limit| self.clip_factors(limit)).transpose()?;
@@ -311,7 +294,7 @@ impl Group<'_> {
 
     /// Keeps the running means of the written params: `e ← e + (w - e) (1 - ema)`, from the
     /// params' initial values on.
-    fn average(&mut self) -> Result<(), TypeError> {
+    pub(super) fn average(&mut self) -> Result<(), TypeError> {
         if self.optional("ema")?.is_none() {
             return Ok(());
         }
@@ -348,4 +331,10 @@ impl Group<'_> {
             b.sub(p.value, lost)
         })
     }
+}
+
+/// The element type in which the scalars of a group are computed: its widest.
+fn widest(graph: &Graph, parameters: &[Parameter]) -> DType {
+    let is_double = |p: &Parameter| graph.tensor_type(p.value).dtype == DType::F64;
+    if parameters.iter().any(is_double) { DType::F64 } else { DType::F32 }
 }
