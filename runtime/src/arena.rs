@@ -44,12 +44,12 @@ impl Budget {
     ///
     /// # Errors
     /// If that is beyond the budget, or the machine has no such block.
-    pub fn block(&self, bytes: usize, purpose: &str) -> Result<Block, RunError> {
+    pub fn block(&self, bytes: usize, purpose: &str) -> Result<Memory, RunError> {
         let taken = self.take(bytes, purpose)?;
         let refused =
             || RunError::OutOfMemory { purpose: purpose.to_string(), bytes: bytes as u64 };
         let start = allocate(taken.size).ok_or_else(refused)?;
-        Ok(Block { start, taken })
+        Ok(Memory { start, taken })
     }
 
     /// Counts whole cache lines of at least `bytes` bytes that are held elsewhere for `purpose`,
@@ -114,24 +114,24 @@ impl Drop for Taken {
 
 /// Owned bytes that start on a cache line and end with one.
 #[derive(Debug)]
-pub struct Block {
+pub struct Memory {
     start: NonNull<u8>,
     taken: Taken,
 }
 
 // SAFETY: a block owns its bytes alone.
-unsafe impl Send for Block {}
+unsafe impl Send for Memory {}
 // SAFETY: a shared block can only be read, but through the pointer, whose user answers for that.
-unsafe impl Sync for Block {}
+unsafe impl Sync for Memory {}
 
-impl Block {
+impl Memory {
     /// The number of bytes: what was asked for, rounded up to whole cache lines.
     pub fn size(&self) -> usize {
         self.taken.size
     }
 
     /// The first byte, for machine code. Writing through it needs the same exclusive access as
-    /// [`Block::bytes_mut`].
+    /// [`Memory::bytes_mut`].
     pub fn pointer(&self) -> *mut u8 {
         self.start.as_ptr()
     }
@@ -149,7 +149,7 @@ impl Block {
     }
 }
 
-impl Drop for Block {
+impl Drop for Memory {
     fn drop(&mut self) {
         if self.taken.size > 0 {
             let layout = Layout::from_size_align(self.taken.size, CACHE_LINE)

@@ -12,7 +12,7 @@ use brolga_compiler::specialise::specialise;
 use indexmap::IndexMap;
 
 use crate::RunError;
-use crate::arena::{Block, Budget};
+use crate::arena::{Budget, Memory};
 use crate::eager::{Evaluator, contiguous};
 
 /// How variables are kept.
@@ -47,7 +47,7 @@ pub struct Stored {
 
 #[derive(Debug)]
 enum Value {
-    Block(Block),
+    Memory(Memory),
     Array(Literal),
 }
 
@@ -102,7 +102,7 @@ impl Store {
                 let bytes = value.n_elements() * value.dtype().size();
                 let mut block = self.budget.block(bytes, &format!("the variable `{name}`"))?;
                 value.write_bytes(&mut block.bytes_mut()[..bytes]);
-                Value::Block(block)
+                Value::Memory(block)
             }
         };
         let stored = Stored { kind: variable.kind, tensor_type: wanted, value };
@@ -140,9 +140,9 @@ impl Store {
     ///
     /// # Errors
     /// If there is none of this type: a bug of who asks.
-    pub fn memory(&self, name: &Name, tensor_type: &TensorType) -> Result<&Block, RunError> {
+    pub fn memory(&self, name: &Name, tensor_type: &TensorType) -> Result<&Memory, RunError> {
         match self.variables.get(name) {
-            Some(Stored { tensor_type: t, value: Value::Block(b), .. }) if t == tensor_type => {
+            Some(Stored { tensor_type: t, value: Value::Memory(b), .. }) if t == tensor_type => {
                 Ok(b)
             }
             Some(_) | None => {
@@ -160,7 +160,7 @@ impl Store {
         let value = expect_type(name, &stored.tensor_type, value.clone())?;
         match &mut stored.value {
             Value::Array(array) => *array = contiguous(value),
-            Value::Block(block) => {
+            Value::Memory(block) => {
                 let bytes = value.n_elements() * value.dtype().size();
                 value.write_bytes(&mut block.bytes_mut()[..bytes]);
             }
@@ -211,7 +211,7 @@ impl Stored {
     pub fn literal(&self) -> Literal {
         match &self.value {
             Value::Array(literal) => literal.clone(),
-            Value::Block(block) => {
+            Value::Memory(block) => {
                 let sizes = self.tensor_type.sizes().expect("a stored type has only numbers");
                 let bytes = self.tensor_type.n_bytes().expect("a stored value fits in memory");
                 Literal::from_bytes(self.tensor_type.dtype, &sizes, &block.bytes()[..bytes])

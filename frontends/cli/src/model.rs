@@ -26,7 +26,7 @@ use crate::failure::{Failure, render_options};
 const MAX_FILE: u64 = 1 << 30;
 
 /// A program that was read.
-pub(crate) struct Program {
+pub(crate) struct ReadFile {
     /// What the file says.
     pub(crate) module: Arc<Module>,
     /// The texts that it comes from.
@@ -53,7 +53,7 @@ pub(crate) fn text_of(file: &str) -> Result<(String, Vec<u8>), Failure> {
 }
 
 /// Reads and elaborates a file; warnings go to standard error.
-pub(crate) fn read(model: &Model) -> Result<Program, Failure> {
+pub(crate) fn read(model: &Model) -> Result<ReadFile, Failure> {
     let (name, text) = text_of(&model.file)?;
     check_once("--const", model.consts.iter().map(|(name, _)| name.as_str()))?;
     check_once("--dim", model.dims.iter().map(|(name, _)| name.as_str()))?;
@@ -100,7 +100,7 @@ pub(crate) fn program(
     text: &[u8],
     consts: &[(String, String)],
     limits: Limits,
-) -> Result<Program, Failure> {
+) -> Result<ReadFile, Failure> {
     let start = Instant::now();
     let folder = Path::new(name).parent().map(Path::to_path_buf).unwrap_or_default();
     let import = |path: &str| std::fs::read(folder.join(path)).map_err(|error| error.to_string());
@@ -111,7 +111,7 @@ pub(crate) fn program(
                 eprint!("{}", render(&warnings, &sources, &render_options()));
             }
             let ms = start.elapsed().as_secs_f64() * 1e3;
-            Ok(Program { module: Arc::new(module), sources, ms })
+            Ok(ReadFile { module: Arc::new(module), sources, ms })
         }
         Err(error) => {
             let text = render(&error.diagnostics, &error.sources, &render_options());
@@ -212,7 +212,7 @@ pub(crate) fn session_options(machine: &Machine) -> SessionOptions {
 }
 
 /// A session for a program.
-pub(crate) fn session(program: &Program, options: SessionOptions) -> Result<Session, Failure> {
+pub(crate) fn session(program: &ReadFile, options: SessionOptions) -> Result<Session, Failure> {
     Session::new(program.module.clone(), options).map_err(|e| Failure::run(&e, &program.sources))
 }
 
@@ -220,7 +220,7 @@ pub(crate) fn session(program: &Program, options: SessionOptions) -> Result<Sess
 /// taken from a file that gives every variable its value.
 pub(crate) fn load_weights(
     session: &mut Session,
-    program: &Program,
+    program: &ReadFile,
     weights: &Weights,
 ) -> Result<(), Failure> {
     for text in &weights.params {
@@ -253,7 +253,7 @@ pub(crate) fn load_weights(
 }
 
 /// Says on standard error, beside results that are meant to be of trained weights, if none were given.
-pub(crate) fn say_untrained(program: &Program, weights: &Weights) {
+pub(crate) fn say_untrained(program: &ReadFile, weights: &Weights) {
     if weights.params.is_empty() && !program.module.variables.is_empty() {
         eprintln!("warning: no --params, so the variables had their initial values");
     }

@@ -12,7 +12,7 @@ mod expressions;
 use std::sync::Arc;
 
 pub use expressions::{
-    Arg, Binary, BinaryOp, Call, Expr, ExprKind, Index, IndexItem, IndexKind, Level, Link,
+    Arg, Binary, BinaryOp, CallExpr, Expr, ExprKind, Index, IndexItem, IndexKind, Level, Link,
     Subscript,
 };
 
@@ -172,7 +172,7 @@ pub struct Minimize {
     /// What is minimised.
     pub loss: Expr,
     /// At least one.
-    pub groups: Vec<Group>,
+    pub groups: Vec<OverClause>,
     /// `every 5`: the step runs on each so many-th batch.
     pub every: Option<Every>,
 }
@@ -188,11 +188,11 @@ pub struct Every {
 
 /// `[over PATTERN, ...] with OPTIMISER(...)`
 #[derive(Clone, Debug)]
-pub struct Group {
+pub struct OverClause {
     /// Empty: every param that the loss reaches.
     pub patterns: Vec<Pattern>,
     /// The function that updates the params.
-    pub optimizer: Call,
+    pub optimizer: CallExpr,
 }
 
 /// A pattern over names of variables, such as `*.w`.
@@ -232,7 +232,7 @@ pub struct Shared {
     /// Without a dot.
     pub name: Name,
     /// The function that is instantiated, with the arguments given here.
-    pub layer: Call,
+    pub layer: CallExpr,
 }
 
 /// `TARGET, ... = VALUE`

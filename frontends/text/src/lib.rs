@@ -15,7 +15,7 @@ mod library;
 mod elaborate;
 
 pub use elaborate::{
-    Argument, Call, Construction, Group, Limits, LoadError, LoadOptions, Loaded, Operation, Scope,
-    TensorRef, constructed, load, operations,
+    Argument, Construction, LibraryCall, Limits, LoadError, LoadOptions, Loaded, Operation, Scope,
+    StepGroup, TensorRef, constructed, load, operations,
 };
 pub use library::{std_functions, std_source};

@@ -77,7 +77,7 @@ type Result<T> = std::result::Result<T, Failed>;
 
 /// Which statements may stand here.
 #[derive(Clone, Copy)]
-struct Place {
+struct Allowed {
     /// `input`, `fn`, `output` ...
     top: bool,
     /// `return`
@@ -88,16 +88,16 @@ struct Place {
     update: bool,
 }
 
-impl Place {
-    const TOP: Place = Place { top: true, function: false, scan: false, update: true };
-    const FUNCTION: Place = Place { top: false, function: true, scan: false, update: true };
-    const SCAN: Place = Place { top: false, function: false, scan: true, update: false };
+impl Allowed {
+    const TOP: Allowed = Allowed { top: true, function: false, scan: false, update: true };
+    const FUNCTION: Allowed = Allowed { top: false, function: true, scan: false, update: true };
+    const SCAN: Allowed = Allowed { top: false, function: false, scan: true, update: false };
     /// In a block whose statement could not be read.
-    const UNKNOWN: Place = Place { top: true, function: true, scan: true, update: true };
+    const UNKNOWN: Allowed = Allowed { top: true, function: true, scan: true, update: true };
 
     /// Inside the block of a `for` that stands here.
-    fn in_for(self) -> Place {
-        Place { top: false, ..self }
+    fn in_for(self) -> Allowed {
+        Allowed { top: false, ..self }
     }
 }
 
@@ -115,7 +115,7 @@ struct Parser<'a> {
     /// The `(` and `[` that are open here, in this statement and those around it.
     open: Vec<usize>,
     depth: usize,
-    place: Place,
+    place: Allowed,
     /// Which `#@` comments already belong to a statement.
     mark_taken: Vec<bool>,
     diagnostics: Diagnostics,
@@ -126,7 +126,7 @@ struct Saved {
     run_on: bool,
     n_open: usize,
     depth: usize,
-    place: Place,
+    place: Allowed,
 }
 
 impl<'a> Parser<'a> {
@@ -141,7 +141,7 @@ impl<'a> Parser<'a> {
             run_on: false,
             open: Vec::new(),
             depth: 0,
-            place: Place::TOP,
+            place: Allowed::TOP,
             mark_taken: vec![false; lexed.marks.len()],
             diagnostics: Diagnostics::new(),
         }
@@ -192,7 +192,7 @@ impl<'a> Parser<'a> {
             match token.kind {
                 Kind::End | Kind::Sign(Sign::CloseBrace) => break,
                 _ if on_next_line => break,
-                Kind::Sign(Sign::OpenBrace) => drop(self.block(Place::UNKNOWN)),
+                Kind::Sign(Sign::OpenBrace) => drop(self.block(Allowed::UNKNOWN)),
                 Kind::Sign(Sign::OpenParen | Sign::OpenBracket) => {
                     self.at = self.lexed.partner(self.at).unwrap_or(self.at) + 1;
                 }
@@ -203,7 +203,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `{ ... }`, whose statements stand in `place`. The brace must be on the current line.
-    fn block(&mut self, place: Place) -> Result<Block> {
+    fn block(&mut self, place: Allowed) -> Result<Block> {
         let open = self.at;
         if self.peek() == Kind::LineEnd && self.token().kind == Kind::Sign(Sign::OpenBrace) {
             let help = "`{` stands on the line of its statement";

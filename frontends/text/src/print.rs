@@ -4,9 +4,9 @@
 use std::fmt::{self, Display, Formatter, Write};
 
 use crate::ast::{
-    Arg, Binary, Bind, Block, Bound, Call, Expr, ExprKind, File, For, Formal, Function,
-    FunctionBody, Group, If, Index, IndexItem, IndexKind, Level, Minimize, Name, Range, Report,
-    Scan, Shared, Stmt, StmtKind, Subscript, Target, Type, TypeElement, Update, Variable,
+    Arg, Binary, Bind, Block, Bound, CallExpr, Expr, ExprKind, File, For, Formal, Function,
+    FunctionBody, If, Index, IndexItem, IndexKind, Level, Minimize, Name, OverClause, Range,
+    Report, Scan, Shared, Stmt, StmtKind, Subscript, Target, Type, TypeElement, Update, Variable,
     VariableKind,
 };
 
@@ -117,7 +117,7 @@ impl Display for IndexItem {
 }
 
 /// A call whose parentheses are left out where it has no arguments.
-struct Layer<'a>(&'a Call);
+struct Layer<'a>(&'a CallExpr);
 
 impl Display for Layer<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -131,7 +131,7 @@ impl Display for Layer<'_> {
     }
 }
 
-impl Display for Group {
+impl Display for OverClause {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (at, pattern) in self.patterns.iter().enumerate() {
             write!(f, "{}{}", if at == 0 { "over " } else { ", " }, pattern.text)?;

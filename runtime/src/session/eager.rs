@@ -20,7 +20,7 @@ pub(super) struct Eager {
 }
 
 /// What one call is given.
-pub(super) struct Call<'a> {
+pub(super) struct Given<'a> {
     pub(super) feeds: &'a [Feed],
     pub(super) clocks: Clocks,
 }
@@ -52,7 +52,7 @@ impl Eager {
     /// Computes the results, then writes the updates.
     pub(super) fn run(
         &mut self,
-        call: &Call<'_>,
+        call: &Given<'_>,
         store: &mut Store,
         contraction: &dyn Contraction,
     ) -> Result<(), RunError> {
@@ -82,7 +82,7 @@ fn outputs(graph: &Graph) -> Vec<(Output, NodeId)> {
 
 /// The values of leaves during a call.
 struct Values<'a> {
-    call: &'a Call<'a>,
+    call: &'a Given<'a>,
     store: &'a Store,
 }
 

@@ -4,7 +4,7 @@ use brolga_compiler::ir::{Literal, Name, TensorType};
 
 use super::Clock;
 use crate::RunError;
-use crate::arena::{Block, Budget};
+use crate::arena::{Budget, Memory};
 
 /// An input of a program with the memory that it is fed through.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Feed {
     /// Its type; every dimension is a number.
     pub tensor_type: TensorType,
     n_bytes: usize,
-    block: Block,
+    block: Memory,
 }
 
 /// An input of a program, to be fed. The memory itself stays where it is, as machine code knows it.

@@ -25,7 +25,7 @@ use brolga_compiler::specialise::specialise;
 use brolga_kernels::Pool;
 use indexmap::IndexMap;
 
-use crate::arena::{Block, Budget, Taken, keep_freed_blocks};
+use crate::arena::{Budget, Memory, Taken, keep_freed_blocks};
 use crate::data::DataSet;
 use crate::eager::Kernels;
 use crate::store::{Keep, Loaded, Store};
@@ -113,9 +113,9 @@ pub struct Session {
     pool: Option<Pool>,
     budget: Budget,
     /// The memory that all programs run in, one after the other.
-    arena: Block,
+    arena: Memory,
     /// One part a thread.
-    scratch: Block,
+    scratch: Memory,
     instances: Vec<Instance>,
     /// Counts preparations, to know which program is the oldest.
     uses: u64,

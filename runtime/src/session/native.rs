@@ -9,15 +9,15 @@ use brolga_kernels::Pool;
 use super::Session;
 use super::feed::{Clocks, Feed, n_bytes};
 use crate::RunError;
-use crate::arena::Block;
+use crate::arena::Memory;
 use crate::link::Executable;
 use crate::store::Store;
 
 /// Machine code with the memories of its own and the tables of its frame.
 pub(super) struct Native {
     executable: Executable,
-    results: Vec<Block>,
-    constants: Block,
+    results: Vec<Memory>,
+    constants: Memory,
     /// The tables that the frame points to, in the order of the program's lists.
     variables: Vec<*mut u8>,
     feeds: Vec<*mut u8>,
@@ -29,13 +29,13 @@ pub(super) struct Native {
 unsafe impl Send for Native {}
 
 /// What the calls of a session have in common.
-pub(super) struct Place<'a> {
+pub(super) struct Lent<'a> {
     /// The variables, whose memories the frame names.
     pub(super) store: &'a mut Store,
     /// At least as large as the program's.
-    pub(super) arena: &'a mut Block,
+    pub(super) arena: &'a mut Memory,
     /// The same, for each thread.
-    pub(super) scratch: &'a mut Block,
+    pub(super) scratch: &'a mut Memory,
     /// The threads.
     pub(super) pool: Option<&'a Pool>,
     pub(super) clocks: Clocks,
@@ -49,7 +49,7 @@ impl Native {
         feeds: &[Feed],
     ) -> Result<Native, RunError> {
         let budget = &session.budget;
-        let results: Result<Vec<Block>, RunError> = program
+        let results: Result<Vec<Memory>, RunError> = program
             .outputs
             .iter()
             .map(|o| budget.block(n_bytes(&o.tensor_type)?, &format!("the result `{}`", o.name)))
@@ -68,7 +68,7 @@ impl Native {
         Ok(Native {
             variables: variables?,
             feeds: feeds.iter().map(Feed::pointer).collect(),
-            outputs: results.iter().map(Block::pointer).collect(),
+            outputs: results.iter().map(Memory::pointer).collect(),
             results,
             constants,
             executable: Executable::new(program, session.options.compiler.passes.verify)?,
@@ -94,8 +94,8 @@ impl Native {
     }
 
     /// Runs one step.
-    pub(super) fn run(&mut self, place: Place<'_>) -> Result<(), RunError> {
-        let Place { store, arena, scratch, pool, clocks } = place;
+    pub(super) fn run(&mut self, place: Lent<'_>) -> Result<(), RunError> {
+        let Lent { store, arena, scratch, pool, clocks } = place;
         let program = self.executable.program();
         // The borrow is what makes the variables' memories ours while the code runs.
         let _: &mut Store = store;

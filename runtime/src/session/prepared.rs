@@ -7,11 +7,11 @@ use brolga_compiler::ops::{Contraction, Reference};
 use brolga_compiler::program::{Output, OutputKind, Program};
 use indexmap::IndexMap;
 
-use super::eager::{Call, Eager};
+use super::eager::{Eager, Given};
 use super::feed::{Clocks, Feed, FeedMut};
 use super::interpreted::Interpreted;
 use super::metrics::finish_metric;
-use super::native::{Native, Place};
+use super::native::{Lent, Native};
 use super::{Backend, Clock, Results, Session};
 use crate::RunError;
 use crate::arena::Budget;
@@ -171,7 +171,7 @@ impl Prepared<'_> {
         let clocks = Clocks { seed: session.options.seed, clock: session.clock, batch };
         let before = eval_calls();
         let done = match &mut instance.engine {
-            Engine::Native(native) => native.run(Place {
+            Engine::Native(native) => native.run(Lent {
                 store: &mut session.store,
                 arena: &mut session.arena,
                 scratch: &mut session.scratch,
@@ -182,7 +182,7 @@ impl Prepared<'_> {
                 program.run(&instance.feeds, &mut session.store, clocks)
             }
             Engine::Eager(eager) => {
-                let call = Call { feeds: &instance.feeds, clocks };
+                let call = Given { feeds: &instance.feeds, clocks };
                 let contraction: &dyn Contraction = match session.options.backend {
                     Backend::Jit | Backend::Interpreter | Backend::Eager => {
                         &Kernels { pool: session.pool.as_ref() }

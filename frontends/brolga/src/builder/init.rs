@@ -1,13 +1,13 @@
 //! The initialisers: what variables are at first. A number stands for itself everywhere.
 
-use brolga_text::{Argument, Call};
+use brolga_text::{Argument, LibraryCall};
 
 /// An initialiser of that name, with its arguments after the shape and the element type.
 pub fn of(name: &str, arguments: Vec<Argument>) -> Argument {
     if arguments.is_empty() {
         return Argument::Function(name.to_owned());
     }
-    Argument::Call(Call { function: name.to_owned(), positional: arguments, named: vec![] })
+    Argument::Call(LibraryCall { function: name.to_owned(), positional: arguments, named: vec![] })
 }
 
 /// Lists the initialisers with their arguments.

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use brolga_text::{Argument, Call};
+use brolga_text::{Argument, LibraryCall};
 
 use super::{Arguments, GraphBuilder, Value};
 
@@ -64,9 +64,9 @@ impl<'g> With<'g> {
         list.unwrap_or_default().into_iter().map(value).collect()
     }
 
-    fn to(&self, function: &str, arguments: impl Arguments) -> Call {
+    fn to(&self, function: &str, arguments: impl Arguments) -> LibraryCall {
         let (positional, named) = (arguments.list(), self.named.clone());
-        Call { function: function.to_owned(), positional, named }
+        LibraryCall { function: function.to_owned(), positional, named }
     }
 }
 

@@ -20,7 +20,7 @@ use std::panic::Location;
 use brolga_compiler::error::CompileError;
 use brolga_compiler::ir::{DType, Dim, Module, TensorType};
 use brolga_text::ast::VariableKind;
-use brolga_text::{Argument, Construction, Group, Scope, TensorRef, constructed};
+use brolga_text::{Argument, Construction, Scope, StepGroup, TensorRef, constructed};
 
 pub use arguments::{Arguments, function};
 pub use library::With;
@@ -190,7 +190,7 @@ impl GraphBuilder {
     /// Trains every param that the loss depends on.
     #[track_caller]
     pub fn minimize(&self, loss: Value<'_>, optimizer: Optimizer) {
-        let group = Group { patterns: vec![], optimizer: optimizer.0 };
+        let group = StepGroup { patterns: vec![], optimizer: optimizer.0 };
         let at = Location::caller();
         self.construction.borrow_mut().minimize(("minimize", 1), loss.tensor(), &[group], at);
     }
@@ -200,11 +200,11 @@ impl GraphBuilder {
     /// pattern that takes it. Steps run in the order of their calls.
     #[track_caller]
     pub fn minimize_over(&self, step: &str, loss: Value<'_>, groups: &[(&[&str], Optimizer)]) {
-        let group = |(patterns, optimizer): &(&[&str], Optimizer)| Group {
+        let group = |(patterns, optimizer): &(&[&str], Optimizer)| StepGroup {
             patterns: patterns.iter().map(|pattern| pattern.to_string()).collect(),
             optimizer: optimizer.0.clone(),
         };
-        let groups: Vec<Group> = groups.iter().map(group).collect();
+        let groups: Vec<StepGroup> = groups.iter().map(group).collect();
         let at = Location::caller();
         self.construction.borrow_mut().minimize((step, 1), loss.tensor(), &groups, at);
     }

@@ -1,15 +1,15 @@
 //! Optimisers with their arguments.
 
-use brolga_text::{Argument, Call};
+use brolga_text::{Argument, LibraryCall};
 
 /// An optimiser with its arguments; those that are left out have their defaults.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Optimizer(pub(super) Call);
+pub struct Optimizer(pub(super) LibraryCall);
 
 impl Optimizer {
     /// An optimiser of that name: `sgd`, `adam`, `adamw`.
     pub fn new(name: &str) -> Optimizer {
-        Optimizer(Call { function: name.to_owned(), ..Call::default() })
+        Optimizer(LibraryCall { function: name.to_owned(), ..LibraryCall::default() })
     }
 
     /// Gradient descent. `lr` is a number, or a scalar of the graph such as a schedule.

@@ -17,8 +17,8 @@ use crate::arguments::{Against, Bench};
 use crate::drawn;
 use crate::failure::Failure;
 use crate::model::{
-    Program, batch_size, check_dims, data_set, entry, load_weights, read, session, session_options,
-    symbols,
+    ReadFile, batch_size, check_dims, data_set, entry, load_weights, read, session,
+    session_options, symbols,
 };
 use crate::output::outln;
 
@@ -81,7 +81,7 @@ const MAX_BATCHES: usize = 256;
 
 fn feeding(
     arguments: &Bench,
-    program: &Program,
+    program: &ReadFile,
     entry: &Entry,
     session: &mut Session,
 ) -> Result<Feeding, Failure> {
@@ -103,7 +103,7 @@ fn feeding(
 
 fn drawn_batch(
     arguments: &Bench,
-    program: &Program,
+    program: &ReadFile,
     entry: &Entry,
     session: &mut Session,
     binding: Binding,
@@ -130,7 +130,7 @@ fn drawn_batch(
 }
 
 fn from_data(
-    program: &Program,
+    program: &ReadFile,
     entry: &Entry,
     session: &mut Session,
     text: &str,
@@ -197,7 +197,7 @@ impl<'a> Measurement<'a> {
     /// Compiles.
     fn prepare(
         arguments: &Bench,
-        program: &Program,
+        program: &ReadFile,
         entry: &Entry,
         feeding: &'a Feeding,
         session: &'a mut Session,
@@ -328,7 +328,7 @@ impl Measured {
     }
 }
 
-fn as_json(program: &Program, compiled: &Measured, eager: Option<&Measured>) -> Value {
+fn as_json(program: &ReadFile, compiled: &Measured, eager: Option<&Measured>) -> Value {
     let mut all = compiled.members(program.ms);
     if let Some(eager) = eager {
         all.insert("eager".to_string(), Value::Object(eager.members(program.ms)));
@@ -338,7 +338,7 @@ fn as_json(program: &Program, compiled: &Measured, eager: Option<&Measured>) -> 
     Value::Object(all)
 }
 
-fn print(program: &Program, compiled: &Measured, eager: Option<&Measured>) {
+fn print(program: &ReadFile, compiled: &Measured, eager: Option<&Measured>) {
     outln!("from file to code {:.2} ms", program.ms + compiled.compile_ms);
     outln!("    {:<12} {:8.3} ms", "language", program.ms);
     for (name, ms) in &compiled.phases {

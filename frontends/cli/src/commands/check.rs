@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::Check;
 use crate::failure::Failure;
-use crate::model::{Program, assumed, check_dims, read, session, session_options};
+use crate::model::{ReadFile, assumed, check_dims, read, session, session_options};
 use crate::output::outln;
 
 pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
 }
 
 /// The entries that a file has.
-fn present(program: &Program) -> Vec<(&'static str, Entry)> {
+fn present(program: &ReadFile) -> Vec<(&'static str, Entry)> {
     let (train, infer) = (&program.module.train, &program.module.infer);
     let mut entries = vec![];
     if !train.steps.is_empty() || !train.updates.is_empty() {
@@ -59,7 +59,7 @@ struct Report {
 
 fn checked(
     session: &mut Session,
-    program: &Program,
+    program: &ReadFile,
     (name, entry): (&str, &Entry),
     (binding, threads): (&Binding, usize),
 ) -> Result<Report, Failure> {
@@ -95,7 +95,7 @@ fn results(graph: &Graph) -> Vec<(String, String)> {
 }
 
 /// The numbers that variables of a kind hold.
-fn count(program: &Program, kind: VariableKind, binding: &Binding) -> usize {
+fn count(program: &ReadFile, kind: VariableKind, binding: &Binding) -> usize {
     let of_kind = program.module.variables.values().filter(|v| v.kind == kind);
     let bound = of_kind.filter_map(|v| v.tensor_type.bind(binding).ok());
     bound.filter_map(|t| t.n_elements()).fold(0, usize::saturating_add)
@@ -109,7 +109,7 @@ fn kind_name(kind: VariableKind) -> &'static str {
     }
 }
 
-fn print(program: &Program, entries: &[(&str, Report)], binding: &Binding, assumed: &[String]) {
+fn print(program: &ReadFile, entries: &[(&str, Report)], binding: &Binding, assumed: &[String]) {
     let rows: Vec<[String; 4]> = program
         .module
         .variables
@@ -147,7 +147,7 @@ fn print(program: &Program, entries: &[(&str, Report)], binding: &Binding, assum
     }
 }
 
-fn as_json(program: &Program, entries: &[(&str, Report)], binding: &Binding) -> Value {
+fn as_json(program: &ReadFile, entries: &[(&str, Report)], binding: &Binding) -> Value {
     let variables = program.module.variables.iter().map(|(name, v)| {
         json!({
             "name": &**name,

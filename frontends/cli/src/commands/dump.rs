@@ -19,7 +19,7 @@ use similar::TextDiff;
 use crate::arguments::{Dump, EntryName, Format, Stage};
 use crate::failure::{Failure, render_options};
 use crate::model::{
-    Program, assumed, check_dims, entry, limits, read, session, session_options, text_of,
+    ReadFile, assumed, check_dims, entry, limits, read, session, session_options, text_of,
 };
 use crate::output::{out, outln};
 
@@ -195,7 +195,7 @@ fn options(arguments: &Dump) -> Options {
 /// Prints what each pass, or the chosen one, changes in the text of the graph.
 fn pass_by_pass(
     arguments: &Dump,
-    program: &Program,
+    program: &ReadFile,
     mut graph: Graph,
     options: &PassOptions,
 ) -> Result<(), Failure> {
@@ -230,7 +230,7 @@ fn pass_by_pass(
 
 fn optimized_stage(
     arguments: &Dump,
-    program: &Program,
+    program: &ReadFile,
     entry: &EntryGraph,
     graph: &Graph,
     binding: &Binding,

@@ -15,7 +15,7 @@ use crate::arguments::Train;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::model::{
-    Program, batch_size, check_dims, check_place, data_set, load_weights, read, session,
+    ReadFile, batch_size, check_dims, check_place, data_set, load_weights, read, session,
     session_options,
 };
 use crate::output::outln;
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
 /// Trains with progress on standard error.
 pub(crate) fn train(
     session: &mut Session,
-    program: &Program,
+    program: &ReadFile,
     data: &DataSet,
     options: &FitOptions,
     log: Option<Log<BufWriter<File>>>,

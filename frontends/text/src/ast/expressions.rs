@@ -36,7 +36,7 @@ pub enum ExprKind {
     /// `x`, `encoder.dense.w`
     Name(Name),
     /// `dense(x, 128, act=relu)`
-    Call(Call),
+    Call(CallExpr),
     /// `[1, 2]`
     List(Vec<Expr>),
     /// `-x`
@@ -52,7 +52,7 @@ pub enum ExprKind {
 /// A function's name with arguments; also an optimiser or shared layer, where the parentheses may
 /// be left out.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct CallExpr {
     /// Without a dot.
     pub name: Name,
     /// Positional ones first; names are distinct.

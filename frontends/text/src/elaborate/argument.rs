@@ -40,12 +40,12 @@ pub enum Argument {
     /// A function: `act=relu`.
     Function(String),
     /// What a call gives: `init=normal(std=0.02)`.
-    Call(Call),
+    Call(LibraryCall),
 }
 
 /// A call: `dense(x, 128, name="h")`.
 #[derive(Clone, Debug, PartialEq, Default)]
-pub struct Call {
+pub struct LibraryCall {
     /// The name of a function of the library, or of an operation.
     pub function: String,
     /// The arguments without a name.
@@ -56,11 +56,11 @@ pub struct Call {
 
 /// Params that share an optimiser: `over PATTERN, ... with OPT(...)`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Group {
+pub struct StepGroup {
     /// Patterns of names; none stand for every param.
     pub patterns: Vec<String>,
     /// The optimiser with its arguments.
-    pub optimizer: Call,
+    pub optimizer: LibraryCall,
 }
 
 impl Elaborator<'_> {
@@ -91,7 +91,7 @@ impl Elaborator<'_> {
     }
 
     /// What a call gives.
-    pub(super) fn outcome(&mut self, call: &Call, here: Span) -> Result<Value> {
+    pub(super) fn outcome(&mut self, call: &LibraryCall, here: Span) -> Result<Value> {
         let callee = self.function_value(&call.function, here)?;
         let given = self.given_to(call, here)?;
         self.at = here;
@@ -99,7 +99,7 @@ impl Elaborator<'_> {
         self.call_value(callee, given, site)
     }
 
-    fn given_to(&mut self, call: &Call, here: Span) -> Result<Given> {
+    fn given_to(&mut self, call: &LibraryCall, here: Span) -> Result<Given> {
         let positional = call.positional.iter().map(|argument| (None, argument));
         let named = call.named.iter().map(|(name, argument)| (Some(name.as_str()), argument));
         let mut args = Vec::new();
@@ -111,7 +111,11 @@ impl Elaborator<'_> {
     }
 
     /// An optimiser with its arguments.
-    pub(super) fn optimizer_call(&mut self, call: &Call, here: Span) -> Result<OptimizerCall> {
+    pub(super) fn optimizer_call(
+        &mut self,
+        call: &LibraryCall,
+        here: Span,
+    ) -> Result<OptimizerCall> {
         let name = Name { text: call.function.as_str().into(), span: here };
         let formals = self.optimizer_formals(&name)?;
         let positional = call.positional.iter().enumerate().map(|(k, a)| ((k, None), a));
@@ -153,7 +157,7 @@ arguments! {
     DType, dtype => Argument::Element(dtype);
     TensorRef, x => Argument::Tensor(Some(x));
     Option<TensorRef>, x => Argument::Tensor(x);
-    Call, call => Argument::Call(call);
+    LibraryCall, call => Argument::Call(call);
 }
 
 impl<T: Into<Argument>> From<Vec<T>> for Argument {

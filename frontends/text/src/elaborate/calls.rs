@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::value::{Args, Builtin, FileId, FunctionRef, GivenArg, Initial, Value};
 use super::{Elaborator, Failed, Frame, Result, SharedLayer};
-use crate::ast::{Arg, Call, Expr, ExprKind, Formal, Function, FunctionBody, Name, Shared};
+use crate::ast::{Arg, CallExpr, Expr, ExprKind, Formal, Function, FunctionBody, Name, Shared};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
@@ -33,7 +33,7 @@ pub(super) struct Site<'n> {
 
 impl Elaborator<'_> {
     /// The value of a call.
-    pub(super) fn call(&mut self, call: &Call, is_whole: bool) -> Result<Value> {
+    pub(super) fn call(&mut self, call: &CallExpr, is_whole: bool) -> Result<Value> {
         let site = Site { name: &call.name.text, span: call.span, is_whole };
         let callee = match self.callee(&call.name.text) {
             Some(callee) => Ok(callee),
@@ -98,7 +98,7 @@ impl Elaborator<'_> {
     }
 
     /// The values of the arguments; all are read, so that all errors are found.
-    fn given(&mut self, call: &Call) -> Result<Given> {
+    fn given(&mut self, call: &CallExpr) -> Result<Given> {
         let read = |arg: &Arg| {
             let value = self.expr(&arg.value)?;
             let name = arg.name.as_ref().map(|name| name.text.clone());

@@ -15,12 +15,12 @@ use brolga_compiler::ir::{
 };
 use indexmap::IndexMap;
 
-use super::argument::{Argument, Call, Group, TensorRef};
+use super::argument::{Argument, LibraryCall, StepGroup, TensorRef};
 use super::calls::Site;
 use super::loading::differences;
 use super::operators::Operand;
 use super::options::Limits;
-use super::program::Program;
+use super::program::ProgramFiles;
 use super::value::{FileId, Tensor, Value};
 use super::variables::Declaration;
 use super::{Declared, Elaborator, Failed, Frame, Result, Surroundings};
@@ -52,7 +52,7 @@ enum Opened {
 
 /// The program of no text: the library, and a file that stands for the Rust program.
 struct WithoutText {
-    program: Program,
+    program: ProgramFiles,
     sources: Sources,
     limits: Limits,
 }
@@ -63,7 +63,7 @@ fn without_text() -> &'static WithoutText {
         let mut sources = library().sources();
         // What messages show in the place of an expression.
         let source = sources.add("", b"...");
-        let program = Program::without_text(source);
+        let program = ProgramFiles::without_text(source);
         WithoutText { program, sources, limits: Limits::default() }
     })
 }
@@ -188,7 +188,7 @@ impl Construction {
     }
 
     /// What a call gives, which is one value.
-    pub fn call(&mut self, call: &Call, caller: &Location<'_>) -> Option<TensorRef> {
+    pub fn call(&mut self, call: &LibraryCall, caller: &Location<'_>) -> Option<TensorRef> {
         self.at(caller, |e, here| match e.outcome(call, here)? {
             Value::List(list) if list.iter().any(Value::holds_tensor) => {
                 let message = format!("`{}` gives {} values", call.function, list.len());
@@ -200,7 +200,11 @@ impl Construction {
     }
 
     /// What a call gives, as a list; a single value is its only member.
-    pub fn call_list(&mut self, call: &Call, caller: &Location<'_>) -> Option<Vec<TensorRef>> {
+    pub fn call_list(
+        &mut self,
+        call: &LibraryCall,
+        caller: &Location<'_>,
+    ) -> Option<Vec<TensorRef>> {
         self.at(caller, |e, here| {
             let members = super::value::members(&e.outcome(call, here)?);
             members.iter().map(|x| e.materialise(x, None, here).map(TensorRef)).collect()
@@ -265,7 +269,7 @@ impl Construction {
         &mut self,
         (name, every): (&str, u64),
         loss: Option<TensorRef>,
-        groups: &[Group],
+        groups: &[StepGroup],
         caller: &Location<'_>,
     ) {
         self.at(caller, |e, here| {

@@ -8,7 +8,7 @@ use super::attribute::attribute;
 use super::names::{give_way, node_name};
 use super::value::{Tensor, Value};
 use super::{Elaborator, Result};
-use crate::ast::{BinaryOp, Bind, Call, Expr, ExprKind};
+use crate::ast::{BinaryOp, Bind, CallExpr, Expr, ExprKind};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 
@@ -81,7 +81,7 @@ impl Elaborator<'_> {
 
     fn exact_call(
         &mut self,
-        call: &Call,
+        call: &CallExpr,
         ty: &crate::ast::Type,
     ) -> Result<Option<(Op, Vec<Tensor>)>> {
         let name = &*call.name.text;
@@ -129,7 +129,7 @@ impl Elaborator<'_> {
     }
 
     /// `hex("...")`: the bytes of a constant of the written type.
-    fn hex(&mut self, call: &Call, ty: &crate::ast::Type) -> Result<Option<Op>> {
+    fn hex(&mut self, call: &CallExpr, ty: &crate::ast::Type) -> Result<Option<Op>> {
         let wanted = self.written_type(ty)?;
         let [arg] = call.args.as_slice() else { return Ok(None) };
         let ExprKind::Str(text) = &arg.value.kind else { return Ok(None) };
@@ -156,7 +156,7 @@ impl Elaborator<'_> {
     }
 
     /// `variable(name="w")`: a leaf that is called otherwise than its variable.
-    fn variable_leaf(&mut self, call: &Call) -> Result<Option<Op>> {
+    fn variable_leaf(&mut self, call: &CallExpr) -> Result<Option<Op>> {
         let [arg] = call.args.as_slice() else { return Ok(None) };
         let ExprKind::Str(text) = &arg.value.kind else { return Ok(None) };
         let Some((name, declared)) = self.variables.get_key_value(&**text) else {

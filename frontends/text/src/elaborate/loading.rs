@@ -8,7 +8,7 @@ use brolga_compiler::ir::{Graph, Module, Name, Variable};
 use indexmap::IndexMap;
 
 use super::options::LoadOptions;
-use super::program::Program;
+use super::program::ProgramFiles;
 use super::{Declared, Walked, walk};
 use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Diagnostics, RenderOptions, render};
@@ -47,7 +47,7 @@ impl std::error::Error for LoadError {}
 /// it. Errors: everything that is wrong with it, in both modes.
 pub fn load(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Loaded, Box<LoadError>> {
     let mut sources = library().sources();
-    let (program, mut diagnostics) = Program::read(name, text, options, &mut sources);
+    let (program, mut diagnostics) = ProgramFiles::read(name, text, options, &mut sources);
     if !diagnostics.has_errors() {
         let train = walk(&program, &sources, options, true);
         let infer = walk(&program, &sources, options, false);
@@ -128,7 +128,7 @@ fn same(a: &Variable, b: &Variable) -> bool {
     a.kind == b.kind && a.tensor_type == b.tensor_type
 }
 
-fn module(program: &Program, train: Walked, infer: Walked) -> Module {
+fn module(program: &ProgramFiles, train: Walked, infer: Walked) -> Module {
     let variables = train.variables.into_iter().map(|(name, d)| (name, d.variable)).collect();
     let name = program.main().file.graph.as_ref().map(|name| name.text.clone());
     Module { name, variables, train: train.graph, infer: infer.graph, names: infer.names }

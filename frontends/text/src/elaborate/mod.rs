@@ -34,12 +34,12 @@ use std::sync::Arc;
 use brolga_compiler::ir::{Graph, Name as NodeName, NodeId, Position, Provenance, Variable};
 use indexmap::IndexMap;
 
-pub use argument::{Argument, Call, Group, TensorRef};
+pub use argument::{Argument, LibraryCall, StepGroup, TensorRef};
 pub use builtins::{Operation, operations};
 pub use construct::{Construction, Scope, constructed};
 pub use loading::{LoadError, Loaded, load};
 pub use options::{Limits, LoadOptions};
-use program::Program;
+use program::ProgramFiles;
 use regions::Region;
 use value::{FileId, FunctionRef, GivenArg, Value};
 
@@ -78,7 +78,7 @@ pub(crate) struct Declared {
 
 /// Walks the user's file in one mode.
 pub(crate) fn walk(
-    program: &Program,
+    program: &ProgramFiles,
     sources: &Sources,
     options: &LoadOptions<'_>,
     training: bool,
@@ -95,7 +95,7 @@ pub(crate) fn walk(
 /// What a walk goes by.
 #[derive(Clone, Copy)]
 struct Surroundings<'a> {
-    program: &'a Program,
+    program: &'a ProgramFiles,
     sources: &'a Sources,
     limits: &'a Limits,
     /// Reads other files.
@@ -104,7 +104,7 @@ struct Surroundings<'a> {
 
 /// One walk over the user's file.
 struct Elaborator<'a> {
-    program: &'a Program,
+    program: &'a ProgramFiles,
     sources: &'a Sources,
     limits: &'a Limits,
     import: &'a dyn Fn(&str) -> std::result::Result<Vec<u8>, String>,

@@ -16,7 +16,7 @@ use crate::source::{SourceId, Sources, Span};
 const MAX_FILES: usize = 1000;
 
 /// The files of a program: the library first, then the user's.
-pub(crate) struct Program {
+pub(crate) struct ProgramFiles {
     pub(super) files: Vec<FileUnit>,
     /// What consts of the user's file are set to from outside.
     pub(super) overrides: HashMap<Arc<str>, Override>,
@@ -77,14 +77,14 @@ fn all_functions(body: &[Stmt]) -> Vec<&Arc<Function>> {
     found
 }
 
-impl Program {
+impl ProgramFiles {
     /// Reads the files; the program lacks what is wrong, which is reported.
     pub(super) fn read(
         name: &str,
         text: &[u8],
         options: &LoadOptions<'_>,
         sources: &mut Sources,
-    ) -> (Program, Diagnostics) {
+    ) -> (ProgramFiles, Diagnostics) {
         let mut reader = Reader {
             options,
             sources,
@@ -96,12 +96,15 @@ impl Program {
         reader.known.insert(normal(name), FileId::MAIN);
         reader.imports(FileId::MAIN, name, &mut vec![normal(name)]);
         let overrides = reader.overrides();
-        (Program { files: reader.files, overrides }, reader.diagnostics)
+        (ProgramFiles { files: reader.files, overrides }, reader.diagnostics)
     }
 
     /// The library with an empty file in the place of the user's.
-    pub(super) fn without_text(source: SourceId) -> Program {
-        Program { files: vec![of_library(), FileUnit::empty(source)], overrides: HashMap::new() }
+    pub(super) fn without_text(source: SourceId) -> ProgramFiles {
+        ProgramFiles {
+            files: vec![of_library(), FileUnit::empty(source)],
+            overrides: HashMap::new(),
+        }
     }
 
     pub(super) fn file(&self, id: FileId) -> &FileUnit {

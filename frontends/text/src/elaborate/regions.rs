@@ -62,7 +62,7 @@ pub(super) enum RegionKind {
 
 /// Where a node goes.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum Home {
     Stack(usize),
     Finish,
 }
@@ -137,8 +137,8 @@ impl Elaborator<'_> {
         let origin = self.origin(place);
         let limit = self.limits.nodes;
         let region = match place {
-            Place::Stack(k) => &mut self.regions[k],
-            Place::Finish => self.finish.as_mut().expect("a total has opened it"),
+            Home::Stack(k) => &mut self.regions[k],
+            Home::Finish => self.finish.as_mut().expect("a total has opened it"),
         };
         let id = region.id;
         let node = match f(&mut Build { graph: &mut region.graph, origin: &origin }, &nodes) {
@@ -186,20 +186,20 @@ impl Elaborator<'_> {
     }
 
     /// What functions of totals are made of goes with them, all else to the innermost graph.
-    fn place_of(&self, operands: &[Tensor]) -> Place {
+    fn place_of(&self, operands: &[Tensor]) -> Home {
         let finish = self.finish.as_ref().map(|region| region.id);
         if operands.iter().any(|x| Some(x.region) == finish) {
-            Place::Finish
+            Home::Finish
         } else {
-            Place::Stack(self.regions.len() - 1)
+            Home::Stack(self.regions.len() - 1)
         }
     }
 
-    fn origin(&mut self, place: Place) -> Origin {
+    fn origin(&mut self, place: Home) -> Origin {
         let provenance = self.provenance();
         let is_initial = match place {
-            Place::Stack(k) => initial_among(&self.regions[..=k]).is_some(),
-            Place::Finish => true,
+            Home::Stack(k) => initial_among(&self.regions[..=k]).is_some(),
+            Home::Finish => true,
         };
         let name = match self.here().wish.as_str() {
             _ if is_initial => None,
@@ -222,17 +222,17 @@ impl Elaborator<'_> {
 
     /// The node of the innermost graph that stands for a value.
     pub(super) fn bring_here(&mut self, x: Tensor) -> Result<NodeId> {
-        self.bring(x, Place::Stack(self.regions.len() - 1))
+        self.bring(x, Home::Stack(self.regions.len() - 1))
     }
 
     /// The node of the graph at `to` that stands for a value.
-    fn bring(&mut self, x: Tensor, to: Place) -> Result<NodeId> {
+    fn bring(&mut self, x: Tensor, to: Home) -> Result<NodeId> {
         let from = self.regions.iter().position(|region| region.id == x.region);
         match (from, to) {
-            (None, Place::Finish) => Ok(x.node),
-            (Some(from), Place::Finish) => self.copy_to_finish(from, x.node),
-            (Some(from), Place::Stack(to)) if from <= to => self.carry_in(from, to, x.node),
-            (Some(_) | None, Place::Stack(_)) => {
+            (None, Home::Finish) => Ok(x.node),
+            (Some(from), Home::Finish) => self.copy_to_finish(from, x.node),
+            (Some(from), Home::Stack(to)) if from <= to => self.carry_in(from, to, x.node),
+            (Some(_) | None, Home::Stack(_)) => {
                 let message = "a value of `total` cannot be used here";
                 let error = Diagnostic::error(Code::Total, message).at(self.at, "");
                 Err(self.push(error))

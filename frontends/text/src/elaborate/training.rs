@@ -13,7 +13,7 @@ use brolga_compiler::optimizer;
 use super::regions::{Region, RegionKind};
 use super::value::{Bare, Tensor, Value};
 use super::{Elaborator, Result};
-use crate::ast::{Call, Minimize, Name, Pattern, Report, Update};
+use crate::ast::{CallExpr, Minimize, Name, Pattern, Report, Update};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
@@ -294,7 +294,7 @@ impl Elaborator<'_> {
     }
 
     /// `adam(lr=1e-3)`
-    fn optimizer(&mut self, call: &Call, step: &str) -> Result<OptimizerCall> {
+    fn optimizer(&mut self, call: &CallExpr, step: &str) -> Result<OptimizerCall> {
         let name = &call.name;
         let known = self.optimizer_formals(name)?;
         let mut arguments: Vec<(ir::Name, OptimizerArgument)> = Vec::new();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Failed, Parser, Result};
 use crate::ast::{
-    Arg, Binary, BinaryOp, Call, Element, Expr, ExprKind, Index, IndexItem, IndexKind, Level, Link,
-    Name, Subscript, Type, TypeElement,
+    Arg, Binary, BinaryOp, CallExpr, Element, Expr, ExprKind, Index, IndexItem, IndexKind, Level,
+    Link, Name, Subscript, Type, TypeElement,
 };
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
@@ -296,13 +296,13 @@ impl Parser<'_> {
     }
 
     /// `NAME [ args ]` where a function is meant.
-    pub(super) fn call(&mut self, what: &str) -> Result<Call> {
+    pub(super) fn call(&mut self, what: &str) -> Result<CallExpr> {
         let name = self.name(what)?;
         self.call_of(name)
     }
 
     /// `[ args ]` after the name of a function.
-    fn call_of(&mut self, name: Name) -> Result<Call> {
+    fn call_of(&mut self, name: Name) -> Result<CallExpr> {
         self.check_function_name(&name);
         let args = if self.at_sign(Sign::OpenParen) {
             self.bracketed(Sign::OpenParen, true, Self::arg)?
@@ -321,7 +321,7 @@ impl Parser<'_> {
         }
         self.check_distinct("the argument", args.iter().filter_map(|arg| arg.name.as_ref()));
         let span = name.span.to(self.last_span());
-        Ok(Call { name, args, span })
+        Ok(CallExpr { name, args, span })
     }
 
     fn check_function_name(&mut self, name: &Name) {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Failed, Parser, Place, Result};
+use super::{Allowed, Failed, Parser, Result};
 use crate::ast::{
-    Arm, Bind, Bound, Carry, Const, Every, File, For, Formal, Function, FunctionBody, Group, If,
-    Input, Minimize, Name, Pattern, Range, Report, Scan, Sequence, Shared, StmtKind, Target, Text,
-    Update, Variable, VariableKind,
+    Arm, Bind, Bound, Carry, Const, Every, File, For, Formal, Function, FunctionBody, If, Input,
+    Minimize, Name, OverClause, Pattern, Range, Report, Scan, Sequence, Shared, StmtKind, Target,
+    Text, Update, Variable, VariableKind,
 };
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
@@ -140,7 +140,7 @@ impl Parser<'_> {
 
     /// Reports a statement that begins with `word` where it may not stand.
     fn check_place(&mut self, word: Word) {
-        let Place { top, function, scan, update } = self.place;
+        let Allowed { top, function, scan, update } = self.place;
         let rule = match word {
             Word::Import
             | Word::Const
@@ -211,7 +211,7 @@ impl Parser<'_> {
         let body = if self.eat(Sign::Equal) {
             FunctionBody::Expr(self.expr()?)
         } else if self.token().kind == Kind::Sign(Sign::OpenBrace) {
-            FunctionBody::Block(self.block(Place::FUNCTION)?)
+            FunctionBody::Block(self.block(Allowed::FUNCTION)?)
         } else {
             return Err(self.expected("`=` or `{`"));
         };
@@ -275,7 +275,7 @@ impl Parser<'_> {
     }
 
     /// `[ "over" PATTERN { "," PATTERN } ] "with" NAME [ args ]`
-    fn group(&mut self) -> Result<Group> {
+    fn group(&mut self) -> Result<OverClause> {
         let mut patterns = Vec::new();
         if self.eat_word(Word::Over) {
             patterns.push(self.pattern()?);
@@ -288,7 +288,7 @@ impl Parser<'_> {
             return Err(self.report(error.help("for example `with adam(lr=1e-3)`")));
         }
         self.at += 1;
-        Ok(Group { patterns, optimizer: self.call("an optimiser")? })
+        Ok(OverClause { patterns, optimizer: self.call("an optimiser")? })
     }
 
     fn pattern(&mut self) -> Result<Pattern> {
@@ -550,7 +550,7 @@ impl Parser<'_> {
         self.check_distinct("the name", inside.chain(named.iter().map(|carry| &carry.name)));
         let axis = take(&mut named, "axis");
         let reverse = take(&mut named, "reverse");
-        let body = self.block(Place::SCAN)?;
+        let body = self.block(Allowed::SCAN)?;
         let span = self.span_of(first).to(self.last_span());
         Ok(Scan { sequences, axis, reverse, carries: named, body, span })
     }
