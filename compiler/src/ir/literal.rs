@@ -44,7 +44,7 @@ pub trait Element: Copy + PartialEq + Send + Sync + 'static {
     const DTYPE: DType;
     /// The size of one element in bytes.
     const SIZE: usize = Self::DTYPE.size();
-    /// Wraps an array.
+    /// Wraps an array in any layout; one without elements gets the plain layout.
     fn wrap(array: ArcArray<Self, IxDyn>) -> Literal;
     /// The array of a literal of this element type.
     fn of(literal: &Literal) -> Option<&ArcArray<Self, IxDyn>>;
@@ -56,11 +56,21 @@ pub trait Element: Copy + PartialEq + Send + Sync + 'static {
     fn scalar(self) -> Scalar;
 }
 
+/// The same elements; where there are none, as a new array: what is left of the strides of a view
+/// says nothing, but libraries go by it.
+fn plain<T: Clone>(array: ArcArray<T, IxDyn>) -> ArcArray<T, IxDyn> {
+    if array.is_empty() {
+        ArcArray::from_shape_vec(array.raw_dim(), vec![]).expect("no elements for an empty shape")
+    } else {
+        array
+    }
+}
+
 macro_rules! element {
     ($($t:ty, $variant:ident);*) => {$(
         impl Element for $t {
             const DTYPE: DType = DType::$variant;
-            fn wrap(array: ArcArray<Self, IxDyn>) -> Literal { Literal::$variant(array) }
+            fn wrap(array: ArcArray<Self, IxDyn>) -> Literal { Literal::$variant(plain(array)) }
             fn of(literal: &Literal) -> Option<&ArcArray<Self, IxDyn>> {
                 if let Literal::$variant(a) = literal { Some(a) } else { None }
             }
@@ -79,7 +89,7 @@ element!(f32, F32; f64, F64; i32, I32; i64, I64; u8, U8);
 impl Element for bool {
     const DTYPE: DType = DType::Bool;
     fn wrap(array: ArcArray<Self, IxDyn>) -> Literal {
-        Literal::Bool(array)
+        Literal::Bool(plain(array))
     }
     fn of(literal: &Literal) -> Option<&ArcArray<Self, IxDyn>> {
         if let Literal::Bool(a) = literal { Some(a) } else { None }

@@ -1,4 +1,5 @@
-//! Products of matrices for eager mode, by the kernels that compiled programs call too.
+//! Products of matrices for eager mode: by the tile that compiled programs call too, or by a library
+//! where that is faster, see `product`.
 
 use brolga_compiler::ir::Literal;
 use brolga_compiler::ops::Contraction;
@@ -79,9 +80,17 @@ mod tests {
     }
 
     #[test]
-    fn empty_sums_are_zero() {
-        let pool = Pool::new(1).expect("threads for a test");
-        let c = product::<f32>(numbers(&[2, 0], 1).view(), numbers(&[0, 3], 1).view(), Some(&pool));
-        assert_eq!(c, ArrayD::<f32>::zeros(IxDyn(&[2, 3])));
+    fn empty_sums_are_zero_and_empty_products_are_empty() {
+        let pool = Pool::new(2).expect("threads for a test");
+        let sizes = [0, 1, 3];
+        for [m, k, n] in sizes.map(|m| sizes.map(|k| sizes.map(|n| [m, k, n]))).concat().concat() {
+            let (a, b) = (numbers(&[m, k], 1), numbers(&[n, k], 1).reversed_axes());
+            let c = product::<f32>(a.view(), b.view(), Some(&pool));
+            assert_eq!(c.shape(), [m, n]);
+            assert!(k > 0 || c.iter().all(|&x| x == 0.0));
+        }
+        let none =
+            product::<f32>(numbers(&[0, 2, 3], 1).view(), numbers(&[0, 3, 4], 1).view(), None);
+        assert_eq!(none.shape(), [0, 2, 4]);
     }
 }

@@ -83,9 +83,11 @@ fn dims_text(dims: &[Dim]) -> String {
     format!("[{}]", dims.join(", "))
 }
 
-/// The elements of a constant: a number, a nested list, or for more than 16 the bytes.
+/// The elements of a constant: a number, a nested list, or for more than 16 the bytes. Of none the
+/// (no) bytes too: an empty list does not say what it would be a list of.
 pub(super) fn constant(literal: &Literal) -> String {
-    if literal.n_elements() <= MAX_LISTED && literal.scalars().all(reads_back) {
+    let is_list = (1..=MAX_LISTED).contains(&literal.n_elements());
+    if is_list && literal.scalars().all(reads_back) {
         return literal.to_string();
     }
     let digits: Vec<String> = literal.to_bytes().iter().map(|b| format!("{b:02x}")).collect();
