@@ -78,7 +78,8 @@ impl CompileError {
     pub fn of_gradient(error: GradientError, graph: &Graph, node: NodeId) -> CompileError {
         match error {
             GradientError::Type(error) => CompileError::of_type(error, graph, node),
-            other => {
+            GradientError::InRegion(error) => *error,
+            other @ (GradientError::None(_) | GradientError::NotYet(_)) => {
                 let provenance = &graph.node(node).provenance;
                 CompileError::new(codes::NO_GRADIENT, other.to_string(), provenance)
                     .with_help("`stop_gradient` around it keeps it out of the gradient")

@@ -255,7 +255,7 @@ fn value(
     id: NodeId,
     fed: &IndexMap<Name, Literal>,
 ) -> Result<Literal, TestCaseError> {
-    let cx = EvalContext { leaves: &Fed(fed), contraction: &Reference };
+    let cx = EvalContext { leaves: &Fed(fed), contraction: &Reference, region: None };
     Ok(evaluate(graph, &cx, &[id]).map_err(fail)?.swap_remove(0))
 }
 

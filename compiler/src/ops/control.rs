@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ndarray::{ArcArray, ArrayViewD, Axis, IxDyn, stack};
 
 use super::attributes::Attributes;
-use super::evaluate::{EvalFailure, evaluate};
-use super::shape::{agree, dims_agree, exactly};
+use super::evaluate::{EvalFailure, EvalPlan, Values};
+use super::shape::{dims_agree, exactly, types_agree};
 use super::{
     Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError, Leaf,
     Leaves, LowerContext, Op, OpRules, RegionError, Signature, TypeError, codes,
@@ -32,6 +32,9 @@ pub enum Control {
     StopGradient,
     /// The operand, which the backward pass computes again rather than keeps.
     Remat,
+    /// The operand, as a value of its own: what a name is bound to, where its expression gives a
+    /// value that was there before. A gradient with respect to it goes by what reads this node.
+    Same,
     /// In the value of an update, a variable's own name: what is about to be written to it, by a
     /// training step or an earlier update; the operand is the variable. Training replaces it, so
     /// it is not in a graph that runs.
@@ -100,6 +103,12 @@ static STOP_GRADIENT: Signature = Signature {
     attributes: &[],
     doc: "x, through which no gradient flows.",
 };
+static SAME: Signature = Signature {
+    name: "same",
+    operands: &["x"],
+    attributes: &[],
+    doc: "x, as a value of its own, as each binding is; dx = dy.",
+};
 static PENDING: Signature = Signature {
     name: "pending",
     operands: &["variable"],
@@ -115,7 +124,7 @@ static REMAT: Signature = Signature {
 
 /// The signatures of the family.
 pub(super) fn signatures() -> Vec<&'static Signature> {
-    vec![&SCAN, &RESULT, &STOP_GRADIENT, &REMAT, &PENDING]
+    vec![&SCAN, &RESULT, &STOP_GRADIENT, &REMAT, &SAME, &PENDING]
 }
 
 /// The operation of that name, if it is one of the family; a scan, which has a region, is made
@@ -125,6 +134,7 @@ pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeErro
         "result" => Some(Control::Result { index: a.axis("index")? }.into()),
         "stop_gradient" => Some(Control::StopGradient.into()),
         "remat" => Some(Control::Remat.into()),
+        "same" => Some(Control::Same.into()),
         "pending" => Some(Control::Pending.into()),
         _ => None,
     })
@@ -137,6 +147,7 @@ impl OpRules for Control {
             Control::Result { .. } => &RESULT,
             Control::StopGradient => &STOP_GRADIENT,
             Control::Remat => &REMAT,
+            Control::Same => &SAME,
             Control::Pending => &PENDING,
         }
     }
@@ -151,7 +162,7 @@ impl OpRules for Control {
                 Attribute::Dim(scan.length.clone()),
             ],
             Control::Result { index } => vec![Attribute::Dim(Dim::from(*index))],
-            Control::StopGradient | Control::Remat | Control::Pending => vec![],
+            Control::StopGradient | Control::Remat | Control::Same | Control::Pending => vec![],
         }
     }
 
@@ -165,7 +176,7 @@ impl OpRules for Control {
                 })?;
                 Ok(vec![(*result).clone()])
             }
-            Control::StopGradient | Control::Remat | Control::Pending => {
+            Control::StopGradient | Control::Remat | Control::Same | Control::Pending => {
                 let [x] = exactly(self.signature(), operands)?;
                 Ok(vec![x.clone()])
             }
@@ -178,9 +189,11 @@ impl OpRules for Control {
                 length: Dim::number(scan.length.evaluate(binding)?),
                 ..scan.clone()
             }),
-            Control::Result { .. } | Control::StopGradient | Control::Remat | Control::Pending => {
-                self.clone()
-            }
+            Control::Result { .. }
+            | Control::StopGradient
+            | Control::Remat
+            | Control::Same
+            | Control::Pending => self.clone(),
         }))
     }
 
@@ -188,7 +201,7 @@ impl OpRules for Control {
         match self {
             Control::Scan(scan) => scan.eval(cx, operands),
             Control::Result { index } => Ok(vec![operands[*index].clone()]),
-            Control::StopGradient | Control::Remat | Control::Pending => {
+            Control::StopGradient | Control::Remat | Control::Same | Control::Pending => {
                 Ok(vec![operands[0].clone()])
             }
         }
@@ -197,7 +210,11 @@ impl OpRules for Control {
     fn carries(&self, _: usize) -> bool {
         match self {
             Control::StopGradient => false,
-            Control::Scan(_) | Control::Result { .. } | Control::Remat | Control::Pending => true,
+            Control::Scan(_)
+            | Control::Result { .. }
+            | Control::Remat
+            | Control::Same
+            | Control::Pending => true,
         }
     }
 
@@ -207,7 +224,11 @@ impl OpRules for Control {
                 let length = scan.length.as_number().and_then(|n| u64::try_from(n).ok());
                 super::flops(&scan.body).saturating_mul(length.unwrap_or(0))
             }
-            Control::StopGradient | Control::Result { .. } | Control::Remat | Control::Pending => 0,
+            Control::StopGradient
+            | Control::Result { .. }
+            | Control::Remat
+            | Control::Same
+            | Control::Pending => 0,
         }
     }
 
@@ -216,7 +237,9 @@ impl OpRules for Control {
             Control::Scan(_) => Err(GradientError::NotYet("scan")),
             Control::StopGradient => Ok(vec![None]),
             // Of a result, the walk knows to which of the operand's results it belongs.
-            Control::Result { .. } | Control::Remat | Control::Pending => Ok(vec![Some(cx.dy())]),
+            Control::Result { .. } | Control::Remat | Control::Same | Control::Pending => {
+                Ok(vec![Some(cx.dy())])
+            }
         }
     }
 
@@ -224,18 +247,13 @@ impl OpRules for Control {
         match self {
             Control::Scan(_) => Lowering::Repeat,
             Control::Result { .. } => Lowering::Leaf,
-            Control::StopGradient | Control::Remat | Control::Pending => {
+            Control::StopGradient | Control::Remat | Control::Same | Control::Pending => {
                 let axes = cx.exprs.axes(&cx.sizes());
                 let index = cx.exprs.index_axes(&axes);
                 Lowering::Map { axes, body: cx.element(0, &index) }
             }
         }
     }
-}
-
-/// Whether one type can stand for the other.
-fn types_agree(a: &TensorType, b: &TensorType) -> bool {
-    a.dtype == b.dtype && agree(&a.shape, &b.shape)
 }
 
 fn mismatch(what: &str, k: usize, found: &TensorType, wanted: &TensorType) -> TypeError {
@@ -342,24 +360,28 @@ impl Scan {
 
     fn eval(&self, cx: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
         let length = self.length.as_number().expect("evaluation sees only numbers");
+        let made = cx.region.is_none().then(|| EvalPlan::of_region(&self.body));
+        let plan = cx.region.or(made.as_ref()).expect("one of the two is there");
         let mut parameters: Vec<Literal> = operands.iter().map(|&o| o.clone()).collect();
         parameters.push(Scalar::I64(0).into());
-        let wanted: Vec<NodeId> = self.body.outputs.iter().map(|(_, n)| *n).collect();
         let mut emitted = vec![vec![]; self.n_emitted()];
+        let mut values = Values::default();
         for i in 0..length {
             let at = if self.reverse { length - 1 - i } else { i };
             for k in self.sequences() {
                 parameters[k] = with_array!(operands[k], x => element(x, self.axis, at as usize));
             }
             parameters[operands.len()] = Scalar::I64(at).into();
-            let inner =
-                EvalContext { leaves: &Parameters(&parameters), contraction: cx.contraction };
-            let values = evaluate(&self.body, &inner, &wanted);
-            let mut values = values.map_err(|failure| self.error(failure))?;
-            for (all, value) in emitted.iter_mut().zip(values.drain(self.n_carries..)) {
-                all.push(value);
+            let leaves = Parameters(&parameters);
+            let inner = EvalContext { leaves: &leaves, contraction: cx.contraction, region: None };
+            plan.run(&self.body, &inner, &mut values).map_err(|failure| self.error(failure))?;
+            let outputs = self.body.outputs.iter().map(|(_, node)| values.of(*node).clone());
+            for (k, value) in outputs.enumerate() {
+                match k.checked_sub(self.n_carries) {
+                    Some(k) => emitted[k].push(value),
+                    None => parameters[k] = value,
+                }
             }
-            parameters.splice(..self.n_carries, values);
         }
         let mut results = parameters[..self.n_carries].to_vec();
         for (k, mut values) in emitted.into_iter().enumerate() {

@@ -28,7 +28,7 @@ pub use contract::{Contract, Reference};
 pub use control::{Control, Scan};
 pub use creation::Creation;
 pub use elementwise::Elementwise;
-pub use evaluate::{EvalFailure, evaluate, implied_broadcasts};
+pub use evaluate::{EvalFailure, EvalPlan, Values, evaluate};
 pub use indexing::Indexing;
 pub use leaf::Leaf;
 pub use movement::Movement;
@@ -36,10 +36,12 @@ pub use others::ProductOfOthers;
 pub use placement::Placement;
 pub use random::{Random, random_words};
 pub use reduce::{Reduce, ReduceFn};
+pub(crate) use shape::types_agree;
 pub use table::{build_op, signatures};
 
 use std::sync::Arc;
 
+use crate::error::CompileError;
 use crate::ir::{
     Binding, DType, Dim, DimError, ExprId, Exprs, Graph, IndexId, Literal, Lowering, Name, NodeId,
     Origin, Provenance, Scalar, TensorType,
@@ -356,17 +358,24 @@ pub enum GradientError {
     /// This release has none.
     #[error("the gradient of `{0}` is not supported in this release")]
     NotYet(&'static str),
+    /// A node of the operation's region has none.
+    #[error(transparent)]
+    InRegion(Box<CompileError>),
     /// The gradient's own types do not fit: a bug of the rule.
     #[error(transparent)]
     Type(#[from] TypeError),
 }
 
 /// What `eval` needs besides operands.
+#[derive(Clone, Copy)]
 pub struct EvalContext<'a> {
     /// The values of leaves.
     pub leaves: &'a dyn Leaves,
     /// How products of matrices are computed.
     pub contraction: &'a dyn Contraction,
+    /// The plan of the operation's region, made once for any number of evaluations; `None` where
+    /// it runs none, or is evaluated by itself.
+    pub region: Option<&'a EvalPlan>,
 }
 
 /// The values of the leaves of a graph.
@@ -398,9 +407,39 @@ pub struct GradientContext<'a> {
     pub cotangents: &'a [Option<NodeId>],
     /// Name and provenance of the nodes that the rule adds.
     pub origin: Origin,
+    /// How cotangents are pulled back through a graph: the reverse walk that calls the rule.
+    pub pullback: Pullback,
 }
 
+/// What reaches a result of a node in a reverse walk: the derivative with respect to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cotangent {
+    /// The node.
+    pub node: NodeId,
+    /// The number of its result.
+    pub result: usize,
+    /// The cotangent, of the type of the result.
+    pub value: NodeId,
+}
+
+/// A reverse walk: the sums of what the cotangents make of each of the `xs`, as new nodes of the
+/// graph; `None` where nothing reaches an `x`.
+pub type Pullback =
+    fn(&mut Graph, &[Cotangent], &[NodeId]) -> Result<Vec<Option<NodeId>>, CompileError>;
+
 impl GradientContext<'_> {
+    /// Pulls cotangents back through a region, a graph of its own that takes the new nodes.
+    /// Errors: a node of the region has no gradient.
+    pub fn pull_back(
+        &self,
+        region: &mut Graph,
+        cotangents: &[Cotangent],
+        xs: &[NodeId],
+    ) -> Result<Vec<Option<NodeId>>, GradientError> {
+        let error = |error| GradientError::InRegion(Box::new(error));
+        (self.pullback)(region, cotangents, xs).map_err(error)
+    }
+
     /// The operand of that number.
     pub fn operand(&self, k: usize) -> NodeId {
         self.graph.operands(self.node)[k]

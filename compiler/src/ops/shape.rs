@@ -22,6 +22,11 @@ pub(super) fn agree(a: &[Dim], b: &[Dim]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| dims_agree(a, b))
 }
 
+/// Whether one type can stand for the other.
+pub(crate) fn types_agree(a: &TensorType, b: &TensorType) -> bool {
+    a.dtype == b.dtype && agree(&a.shape, &b.shape)
+}
+
 /// Whether two dimensions are not different.
 pub(super) fn dims_agree(a: &Dim, b: &Dim) -> bool {
     match a.agreement(b) {

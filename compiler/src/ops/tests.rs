@@ -3,6 +3,7 @@
 
 mod gradients;
 mod lowering;
+mod pullback;
 mod values;
 
 use super::{Build, EvalContext, Leaf, Leaves, Reference, TypeError, evaluate};
@@ -64,7 +65,7 @@ fn bound(graph: &Graph, n: u64, m: u64) -> Result<Graph, CompileError> {
 
 /// The value of the output.
 fn output(graph: &Graph, feeds: &[Literal]) -> Literal {
-    let cx = EvalContext { leaves: &Feeds(feeds), contraction: &Reference };
+    let cx = EvalContext { leaves: &Feeds(feeds), contraction: &Reference, region: None };
     let y = graph.outputs[0].1;
     evaluate(graph, &cx, &[y]).expect("the operands are in range").remove(0)
 }

@@ -10,7 +10,7 @@ use crate::ops::{EvalContext, Leaf, Op, OpRules, Reference};
 const MAX_ELEMENTS: usize = 1 << 14;
 
 pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
-    let cx = EvalContext { leaves: &(), contraction: &Reference };
+    let cx = EvalContext { leaves: &(), contraction: &Reference, region: None };
     for node in graph.order() {
         let Some(value) = fold(graph, node, &cx) else { continue };
         let origin = graph.origin(node);

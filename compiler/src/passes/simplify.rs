@@ -48,7 +48,7 @@ static RULES: &[Rule] = &[
     Rule { name: "broadcast-broadcast", apply: broadcast_broadcast },
     // A sum (product, maximum ...) over no axes, or over axes of size 1, is a reshape.
     Rule { name: "reduce-one", apply: reduce_one },
-    // stop_gradient(x) = x, remat(x) = x: gradients exist by now.
+    // stop_gradient(x) = x, remat(x) = x, same(x) = x: gradients exist by now.
     Rule { name: "identity-mark", apply: identity_mark },
 ];
 
@@ -251,7 +251,9 @@ fn reduce_one(graph: &mut Graph, node: NodeId) -> Rewritten {
 
 fn identity_mark(graph: &mut Graph, node: NodeId) -> Rewritten {
     match graph.op(node) {
-        Op::Control(Control::StopGradient | Control::Remat) => Some(Ok(graph.operands(node)[0])),
+        Op::Control(Control::StopGradient | Control::Remat | Control::Same) => {
+            Some(Ok(graph.operands(node)[0]))
+        }
         _ => None,
     }
 }

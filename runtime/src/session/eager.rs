@@ -35,7 +35,7 @@ impl Eager {
     /// The inputs that the results need.
     pub(super) fn inputs(&self) -> impl Iterator<Item = (&Name, &TensorType)> {
         let graph = self.evaluator.graph();
-        self.evaluator.order().iter().filter_map(|&id| match graph.op(id) {
+        self.evaluator.order().filter_map(|id| match graph.op(id) {
             Op::Leaf(Leaf::Input { name, tensor_type }) => Some((name, tensor_type)),
             _ => None,
         })

@@ -52,8 +52,8 @@ fn differentiated(graph: &Graph) -> (Graph, Vec<(usize, NodeId)>) {
     (graph, found)
 }
 
-fn values_of(graph: &Graph, nodes: &[NodeId], feeds: &[Literal]) -> Vec<Vec<f64>> {
-    let cx = EvalContext { leaves: &Feeds(feeds), contraction: &Reference };
+pub(super) fn values_of(graph: &Graph, nodes: &[NodeId], feeds: &[Literal]) -> Vec<Vec<f64>> {
+    let cx = EvalContext { leaves: &Feeds(feeds), contraction: &Reference, region: None };
     let values = evaluate(graph, &cx, nodes).expect("the operands are in range");
     values.iter().map(|v| v.scalars().map(Scalar::to_f64).collect()).collect()
 }
@@ -286,6 +286,11 @@ fn marks() {
         b.square(kept)
     });
     check("remat", &["f64 n"], any, remat);
+    let same: Function = Box::new(|b, x| {
+        let own = b.node(Op::Control(crate::ops::Control::Same), &[x[0]])?;
+        b.mul(own, x[0])
+    });
+    check("same", &["f64 n"], any, same);
 }
 
 /// The gradient of the output's sum at given numbers.

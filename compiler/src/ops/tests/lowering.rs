@@ -154,7 +154,7 @@ fn check(op: impl Into<Op>, types: &[&str]) {
             other => other,
         })
         .collect();
-    let cx = EvalContext { leaves: &(), contraction: &Reference };
+    let cx = EvalContext { leaves: &(), contraction: &Reference, region: None };
     let want = op.eval(&cx, &operands.iter().collect::<Vec<_>>()).expect("in range").remove(0);
     assert_eq!(&want.tensor_type(), result, "{op:?}");
     let got = read(&op, &types, result, &operands);
@@ -215,6 +215,7 @@ fn creation_and_marks() {
         }
     }
     check(Control::Remat, &["f32 3"]);
+    check(Control::Same, &["f64 3"]);
     check(Control::StopGradient, &["i64 3"]);
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::ir::{BinaryFn, CompareFn, UnaryFn};
+use crate::ir::{BinaryFn, CompareFn, NodeId, UnaryFn};
+use crate::ops::evaluate::implied_broadcasts;
 use crate::ops::{
     Attribute, Contract, Control, Creation, Elementwise, EvalError, Indexing, Movement, Op,
     OpRules, Placement, ProductOfOthers, Random, Reduce, ReduceFn, Scan, build_op, signatures,
@@ -14,7 +15,7 @@ fn floats(sizes: &[usize], elements: &[f32]) -> Literal {
 }
 
 fn eval(op: impl Into<Op>, operands: &[&Literal]) -> Result<Literal, EvalError> {
-    let cx = EvalContext { leaves: &(), contraction: &Reference };
+    let cx = EvalContext { leaves: &(), contraction: &Reference, region: None };
     op.into().eval(&cx, operands).map(|mut r| r.remove(0))
 }
 
@@ -213,6 +214,7 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
         (Control::Result { index: 1 }.into(), vec!["f32", "f32"]),
         (Control::StopGradient.into(), vec!["f32"]),
         (Control::Remat.into(), vec!["f32"]),
+        (Control::Same.into(), vec!["f32"]),
         (Control::Pending.into(), vec!["f32"]),
     ]);
     all
@@ -280,5 +282,7 @@ fn a_broadcast_beside_a_full_operand_is_implied() {
     });
     let graph = graph.expect("the types fit");
     let order = graph.order();
-    assert_eq!(crate::ops::implied_broadcasts(&graph, &order).len(), 1);
+    let implied = |wanted: &[NodeId]| implied_broadcasts(&graph, &order, wanted).len();
+    assert_eq!(implied(&graph.roots()), 1);
+    assert_eq!(implied(&order), 0, "what is wanted is made");
 }
