@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::module::TrainingStep;
 use super::{Provenance, TensorType};
-use crate::ops::{Leaf, Op, OpRules, TypeError};
+use crate::ops::{Control, Leaf, Op, OpRules, TypeError};
 
 /// A scoped name: `hidden.dense.w`.
 pub type Name = Arc<str>;
@@ -325,6 +325,25 @@ impl Graph {
         self.metrics.iter_mut().flat_map(|m| m.kind.nodes_mut()).for_each(|n| *n = f(*n));
         self.steps.iter_mut().for_each(|s| s.map_nodes(&mut f));
         self.updates.iter_mut().for_each(|u| u.value = f(u.value));
+    }
+
+    /// Makes what reads a value of its own (`same`) read the value itself, and removes those nodes:
+    /// once every gradient with respect to one is made, they say nothing. A binding computes
+    /// nothing, so its place is not one of the value's. Linear.
+    pub fn dissolve_bindings(&mut self) {
+        let is_own = |id: &NodeId| matches!(self.op(*id), Op::Control(Control::Same));
+        let own: Vec<NodeId> = self.ids().into_iter().filter(is_own).collect();
+        let mut itself: FxHashMap<NodeId, NodeId> = FxHashMap::default();
+        // By number, so that the operand of one is none any more.
+        for &id in &own {
+            let x = self.operands(id)[0];
+            itself.insert(id, x);
+            for user in self.users(id) {
+                self.replace_operand(user, id, x);
+            }
+        }
+        self.map_roots(|root| itself.get(&root).copied().unwrap_or(root));
+        self.remove_dead(&own);
     }
 
     /// Removes nodes that nothing uses. For `dce` alone: passes redirect uses.

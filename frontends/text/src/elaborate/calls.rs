@@ -39,7 +39,7 @@ impl Elaborator<'_> {
             Some(callee) => Ok(callee),
             None => Err(self.unknown_function(&call.name)),
         };
-        let given = self.given(call);
+        let given = self.given(call, callee.as_ref().is_ok_and(differentiates));
         let (callee, given) = (callee?, given?);
         self.at = call.span;
         self.call_value(callee, given, site)
@@ -97,14 +97,19 @@ impl Elaborator<'_> {
         self.push(error)
     }
 
-    /// The values of the arguments; all are read, so that all errors are found.
-    fn given(&mut self, call: &CallExpr) -> Result<Given> {
-        let read = |arg: &Arg| {
-            let value = self.expr(&arg.value)?;
+    /// The values of the arguments; all are read, so that all errors are found. Those of `grad`
+    /// after the first are what the gradient is with respect to.
+    fn given(&mut self, call: &CallExpr, is_grad: bool) -> Result<Given> {
+        let read = |(k, arg): (usize, &Arg)| {
             let name = arg.name.as_ref().map(|name| name.text.clone());
-            Ok(GivenArg { name, value, span: arg.value.span })
+            let is_x = is_grad && name.as_ref().map_or(k > 0, |name| &**name == "x");
+            let outer = self.names_alone;
+            self.names_alone |= is_x;
+            let value = self.expr(&arg.value);
+            self.names_alone = outer;
+            Ok(GivenArg { name, value: value?, span: arg.value.span })
         };
-        let args: Vec<Result<GivenArg>> = call.args.iter().map(read).collect();
+        let args: Vec<Result<GivenArg>> = call.args.iter().enumerate().map(read).collect();
         let n_args = args.len();
         let args: Vec<GivenArg> = args.into_iter().flatten().collect();
         let failed = args.len() < n_args;
@@ -190,9 +195,10 @@ impl Elaborator<'_> {
             self.frame().training = training;
         }
         let name = name.map(|(name, _)| name);
+        let n_before = self.region().graph.n_numbers();
         let result = (builtin.run)(self, Args { builtin, values, span: site.span, name });
         self.frame().training = outside;
-        result
+        if self.names_alone { self.own_result(result?, n_before) } else { result }
     }
 
     /// The arguments in the order of the formals.
@@ -383,7 +389,7 @@ impl Elaborator<'_> {
             let error = Diagnostic::error(Code::AlreadyDeclared, message);
             return Err(self.push(error.at(name.span, "again here").with(first, "first here")));
         }
-        let given = self.given(&shared.layer)?;
+        let given = self.given(&shared.layer, false)?;
         let function = match self.callee(&shared.layer.name.text) {
             Some(Value::Function(function @ FunctionRef::Graph(..))) => function,
             Some(_) => {
@@ -511,4 +517,9 @@ fn is_path(text: &str) -> bool {
         !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
     !text.starts_with(|c: char| c.is_ascii_digit()) && text.split('.').all(is_word)
+}
+
+/// Whether a function is `grad`.
+fn differentiates(callee: &Value) -> bool {
+    matches!(callee, Value::Function(FunctionRef::Builtin(builtin)) if builtin.name == "grad")
 }

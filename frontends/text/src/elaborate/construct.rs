@@ -118,7 +118,8 @@ impl Construction {
     }
 
     fn finish(mut self) -> (Finished, Vec<CompileError>) {
-        let graph = self.elaborator.regions.swap_remove(0).graph;
+        let mut graph = self.elaborator.regions.swap_remove(0).graph;
+        graph.dissolve_bindings();
         (Finished { graph, variables: self.elaborator.variables }, self.errors)
     }
 
@@ -189,13 +190,17 @@ impl Construction {
 
     /// What a call gives, which is one value.
     pub fn call(&mut self, call: &LibraryCall, caller: &Location<'_>) -> Option<TensorRef> {
-        self.at(caller, |e, here| match e.outcome(call, here)? {
-            Value::List(list) if list.iter().any(Value::holds_tensor) => {
-                let message = format!("`{}` gives {} values", call.function, list.len());
-                let error = Diagnostic::error(Code::CountMismatch, message).at(here, "");
-                Err(e.push(error.help("ask for the list of them")))
+        self.at(caller, |e, here| {
+            let n_before = e.region().graph.n_numbers();
+            let value = e.outcome(call, here)?;
+            match e.own_result(value, n_before)? {
+                Value::List(list) if list.iter().any(Value::holds_tensor) => {
+                    let message = format!("`{}` gives {} values", call.function, list.len());
+                    let error = Diagnostic::error(Code::CountMismatch, message).at(here, "");
+                    Err(e.push(error.help("ask for the list of them")))
+                }
+                value => e.materialise(&value, None, here).map(TensorRef),
             }
-            value => e.materialise(&value, None, here).map(TensorRef),
         })
     }
 

@@ -278,7 +278,11 @@ impl Elaborator<'_> {
         for subscript in &index.subscripts {
             value = match &value {
                 Value::List(members) => self.pick(members, subscript)?,
-                Value::Tensor(x) => self.slice(*x, subscript)?,
+                Value::Tensor(x) => {
+                    let n_before = self.region().graph.n_numbers();
+                    let slice = self.slice(*x, subscript)?;
+                    if self.names_alone { self.own_result(slice, n_before)? } else { slice }
+                }
                 Value::Poison => return Err(Failed),
                 other => {
                     let message = format!("{} has no members to pick", other.kind());

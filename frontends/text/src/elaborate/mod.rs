@@ -18,6 +18,7 @@ mod names;
 mod number;
 mod operators;
 mod options;
+mod own;
 mod program;
 mod regions;
 mod report;
@@ -88,7 +89,8 @@ pub(crate) fn walk(
     let mut elaborator = Elaborator::new(surroundings, training);
     elaborator.file();
     let names = elaborator.names();
-    let graph = elaborator.regions.pop().map(|region| region.graph).unwrap_or_default();
+    let mut graph = elaborator.regions.pop().map(|region| region.graph).unwrap_or_default();
+    graph.dissolve_bindings();
     Walked { graph, variables: elaborator.variables, names, diagnostics: elaborator.diagnostics }
 }
 
@@ -159,6 +161,9 @@ struct Elaborator<'a> {
     depth: usize,
     /// Whether a limit was hit: the walk ends.
     stopped: bool,
+    /// Whether what a gradient is with respect to is being read: there an operation gives a value
+    /// of its own even where it leaves its operand as it was, so that none of them has a name.
+    names_alone: bool,
 }
 
 /// What a name is bound to.
@@ -276,6 +281,7 @@ impl<'a> Elaborator<'a> {
             n_listed: 0,
             depth: 0,
             stopped: false,
+            names_alone: false,
         };
         elaborator.open_region(regions::RegionKind::Main);
         elaborator

@@ -3,6 +3,7 @@
 use brolga_compiler::ir::{Graph, NodeId};
 use brolga_compiler::ops::{Leaf, Op};
 
+use super::own::wish_without;
 use crate::lexer::reserved;
 
 /// What a node is called that text binds to `name`: the printer puts a `_` before a name that
@@ -18,7 +19,7 @@ pub(super) fn give_way(graph: &mut Graph, name: &str) {
     if let Some(old) = graph.find(name)
         && !keeps_name(graph, old)
     {
-        graph.rename(old, &format!("{name}."));
+        graph.rename(old, &wish_without(graph, old, name));
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use brolga_compiler::ir::{Graph, Name as NodeName, NodeId, Origin, TensorType};
-use brolga_compiler::ops::{Build, Leaf, Op, TypeError};
+use brolga_compiler::ops::{Build, Control, Leaf, Op, TypeError};
 
 use super::value::{RegionId, Tensor};
 use super::{Elaborator, Failed, Result};
@@ -255,10 +255,19 @@ impl Elaborator<'_> {
     fn capture(&mut self, to: usize, outer: NodeId) -> NodeId {
         let around = &self.regions[to - 1].graph;
         let (of_outer, origin) = (around.tensor_type(outer).clone(), around.origin(outer));
+        // Of its own within the body too, but no parameter of its own.
+        let itself = match around.op(outer) {
+            Op::Control(Control::Same) => Some(around.operands(outer)[0]),
+            _ => None,
+        };
         let region = &mut self.regions[to];
         let RegionKind::Scan { captures, .. } = &mut region.kind else { return outer };
         if let Some((_, parameter)) = captures.iter().find(|(node, _)| *node == outer) {
             return *parameter;
+        }
+        if let Some(itself) = itself {
+            let inner = self.capture(to, itself);
+            return self.capture_own(to, outer, (inner, origin));
         }
         // The number is not known before the body is closed.
         let leaf = Leaf::Parameter { number: usize::MAX, tensor_type: of_outer };
@@ -266,6 +275,16 @@ impl Elaborator<'_> {
             region.graph.add(leaf, &[], &origin).expect("a leaf has the type that it says");
         captures.push((outer, parameter));
         parameter
+    }
+
+    /// A value of its own in the scan's body at `to`, for one around it.
+    fn capture_own(&mut self, to: usize, outer: NodeId, (x, origin): (NodeId, Origin)) -> NodeId {
+        let region = &mut self.regions[to];
+        let own = region.graph.add(Control::Same, &[x], &origin).expect("it takes any value");
+        if let RegionKind::Scan { captures, .. } = &mut region.kind {
+            captures.push((outer, own));
+        }
+        own
     }
 
     /// Copies a value that no input or variable reaches into an initial value.
@@ -327,6 +346,10 @@ fn copy_closed(
     }
     for id in order {
         let operands: Vec<NodeId> = from.operands(id).iter().map(|o| map[o]).collect();
+        if let Op::Control(Control::Same) = from.op(id) {
+            map.insert(id, operands[0]);
+            continue;
+        }
         let op = match from.op(id) {
             Op::Leaf(Leaf::Step | Leaf::Batch) => {
                 Leaf::constant(brolga_compiler::ir::Scalar::I64(0)).into()

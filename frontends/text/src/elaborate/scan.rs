@@ -175,7 +175,8 @@ impl Elaborator<'_> {
         self.statements(&scan.body.body);
         let ends = self.ends(scan, &carry_types);
         self.frames.pop();
-        let region = self.close_region();
+        let mut region = self.close_region();
+        region.graph.dissolve_bindings();
         let (outputs, n_emitted) = ends?;
         if self.diagnostics.n_errors() > n_errors || self.stopped {
             return Err(Failed);
@@ -219,12 +220,14 @@ impl Elaborator<'_> {
                     self.push(error.with(carry.init.span, format!("it begins as {wanted}")))
                 );
             }
+            let next = self.value_itself(next);
             outputs.push((name.text.clone(), self.bring_here(next)?));
         }
         let emitted = std::mem::take(&mut self.frame().emitted);
         let n_emitted = emitted.len();
         for (value, span) in emitted {
             let x = self.materialise(&value, None, span)?;
+            let x = self.value_itself(x);
             outputs.push(("emit".into(), self.bring_here(x)?));
         }
         if outputs.is_empty() {

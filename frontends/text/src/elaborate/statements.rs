@@ -5,6 +5,7 @@ use brolga_compiler::ops::Leaf;
 use indexmap::IndexMap;
 
 use super::names::{give_way, keeps_name, node_name};
+use super::own::wish_without;
 use super::value::{Bare, FileId, Tensor, Value};
 use super::{Binding, Elaborator, Failed, Frame, Result};
 use crate::ast::{
@@ -269,7 +270,7 @@ impl Elaborator<'_> {
             }
             Bound::Expr(expr) => {
                 if let Some(value) = self.exact(bind, expr)? {
-                    return self.assign(&bind.targets[0], value, usize::MAX);
+                    return self.assign(&bind.targets[0], value, n_before);
                 }
                 self.with_wish(target.clone(), target, |e| e.whole(expr))?
             }
@@ -288,11 +289,12 @@ impl Elaborator<'_> {
             let error = Diagnostic::error(Code::CountMismatch, message).at(self.at, "");
             return Err(self.push(error.help("`_` drops a member")));
         }
+        let members = self.apart(members)?;
         let assigned: Vec<Result<()>> = bind
             .targets
             .iter()
-            .zip(members.iter())
-            .map(|(target, member)| self.assign(target, member.clone(), n_before))
+            .zip(members)
+            .map(|(target, member)| self.assign(target, member, n_before))
             .collect();
         assigned.into_iter().collect()
     }
@@ -335,9 +337,16 @@ impl Elaborator<'_> {
             return Ok(());
         }
         self.check_not_constant(name)?;
-        if let Value::Tensor(x) = value {
-            self.name_node(x, &name.text, n_before);
-        }
+        let value = match value {
+            Value::Tensor(x) => {
+                let own = self.own(x, &name.text, n_before)?;
+                if own == x {
+                    self.name_node(x, &name.text, n_before);
+                }
+                Value::Tensor(own)
+            }
+            other => other,
+        };
         self.bind_value(name, value);
         Ok(())
     }
@@ -380,9 +389,9 @@ impl Elaborator<'_> {
             if self.variables.contains_key(&*name) {
                 continue;
             }
-            if let Ok(x) = self.materialise(&value, None, self.at)
-                && self.regions[0].graph.find(&name) != Some(x.node)
-            {
+            let Ok(x) = self.materialise(&value, None, self.at) else { continue };
+            let x = self.value_itself(x);
+            if self.regions[0].graph.find(&name) != Some(x.node) {
                 names.insert(name.into(), x.node);
             }
         }
@@ -399,10 +408,15 @@ impl Elaborator<'_> {
         Ok(Value::Tensor(x))
     }
 
+    /// What the node is called that a name of this frame is bound to.
+    pub(super) fn full_name(&self, name: &str) -> String {
+        let name = node_name(name);
+        if self.in_initial_value() { name.to_owned() } else { self.path_of(name) }
+    }
+
     /// Calls a new node after what it is bound to; what had the name takes another.
     pub(super) fn name_node(&mut self, x: Tensor, name: &str, n_before: usize) {
-        let name = node_name(name);
-        let full = if self.in_initial_value() { name.to_owned() } else { self.path_of(name) };
+        let full = self.full_name(name);
         let region = self.region();
         if region.id != x.region || x.node.number() < n_before || keeps_name(&region.graph, x.node)
         {
@@ -413,8 +427,7 @@ impl Elaborator<'_> {
             if old == x.node || keeps_name(graph, old) {
                 return;
             }
-            let wish = format!("{full}.");
-            graph.rename(old, &wish);
+            graph.rename(old, &wish_without(graph, old, &full));
         }
         graph.rename(x.node, &full);
     }

@@ -104,7 +104,9 @@ impl Elaborator<'_> {
         self.name_node(x, &name.text, n_before);
         let in_finish = self.finish.as_ref().is_some_and(|finish| finish.id == x.region);
         if !in_finish {
-            self.bind_value(name, Value::Tensor(x));
+            // What is reported is the value itself; the name is bound to one of its own.
+            let own = self.own(x, &name.text, n_before)?;
+            self.bind_value(name, Value::Tensor(own));
         }
         Ok(x)
     }
@@ -124,6 +126,7 @@ impl Elaborator<'_> {
             return Err(self.push(error.help("`sum` adds up what is in one batch")));
         }
         let x = self.materialise(value, Some(dtype).filter(|_| !value.holds_tensor()), span)?;
+        let x = self.value_itself(x);
         if self.finish.as_ref().is_some_and(|finish| finish.id == x.region) {
             let message = "a total cannot be added up again";
             return Err(self.error(Code::Total, message, span, ""));

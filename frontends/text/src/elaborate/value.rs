@@ -65,7 +65,7 @@ impl From<Vec<Value>> for List {
 }
 
 /// A node of one graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Tensor {
     /// The node.
     pub(super) node: NodeId,
@@ -74,7 +74,7 @@ pub(super) struct Tensor {
 }
 
 /// Which of the graphs: each has a number of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RegionId(pub(super) u32);
 
 /// A number or bool without a type.

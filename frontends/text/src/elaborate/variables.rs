@@ -148,9 +148,9 @@ impl Elaborator<'_> {
         Ok(self.tensor(node))
     }
 
-    /// The name of the variable that a tensor is, if it is one.
+    /// The name of the variable that a tensor is, if it is one, by whatever name.
     pub(super) fn variable_of(&self, x: Tensor) -> Option<NodeName> {
-        match self.graph_of(x.region).op(x.node) {
+        match self.graph_of(x.region).op(self.value_itself(x).node) {
             Op::Leaf(Leaf::Variable { name, .. }) => Some(name.clone()),
             _ => None,
         }
@@ -162,6 +162,7 @@ impl Elaborator<'_> {
         let value = self.initial_value(full, declaration);
         let mut region = self.close_region();
         region.graph.outputs.push(("initial".into(), value?));
+        region.graph.dissolve_bindings();
         Ok(region.graph)
     }
 
