@@ -15,8 +15,9 @@ const SOURCES: &[&str] = &[
     "frontends/cli/src",
 ];
 
-/// Modules that are one knot: a graph holds operations, and rules build nodes.
-const KNOT: [&str; 2] = ["ir", "ops"];
+/// Modules that are one knot: a graph holds operations, rules build nodes, and say what is wrong with
+/// one.
+const KNOT: [&str; 3] = ["ir", "ops", "error"];
 
 /// The path of a module from the root of its crate.
 type Module = Vec<String>;

@@ -153,7 +153,7 @@ fn outputs_of(
 }
 
 /// Operations that random graphs do not have: what other tests make, or what no run has.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 11] = [
     // Random loops.
     "parameter",
     "scan",
@@ -168,6 +168,8 @@ const ELSEWHERE: [&str; 10] = [
     // By simplification.
     "constant",
     "input",
+    // The gradients of bindings; it is dissolved before a graph runs.
+    "same",
 ];
 
 /// The graph of a case, and how its outputs follow its inputs.
