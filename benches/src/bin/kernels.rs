@@ -290,27 +290,36 @@ fn fork_join(effort: &Effort, pool: &Pool) {
 /// Functions of consecutive elements; on two threads each has its own results.
 fn functions(effort: &Effort, pool: &Pool) {
     println!("\nns an element                 1T        2T");
-    type Function = unsafe extern "C" fn(*mut f32, *const f32, usize);
-    let functions: [(&str, Function); 4] = [
-        ("exp", math::brolga_exp_f32),
-        ("log", math::brolga_log_f32),
-        ("tanh", math::brolga_tanh_f32),
-        ("erf", math::brolga_erf_f32),
-    ];
     let [n] = effort.cut([4096]);
-    let source = numbers(n);
-    for (name, function) in functions {
-        let times = [1, 2].map(|threads: usize| {
-            let parts = (0..threads).map(|_| Mutex::new(numbers(n))).collect::<Vec<_>>();
-            let part = |part: usize| {
-                let mut x = parts[part].lock().unwrap_or_else(PoisonError::into_inner);
-                // SAFETY: both hold `n` elements, and the part is this thread's.
-                (0..16).for_each(|_| unsafe { function(x.as_mut_ptr(), source.as_ptr(), n) });
-            };
-            effort.time(|| pool.run(threads, &part)) / (16 * n * threads) as f64 * 1e9
-        });
-        println!("{name:22} {:10.3}{:10.3}", times[0], times[1]);
+    for (name, kernel) in math::KERNELS {
+        let times = match kernel {
+            math::Kernel::F32(f) => function(effort, pool, *f, &numbers(n)),
+            math::Kernel::F64(f) => {
+                let source: Vec<f64> = numbers(n).into_iter().map(f64::from).collect();
+                function(effort, pool, *f, &source)
+            }
+        };
+        println!("{:22} {:10.3}{:10.3}", name.trim_start_matches("brolga_"), times[0], times[1]);
     }
+}
+
+/// Nanoseconds an element, on one thread and on two.
+fn function<T: Copy + Send + Sync>(
+    effort: &Effort,
+    pool: &Pool,
+    f: math::Function<T>,
+    source: &[T],
+) -> [f64; 2] {
+    let n = source.len();
+    [1, 2].map(|threads: usize| {
+        let parts = (0..threads).map(|_| Mutex::new(source.to_vec())).collect::<Vec<_>>();
+        let part = |part: usize| {
+            let mut x = parts[part].lock().unwrap_or_else(PoisonError::into_inner);
+            // SAFETY: both hold `n` elements, and the part is this thread's.
+            (0..16).for_each(|_| unsafe { f(x.as_mut_ptr(), source.as_ptr(), n) });
+        };
+        effort.time(|| pool.run(threads, &part)) / (16 * n * threads) as f64 * 1e9
+    })
 }
 
 fn random_words(effort: &Effort) {

@@ -19,63 +19,13 @@ pub enum Extern {
     /// `brolga_claim(pool, first, n_bytes)`: makes memory writable for this core, if it is quick.
     Claim,
     /// `brolga_{name}_{dtype}(to, from, n)`: a function of each element.
-    Math(MathFn, DType),
-}
-
-/// The functions that the runtime has for consecutive elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum MathFn {
-    /// `e^x`.
-    Exp,
-    /// The natural logarithm.
-    Log,
-    /// The hyperbolic tangent.
-    Tanh,
-    /// `1 / (1 + e^-x)`.
-    Sigmoid,
-    /// The error function.
-    Erf,
-    /// The sine.
-    Sin,
-    /// The cosine.
-    Cos,
-}
-
-impl MathFn {
-    /// Every function.
-    pub const ALL: [MathFn; 7] = [
-        MathFn::Exp,
-        MathFn::Log,
-        MathFn::Tanh,
-        MathFn::Sigmoid,
-        MathFn::Erf,
-        MathFn::Sin,
-        MathFn::Cos,
-    ];
-
-    /// The function of one element that this applies to many.
-    pub const fn unary(self) -> UnaryFn {
-        match self {
-            MathFn::Exp => UnaryFn::Exp,
-            MathFn::Log => UnaryFn::Log,
-            MathFn::Tanh => UnaryFn::Tanh,
-            MathFn::Sigmoid => UnaryFn::Sigmoid,
-            MathFn::Erf => UnaryFn::Erf,
-            MathFn::Sin => UnaryFn::Sin,
-            MathFn::Cos => UnaryFn::Cos,
-        }
-    }
-
-    /// The function for many elements that applies `f`, if there is one.
-    pub fn of(f: UnaryFn) -> Option<MathFn> {
-        MathFn::ALL.into_iter().find(|m| m.unary() == f)
-    }
+    Math(UnaryFn, DType),
 }
 
 impl Extern {
     /// Every function of the runtime that generated code may call.
     pub fn all() -> Vec<Extern> {
-        let math = MathFn::ALL.into_iter();
+        let math = UnaryFn::ALL.into_iter().filter(|f| f.is_transcendental());
         let math = math.flat_map(|f| [DType::F32, DType::F64].map(|d| Extern::Math(f, d)));
         let mut all =
             vec![Extern::Wave, Extern::TileF32, Extern::TileF64, Extern::Philox, Extern::Claim];
@@ -91,7 +41,7 @@ impl Extern {
             Extern::TileF64 => "brolga_tile_f64".into(),
             Extern::Philox => "brolga_philox".into(),
             Extern::Claim => "brolga_claim".into(),
-            Extern::Math(f, dtype) => format!("brolga_{}_{dtype}", f.unary().name()),
+            Extern::Math(f, dtype) => format!("brolga_{}_{dtype}", f.name()),
         }
     }
 

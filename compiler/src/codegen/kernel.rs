@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::emitter::{Emitted, Emitter, Int, Lanes, Places, Val, data, vector_type};
 use super::error::CodegenError;
-use super::externs::{Extern, MathFn};
+use super::externs::Extern;
 use crate::ir::{DType, ExprId, Monoid, PlaceId, Scalar};
 use crate::loop_ir::{Chunk, ChunkFn, Fold, Kernel, Loop, LoopKind, Stmt, Tile, failure};
 use crate::program::Frame;
@@ -44,7 +44,7 @@ fn tile_extern(tile: &Tile) -> Extern {
 fn chunk_extern(chunk: &Chunk) -> Option<Extern> {
     match &chunk.function {
         ChunkFn::Math { function, dtype, .. } => {
-            MathFn::of(*function).map(|f| Extern::Math(f, *dtype))
+            function.is_transcendental().then_some(Extern::Math(*function, *dtype))
         }
         ChunkFn::Philox { .. } => Some(Extern::Philox),
         ChunkFn::Claim => Some(Extern::Claim),

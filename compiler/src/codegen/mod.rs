@@ -16,7 +16,7 @@ mod step;
 mod text;
 
 pub use error::CodegenError;
-pub use externs::{Extern, MathFn};
+pub use externs::Extern;
 pub use step::scratch_stride;
 pub use text::texts;
 

@@ -10,6 +10,7 @@ use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
 use super::emitter::{Emitter, little, scalar_type};
 use crate::ir::{BinaryFn, CompareFn, DType, UnaryFn};
+use crate::ops::Instruction;
 
 /// Registers of one value.
 pub(super) type Registers = Vec<Value>;
@@ -100,35 +101,28 @@ impl Emitter<'_> {
         x: &[Value],
     ) -> Option<Registers> {
         let float = dtype.is_float();
-        let done = match f {
-            UnaryFn::Neg if float => self.map(level, x, |at, x| at.ins().fneg(x)),
-            UnaryFn::Neg => {
+        // `expand_math` has rewritten the others.
+        let done = match f.instruction()? {
+            Instruction::Neg if float => self.map(level, x, |at, x| at.ins().fneg(x)),
+            Instruction::Neg => {
                 let y = self.map(level, x, |at, x| at.ins().ineg(x));
                 self.wrapped(level, dtype, y)
             }
-            UnaryFn::Abs if float => self.map(level, x, |at, x| at.ins().fabs(x)),
-            UnaryFn::Abs if dtype == DType::U8 => x.to_vec(),
-            UnaryFn::Abs => self.map(level, x, |at, x| at.ins().iabs(x)),
-            UnaryFn::Sign => self.sign(level, dtype, x),
-            UnaryFn::Relu => self.relu(level, dtype, x),
-            UnaryFn::Sqrt => self.map(level, x, |at, x| at.ins().sqrt(x)),
-            UnaryFn::Floor if float => self.map(level, x, |at, x| at.ins().floor(x)),
-            UnaryFn::Ceil if float => self.map(level, x, |at, x| at.ins().ceil(x)),
-            UnaryFn::Round if float => self.map(level, x, |at, x| at.ins().nearest(x)),
-            UnaryFn::Floor | UnaryFn::Ceil | UnaryFn::Round => x.to_vec(),
-            UnaryFn::Not if self.is_vector(x) => self.map(level, x, |at, x| at.ins().bnot(x)),
-            UnaryFn::Not => {
+            Instruction::Abs if float => self.map(level, x, |at, x| at.ins().fabs(x)),
+            Instruction::Abs if dtype == DType::U8 => x.to_vec(),
+            Instruction::Abs => self.map(level, x, |at, x| at.ins().iabs(x)),
+            Instruction::Sign => self.sign(level, dtype, x),
+            Instruction::Relu => self.relu(level, dtype, x),
+            Instruction::Sqrt => self.map(level, x, |at, x| at.ins().sqrt(x)),
+            Instruction::Floor if float => self.map(level, x, |at, x| at.ins().floor(x)),
+            Instruction::Ceil if float => self.map(level, x, |at, x| at.ins().ceil(x)),
+            Instruction::Round if float => self.map(level, x, |at, x| at.ins().nearest(x)),
+            Instruction::Floor | Instruction::Ceil | Instruction::Round => x.to_vec(),
+            Instruction::Not if self.is_vector(x) => self.map(level, x, |at, x| at.ins().bnot(x)),
+            Instruction::Not => {
                 let one = self.number(level, x, 1);
                 self.map(level, x, |at, x| at.ins().bxor(x, one))
             }
-            // `expand_math` has rewritten these.
-            UnaryFn::Exp
-            | UnaryFn::Log
-            | UnaryFn::Sin
-            | UnaryFn::Cos
-            | UnaryFn::Tanh
-            | UnaryFn::Sigmoid
-            | UnaryFn::Erf => return None,
         };
         Some(done)
     }

@@ -1,4 +1,4 @@
-//! The functions on single elements: one meaning for `eval`, the loop interpreter and, through
+//! The functions of two elements: one meaning for `eval`, the loop interpreter and, through
 //! the same enums, code generation.
 //!
 //! Integers wrap, `x / 0` and `x % 0` are 0, casts saturate and NaN casts to 0. Floats divide with
@@ -8,45 +8,8 @@ mod numbers;
 
 use super::{DType, Scalar};
 
+pub use numbers::LARGEST_QUOTIENT;
 pub(crate) use numbers::{Float, Int};
-pub use numbers::{LARGEST_QUOTIENT, erf_f64};
-
-/// Functions of one element. The result has the operand's type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum UnaryFn {
-    /// `-x`; integers wrap.
-    Neg,
-    /// `|x|`; integers wrap.
-    Abs,
-    /// -1, 0 or 1; keeps ±0 and NaN.
-    Sign,
-    /// `e^x`.
-    Exp,
-    /// The natural logarithm.
-    Log,
-    /// The square root.
-    Sqrt,
-    /// The sine of radians.
-    Sin,
-    /// The cosine of radians.
-    Cos,
-    /// The hyperbolic tangent.
-    Tanh,
-    /// `1 / (1 + e^-x)`.
-    Sigmoid,
-    /// The Gauss error function.
-    Erf,
-    /// The largest integer not above x.
-    Floor,
-    /// The smallest integer not below x.
-    Ceil,
-    /// The nearest integer, ties to even.
-    Round,
-    /// `max(x, 0)`; NaN stays NaN; its gradient at 0 is 0.
-    Relu,
-    /// Logical negation, of `bool` alone.
-    Not,
-}
 
 /// Functions of two elements of the same type, which is also the result's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,105 +61,6 @@ pub enum CompareFn {
     Gt,
     /// `a >= b`.
     Ge,
-}
-
-impl UnaryFn {
-    /// Every function, in the order of the language page.
-    pub const ALL: [UnaryFn; 16] = [
-        UnaryFn::Neg,
-        UnaryFn::Abs,
-        UnaryFn::Sign,
-        UnaryFn::Exp,
-        UnaryFn::Log,
-        UnaryFn::Sqrt,
-        UnaryFn::Sin,
-        UnaryFn::Cos,
-        UnaryFn::Tanh,
-        UnaryFn::Sigmoid,
-        UnaryFn::Erf,
-        UnaryFn::Floor,
-        UnaryFn::Ceil,
-        UnaryFn::Round,
-        UnaryFn::Relu,
-        UnaryFn::Not,
-    ];
-
-    /// The name in the language.
-    pub const fn name(self) -> &'static str {
-        match self {
-            UnaryFn::Neg => "neg",
-            UnaryFn::Abs => "abs",
-            UnaryFn::Sign => "sign",
-            UnaryFn::Exp => "exp",
-            UnaryFn::Log => "log",
-            UnaryFn::Sqrt => "sqrt",
-            UnaryFn::Sin => "sin",
-            UnaryFn::Cos => "cos",
-            UnaryFn::Tanh => "tanh",
-            UnaryFn::Sigmoid => "sigmoid",
-            UnaryFn::Erf => "erf",
-            UnaryFn::Floor => "floor",
-            UnaryFn::Ceil => "ceil",
-            UnaryFn::Round => "round",
-            UnaryFn::Relu => "relu",
-            UnaryFn::Not => "not",
-        }
-    }
-
-    /// Whether the function exists for elements of this type.
-    pub const fn accepts(self, dtype: DType) -> bool {
-        match self {
-            UnaryFn::Neg | UnaryFn::Abs | UnaryFn::Sign | UnaryFn::Relu => {
-                !matches!(dtype, DType::Bool)
-            }
-            UnaryFn::Exp
-            | UnaryFn::Log
-            | UnaryFn::Sqrt
-            | UnaryFn::Sin
-            | UnaryFn::Cos
-            | UnaryFn::Tanh
-            | UnaryFn::Sigmoid
-            | UnaryFn::Erf
-            | UnaryFn::Floor
-            | UnaryFn::Ceil
-            | UnaryFn::Round => dtype.is_float(),
-            UnaryFn::Not => matches!(dtype, DType::Bool),
-        }
-    }
-
-    /// Whether this is expanded to a polynomial: fusion never computes such a value twice.
-    pub const fn is_transcendental(self) -> bool {
-        match self {
-            UnaryFn::Exp
-            | UnaryFn::Log
-            | UnaryFn::Sin
-            | UnaryFn::Cos
-            | UnaryFn::Tanh
-            | UnaryFn::Sigmoid
-            | UnaryFn::Erf => true,
-            UnaryFn::Neg
-            | UnaryFn::Abs
-            | UnaryFn::Sign
-            | UnaryFn::Sqrt
-            | UnaryFn::Floor
-            | UnaryFn::Ceil
-            | UnaryFn::Round
-            | UnaryFn::Relu
-            | UnaryFn::Not => false,
-        }
-    }
-
-    /// The value at `x`; a type that the function does not accept comes back unchanged.
-    pub fn eval(self, x: Scalar) -> Scalar {
-        match x {
-            Scalar::F32(x) => Scalar::F32(f32::unary(self, x)),
-            Scalar::F64(x) => Scalar::F64(f64::unary(self, x)),
-            Scalar::I32(x) => Scalar::I32(i32::unary(self, x)),
-            Scalar::I64(x) => Scalar::I64(i64::unary(self, x)),
-            Scalar::U8(x) => Scalar::U8(u8::unary(self, x)),
-            Scalar::Bool(x) => Scalar::Bool(if self == UnaryFn::Not { !x } else { x }),
-        }
-    }
 }
 
 impl BinaryFn {
@@ -414,14 +278,5 @@ mod tests {
         }
         let rest = BinaryFn::Mod.eval(Scalar::F32(1e30), Scalar::F32(0.1));
         assert_eq!(rest, Scalar::F32(1e30f32 % 0.1));
-    }
-
-    #[test]
-    fn erf_is_accurate() {
-        // Abramowitz and Stegun 1964, table 7.1 (ten places).
-        for (x, y) in [(0.5, 0.5204998778), (1.0, 0.8427007929), (2.0, 0.9953222650)] {
-            assert!((erf_f64(x) - y).abs() < 1e-10 && (erf_f64(-x) + y).abs() < 1e-10);
-        }
-        assert!((erf_f64(3.0 - 1e-12) - erf_f64(3.0 + 1e-12)).abs() < 1e-14);
     }
 }

@@ -15,9 +15,9 @@ use crate::ir::{
     AxisId, Costs, DType, Expr, ExprId, Exprs, IndexId, PlaceId, Reindex, Term, UnaryFn, VarId,
 };
 
-/// From so many elements on the sine and cosine of f64 are called, of which the library computes what
-/// only large numbers need for these alone: expanded, it is most of the work.
-const SHORTEST_TURN: usize = 16;
+/// From so many elements on a function is called of which the library computes what only few arguments
+/// need for these alone: expanded, it is most of the work.
+const SHORTEST_RARE: usize = 16;
 
 /// Takes the transcendental functions out of the long vector loops of a kernel.
 pub fn chunk(kernel: &mut Kernel, costs: &Costs) {
@@ -161,10 +161,7 @@ fn find(exprs: &Exprs, l: &Loop, costs: &Costs) -> Option<Call> {
 }
 
 fn shortest(call: &Call, costs: &Costs) -> usize {
-    match (call.function, call.dtype) {
-        (UnaryFn::Sin | UnaryFn::Cos, DType::F64) => SHORTEST_TURN,
-        (_, _) => costs.shortest_chunk,
-    }
+    if call.function.has_rare(call.dtype) { SHORTEST_RARE } else { costs.shortest_chunk }
 }
 
 /// The calls in an expression, those in arguments first.

@@ -41,6 +41,8 @@ pub use claim::claim;
 pub use collapse::collapse;
 pub use expand_math::{expand_math, expand_pow, expand_unary};
 pub use fma::fma;
+#[cfg(test)]
+pub(crate) use interpret::Straight;
 pub use interpret::{Slot, run_units};
 pub use place::place;
 pub use serialise::serialise;

@@ -3,12 +3,11 @@
 
 use ndarray::{ArcArray, ArrayD, IxDyn, Zip};
 
-use crate::ir::{BinaryFn, CompareFn, DType, Element, Float, Int, Literal, Scalar, UnaryFn};
+use crate::ir::{BinaryFn, CompareFn, DType, Element, Float, Int, Literal, Scalar};
 use crate::with_array;
 
 /// What `eval` needs of an element type.
 pub(super) trait Arithmetic: Element + PartialOrd {
-    fn unary(f: UnaryFn, x: Self) -> Self;
     fn binary(f: BinaryFn, a: Self, b: Self) -> Self;
     fn of_scalar(s: Scalar) -> Self;
 }
@@ -16,8 +15,6 @@ pub(super) trait Arithmetic: Element + PartialOrd {
 macro_rules! arithmetic {
     ($($t:ty, $variant:ident, $as:ident);*) => {$(
         impl Arithmetic for $t {
-            #[inline(always)]
-            fn unary(f: UnaryFn, x: $t) -> $t { <$t as $as>::unary(f, x) }
             #[inline(always)]
             fn binary(f: BinaryFn, a: $t, b: $t) -> $t { <$t as $as>::binary(f, a, b) }
             #[inline(always)]
@@ -30,9 +27,6 @@ macro_rules! arithmetic {
 arithmetic!(f32, F32, Float; f64, F64, Float; i32, I32, Int; i64, I64, Int; u8, U8, Int);
 
 impl Arithmetic for bool {
-    fn unary(f: UnaryFn, x: bool) -> bool {
-        f.eval(Scalar::Bool(x)) == Scalar::Bool(true)
-    }
     fn binary(f: BinaryFn, a: bool, b: bool) -> bool {
         f.eval(Scalar::Bool(a), Scalar::Bool(b)) == Scalar::Bool(true)
     }
@@ -51,14 +45,6 @@ macro_rules! by_function {
     ($f:ident: $enum:ident [$($variant:ident)*] => $body:expr) => {
         match $f { $($enum::$variant => { const $f: $enum = $enum::$variant; $body })* }
     };
-}
-
-/// The function of every element.
-#[allow(non_upper_case_globals)]
-pub(super) fn eval_unary<T: Arithmetic>(f: UnaryFn, x: &ArcArray<T, IxDyn>) -> Literal {
-    Literal::new(by_function!(f: UnaryFn [
-        Neg Abs Sign Exp Log Sqrt Sin Cos Tanh Sigmoid Erf Floor Ceil Round Relu Not
-    ] => x.map(|&x| T::unary(f, x))))
 }
 
 /// The function of every pair of elements.

@@ -2,13 +2,11 @@
 //! elements at that index. All operands have the result's shape; broadcasting is a node. `eval`
 //! alone also takes smaller operands beside one of the full shape, see `implied_broadcasts`.
 
-use super::arithmetic::{
-    cast_literal, eval_binary, eval_compare, eval_select, eval_unary, of_type,
-};
+use super::arithmetic::{cast_literal, eval_binary, eval_compare, eval_select, of_type};
 use super::attributes::Attributes;
 use super::shape::{accepts, accepts_bool, exactly, same_dtype, same_shape};
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
+    Attribute, AttributeSignature, Course, EvalContext, EvalError, GradientContext, GradientError,
     LowerContext, Op, OpRules, Signature, TypeError, elements,
 };
 use crate::ir::{
@@ -52,32 +50,8 @@ impl From<CompareFn> for Op {
     }
 }
 
-const fn unary(name: &'static str, doc: &'static str) -> Signature {
-    Signature { name, operands: &["x"], attributes: &[], doc }
-}
 const fn binary(name: &'static str, doc: &'static str) -> Signature {
     Signature { name, operands: &["a", "b"], attributes: &[], doc }
-}
-
-fn unary_signature(f: UnaryFn) -> &'static Signature {
-    match f {
-        UnaryFn::Neg => const { &unary("neg", "y = -x, dx = -dy.") },
-        UnaryFn::Abs => const { &unary("abs", "y = |x|, dx = dy sign(x).") },
-        UnaryFn::Sign => const { &unary("sign", "-1, 0 or 1; dx = 0.") },
-        UnaryFn::Exp => const { &unary("exp", "y = e^x, dx = dy y.") },
-        UnaryFn::Log => const { &unary("log", "y = ln x, dx = dy / x.") },
-        UnaryFn::Sqrt => const { &unary("sqrt", "y = √x, dx = dy / (2 y).") },
-        UnaryFn::Sin => const { &unary("sin", "y = sin x, dx = dy cos x.") },
-        UnaryFn::Cos => const { &unary("cos", "y = cos x, dx = -dy sin x.") },
-        UnaryFn::Tanh => const { &unary("tanh", "y = tanh x, dx = dy (1 - y²).") },
-        UnaryFn::Sigmoid => const { &unary("sigmoid", "y = 1 / (1 + e^-x), dx = dy y (1 - y).") },
-        UnaryFn::Erf => const { &unary("erf", "y = erf x, dx = dy 2/√π e^(-x²).") },
-        UnaryFn::Floor => const { &unary("floor", "The largest integer not above x; dx = 0.") },
-        UnaryFn::Ceil => const { &unary("ceil", "The smallest integer not below x; dx = 0.") },
-        UnaryFn::Round => const { &unary("round", "The nearest integer, ties to even; dx = 0.") },
-        UnaryFn::Relu => const { &unary("relu", "y = max(x, 0), dx = dy where x > 0, else 0.") },
-        UnaryFn::Not => const { &unary("not", "Logical negation of a bool.") },
-    }
 }
 
 fn binary_signature(f: BinaryFn) -> &'static Signature {
@@ -172,7 +146,7 @@ pub(super) fn from_attributes(attributes: &Attributes<'_>) -> Result<Option<Op>,
 impl OpRules for Elementwise {
     fn signature(&self) -> &'static Signature {
         match self {
-            Elementwise::Unary(f) => unary_signature(*f),
+            Elementwise::Unary(f) => f.signature(),
             Elementwise::Binary(f) => binary_signature(*f),
             Elementwise::Compare(f) => compare_signature(*f),
             Elementwise::Select => &SELECT,
@@ -237,7 +211,7 @@ impl OpRules for Elementwise {
 
     fn eval(&self, _: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
         Ok(vec![match self {
-            Elementwise::Unary(f) => with_array!(operands[0], x => eval_unary(*f, x)),
+            Elementwise::Unary(f) => f.map(operands[0]),
             Elementwise::Binary(f) => {
                 with_array!(operands[0], a => eval_binary(*f, a, of_type(operands[1])))
             }
@@ -253,22 +227,7 @@ impl OpRules for Elementwise {
 
     fn carries(&self, operand: usize) -> bool {
         match self {
-            Elementwise::Unary(f) => match f {
-                UnaryFn::Sign | UnaryFn::Floor | UnaryFn::Ceil | UnaryFn::Round | UnaryFn::Not => {
-                    false
-                }
-                UnaryFn::Neg
-                | UnaryFn::Abs
-                | UnaryFn::Exp
-                | UnaryFn::Log
-                | UnaryFn::Sqrt
-                | UnaryFn::Sin
-                | UnaryFn::Cos
-                | UnaryFn::Tanh
-                | UnaryFn::Sigmoid
-                | UnaryFn::Erf
-                | UnaryFn::Relu => true,
-            },
+            Elementwise::Unary(f) => f.course() != Course::Stepped,
             Elementwise::Binary(f) => match f {
                 BinaryFn::FloorDiv
                 | BinaryFn::And
@@ -296,7 +255,10 @@ impl OpRules for Elementwise {
 
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         match self {
-            Elementwise::Unary(f) => Ok(vec![unary_gradient(*f, cx)?]),
+            Elementwise::Unary(f) => {
+                let at = [cx.operand(0), cx.node, cx.dy()];
+                Ok(vec![f.gradient(&mut cx.build(), at)?])
+            }
             Elementwise::Binary(f) => Ok(binary_gradient(*f, cx)?.into()),
             Elementwise::Compare(_) => Ok(vec![None, None]),
             Elementwise::Select => {
@@ -366,60 +328,6 @@ fn accepts_binary(f: BinaryFn, name: &str, x: &TensorType) -> Result<(), TypeErr
         | BinaryFn::Xor
         | BinaryFn::ShiftRight => accepts(name, f.accepts(x.dtype), x),
     }
-}
-
-fn unary_gradient(f: UnaryFn, cx: &mut GradientContext<'_>) -> Result<Option<NodeId>, TypeError> {
-    let (x, y, dy) = (cx.operand(0), cx.node, cx.dy());
-    let mut g = cx.build();
-    Ok(Some(match f {
-        UnaryFn::Neg => g.neg(dy)?,
-        UnaryFn::Abs => {
-            let sign = g.unary(UnaryFn::Sign, x)?;
-            g.mul(dy, sign)?
-        }
-        UnaryFn::Exp => g.mul(dy, y)?,
-        UnaryFn::Log => g.div(dy, x)?,
-        UnaryFn::Sqrt => {
-            let half = g.scale(dy, 0.5)?;
-            g.div(half, y)?
-        }
-        UnaryFn::Sin => {
-            let cos = g.unary(UnaryFn::Cos, x)?;
-            g.mul(dy, cos)?
-        }
-        UnaryFn::Cos => {
-            let sin = g.unary(UnaryFn::Sin, x)?;
-            let dx = g.mul(dy, sin)?;
-            g.neg(dx)?
-        }
-        UnaryFn::Tanh => {
-            let (one, square) = (g.constant_like(y, 1.0)?, g.square(y)?);
-            let slope = g.sub(one, square)?;
-            g.mul(dy, slope)?
-        }
-        UnaryFn::Sigmoid => {
-            let one = g.constant_like(y, 1.0)?;
-            let rest = g.sub(one, y)?;
-            let slope = g.mul(y, rest)?;
-            g.mul(dy, slope)?
-        }
-        UnaryFn::Erf => {
-            let square = g.square(x)?;
-            let exponent = g.neg(square)?;
-            let bell = g.unary(UnaryFn::Exp, exponent)?;
-            let slope = g.scale(bell, std::f64::consts::FRAC_2_SQRT_PI)?;
-            g.mul(dy, slope)?
-        }
-        UnaryFn::Relu => {
-            // Of y, not x: so x need not be kept for the backward pass.
-            let zero = g.zeros_like(y)?;
-            let positive = g.compare(CompareFn::Gt, y, zero)?;
-            g.select(positive, dy, zero)?
-        }
-        UnaryFn::Sign | UnaryFn::Floor | UnaryFn::Ceil | UnaryFn::Round | UnaryFn::Not => {
-            return Ok(None);
-        }
-    }))
 }
 
 fn binary_gradient(

@@ -24,29 +24,17 @@ pub use wave::{Call, Kernel};
 
 /// The C symbols of this crate by name, for the linker of JIT code.
 pub fn symbols() -> Vec<(&'static str, *const u8)> {
-    vec![
+    let mut symbols = vec![
         ("brolga_claim", claim::brolga_claim as *const u8),
-        ("brolga_cos_f32", math::brolga_cos_f32 as *const u8),
-        ("brolga_cos_f64", math::brolga_cos_f64 as *const u8),
-        ("brolga_erf_f32", math::brolga_erf_f32 as *const u8),
-        ("brolga_erf_f64", math::brolga_erf_f64 as *const u8),
-        ("brolga_exp_f32", math::brolga_exp_f32 as *const u8),
-        ("brolga_exp_f64", math::brolga_exp_f64 as *const u8),
-        ("brolga_log_f32", math::brolga_log_f32 as *const u8),
-        ("brolga_log_f64", math::brolga_log_f64 as *const u8),
         ("brolga_philox", philox::brolga_philox as *const u8),
         ("brolga_pool_free", pool::brolga_pool_free as *const u8),
         ("brolga_pool_new", pool::brolga_pool_new as *const u8),
-        ("brolga_sigmoid_f32", math::brolga_sigmoid_f32 as *const u8),
-        ("brolga_sigmoid_f64", math::brolga_sigmoid_f64 as *const u8),
-        ("brolga_sin_f32", math::brolga_sin_f32 as *const u8),
-        ("brolga_sin_f64", math::brolga_sin_f64 as *const u8),
-        ("brolga_tanh_f32", math::brolga_tanh_f32 as *const u8),
-        ("brolga_tanh_f64", math::brolga_tanh_f64 as *const u8),
         ("brolga_tile_f32", tile::brolga_tile_f32 as *const u8),
         ("brolga_tile_f64", tile::brolga_tile_f64 as *const u8),
         ("brolga_transpose_f32", transpose::brolga_transpose_f32 as *const u8),
         ("brolga_transpose_f64", transpose::brolga_transpose_f64 as *const u8),
         ("brolga_wave", wave::brolga_wave as *const u8),
-    ]
+    ];
+    symbols.extend(math::KERNELS.iter().map(|(name, kernel)| (*name, kernel.address())));
+    symbols
 }

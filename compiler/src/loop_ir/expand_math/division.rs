@@ -1,11 +1,10 @@
 //! Floats divided with a remainder, as NumPy does it, and powers of integers: in straight line,
 //! with the bits of `ir/functions.rs`.
 
-use super::Math;
-use super::format::{F64, Format};
 use crate::ir::{
     BinaryFn, CompareFn, DType, ExprId, Exprs, LARGEST_QUOTIENT, Scalar, Target, UnaryFn,
 };
+use crate::ops::{F64, Format, Math};
 
 /// Bits of a quotient whose product with an f32 is exact in f64.
 const STEP: i32 = 29;
@@ -24,13 +23,13 @@ pub(super) fn expand_division(
     let Some(format) = Format::of(exprs.dtype(a)) else { return exprs.binary(f, a, b) };
     let rest = if format.float == DType::F32 {
         let wide = [a, b].map(|x| exprs.cast(DType::F64, x));
-        let mut math = Math { exprs, format: &F64, fma: target.fma };
+        let mut math = Math::new(exprs, &F64, target);
         let rest = math.rest_f32(wide);
         exprs.cast(DType::F32, rest)
     } else {
-        Math { exprs, format, fma: target.fma }.rest_f64([a, b])
+        Math::new(exprs, format, target).rest_f64([a, b])
     };
-    let mut math = Math { exprs, format, fma: target.fma };
+    let mut math = Math::new(exprs, format, target);
     if f == BinaryFn::Mod { math.remainder(b, rest) } else { math.quotient(a, b, rest) }
 }
 

@@ -1,7 +1,7 @@
 //! Powers of floats.
 
-use super::Math;
 use crate::ir::{BinaryFn, CompareFn, ExprId, UnaryFn};
+use crate::ops::Math;
 
 /// `((2 atanh s − 2 s) / s³ − 2/3) / s²` by s², for |s| ≤ 3 − 2√2.
 const LOG_IN_TWO: [f64; 7] = [

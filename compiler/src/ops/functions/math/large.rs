@@ -107,7 +107,7 @@ impl Math<'_> {
     }
 
     /// `x − 4 n` with the nearest `n`, exact.
-    fn less_turns(&mut self, x: ExprId) -> ExprId {
+    pub(super) fn less_turns(&mut self, x: ExprId) -> ExprId {
         let (quarter, four) = (self.number(0.25), self.number(4.0));
         let turns = self.mul(x, quarter);
         let turns = self.exprs.unary(UnaryFn::Round, turns);

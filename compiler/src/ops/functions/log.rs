@@ -1,7 +1,16 @@
 //! The natural logarithm.
 
-use super::Math;
+use super::math::Math;
+use super::{Form, Function, Gradient, Values, signature};
 use crate::ir::{CompareFn, DType, Expr, ExprId};
+
+pub(super) const FUNCTION: Function = Function {
+    signature: signature("log", "y = ln x, dx = dy / x."),
+    values: Values::Floats(f32::ln, f64::ln),
+    domain: (0.0, f64::INFINITY),
+    gradient: Gradient::Smooth(|g, at| g.div(at.dy, at.x)),
+    form: Form::Expanded { value: |math, x| math.log(x), rare: None },
+};
 
 /// `(ln(1 + f) − f + f²/2) / f³` for √½ − 1 ≤ f ≤ √2 − 1.
 const LOG_F32: [f64; 8] = [
@@ -28,19 +37,24 @@ const LOG_F64: [f64; 7] = [
 
 impl Math<'_> {
     /// `ln x = k ln 2 + ln(1 + f)` with `x = 2^k (1 + f)`, √½ ≤ 1 + f < √2.
-    pub(super) fn log(&mut self, x: ExprId) -> ExprId {
+    pub(crate) fn log(&mut self, x: ExprId) -> ExprId {
         let (k, f) = self.exponent_and_fraction(x);
-        let [high, low] = self.format.ln2.map(|part| self.number(part));
-        let y = if self.format.float == DType::F32 {
-            self.log_f32(k, f, high, low)
-        } else {
-            self.log_f64(k, f, high, low)
-        };
+        let y = self.log_of_parts(k, f, None);
         self.log_ends(x, y)
     }
 
+    /// `k ln 2 + ln(1 + f)`, and a small number more.
+    pub(super) fn log_of_parts(&mut self, k: ExprId, f: ExprId, more: Option<ExprId>) -> ExprId {
+        let [high, low] = self.format.ln2.map(|part| self.number(part));
+        if self.format.float == DType::F32 {
+            self.log_f32([k, f], [high, low], more)
+        } else {
+            self.log_f64([k, f], [high, low], more)
+        }
+    }
+
     /// `k` as a float, and `f`.
-    pub(super) fn exponent_and_fraction(&mut self, x: ExprId) -> (ExprId, ExprId) {
+    pub(crate) fn exponent_and_fraction(&mut self, x: ExprId) -> (ExprId, ExprId) {
         let (factor, exponent) = self.format.normalise;
         let least = self.number(self.format.min_positive);
         let factor = self.number(factor);
@@ -61,24 +75,18 @@ impl Math<'_> {
         (self.add(k, correction), f)
     }
 
-    /// A small integer as a float, by its place in the bits of the magic number.
-    pub(super) fn small_float(&mut self, k: ExprId) -> ExprId {
-        if self.format.float == DType::F32 {
-            return self.exprs.cast(DType::F32, k);
-        }
-        let magic = self.number(self.format.magic);
-        let bits = self.integer(self.format.magic.to_bits() as i64);
-        let sum = self.add(k, bits);
-        let sum = self.float_of_bits(sum);
-        self.sub(sum, magic)
-    }
-
-    fn log_f32(&mut self, k: ExprId, f: ExprId, high: ExprId, low: ExprId) -> ExprId {
+    fn log_f32(
+        &mut self,
+        [k, f]: [ExprId; 2],
+        [high, low]: [ExprId; 2],
+        more: Option<ExprId>,
+    ) -> ExprId {
         let p = self.polynomial(&LOG_F32, f);
         let square = self.mul(f, f);
         let cube = self.mul(f, square);
         let tail = self.mul(cube, p);
         let tail = self.fma(k, low, tail);
+        let tail = more.map_or(tail, |more| self.add(tail, more));
         let minus_half = self.number(-0.5);
         let tail = self.fma(square, minus_half, tail);
         let y = self.add(f, tail);
@@ -86,7 +94,12 @@ impl Math<'_> {
     }
 
     /// With `s = f / (2 + f)`: `ln(1 + f) = 2 atanh s = f − (h − s (h + R))`, `h = f² / 2`.
-    fn log_f64(&mut self, k: ExprId, f: ExprId, high: ExprId, low: ExprId) -> ExprId {
+    fn log_f64(
+        &mut self,
+        [k, f]: [ExprId; 2],
+        [high, low]: [ExprId; 2],
+        more: Option<ExprId>,
+    ) -> ExprId {
         let (two, half) = (self.number(2.0), self.number(0.5));
         let below = self.add(two, f);
         let s = self.div(f, below);
@@ -98,13 +111,14 @@ impl Math<'_> {
         let sum = self.add(h, rest);
         let tail = self.mul(s, sum);
         let tail = self.fma(k, low, tail);
+        let tail = more.map_or(tail, |more| self.add(tail, more));
         let difference = self.sub(h, tail);
         let y = self.sub(f, difference);
         self.fma(k, high, y)
     }
 
     /// The logarithm where it is no number or infinite.
-    pub(super) fn log_ends(&mut self, x: ExprId, y: ExprId) -> ExprId {
+    pub(crate) fn log_ends(&mut self, x: ExprId, y: ExprId) -> ExprId {
         let [zero, inf, minus, nan] =
             [0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(|c| self.number(c));
         let finite = self.select(CompareFn::Lt, x, inf, y, x);

@@ -1,7 +1,6 @@
-//! The sine and the cosine.
+//! The reduction of angles, and the sine and the cosine of what is left.
 
 use super::Math;
-use super::format::F64;
 use crate::ir::{BinaryFn, CompareFn, DType, Expr, ExprId, UnaryFn};
 
 /// From here on numbers are reduced with all bits of π that matter.
@@ -76,24 +75,46 @@ const COS_F64: [f64; 6] = [
     -1.1358423568708551671e-11,
 ];
 
+/// The functions of an angle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Turn {
+    /// The sine.
+    Sine,
+    /// The cosine.
+    Cosine,
+    /// The tangent.
+    Tangent,
+}
+
 impl Math<'_> {
-    /// The sine, or the cosine. An f32 is reduced in f64.
-    pub(super) fn turn(&mut self, x: ExprId, cosine: bool) -> ExprId {
-        let float = self.format.float;
-        let x = self.exprs.cast(DType::F64, x);
-        let mut math = Math { exprs: self.exprs, format: &F64, fma: self.fma };
+    /// A function of an angle, of an f64 below [`FAR`] and of all f32, which are reduced in f64.
+    pub(crate) fn turn(&mut self, x: ExprId, f: Turn) -> ExprId {
+        if self.format.float == DType::F64 {
+            let (r, bits) = self.reduce_near(x);
+            return self.quarter(r, bits, f, [&SIN_F64, &COS_F64]);
+        }
+        let mut math = self.in_f64();
+        let x = math.exprs.cast(DType::F64, x);
         let (near, near_bits) = math.reduce_near(x);
-        let narrow = float == DType::F32;
-        let (far, far_bits) = if narrow { math.reduce_far(x) } else { math.reduce_large(x) };
-        let size = math.exprs.unary(UnaryFn::Abs, x);
-        let bound = math.number(FAR);
-        let is_far = math.exprs.compare(CompareFn::Ge, size, bound);
+        let (far, far_bits) = math.reduce_far(x);
+        let is_far = math.is_far(x);
         let r = math.exprs.select(is_far, far, near);
         let bits = math.exprs.select(is_far, far_bits, near_bits);
-        let polynomials: [&[f64]; 2] =
-            if narrow { [&SIN_F32, &COS_F32] } else { [&SIN_F64, &COS_F64] };
-        let y = math.quarter(r, bits, cosine, polynomials);
-        self.exprs.cast(float, y)
+        let y = math.quarter(r, bits, f, [&SIN_F32, &COS_F32]);
+        self.exprs.cast(DType::F32, y)
+    }
+
+    /// The same of an f64 from [`FAR`] on.
+    pub(crate) fn turn_far(&mut self, x: ExprId, f: Turn) -> ExprId {
+        let (r, bits) = self.reduce_large(x);
+        self.quarter(r, bits, f, [&SIN_F64, &COS_F64])
+    }
+
+    /// Whether an f64 is reduced with all bits of π that matter.
+    pub(crate) fn is_far(&mut self, x: ExprId) -> ExprId {
+        let size = self.exprs.unary(UnaryFn::Abs, x);
+        let bound = self.number(FAR);
+        self.exprs.compare(CompareFn::Ge, size, bound)
     }
 
     /// `r = x − n π/2`, |r| ≤ π/4, and n in the lowest bits of an integer (Cody and Waite,
@@ -144,7 +165,7 @@ impl Math<'_> {
         let scaled = self.mul(x, scale);
         let [q0, q1, q2, q3] = parts.map(|part| self.mul(scaled, part));
         // Whole turns, four quarters each, go.
-        let [f0, f1] = [q0, q1].map(|q| self.within_a_turn(q));
+        let [f0, f1] = [q0, q1].map(|q| self.less_turns(q));
         let sum = self.add(f0, f1);
         let sum = self.add(sum, q2);
         let (n, bits) = self.nearest(sum, 1.0);
@@ -161,23 +182,23 @@ impl Math<'_> {
         [scale, a, b, c, d].map(|x| self.number(x))
     }
 
-    /// `x − 4 floor(x / 4)`, exact.
-    fn within_a_turn(&mut self, x: ExprId) -> ExprId {
-        let (quarter, four) = (self.number(0.25), self.number(4.0));
-        let turns = self.mul(x, quarter);
-        let turns = self.exprs.unary(UnaryFn::Floor, turns);
-        let turns = self.mul(turns, four);
-        self.sub(x, turns)
+    /// A function of `r + n π/2`.
+    fn quarter(&mut self, r: ExprId, bits: ExprId, f: Turn, polynomials: [&[f64]; 2]) -> ExprId {
+        let both = self.sine_and_cosine(r, polynomials);
+        let one = self.integer(1);
+        let next = self.add(bits, one);
+        match f {
+            Turn::Sine => self.by_quadrant(both, bits),
+            Turn::Cosine => self.by_quadrant(both, next),
+            Turn::Tangent => {
+                let [sine, cosine] = [bits, next].map(|bits| self.by_quadrant(both, bits));
+                self.div(sine, cosine)
+            }
+        }
     }
 
-    /// `sin(r + n π/2)`, or the cosine, by quadrant: `r (1 + z S(z))` or `1 − z/2 + z² C(z)`.
-    fn quarter(
-        &mut self,
-        r: ExprId,
-        bits: ExprId,
-        cosine: bool,
-        [sin, cos]: [&[f64]; 2],
-    ) -> ExprId {
+    /// `r (1 + z S(z))` and `1 − z/2 + z² C(z)`, with `z = r²`.
+    fn sine_and_cosine(&mut self, r: ExprId, [sin, cos]: [&[f64]; 2]) -> [ExprId; 2] {
         let [one, minus_half] = [1.0, -0.5].map(|c| self.number(c));
         let z = self.mul(r, r);
         let s = self.polynomial(sin, z);
@@ -186,11 +207,14 @@ impl Math<'_> {
         let c = self.polynomial(cos, z);
         let square = self.mul(z, z);
         let h = self.fma(z, minus_half, one);
-        let cosine_of_r = self.fma(square, c, h);
+        [sine, self.fma(square, c, h)]
+    }
+
+    /// The sine of an angle in the quadrant of the lowest bits, from those of its rest.
+    fn by_quadrant(&mut self, [sine, cosine]: [ExprId; 2], quadrant: ExprId) -> ExprId {
         let [bit, two, none] = [1, 2, 0].map(|i| self.integer(i));
-        let quadrant = if cosine { self.add(bits, bit) } else { bits };
         let odd = self.binary(BinaryFn::And, quadrant, bit);
-        let y = self.select(CompareFn::Eq, odd, none, sine, cosine_of_r);
+        let y = self.select(CompareFn::Eq, odd, none, sine, cosine);
         let negative = self.binary(BinaryFn::And, quadrant, two);
         let sign = self.exprs.intern(Expr::ShiftLeft(negative, 62));
         let y = self.bits(y);
