@@ -57,6 +57,7 @@ functions! {
     sin Sin,
     cos Cos,
     tan Tan,
+    atan Atan,
     sinh Sinh,
     cosh Cosh,
     tanh Tanh,

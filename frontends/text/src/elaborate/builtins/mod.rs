@@ -72,7 +72,6 @@ const NOT_YET: &[&str] = &[
     "avg_pool2d",
     "asin",
     "acos",
-    "atan",
     "atan2",
     "cumsum",
     "cumprod",

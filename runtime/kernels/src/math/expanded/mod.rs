@@ -7,6 +7,7 @@ mod log1p;
 mod sin;
 mod cos;
 mod tan;
+mod atan;
 mod sinh;
 mod cosh;
 mod tanh;
@@ -30,6 +31,8 @@ super::symbols! {
     brolga_cos_f64 f64 cos f64_value, f64_is_rare f64_rare;
     brolga_tan_f32 f32 tan f32_value;
     brolga_tan_f64 f64 tan f64_value, f64_is_rare f64_rare;
+    brolga_atan_f32 f32 atan f32_value;
+    brolga_atan_f64 f64 atan f64_value;
     brolga_sinh_f32 f32 sinh f32_value;
     brolga_sinh_f64 f64 sinh f64_value;
     brolga_cosh_f32 f32 cosh f32_value;
