@@ -361,12 +361,18 @@ fn binary_gradient(
         }
         BinaryFn::Pow => {
             let (zero, one) = (g.zeros_like(a)?, g.constant_like(a, 1.0)?);
-            // Where b is 0 the slope is 0, also at a = 0, where a^(b - 1) is infinite.
-            let less_one = g.sub(b, one)?;
-            let power = g.binary(BinaryFn::Pow, a, less_one)?;
-            let slope = g.mul(b, power)?;
+            let size = g.unary(UnaryFn::Abs, a)?;
+            let some = g.compare(CompareFn::Gt, size, zero)?;
             let constant = g.compare(CompareFn::Eq, b, zero)?;
-            let slope = g.select(constant, zero, slope)?;
+            // Where a and b are 0 the slope is 0, not the 0 · ∞ of b a^(b - 1). Where b alone is 0 it
+            // is that product, which has a derivative by b.
+            let cut = g.unary(UnaryFn::Not, some)?;
+            let cut = g.binary(BinaryFn::And, cut, constant)?;
+            let base = g.select(cut, one, a)?;
+            let less_one = g.sub(b, one)?;
+            let power = g.binary(BinaryFn::Pow, base, less_one)?;
+            let slope = g.mul(b, power)?;
+            let slope = g.select(cut, zero, slope)?;
             let at_zero = g.compare(CompareFn::Eq, a, zero)?;
             let base = g.select(at_zero, one, a)?;
             let log = g.unary(UnaryFn::Log, base)?;
