@@ -8,9 +8,9 @@ use crate::entry::{Entry, entry_graph};
 use crate::error::{CompileError, codes};
 use crate::fuse::{FuseOptions, Fusion, fuse};
 use crate::ir::{Binding, Graph, Module, Name, Provenance, Target, Variable, verify};
-use crate::loop_ir::{self, Kernel};
+use crate::loop_ir::{self, Kernel, LOOP_PIPELINE, LoopContext, LoopPass, optimize_loops};
 use crate::lower::{Checks, Code, Lowered, lower};
-use crate::passes::{Pass, PassOptions, optimize};
+use crate::passes::{PIPELINE, Pass, PassOptions, optimize};
 use crate::plan::plan;
 use crate::program::{self, Program};
 use crate::schedule::{note_exchanged, schedule};
@@ -88,7 +88,7 @@ pub fn compile_graph(
     clock.lap("passes");
     let fusion = fuse(&optimized, target, options.fuse);
     clock.lap("fuse");
-    let (lowered, checks) = kernels(&optimized, &fusion, target, options);
+    let (lowered, checks) = kernels(&optimized, &fusion, target, options, &mut |_, _| {});
     clock.lap("lower");
     let program = program(&optimized, &fusion, lowered, checks, options)?;
     verified(&program, options)?;
@@ -102,6 +102,7 @@ pub fn compile_graph(
 /// # Errors
 /// A value that could not be held; an unknown pass; a pass that breaks the graph.
 pub fn optimized(mut graph: Graph, options: &Options) -> Result<Graph, CompileError> {
+    check_passes(&options.passes)?;
     check_memory(&graph, options)?;
     if options.passes.verify {
         verify(&graph, "specialise")?;
@@ -110,17 +111,19 @@ pub fn optimized(mut graph: Graph, options: &Options) -> Result<Graph, CompileEr
     Ok(graph)
 }
 
-/// The groups as kernels, after the passes over their loops. Nothing is verified yet.
+/// The groups as kernels, after the passes over their loops; `observe` sees a kernel before them and
+/// after each. Nothing is verified yet.
 pub fn kernels(
     optimized: &Graph,
     fusion: &Fusion,
     target: &Target,
     options: &Options,
+    observe: &mut dyn FnMut(Option<&LoopPass>, &Kernel),
 ) -> (Vec<Lowered>, Checks) {
     let mut checks = vec![];
     let mut lowered = lower(optimized, fusion, &mut checks);
     note_exchanged(optimized, &mut lowered);
-    all_loop_passes(&mut lowered, target, options);
+    all_loop_passes(&mut lowered, target, options, observe);
     (lowered, checks)
 }
 
@@ -153,33 +156,40 @@ pub fn verified(program: &Program, options: &Options) -> Result<(), CompileError
     program::verify(program).map_err(|e| CompileError::bug(e.to_string()))
 }
 
-/// The passes over the loops of every kernel.
-fn all_loop_passes(lowered: &mut [Lowered], target: &Target, options: &Options) {
-    lowered.iter_mut().for_each(|l| match &mut l.code {
-        Code::Kernel(kernel) => loop_passes(kernel, &l.exchanged, target, options),
-        Code::Repeat(repeat) => all_loop_passes(&mut repeat.body, target, options),
-    });
+/// The passes over the loops of every kernel; `observe` sees a kernel before them and after each.
+fn all_loop_passes(
+    lowered: &mut [Lowered],
+    target: &Target,
+    options: &Options,
+    observe: &mut dyn FnMut(Option<&LoopPass>, &Kernel),
+) {
+    for Lowered { code, exchanged, .. } in lowered {
+        match code {
+            Code::Kernel(kernel) => {
+                let (costs, vectorise) = (&options.fuse.costs, options.vectorise);
+                let cx = LoopContext { target, costs, vectorise, exchanged };
+                optimize_loops(kernel, &cx, &options.passes, observe);
+            }
+            Code::Repeat(repeat) => all_loop_passes(&mut repeat.body, target, options, observe),
+        }
+    }
 }
 
-/// The passes over the loops of one kernel; `exchanged` says of each buffer whether other kernels
-/// read what this one writes there.
-fn loop_passes(kernel: &mut Kernel, exchanged: &[bool], target: &Target, options: &Options) {
-    // First, while every index is as `lower` wrote it.
-    loop_ir::collapse(kernel);
-    if !options.vectorise {
-        loop_ir::serialise(kernel);
+/// Refuses the name of a pass that does not exist.
+///
+/// # Errors
+/// The first of them.
+pub fn check_passes(options: &PassOptions) -> Result<(), CompileError> {
+    let known = || PIPELINE.iter().map(|p| p.name).chain(LOOP_PIPELINE.iter().map(|p| p.name));
+    for name in options.disable.iter().chain(&options.stop_after) {
+        if !known().any(|known| known == name) {
+            let message = format!("there is no pass named `{name}`");
+            let names: Vec<&str> = known().collect();
+            return Err(CompileError::new(codes::UNKNOWN_PASS, message, &Provenance::default())
+                .with_help(format!("the passes are {}", names.join(", "))));
+        }
     }
-    // While the loops that store are whole: `chunk` cuts them into blocks.
-    loop_ir::claim(kernel, exchanged);
-    if target.fma {
-        loop_ir::fma(kernel);
-    }
-    // Before `expand_math`, which takes the functions that are left.
-    loop_ir::chunk(kernel, &options.fuse.costs);
-    // After `fma`, which would change roundings that the polynomials depend on.
-    loop_ir::expand_math(kernel, target);
-    // Last: it gives names to what the others made.
-    loop_ir::place(kernel);
+    Ok(())
 }
 
 /// Refuses a graph with a value that could not be held.

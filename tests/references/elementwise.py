@@ -4,14 +4,14 @@ gradients.
 Where JAX's convention is another than the language's, the reference is written out here:
 leaky_relu has its lower slope at 0 (JAX the upper), selu its upper (JAX the lower), as Keras on
 TensorFlow; abs has 0 (JAX 1). The gradient of expm1 is e^x (JAX takes expm1(x) + 1, which is 0 from
--37 on), and so for elu and selu. relu and relu6 have gradient 0 where they bend, maximum and
-minimum share it at ties: here JAX agrees.
+-37 on), and so for elu and selu. softsign has its limit at infinity, 1 (JAX NaN). relu and relu6
+have gradient 0 where they bend, maximum and minimum share it at ties: here JAX agrees.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import erf
+from jax.scipy.special import erf, erfc
 
 from references import case, numbers
 
@@ -22,9 +22,14 @@ def absolute(x):
     return x * jax.lax.stop_gradient(jnp.sign(x))
 
 
+@jax.custom_jvp
 def expm1(x):
-    e = jnp.exp(x)
-    return jax.lax.stop_gradient(jnp.expm1(x) - e) + e
+    return jnp.expm1(x)
+
+
+@expm1.defjvp
+def expm1_slope(x, dx):
+    return expm1(x[0]), jnp.exp(x[0]) * dx[0]
 
 
 def tail_gelu(x):
@@ -128,6 +133,8 @@ FUNCTIONS = {
     "cosh": (jnp.cosh, [-80, -40, -20, 20, 40, 80], 0),
     "tanh": (jnp.tanh, [-1e30, -100, -40, -12, 12, 40, 100, 1e30], 4),
     "erf": (erf, [-1e10, -20, 20, 1e10], 4),
+    "erfc": (erfc, [-1e10, -20, 9, 20, 1e10], 4),
+    "atan": (jnp.arctan, [-1e30, -1e10, -1000, -20, 0, 20, 1000, 1e10, 1e30], 0),
     "sigmoid": (jax.nn.sigmoid, [-80, -40, -20, -17, -15, 15, 17, 20, 40, 80], 8),
     "floor": (jnp.floor, WIDE + [0, -2, 3, 8388609], 0),
     "ceil": (jnp.ceil, WIDE + [0, -2, 3, 8388609], 0),
@@ -190,6 +197,8 @@ SPECIAL = [
     "square",
     "tanh",
     "erf",
+    "erfc",
+    "atan",
     "sigmoid",
     "floor",
     "ceil",
@@ -211,9 +220,21 @@ SPECIAL = [
 ]
 
 
-JAX_SPECIAL = {"abs": jnp.abs, "softsign": jax.nn.soft_sign, "expm1": jnp.expm1, "elu": jax.nn.elu}
+def soft_sign(x):
+    return jnp.where(jnp.isinf(x), jnp.sign(x), jax.nn.soft_sign(x))
+
+
+JAX_SPECIAL = {"abs": jnp.abs, "softsign": soft_sign, "expm1": jnp.expm1, "elu": jax.nn.elu}
 # Eps of 1 by which gradients may be off: they are differences of such terms.
-FLOORS = {"sinh": 8, "cosh": 8, "softsign": 8, "mish": 8, "tanh": 8, "erf": 8}
+FLOORS = {
+    "sinh": 8,
+    "cosh": 8,
+    "softsign": 8,
+    "softplus": 64,
+    "mish": 256,
+    "tanh": 8,
+    "erf": 8,
+}
 
 
 def unary():

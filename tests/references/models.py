@@ -168,6 +168,7 @@ def losses():
         table["sigmoid_cross_entropy"][2],
         software="optax",
         terms=0,
+        floor=8,
         wrt=["x"],
     )
     case(

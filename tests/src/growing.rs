@@ -7,7 +7,8 @@ use brolga_compiler::ir::{
     BinaryFn, CompareFn, DType, Dim, Graph, NodeId, Origin, Scalar, TensorType, UnaryFn,
 };
 use brolga_compiler::ops::{
-    Build, Control, Creation, Indexing, Leaf, Movement, Placement, Random, ReduceFn, TypeError,
+    self, Build, Control, Creation, Indexing, Leaf, Movement, Placement, Random, ReduceFn,
+    TypeError,
 };
 
 /// Larger values are not made: graphs of them take long and show no more.
@@ -205,12 +206,12 @@ fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
     match choice.below(27) {
-        0 | 1 => {
-            let f = choice.of(&[UnaryFn::Tanh, UnaryFn::Sigmoid, UnaryFn::Sin, UnaryFn::Cos]);
-            g.unary(f, x)
-        }
-        2 => {
-            let f = choice.of(&[UnaryFn::Erf, UnaryFn::Neg]);
+        0..3 => {
+            let f = function(g, choice, x, ops::Course::Smooth);
+            // Where every function has a value and a moderate slope.
+            let bounded = g.unary(UnaryFn::Tanh, x)?;
+            let (half, above) = (g.scale(bounded, 0.5)?, g.constant_like(bounded, 0.7)?);
+            let x = g.add(half, above)?;
             g.unary(f, x)
         }
         3 => halved(g, BinaryFn::Add, x, y),
@@ -245,7 +246,7 @@ fn kinked(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
     match choice.below(8) {
-        0 => g.unary(choice.of(&[UnaryFn::Relu, UnaryFn::Abs]), x),
+        0 => g.unary(function(g, choice, x, ops::Course::Kinked), x),
         1 | 2 => g.reduce(choice.of(&[ReduceFn::Max, ReduceFn::Min]), x, &[axis], choice.flip()),
         3 => g.binary(choice.of(&[BinaryFn::Max, BinaryFn::Min]), x, y),
         // Chosen by position: no value decides.
@@ -271,10 +272,7 @@ fn jumping(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Ad
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
     match choice.below(9) {
-        0 => {
-            let f = [UnaryFn::Floor, UnaryFn::Ceil, UnaryFn::Round, UnaryFn::Sign];
-            g.unary(choice.of(&f), x)
-        }
+        0 => g.unary(function(g, choice, x, ops::Course::Stepped), x),
         1 => g.binary(choice.of(&[BinaryFn::FloorDiv, BinaryFn::Mod]), x, y),
         2 => {
             let mask = g.compare(choice.of(&CompareFn::ALL), x, y)?;
@@ -291,6 +289,14 @@ fn jumping(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Ad
         6 => logical(g, choice, x, y),
         _ => through_integers(g, choice, x),
     }
+}
+
+/// A function of the table that takes `x` and changes in this way with it.
+fn function(g: &Build<'_>, choice: &mut Choice, x: NodeId, course: ops::Course) -> UnaryFn {
+    let dtype = g.dtype(x);
+    let fits = |f: &UnaryFn| f.accepts(dtype) && f.course() == course;
+    let list: Vec<UnaryFn> = UnaryFn::ALL.into_iter().filter(fits).collect();
+    choice.of(&list)
 }
 
 /// Some axes of as many, in order.

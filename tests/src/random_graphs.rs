@@ -11,6 +11,7 @@ use brolga_compiler::compile::Options;
 use brolga_compiler::entry::Entry;
 use brolga_compiler::fuse::FuseOptions;
 use brolga_compiler::ir::{Binding, DType, Graph, Literal, Module, Name, NodeId, Origin, Scalar};
+use brolga_compiler::loop_ir::LOOP_PIPELINE;
 use brolga_compiler::ops::{
     Build, EvalContext, Leaf, Leaves, OpRules, Reference, evaluate, signatures,
 };
@@ -71,7 +72,9 @@ pub(crate) fn ways(number: u32) -> Vec<(String, Options)> {
         }
         2 => (format!("serial, costs {name}"), Options { vectorise: false, ..dear.clone() }),
         _ => {
-            let pass = PIPELINE[choice.below(PIPELINE.len())].name;
+            let loops = LOOP_PIPELINE.iter().map(|p| p.name);
+            let names: Vec<&str> = PIPELINE.iter().map(|p| p.name).chain(loops).collect();
+            let pass = choice.of(&names);
             let passes = PassOptions { disable: vec![pass.into()], ..passes };
             (format!("without {pass}, costs {name}"), Options { passes, ..dear.clone() })
         }

@@ -30,6 +30,7 @@ mod collapse;
 mod expand_math;
 mod fma;
 mod interpret;
+mod pipeline;
 mod place;
 mod print;
 mod rebuild;
@@ -44,6 +45,7 @@ pub use fma::fma;
 #[cfg(test)]
 pub(crate) use interpret::Straight;
 pub use interpret::{Slot, run_units};
+pub use pipeline::{LOOP_PIPELINE, LoopContext, LoopPass, optimize_loops};
 pub use place::place;
 pub use serialise::serialise;
 pub use verify::{KernelError, Problem, verify};

@@ -18,8 +18,8 @@ mod split_reductions;
 
 use std::time::Instant;
 
-use crate::error::{CompileError, codes};
-use crate::ir::{Graph, Provenance, verify};
+use crate::error::CompileError;
+use crate::ir::{Graph, verify};
 
 pub use simplify::{Rule, rules};
 
@@ -133,16 +133,12 @@ pub struct PassReport {
     pub ms: f64,
 }
 
-/// Runs the pipeline; `observe` sees the graph after each pass. Errors: an unknown pass name, a
-/// broken invariant.
+/// Runs the pipeline; `observe` sees the graph after each pass. Errors: a broken invariant.
 pub fn optimize(
     graph: &mut Graph,
     options: &PassOptions,
     observe: &mut dyn FnMut(&Pass, &Graph),
 ) -> Result<Vec<PassReport>, CompileError> {
-    for name in options.disable.iter().chain(&options.stop_after) {
-        check_name(name)?;
-    }
     let mut reports = vec![];
     let mut stopped = false;
     for pass in PIPELINE {
@@ -172,14 +168,4 @@ fn run_everywhere(pass: &Pass, graph: &mut Graph) -> Result<(), CompileError> {
         graph.retype(node, op, types);
     }
     (pass.run)(graph)
-}
-
-fn check_name(name: &str) -> Result<(), CompileError> {
-    if PIPELINE.iter().any(|p| p.name == name) {
-        return Ok(());
-    }
-    let names: Vec<&str> = PIPELINE.iter().map(|p| p.name).collect();
-    let message = format!("there is no pass named `{name}`");
-    Err(CompileError::new(codes::UNKNOWN_PASS, message, &Provenance::default())
-        .with_help(format!("the passes are {}", names.join(", "))))
 }

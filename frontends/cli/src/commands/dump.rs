@@ -1,10 +1,13 @@
 //! `brolga dump`: a file at a stage of the compiler, as text, drawing or data.
 
 use brolga::compiler::codegen::{self, CodeText};
-use brolga::compiler::compile::{Options, kernels, optimized, program as planned, verified};
+use brolga::compiler::compile::{
+    Options, check_passes, kernels, optimized, program as planned, verified,
+};
 use brolga::compiler::fuse::{FusionText, fuse};
 use brolga::compiler::ir::{Dim, Dot, Graph, GraphText, Json, Module, Name, Symbol, Variable};
-use brolga::compiler::passes::{Pass, PassOptions, optimize};
+use brolga::compiler::loop_ir::{Kernel, LoopPass};
+use brolga::compiler::passes::{PIPELINE, Pass, PassOptions, optimize};
 use brolga::compiler::program::Program as Planned;
 use brolga::compiler::specialise::{specialise, specialise_variable};
 use brolga::runtime::host_target;
@@ -57,7 +60,7 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
         outln!("# for {}; see --dim", assumed.join(", "));
     }
     if arguments.pass_by_pass || arguments.pass.is_some() {
-        return pass_by_pass(arguments, &program, specialised, &options.passes);
+        return pass_by_pass(arguments, &program, specialised, &options);
     }
     let graph = optimized(specialised, &options).map_err(refused)?;
     if arguments.stage == Stage::Optimized {
@@ -69,7 +72,7 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
         print_text(arguments, &FusionText { graph: &graph, fusion: &fusion });
         return Ok(());
     }
-    let (lowered, checks) = kernels(&graph, &fusion, &target, &options);
+    let (lowered, checks) = kernels(&graph, &fusion, &target, &options, &mut |_, _| {});
     let planned = planned(&graph, &fusion, lowered, checks, &options).map_err(refused)?;
     // What is wrong with a program shows in its loops and places.
     let allowed = verified(&planned, &options).map_err(refused);
@@ -192,40 +195,76 @@ fn options(arguments: &Dump) -> Options {
     Options { passes, memory_limit, ..defaults }
 }
 
-/// Prints what each pass, or the chosen one, changes in the text of the graph.
+/// Prints what each pass, or the chosen one, changes in the text of the graph or of a kernel.
 fn pass_by_pass(
     arguments: &Dump,
     program: &ReadFile,
     mut graph: Graph,
-    options: &PassOptions,
+    options: &Options,
 ) -> Result<(), Failure> {
+    let refused = |e| Failure::compile(&e, &program.sources);
+    let mut options = options.clone();
+    if options.passes.stop_after.is_none() {
+        options.passes.stop_after.clone_from(&arguments.pass);
+    }
+    check_passes(&options.passes).map_err(refused)?;
+    let mut changes = Changes { arguments, list: vec![] };
     let mut before = graph.to_string();
-    let mut list = vec![];
     let mut observe = |pass: &Pass, graph: &Graph| {
         let after = graph.to_string();
-        if arguments.pass.as_deref().is_none_or(|name| name == pass.name) {
-            let diff = TextDiff::from_lines(&before, &after);
-            let diff = diff.unified_diff().context_radius(0).to_string();
-            if arguments.model.machine.json {
-                list.push(json!({"pass": pass.name, "doc": pass.doc, "diff": diff}));
-            } else {
-                out!("# {}: {}\n{diff}", pass.name, pass.doc);
-            }
+        changes.note((pass.name, pass.doc), None, &before, &after);
+        before = after;
+    };
+    optimize(&mut graph, &options.passes, &mut observe).map_err(refused)?;
+    if !PIPELINE.iter().any(|p| Some(p.name) == options.passes.stop_after.as_deref()) {
+        loop_passes(&graph, &options, &mut changes);
+    }
+    if arguments.model.machine.json {
+        outln!("{}", Value::Array(changes.list));
+    }
+    Ok(())
+}
+
+/// Notes what the passes over loops change in each kernel.
+fn loop_passes(graph: &Graph, options: &Options, changes: &mut Changes<'_>) {
+    let target = host_target();
+    let fusion = fuse(graph, &target, options.fuse);
+    let mut before = String::new();
+    let mut observe = |pass: Option<&LoopPass>, kernel: &Kernel| {
+        let after = kernel.to_string();
+        if let Some(pass) = pass {
+            changes.note((pass.name, pass.doc), Some(&kernel.name), &before, &after);
         }
         before = after;
     };
-    let options = match &arguments.pass {
-        Some(name) if options.stop_after.is_none() => {
-            PassOptions { stop_after: Some(name.clone()), ..options.clone() }
+    kernels(graph, &fusion, &target, options, &mut observe);
+}
+
+/// What passes have changed, printed as it comes or kept for a report.
+struct Changes<'a> {
+    arguments: &'a Dump,
+    list: Vec<Value>,
+}
+
+impl Changes<'_> {
+    /// Notes the difference of two texts, of the graph or of a kernel, if its pass is asked for.
+    fn note(&mut self, pass: (&str, &str), kernel: Option<&str>, before: &str, after: &str) {
+        let (name, doc) = pass;
+        let asked = self.arguments.pass.as_deref().is_none_or(|asked| asked == name);
+        if !asked || kernel.is_some() && before == after {
+            return;
         }
-        Some(_) | None => options.clone(),
-    };
-    optimize(&mut graph, &options, &mut observe)
-        .map_err(|e| Failure::compile(&e, &program.sources))?;
-    if arguments.model.machine.json {
-        outln!("{}", Value::Array(list));
+        let diff = TextDiff::from_lines(before, after);
+        let diff = diff.unified_diff().context_radius(0).to_string();
+        match (self.arguments.model.machine.json, kernel) {
+            (true, Some(kernel)) => {
+                self.list.push(json!({"pass": name, "doc": doc, "kernel": kernel, "diff": diff}));
+            }
+            (true, None) => self.list.push(json!({"pass": name, "doc": doc, "diff": diff})),
+            (false, Some(kernel)) => out!("# {name}: {doc} (kernel {kernel})\n{diff}"),
+            (false, None) => out!("# {name}: {doc}\n{diff}"),
+        }
     }
-    Ok(())
 }
 
 fn optimized_stage(
