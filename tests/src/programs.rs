@@ -1,9 +1,11 @@
-//! What `program::verify` refuses: programs of the compiler, broken on purpose.
+//! What `program::verify` and `loop_ir::verify` refuse: programs and kernels of the compiler, broken
+//! on purpose.
 
 use brolga_compiler::compile::{Options, compile};
 use brolga_compiler::entry::Entry;
 use brolga_compiler::fuse::FuseOptions;
 use brolga_compiler::ir::{Binding, Target};
+use brolga_compiler::loop_ir::{self, Kernel, Problem, Stmt, Tile};
 use brolga_compiler::program::{
     Call, Location, Motion, Move, Phase, Program, ProgramError, Wave, verify,
 };
@@ -146,4 +148,70 @@ fn collect<'a>(phases: &'a mut [Phase], waves: &mut Vec<&'a mut Wave>) {
             Phase::Repeat(repeat) => collect(&mut repeat.phases, waves),
         }
     }
+}
+
+/// A kernel with stages: what one leaves in a local the next reads, and a product at the end.
+const STAGES: &str = "
+input x: f32[60, 96]
+input w: f32[96, 40]
+h = tanh(x - mean(x, axis=1, keepdims=true))
+output y = softmax(h) @ w
+";
+
+fn kernel_of_stages() -> Kernel {
+    let module = brolga_text::load("stages.graph", STAGES.as_bytes(), &Default::default());
+    let module = module.expect("a valid text").module;
+    let entry = Entry::Run { fetch: vec![] };
+    let (target, options) = (&Target::X86_64_V4, Options::default());
+    let compiled = compile(&module, &entry, &Binding::default(), target, &options);
+    let kernels = compiled.expect("it compiles").program.kernels;
+    assert_eq!(kernels.len(), 1);
+    kernels.into_iter().next().expect("there is one")
+}
+
+/// What `loop_ir::verify` refuses of a kernel that is broken on purpose.
+fn wrong(break_it: impl Fn(&mut Kernel)) -> Problem {
+    let mut kernel = kernel_of_stages();
+    loop_ir::verify(&kernel).expect("as it is made it may run");
+    break_it(&mut kernel);
+    loop_ir::verify(&kernel).expect_err("it is broken").problem
+}
+
+fn tile(kernel: &mut Kernel) -> &mut Tile {
+    let tile = kernel.body.iter_mut().find_map(|stmt| match stmt {
+        Stmt::Tile(tile) => Some(tile),
+        _ => None,
+    });
+    tile.expect("the text has a product")
+}
+
+#[test]
+fn broken_kernels_are_refused() {
+    // Stages out of order, each before the one whose values it reads.
+    let n = kernel_of_stages().body.len();
+    let out_of_order = (1..n).filter(|&i| {
+        let mut kernel = kernel_of_stages();
+        kernel.body.swap(i - 1, i);
+        let refused = loop_ir::verify(&kernel).err().map(|e| e.problem);
+        matches!(refused, Some(Problem::NotWritten { .. } | Problem::UnboundVar(_)))
+    });
+    assert!(out_of_order.count() >= 3);
+    let problem = wrong(|kernel| {
+        let product = kernel.body.pop().expect("the product is last");
+        kernel.body.insert(0, product);
+    });
+    assert!(matches!(problem, Problem::NotWritten { .. }), "{problem}");
+    // A stage that leaves some rows out.
+    let problem = wrong(|kernel| {
+        let one = kernel.exprs.index_constant(1);
+        tile(kernel).a.offset = one;
+    });
+    let left_out = matches!(problem, Problem::NotWritten { .. } | Problem::OutOfBounds { .. });
+    assert!(left_out, "{problem}");
+    // A factor whose columns are not adjacent.
+    let problem = wrong(|kernel| tile(kernel).b.column = 2);
+    assert!(matches!(problem, Problem::Columns(2)), "{problem}");
+    // One element less than the last block reaches.
+    let problem = wrong(|kernel| kernel.buffers[0].len -= 1);
+    assert!(matches!(problem, Problem::OutOfBounds { .. }), "{problem}");
 }
