@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn work_grows_as_the_program_does() {
         for family in FAMILIES {
-            let n = family.sizes[0] / 4;
+            let n = family.sizes[0];
             let [small, large] = [n, 4 * n].map(|n| work(&(family.text)(n)).expect("it compiles"));
             for (what, small, large) in
                 [("calls", small.calls, large.calls), ("bytes", small.bytes, large.bytes)]
