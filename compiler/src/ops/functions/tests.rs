@@ -61,10 +61,13 @@ fn expansion(f: UnaryFn, dtype: DType, target: &Target) -> Straight {
     Straight::new(&exprs, y)
 }
 
-/// Every way in which a function is computed, by name.
-fn ways(f: UnaryFn, dtype: DType) -> Vec<(&'static str, Box<dyn Fn(Scalar) -> Scalar>)> {
+/// A way to compute a function, by name.
+type Way = (&'static str, Box<dyn Fn(Scalar) -> Scalar>);
+
+/// Every way in which a function is computed.
+fn ways(f: UnaryFn, dtype: DType) -> Vec<Way> {
     let eval = Box::new(move |x| f.eval(x));
-    let mut ways: Vec<(_, Box<dyn Fn(Scalar) -> Scalar>)> = vec![("eval", eval)];
+    let mut ways: Vec<Way> = vec![("eval", eval)];
     for target in [&Target::X86_64_V4, &Target::BASELINE] {
         let expansion = expansion(f, dtype, target);
         ways.push((target.name, Box::new(move |x| expansion.evaluate(x))));
