@@ -20,7 +20,7 @@ pub(crate) fn extremes() -> Vec<(&'static str, Costs)> {
     // A unit is one index.
     let finest = Costs { unit: 0, chunk: 4, longest_fold: 1 << 20, ..dear };
     // Kernels hold little.
-    let small = Costs { max_members: 3, max_inline: 4, ..dear };
+    let small = Costs { max_members: 3, max_operations: 40, max_inline: 4, ..dear };
     // Nothing is worth sharing.
     let cheap = Costs { cheap: u32::MAX, unit: u32::MAX, min_units: usize::MAX, ..measured };
     vec![("dear", dear), ("finest", finest), ("small", small), ("cheap", cheap)]

@@ -25,6 +25,16 @@ pub(super) fn cost(values: &Values, value: &Value) -> f64 {
     }
 }
 
+/// The operations of an element of a value; of a loop, those of its body.
+pub(super) fn operations(values: &Values, value: &Value) -> u32 {
+    match &value.work {
+        Work::Map(body) | Work::Reduce { body, .. } => own_size(&values.exprs, *body),
+        Work::Place { parts, .. } => parts.iter().map(|p| own_size(&values.exprs, p.body)).sum(),
+        Work::Repeat { body, .. } => body.fusion.values.list.iter().map(|v| v.operations).sum(),
+        Work::Contract { .. } | Work::Random { .. } | Work::Result => 0,
+    }
+}
+
 /// The operations of an expression: movement counts nothing, a cast nothing, a division or a
 /// root 4, a transcendental function 16.
 pub(super) fn own_size(exprs: &Exprs, body: ExprId) -> u32 {

@@ -335,7 +335,10 @@ impl Grouper<'_> {
             }
             Work::Repeat { .. } | Work::Result | Work::Place { .. } => false,
         };
-        draft.members.len() < self.costs.max_members && draft.members.iter().all(is_open)
+        let operations = draft.members.iter().map(|&m| self.values.list[m].operations);
+        draft.members.len() < self.costs.max_members
+            && operations.fold(0, u32::saturating_add) < self.costs.max_operations
+            && draft.members.iter().all(is_open)
     }
 
     /// A group with a value over the same loops that reads the same value, with, per unit dimension,

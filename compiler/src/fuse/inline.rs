@@ -7,7 +7,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::cost::{cost, own_size};
+use super::cost::{cost, operations, own_size};
 use super::values::{DataIndex, Factor, PlacedPart, Value, Values, Work, is_memory};
 use super::{Body, FuseOptions};
 use crate::ir::{
@@ -307,6 +307,7 @@ impl<'a> Builder<'a> {
         let mut values = Values { exprs: self.exprs, list, position };
         for i in 0..values.list.len() {
             values.list[i].reads = reads(&values, &values.list[i]);
+            values.list[i].operations = operations(&values, &values.list[i]);
             values.list[i].cost = cost(&values, &values.list[i]);
         }
         values
@@ -320,7 +321,7 @@ impl<'a> Builder<'a> {
         let work = self.work(node, &axes);
         let indices = std::mem::take(&mut self.indices);
         let reads = self.graph.operands(node).to_vec();
-        Value { node, tensor_type, sizes, axes, work, indices, reads, cost: 0.0 }
+        Value { node, tensor_type, sizes, axes, work, indices, reads, operations: 0, cost: 0.0 }
     }
 
     fn work(&mut self, node: NodeId, axes: &[AxisId]) -> Work {

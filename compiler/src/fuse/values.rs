@@ -107,6 +107,8 @@ pub struct Value {
     pub indices: Vec<DataIndex>,
     /// The values and leaves whose elements it reads, each once, by number.
     pub reads: Vec<NodeId>,
+    /// The operations of an element.
+    pub operations: u32,
     /// An estimate of the time that it takes on one thread, in nanoseconds.
     pub cost: f64,
 }

@@ -15,6 +15,9 @@ pub struct Costs {
     /// A group takes so many values: the code of a kernel is compiled as a whole, and the time that
     /// takes grows faster than its length.
     pub max_members: usize,
+    /// A group takes values until they have so many operations an element, for the same reason; a
+    /// transcendental function counts as 16.
+    pub max_operations: u32,
     /// Expressions of more operations are cut: compile time and registers are limited.
     pub max_inline: u32,
     /// Elements of a block of a long loop with library functions: some microseconds of work, against
@@ -44,6 +47,7 @@ impl Default for Costs {
             unit: 2_000,
             min_units: 8,
             max_members: 64,
+            max_operations: 512,
             max_inline: 96,
             chunk: 512,
             shortest_chunk: 128,
