@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(loaded.variables.len(), saved.variables.len());
         for (name, literal) in &saved.variables {
             let back = loaded.variables.iter().find(|(n, _)| n == name).map(|(_, l)| l);
-            assert!(back.is_some_and(|l| l.same_bits(literal)), "{name}");
+            assert!(back.is_some_and(|l| *l == *literal), "{name}");
         }
         let mut reversed = saved.clone();
         reversed.variables.reverse();

@@ -16,7 +16,7 @@ pub(crate) struct Tolerance {
 pub(crate) fn close(found: &Literal, wanted: &Literal, by: Tolerance) -> Result<(), String> {
     differ(found, wanted, |a, b| {
         let (x, y) = (a.to_f64(), b.to_f64());
-        a.same_bits(b)
+        a == b
             || x.is_nan() && y.is_nan()
             || x == y
             || a.dtype().is_float() && (x - y).abs() <= by.absolute + by.relative * y.abs()
@@ -25,7 +25,7 @@ pub(crate) fn close(found: &Literal, wanted: &Literal, by: Tolerance) -> Result<
 
 /// The first element whose bits differ; a NaN equals any NaN.
 pub(crate) fn same(found: &Literal, wanted: &Literal) -> Result<(), String> {
-    differ(found, wanted, |a, b| a.same_bits(b) || a.to_f64().is_nan() && b.to_f64().is_nan())
+    differ(found, wanted, |a, b| a == b || a.to_f64().is_nan() && b.to_f64().is_nan())
 }
 
 fn differ(

@@ -6,8 +6,9 @@ use ndarray::{ArcArray, ArrayD, IxDyn};
 
 use super::{DType, Scalar, TensorType};
 
-/// A tensor with its elements. Cloning shares them.
-#[derive(Clone, Debug, PartialEq)]
+/// A tensor with its elements. Cloning shares them. Two are equal if type, shape and the bits of every
+/// element are.
+#[derive(Clone, Debug)]
 pub enum Literal {
     /// Elements of `f32`.
     F32(ArcArray<f32, IxDyn>),
@@ -177,7 +178,7 @@ impl Literal {
     pub fn splat_value(&self) -> Option<Scalar> {
         let mut scalars = self.scalars();
         let first = scalars.next()?;
-        scalars.all(|s| s.same_bits(first)).then_some(first)
+        scalars.all(|s| s == first).then_some(first)
     }
 
     /// The elements' bytes in row-major order, little-endian.
@@ -215,14 +216,17 @@ impl Literal {
             DType::Bool => read::<bool>(sizes, bytes),
         }
     }
+}
 
-    /// Whether type, shape and the bits of every element are the same (NaN equals itself).
-    pub fn same_bits(&self, other: &Literal) -> bool {
+impl PartialEq for Literal {
+    fn eq(&self, other: &Literal) -> bool {
         self.dtype() == other.dtype()
             && self.sizes() == other.sizes()
-            && self.scalars().zip(other.scalars()).all(|(a, b)| a.same_bits(b))
+            && self.scalars().eq(other.scalars())
     }
 }
+
+impl Eq for Literal {}
 
 impl From<Scalar> for Literal {
     fn from(value: Scalar) -> Literal {

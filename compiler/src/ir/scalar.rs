@@ -1,11 +1,13 @@
 //! Numbers with their element type.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use super::DType;
 
-/// One number with its element type.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// One number with its element type. Two are equal if they have the same type and the same bits: so
+/// a NaN equals itself, and 0.0 is not -0.0.
+#[derive(Clone, Copy, Debug)]
 pub enum Scalar {
     /// An `f32`.
     F32(f32),
@@ -114,10 +116,19 @@ impl Scalar {
             DType::Bool => Scalar::Bool(bits != 0),
         }
     }
+}
 
-    /// Whether type and bits are the same (so NaN equals itself and 0.0 differs from -0.0).
-    pub fn same_bits(self, other: Scalar) -> bool {
+impl PartialEq for Scalar {
+    fn eq(&self, other: &Scalar) -> bool {
         self.dtype() == other.dtype() && self.bits() == other.bits()
+    }
+}
+
+impl Eq for Scalar {}
+
+impl Hash for Scalar {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.dtype(), self.bits()).hash(state);
     }
 }
 

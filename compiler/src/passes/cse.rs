@@ -54,7 +54,7 @@ fn fingerprint(op: &Op) -> u64 {
             Attribute::Dims(x) => x.hash(&mut hasher),
             Attribute::DimLists(x) => x.hash(&mut hasher),
             Attribute::DType(x) => x.hash(&mut hasher),
-            Attribute::Scalar(x) => x.bits().hash(&mut hasher),
+            Attribute::Scalar(x) => x.hash(&mut hasher),
             Attribute::Name(x) => x.hash(&mut hasher),
             Attribute::Literal(x) => hash_literal(&x, &mut hasher),
         }
@@ -65,14 +65,10 @@ fn fingerprint(op: &Op) -> u64 {
 fn hash_literal(literal: &Literal, hasher: &mut FxHasher) {
     literal.sizes().hash(hasher);
     let first = literal.scalars().take(LOOKED_AT);
-    first.for_each(|element| (element.dtype(), element.bits()).hash(hasher));
+    first.for_each(|element| element.hash(hasher));
 }
 
 /// Whether two nodes over the same operands compute the same bits.
 fn same(graph: &Graph, a: NodeId, b: NodeId) -> bool {
-    match (graph.op(a), graph.op(b)) {
-        // Equality of floats would merge 0.0 with -0.0 and keep NaN apart.
-        (Op::Leaf(Leaf::Constant(x)), Op::Leaf(Leaf::Constant(y))) => x.same_bits(y),
-        (x, y) => x == y && graph.node(a).types == graph.node(b).types,
-    }
+    graph.op(a) == graph.op(b) && graph.node(a).types == graph.node(b).types
 }

@@ -160,7 +160,7 @@ fn check(op: impl Into<Op>, types: &[&str]) {
     let got = read(&op, &types, result, &operands);
     for (i, (got, want)) in got.into_iter().zip(want.scalars()).enumerate() {
         let close = (got.to_f64() - want.to_f64()).abs() <= 1e-5 * (1.0 + want.to_f64().abs());
-        assert!(close || got.same_bits(want), "{op:?} at {i}: {got} is not {want}");
+        assert!(close || got == want, "{op:?} at {i}: {got} is not {want}");
     }
 }
 
