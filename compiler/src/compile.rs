@@ -88,9 +88,9 @@ pub fn compile_graph(
     clock.lap("passes");
     let fusion = fuse(&optimized, target, options.fuse);
     clock.lap("fuse");
-    let (lowered, checks) = kernels(&optimized, &fusion, target, options, &mut |_, _| {});
+    let (lowered, checks) = kernels(&fusion, target, options, &mut |_, _| {});
     clock.lap("lower");
-    let program = program(&optimized, &fusion, lowered, checks, options)?;
+    let program = program(&fusion, lowered, checks, options)?;
     verified(&program, options)?;
     clock.lap("plan");
     let slots = IndexMap::new();
@@ -114,15 +114,14 @@ pub fn optimized(mut graph: Graph, options: &Options) -> Result<Graph, CompileEr
 /// The groups as kernels, after the passes over their loops; `observe` sees a kernel before them and
 /// after each. Nothing is verified yet.
 pub fn kernels(
-    optimized: &Graph,
     fusion: &Fusion,
     target: &Target,
     options: &Options,
     observe: &mut dyn FnMut(Option<&LoopPass>, &Kernel),
 ) -> (Vec<Lowered>, Checks) {
     let mut checks = vec![];
-    let mut lowered = lower(optimized, fusion, &mut checks);
-    note_exchanged(optimized, &mut lowered);
+    let mut lowered = lower(fusion, &mut checks);
+    note_exchanged(fusion, &mut lowered);
     all_loop_passes(&mut lowered, target, options, observe);
     (lowered, checks)
 }
@@ -132,15 +131,14 @@ pub fn kernels(
 /// # Errors
 /// Groups that need each other: a bug of `fuse`.
 pub fn program(
-    optimized: &Graph,
     fusion: &Fusion,
     lowered: Vec<Lowered>,
     checks: Checks,
     options: &Options,
 ) -> Result<Program, CompileError> {
-    let schedule = schedule(optimized, fusion, &lowered)
-        .map_err(|cycle| CompileError::bug(cycle.to_string()))?;
-    Ok(plan(optimized, lowered, &schedule, checks, &options.fuse.costs))
+    let schedule =
+        schedule(fusion, &lowered).map_err(|cycle| CompileError::bug(cycle.to_string()))?;
+    Ok(plan(fusion, lowered, &schedule, checks, &options.fuse.costs))
 }
 
 /// Whether a program may run. Always asked: machine code is made of what this has checked, and of

@@ -9,7 +9,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::fuse::{Body, Fusion, Work, may_overwrite};
+use crate::fuse::{Fusion, may_overwrite};
 use crate::ir::{Graph, NodeId};
 use crate::lower::{Argument, Code, Lowered};
 use crate::ops::{Leaf, Op};
@@ -50,17 +50,13 @@ fn names(groups: &[String]) -> String {
 ///
 /// # Errors
 /// Kernels that need each other.
-pub fn schedule(graph: &Graph, fusion: &Fusion, lowered: &[Lowered]) -> Result<Schedule, Cycle> {
-    schedule_in(graph, fusion, lowered, 0)
+pub fn schedule(fusion: &Fusion, lowered: &[Lowered]) -> Result<Schedule, Cycle> {
+    schedule_in(fusion, lowered, 0)
 }
 
 /// The same for a graph that is the body of a loop with so many carries.
-fn schedule_in(
-    graph: &Graph,
-    fusion: &Fusion,
-    lowered: &[Lowered],
-    n_carries: usize,
-) -> Result<Schedule, Cycle> {
+fn schedule_in(fusion: &Fusion, lowered: &[Lowered], n_carries: usize) -> Result<Schedule, Cycle> {
+    let graph = &fusion.graph;
     let writer = writers(lowered);
     let readers = readers(lowered);
     let mut edges: Vec<FxHashSet<usize>> = vec![FxHashSet::default(); lowered.len()];
@@ -93,7 +89,7 @@ fn schedule_in(
             phases.push(Phase::Wave(kernels));
         }
         for g in loops {
-            phases.push(repeat(graph, fusion, lowered, g)?);
+            phases.push(repeat(fusion, lowered, g)?);
         }
     }
     Ok(Schedule { phases, copied })
@@ -108,25 +104,17 @@ fn cycle(graph: &Graph, lowered: &[Lowered], groups: Vec<usize>) -> Cycle {
     Cycle { groups: groups.into_iter().map(name).collect() }
 }
 
-fn repeat(graph: &Graph, fusion: &Fusion, lowered: &[Lowered], g: usize) -> Result<Phase, Cycle> {
+fn repeat(fusion: &Fusion, lowered: &[Lowered], g: usize) -> Result<Phase, Cycle> {
     let Code::Repeat(repeat) = &lowered[g].code else { unreachable!("the caller has looked") };
-    let scan = graph.op(repeat.node).scan().expect("what repeats a region is a scan");
-    let body = body(fusion, repeat.node);
-    let inside = schedule_in(&scan.body, &body.fusion, &repeat.body, scan.n_carries)?;
+    let scan = fusion.graph.op(repeat.node).scan().expect("what repeats a region is a scan");
+    let inside = schedule_in(&fusion.body(repeat.node).fusion, &repeat.body, scan.n_carries)?;
     Ok(Phase::Repeat(g, inside))
-}
-
-fn body(fusion: &Fusion, node: NodeId) -> &Body {
-    match fusion.values.get(node).map(|v| &v.work) {
-        Some(Work::Repeat { body, .. }) => body,
-        _ => unreachable!("a loop is a value that repeats"),
-    }
 }
 
 /// Notes which arguments a kernel writes for another to read: the value, or in the next step or
 /// iteration the variable or carry that it writes over.
-pub fn note_exchanged(graph: &Graph, lowered: &mut [Lowered]) {
-    note_exchanged_in(graph, lowered, 0);
+pub fn note_exchanged(fusion: &Fusion, lowered: &mut [Lowered]) {
+    note_exchanged_in(&fusion.graph, lowered, 0);
 }
 
 fn note_exchanged_in(graph: &Graph, lowered: &mut [Lowered], n_carries: usize) {

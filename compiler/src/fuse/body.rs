@@ -37,8 +37,7 @@ pub enum Form {
 
 impl Body {
     pub(super) fn new(scan: &Scan, length: usize, target: &Target, options: FuseOptions) -> Body {
-        let graph = &*scan.body;
-        let values = values(graph, target, options);
+        let (graph, values) = values(&scan.body, target, options);
         let group = if options.iterations {
             one_group(scan, &values, length, target, &options.costs)
         } else {
@@ -47,8 +46,9 @@ impl Body {
         match group {
             Some(mut group) => {
                 stages::stage(&values, &mut group);
-                stages::settle_locally(graph, &values, &mut group);
-                Body { fusion: Fusion { values, groups: vec![group] }, form: Form::Kernel }
+                stages::settle_locally(&graph, &values, &mut group);
+                let fusion = Fusion { graph, values, groups: vec![group] };
+                Body { fusion, form: Form::Kernel }
             }
             None => Body { fusion: groups_of(graph, values, target, options), form: Form::Waves },
         }

@@ -2,41 +2,42 @@
 //!
 //! A value is: a root, a reduction, a contraction, a placement, random bits, a loop; an expression
 //! too long; and a map that is read more than once, unless it is movement, a cast or one cheap
-//! operation; and then an operand of a contraction that no strided view of these can give. Everything
-//! else is inlined.
+//! operation; and then what [`factors`](super::factors) wants. Everything else is inlined.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cost::{cost, operations, own_size};
-use super::values::{DataIndex, Factor, PlacedPart, Value, Values, Work, is_memory};
+use super::factors::Copies;
+use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory};
 use super::{Body, FuseOptions};
 use crate::ir::{
     AxisId, DType, Dim, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, Target,
-    TensorType, strides,
+    TensorType,
 };
 use crate::ops::{LowerContext, Movement, Op, OpRules};
 
 /// Chains of inlined nodes longer than this are cut: indices of indices grow with them.
-const MAX_DEPTH: u32 = 24;
+pub(super) const MAX_DEPTH: u32 = 24;
 
 /// Of so many slices along several axes each is compared with each.
 const MAX_PARTS: usize = 16;
 
 /// How a node's elements come to its readers.
 #[derive(Clone, Copy, PartialEq)]
-enum Form {
+pub(super) enum Form {
     Memory,
     Inline,
     Stored,
 }
 
-pub(super) fn values(graph: &Graph, target: &Target, options: FuseOptions) -> Values {
+/// The values of a graph, and the graph with the copies that are among them.
+pub(super) fn values(graph: &Graph, target: &Target, options: FuseOptions) -> (Graph, Values) {
     let order = graph.order();
-    let mut builder = Builder::new(graph, &order, target, options);
+    let mut builder = Builder::new(graph.clone(), &order, target, options);
     for &node in &order {
         builder.decide(node);
     }
-    builder.store_factors(&order);
+    builder.settle_factors(&order);
     builder.build(&order)
 }
 
@@ -44,43 +45,45 @@ pub(super) fn values(graph: &Graph, target: &Target, options: FuseOptions) -> Va
 type ElementFn<'a> = &'a mut dyn FnMut(&mut Exprs, u32, &[IndexId], DType) -> ExprId;
 
 /// A node's lowering with the pool that it is in.
-struct Lowered {
-    exprs: Exprs,
-    lowering: Lowering,
+pub(super) struct Lowered {
+    pub(super) exprs: Exprs,
+    pub(super) lowering: Lowering,
 }
 
-struct Builder<'a> {
-    graph: &'a Graph,
+pub(super) struct Builder<'a> {
+    pub(super) graph: Graph,
     target: &'a Target,
-    lowered: FxHashMap<NodeId, Lowered>,
-    forms: FxHashMap<NodeId, Form>,
+    pub(super) lowered: FxHashMap<NodeId, Lowered>,
+    pub(super) forms: FxHashMap<NodeId, Form>,
+    pub(super) copies: Copies,
     /// The number of operations in the inlined expression of a node.
     sizes: FxHashMap<NodeId, u32>,
     /// The length of the longest chain of inlined nodes that ends in a node.
     depths: FxHashMap<NodeId, u32>,
     roots: FxHashSet<NodeId>,
     options: FuseOptions,
-    exprs: Exprs,
+    pub(super) exprs: Exprs,
     /// The elements that were inlined, with the indices from data that they need.
-    inlined: FxHashMap<(NodeId, Vec<IndexId>), (ExprId, Vec<DataIndex>)>,
+    pub(super) inlined: FxHashMap<(NodeId, Vec<IndexId>), (ExprId, Vec<DataIndex>)>,
     /// The indices from data that what is being made needs.
     indices: Vec<DataIndex>,
 }
 
 impl<'a> Builder<'a> {
     fn new(
-        graph: &'a Graph,
+        graph: Graph,
         order: &[NodeId],
         target: &'a Target,
         options: FuseOptions,
     ) -> Builder<'a> {
         let roots: FxHashSet<NodeId> = graph.roots().into_iter().collect();
-        let lowered = order.iter().map(|&n| (n, lower(graph, n))).collect();
+        let lowered = order.iter().map(|&n| (n, lower(&graph, n))).collect();
         Builder {
             graph,
             target,
             lowered,
             forms: FxHashMap::default(),
+            copies: Copies::default(),
             sizes: FxHashMap::default(),
             depths: FxHashMap::default(),
             roots,
@@ -93,7 +96,7 @@ impl<'a> Builder<'a> {
 
     fn decide(&mut self, node: NodeId) {
         let form = match &self.lowered[&node].lowering {
-            _ if is_memory(self.graph, node) => Form::Memory,
+            _ if is_memory(&self.graph, node) => Form::Memory,
             Lowering::Map { body, .. } => {
                 let size = self.inline_size(node, *body);
                 self.sizes.insert(node, size);
@@ -167,71 +170,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Makes sure that the factors of all contractions are strided views of stored values, the right
-    /// one with adjacent columns: an operand that is not gets stored itself, in the order in which it
-    /// is read. That may be what others see through, so they are looked at again; at most as often as
-    /// operands are seen through each other, [`MAX_DEPTH`] times.
-    fn store_factors(&mut self, order: &[NodeId]) {
-        let contracts = |n: &&NodeId| matches!(self.lowered[n].lowering, Lowering::Contract { .. });
-        let contractions: Vec<NodeId> = order.iter().filter(contracts).copied().collect();
-        loop {
-            let operands: Vec<NodeId> =
-                contractions.iter().flat_map(|&node| self.no_views(node)).collect();
-            // What was inlined may have seen through what is stored now.
-            self.inlined.clear();
-            if operands.is_empty() {
-                return;
-            }
-            self.forms.extend(operands.into_iter().map(|operand| (operand, Form::Stored)));
-        }
-    }
-
-    /// The operands of a contraction that are inlined and give it no view.
-    fn no_views(&mut self, node: NodeId) -> Vec<NodeId> {
-        let Lowering::Contract { axes, reduced, a, b } = self.lowered[&node].lowering.clone()
-        else {
-            return vec![];
-        };
-        let from = &self.lowered[&node].exprs;
-        let loops: Vec<AxisId> = axes.iter().chain(&reduced).copied().collect();
-        let extents: Vec<usize> = loops.iter().map(|&l| from.extent(l) as usize).collect();
-        let fresh = self.exprs.axes(&extents);
-        let values = self.exprs.index_axes(&fresh);
-        let pairs: Vec<(AxisId, IndexId)> = loops.iter().copied().zip(values).collect();
-        let column = axes.len().checked_sub(1).map(|last| fresh[last]);
-        let mut found = vec![];
-        for (k, index) in [(0, a), (1, b)] {
-            let operand = self.graph.operands(node)[k];
-            if self.forms[&operand] != Form::Inline {
-                continue;
-            }
-            let at = self.substitute(node, &pairs, |r| {
-                index.iter().map(|&i| r.index(i)).collect::<Vec<IndexId>>()
-            });
-            let element = self.inline(operand, &at);
-            if !self.is_view(element, &fresh, column.filter(|_| k == 1)) {
-                found.push(operand);
-            }
-        }
-        found
-    }
-
-    /// Whether an expression is the element of a stored value at a position that is affine in the
-    /// axes, with a stride of 1 along `column`.
-    fn is_view(&mut self, element: ExprId, axes: &[AxisId], column: Option<AxisId>) -> bool {
-        let Expr::Element { operand, index, .. } = self.exprs.expr(element).clone() else {
-            return false;
-        };
-        let source = NodeId::from_number(operand);
-        let sizes = self.graph.tensor_type(source).sizes().unwrap_or_default();
-        let position = self.exprs.index_dot(&index, &strides(&sizes));
-        let step = |axis: AxisId| self.exprs.coefficient(position, axis);
-        axes.iter().all(|&a| step(a).is_some())
-            && column.is_none_or(|c| self.exprs.extent(c) == 1 || step(c) == Some(1))
-    }
-
     /// The element of a node at an index, as an expression over stored values.
-    fn inline(&mut self, node: NodeId, index: &[IndexId]) -> ExprId {
+    pub(super) fn inline(&mut self, node: NodeId, index: &[IndexId]) -> ExprId {
         if self.forms[&node] != Form::Inline {
             let dtype = self.graph.tensor_type(node).dtype;
             return self.exprs.element(node.number(), index, dtype);
@@ -270,7 +210,7 @@ impl<'a> Builder<'a> {
 
     /// Rewrites something of the node's lowering into the pool of the graph, with the elements of
     /// its operands inlined.
-    fn substitute<T>(
+    pub(super) fn substitute<T>(
         &mut self,
         node: NodeId,
         pairs: &[(AxisId, IndexId)],
@@ -295,12 +235,18 @@ impl<'a> Builder<'a> {
         result
     }
 
-    fn build(mut self, order: &[NodeId]) -> Values {
+    fn build(mut self, order: &[NodeId]) -> (Graph, Values) {
         let mut list: Vec<Value> = vec![];
+        let mut built: FxHashSet<NodeId> = FxHashSet::default();
         for &node in order {
             if self.forms[&node] == Form::Stored {
-                let value = self.value(node);
-                list.push(value);
+                // What is read of a copy is made before.
+                let copies = self.copies.of_readers.get(&node).cloned().unwrap_or_default();
+                for node in copies.into_iter().flatten().chain([node]) {
+                    if built.insert(node) {
+                        list.push(self.value(node));
+                    }
+                }
             }
         }
         let position = list.iter().enumerate().map(|(i, v)| (v.node, i)).collect();
@@ -310,7 +256,27 @@ impl<'a> Builder<'a> {
             values.list[i].operations = operations(&values, &values.list[i]);
             values.list[i].cost = cost(&values, &values.list[i]);
         }
-        values
+        (self.graph, values)
+    }
+
+    /// The nodes that are computed as part of a value, itself first.
+    fn parts(&self, value: NodeId) -> Vec<NodeId> {
+        let (mut seen, mut stack) = (FxHashSet::default(), vec![value]);
+        let mut parts = vec![];
+        while let Some(node) = stack.pop() {
+            if !seen.insert(node) {
+                continue;
+            }
+            parts.push(node);
+            let copies = self.copies.of_readers.get(&node);
+            let is_part = |(k, operand): &(usize, &NodeId)| {
+                let is_copied = copies.is_some_and(|copies| copies[*k].is_some());
+                self.forms[*operand] == Form::Inline && !is_copied
+            };
+            let operands = self.graph.operands(node).iter().enumerate();
+            stack.extend(operands.filter(is_part).map(|(_, &operand)| operand));
+        }
+        parts
     }
 
     fn value(&mut self, node: NodeId) -> Value {
@@ -320,8 +286,9 @@ impl<'a> Builder<'a> {
         self.indices.clear();
         let work = self.work(node, &axes);
         let indices = std::mem::take(&mut self.indices);
-        let reads = self.graph.operands(node).to_vec();
-        Value { node, tensor_type, sizes, axes, work, indices, reads, operations: 0, cost: 0.0 }
+        let (parts, reads) = (self.parts(node), self.graph.operands(node).to_vec());
+        let (operations, cost) = (0, 0.0);
+        Value { node, parts, tensor_type, sizes, axes, work, indices, reads, operations, cost }
     }
 
     fn work(&mut self, node: NodeId, axes: &[AxisId]) -> Work {
@@ -335,10 +302,9 @@ impl<'a> Builder<'a> {
                 let body = self.element(node, &pairs, body);
                 Work::Reduce { reduced, monoid, body }
             }
-            Lowering::Contract { axes: old, reduced, a, b } => {
+            Lowering::Contract { axes: old, reduced, .. } => {
                 let (pairs, reduced) = self.reduced_pairs(node, &old, axes, &reduced);
-                let a = self.factor(node, 0, &pairs, &a);
-                let b = self.factor(node, 1, &pairs, &b);
+                let [a, b] = [0, 1].map(|k| self.factor(node, k, &pairs));
                 Work::Contract { reduced, a, b }
             }
             Lowering::Place { parts, fill } => {
@@ -379,24 +345,6 @@ impl<'a> Builder<'a> {
         let mut pairs = self.pairs(old, axes);
         pairs.extend(self.pairs(reduced, &new));
         (pairs, new)
-    }
-
-    fn factor(
-        &mut self,
-        node: NodeId,
-        operand: usize,
-        pairs: &[(AxisId, IndexId)],
-        index: &[IndexId],
-    ) -> Factor {
-        let at: Vec<IndexId> =
-            self.substitute(node, pairs, |r| index.iter().map(|&i| r.index(i)).collect());
-        let element = self.inline(self.graph.operands(node)[operand], &at);
-        match self.exprs.expr(element) {
-            Expr::Element { operand, index, .. } => {
-                Factor { source: NodeId::from_number(*operand), index: index.to_vec() }
-            }
-            _ => unreachable!("a factor that is no view was stored"),
-        }
     }
 
     fn part(&mut self, node: NodeId, part: &crate::ir::Part) -> PlacedPart {
@@ -466,7 +414,7 @@ fn data_indices(exprs: &Exprs, body: ExprId) -> Vec<(ExprId, i64)> {
     found
 }
 
-fn lower(graph: &Graph, node: NodeId) -> Lowered {
+pub(super) fn lower(graph: &Graph, node: NodeId) -> Lowered {
     let mut exprs = Exprs::default();
     let operands: Vec<&TensorType> =
         graph.operands(node).iter().map(|&o| graph.tensor_type(o)).collect();

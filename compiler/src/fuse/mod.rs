@@ -3,6 +3,7 @@
 //!
 //! 1. [`inline`]: which nodes are *values* (stored somewhere) and which are expressions inlined
 //!    into their readers. What remains of the graph is values that read elements of values.
+//!    [`factors`]: which operands of contractions are read where they are, and which are copied.
 //! 2. [`groups`]: values that share outer axes become a group. A producer joins its consumer
 //!    when, for a fixed unit of those axes, the consumer reads only what the producer makes for
 //!    that unit.
@@ -16,6 +17,7 @@
 
 mod body;
 mod cost;
+mod factors;
 mod groups;
 mod in_place;
 mod inline;
@@ -27,19 +29,31 @@ mod values;
 pub use body::{Body, Form};
 pub use groups::{Group, UnitDim};
 pub use in_place::may_overwrite;
-pub use print::FusionText;
 pub use stages::{Residence, Stage};
 pub use values::{DataIndex, Factor, PlacedPart, Value, Values, Work, is_memory};
 
-use crate::ir::{Costs, Graph, Target};
+use crate::ir::{Costs, Graph, NodeId, Target};
 
 /// The groups of a graph, in an order in which each comes after those it reads.
 #[derive(Clone, Debug)]
 pub struct Fusion {
+    /// The graph, with the copies that were found needful; every other node has the number that it
+    /// had.
+    pub graph: Graph,
     /// The values.
     pub values: Values,
     /// The groups.
     pub groups: Vec<Group>,
+}
+
+impl Fusion {
+    /// The body of a loop, by the loop's node.
+    pub fn body(&self, node: NodeId) -> &Body {
+        match self.values.get(node).map(|v| &v.work) {
+            Some(Work::Repeat { body, .. }) => body,
+            _ => unreachable!("a loop is a value that repeats"),
+        }
+    }
 }
 
 /// What may share kernels.
@@ -68,14 +82,15 @@ impl Default for FuseOptions {
 
 /// Groups the nodes of a specialised graph.
 pub fn fuse(graph: &Graph, target: &Target, options: FuseOptions) -> Fusion {
-    groups_of(graph, inline::values(graph, target, options), target, options)
+    let (graph, values) = inline::values(graph, target, options);
+    groups_of(graph, values, target, options)
 }
 
-fn groups_of(graph: &Graph, values: Values, target: &Target, options: FuseOptions) -> Fusion {
+fn groups_of(graph: Graph, values: Values, target: &Target, options: FuseOptions) -> Fusion {
     let mut groups = groups::group(&values, target, options);
     for group in &mut groups {
         stages::stage(&values, group);
     }
-    stages::settle(graph, &values, &mut groups);
-    Fusion { values, groups }
+    stages::settle(&graph, &values, &mut groups);
+    Fusion { graph, values, groups }
 }

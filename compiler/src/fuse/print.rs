@@ -13,19 +13,11 @@
 use std::fmt;
 
 use super::{Body, Form, Fusion, Group, Residence, Stage, Values, Work};
-use crate::ir::{Graph, NodeId};
+use crate::ir::NodeId;
 
-/// The groups of a graph as text.
-pub struct FusionText<'a> {
-    /// The graph.
-    pub graph: &'a Graph,
-    /// Its groups.
-    pub fusion: &'a Fusion,
-}
-
-impl fmt::Display for FusionText<'_> {
+impl fmt::Display for Fusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.groups(f, "")
+        self.print(f, "")
     }
 }
 
@@ -40,9 +32,9 @@ fn units(group: &Group) -> String {
     format!("units {}", dims.collect::<Vec<_>>().join(" x "))
 }
 
-impl FusionText<'_> {
-    fn groups(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
-        for (g, group) in self.fusion.groups.iter().enumerate() {
+impl Fusion {
+    fn print(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        for (g, group) in self.groups.iter().enumerate() {
             writeln!(f, "{indent}group {g}: {}", units(group))?;
             for stage in &group.stages {
                 self.stage(f, indent, group, stage)?;
@@ -58,7 +50,7 @@ impl FusionText<'_> {
         group: &Group,
         stage: &Stage,
     ) -> fmt::Result {
-        let values = &self.fusion.values;
+        let values = &self.values;
         match &stage.domain {
             Some(domain) => {
                 let sizes: Vec<String> = domain.iter().map(ToString::to_string).collect();
@@ -93,34 +85,25 @@ impl FusionText<'_> {
                 reads.join(", ")
             )?;
             if let Work::Repeat { length, body } = &value.work {
-                self.body(f, indent, value.node, *length, body)?;
+                print_body(f, indent, *length, body)?;
             }
         }
         Ok(())
     }
 
-    /// The groups of a loop's body, each a kernel or all in one.
-    fn body(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        indent: &str,
-        node: NodeId,
-        length: usize,
-        body: &Body,
-    ) -> fmt::Result {
-        let how = match body.form {
-            Form::Kernel => "in one kernel",
-            Form::Waves => "as waves",
-        };
-        writeln!(f, "{indent}    {length} times {how}:")?;
-        let graph = self.graph.op(node).region().expect("what repeats has a region");
-        let inner = FusionText { graph, fusion: &body.fusion };
-        inner.groups(f, &format!("{indent}      "))
-    }
-
     fn name(&self, node: NodeId) -> String {
         self.graph.node(node).name.to_string()
     }
+}
+
+/// The groups of a loop's body, each a kernel or all in one.
+fn print_body(f: &mut fmt::Formatter<'_>, indent: &str, length: usize, body: &Body) -> fmt::Result {
+    let how = match body.form {
+        Form::Kernel => "in one kernel",
+        Form::Waves => "as waves",
+    };
+    writeln!(f, "{indent}    {length} times {how}:")?;
+    body.fusion.print(f, &format!("{indent}      "))
 }
 
 fn kind(values: &Values, group: &Group, stage: &Stage) -> &'static str {

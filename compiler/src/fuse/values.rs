@@ -94,6 +94,8 @@ pub enum Work {
 pub struct Value {
     /// The node.
     pub node: NodeId,
+    /// The nodes that are computed as part of it, itself first.
+    pub parts: Vec<NodeId>,
     /// Its type.
     pub tensor_type: TensorType,
     /// Its sizes.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::fuse::{Fusion, Group, Residence, Value, Values, Work, is_memory};
+use crate::fuse::{Fusion, Group, Residence, Value, Values, Work};
 use crate::ir::{
     AxisId, Expr, ExprId, Exprs, Graph, IndexId, Literal, Name, NodeId, PlaceId, Provenance,
     Rewrite, strides,
@@ -91,20 +91,15 @@ pub type Checks = Vec<IndexCheck>;
 type Layouts = FxHashMap<NodeId, Vec<i64>>;
 
 /// Lowers every group; `checks` collects the nodes whose indices come from data.
-pub fn lower(graph: &Graph, fusion: &Fusion, checks: &mut Checks) -> Vec<Lowered> {
-    lower_in(graph, fusion, &Layouts::default(), checks)
+pub fn lower(fusion: &Fusion, checks: &mut Checks) -> Vec<Lowered> {
+    lower_in(fusion, &Layouts::default(), checks)
 }
 
-fn lower_in(
-    graph: &Graph,
-    fusion: &Fusion,
-    layouts: &Layouts,
-    checks: &mut Checks,
-) -> Vec<Lowered> {
-    let around = waves::Surroundings { graph, values: &fusion.values, layouts };
+fn lower_in(fusion: &Fusion, layouts: &Layouts, checks: &mut Checks) -> Vec<Lowered> {
+    let around = waves::Surroundings { graph: &fusion.graph, values: &fusion.values, layouts };
     let group = |group: &Group| match waves::repeats(fusion, group) {
         Some((value, length, body)) => waves::lower(&around, value, length, body, checks),
-        None => Builder::new(graph, &fusion.values, group, layouts, checks).run(),
+        None => Builder::new(fusion, group, layouts, checks).run(),
     };
     fusion.groups.iter().map(group).collect()
 }
@@ -160,8 +155,7 @@ struct Bound {
 
 impl<'a> Builder<'a> {
     fn new(
-        graph: &'a Graph,
-        values: &'a Values,
+        fusion: &'a Fusion,
         group: &'a Group,
         layouts: &'a Layouts,
         checks: &'a mut Checks,
@@ -170,12 +164,12 @@ impl<'a> Builder<'a> {
         let units = group.units.iter().map(|u| exprs.axis(u.extent.div_ceil(u.block)));
         let units = units.collect();
         Builder {
-            graph,
-            values,
+            graph: &fusion.graph,
+            values: &fusion.values,
             group,
             layouts,
             checks,
-            members: members(values, group),
+            members: members(&fusion.values, group),
             exprs,
             units,
             buffers: vec![],
@@ -437,20 +431,11 @@ impl<'a> Builder<'a> {
 
     /// Notes that the kernel computes a member, with everything inlined into it.
     fn note(&mut self, at: usize) {
-        let mut stack = vec![self.value(at).node];
-        let values = self.values;
-        while let Some(node) = stack.pop() {
-            if !self.noted.insert(node) {
-                continue;
+        for &node in &self.value(at).parts {
+            if self.noted.insert(node) {
+                let described = self.graph.node(node);
+                self.nodes.push((described.name.clone(), described.provenance.clone()));
             }
-            let described = self.graph.node(node);
-            self.nodes.push((described.name.clone(), described.provenance.clone()));
-            let inlined = self
-                .graph
-                .operands(node)
-                .iter()
-                .filter(|o| !values.position.contains_key(o) && !is_memory(self.graph, **o));
-            stack.extend(inlined);
         }
     }
 }

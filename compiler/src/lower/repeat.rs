@@ -97,7 +97,7 @@ impl Builder<'_> {
             }
         }
         let mut inner = Builder {
-            graph: &scan.body,
+            graph: &body.fusion.graph,
             values,
             group,
             layouts: &layouts,

@@ -40,7 +40,7 @@ pub(super) fn lower(
     let sequence_steps = around.sequences(scan, node, &mut layouts);
     let emitted = around.emitted(scan, node, &mut layouts);
     let last: Vec<_> = (0..scan.n_carries).map(|k| result(graph, values, node, k)).collect();
-    let body = lower_in(&scan.body, &body.fusion, &layouts, checks);
+    let body = lower_in(&body.fusion, &layouts, checks);
     let reads = graph.operands(node).iter().map(|&n| (Argument::Node(n), false));
     let written = last.iter().copied().chain(emitted.iter().map(|e| e.map(|(n, _)| n)));
     let writes = written.flatten().map(|n| (Argument::Node(n), true));

@@ -12,7 +12,6 @@ mod loop_results;
 mod own_roots;
 mod parameters;
 mod prod_others;
-mod products;
 mod simplify;
 mod split_reductions;
 
@@ -74,13 +73,6 @@ pub static PIPELINE: &[Pass] = &[
         doc: "rewrites by the same rules",
         run: simplify::run,
         required: false,
-    },
-    // After CSE, which may have merged transposes.
-    Pass {
-        name: "products",
-        doc: "moves transposes into products",
-        run: products::run,
-        required: true,
     },
     // After simplification, which would join them again.
     Pass {

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 
 use self::arena::{Arena, Layout};
 use self::copy::copy_kernel;
-use crate::fuse::is_memory;
+use crate::fuse::{Fusion, is_memory};
 use crate::ir::{Costs, Graph, Literal, MetricKind, Name, NodeId, Provenance, TensorType};
 use crate::loop_ir::{CACHE_LINE, Kernel};
 use crate::lower::{self, Argument, Checks, Code, Lowered};
@@ -27,7 +27,7 @@ use crate::schedule::{self, Schedule};
 
 /// Gives every value a place and puts the program together.
 pub fn plan(
-    graph: &Graph,
+    fusion: &Fusion,
     lowered: Vec<Lowered>,
     schedule: &Schedule,
     checks: Checks,
@@ -41,7 +41,7 @@ pub fn plan(
         now: 0,
         known: FxHashMap::default(),
     };
-    let mut scope = Scope::new(graph);
+    let mut scope = Scope::new(fusion);
     planner.place_leaves(&mut scope);
     planner.place_roots(&mut scope, schedule);
     planner.live(&mut scope, schedule, &lowered);
@@ -98,6 +98,7 @@ impl Draft {
 
 /// Where the nodes of a graph are.
 struct Scope<'a> {
+    fusion: &'a Fusion,
     graph: &'a Graph,
     places: FxHashMap<NodeId, Draft>,
     /// How many loops are around.
@@ -107,8 +108,9 @@ struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    fn new(graph: &'a Graph) -> Scope<'a> {
-        Scope { graph, places: FxHashMap::default(), depth: 0, bodies: FxHashMap::default() }
+    fn new(fusion: &'a Fusion) -> Scope<'a> {
+        let (places, bodies) = (FxHashMap::default(), FxHashMap::default());
+        Scope { fusion, graph: &fusion.graph, places, depth: 0, bodies }
     }
 }
 
@@ -223,7 +225,8 @@ impl Planner {
         let repeat = repeat_of(lowered);
         let graph = scope.graph;
         let scan = graph.op(repeat.node).scan().expect("what repeats a region is a scan");
-        let mut body = Scope { depth: scope.depth + 1, ..Scope::new(&scan.body) };
+        let fusion = &scope.fusion.body(repeat.node).fusion;
+        let mut body = Scope { depth: scope.depth + 1, ..Scope::new(fusion) };
         self.place_leaves(&mut body);
         self.place_carries(scope, &mut body, repeat, scan, schedule);
         let start = self.now;

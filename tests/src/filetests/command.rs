@@ -4,7 +4,7 @@ use brolga_compiler::codegen;
 use brolga_compiler::compile::{Compiled, Options, compile_graph};
 use brolga_compiler::entry::{Entry, EntryGraph, entry_graph};
 use brolga_compiler::error::CompileError;
-use brolga_compiler::fuse::{FuseOptions, FusionText};
+use brolga_compiler::fuse::FuseOptions;
 use brolga_compiler::ir::{Binding, Graph, GraphText, Module, Target, verify};
 use brolga_compiler::passes::{PIPELINE, PassOptions, optimize};
 use brolga_compiler::specialise::specialise;
@@ -34,8 +34,7 @@ pub(crate) fn execute(header: &Header, name: &str, text: &str) -> Result<String,
         }
         "fuse" => {
             let (_, compiled) = compiled(header, &module)?;
-            let text = FusionText { graph: &compiled.optimized, fusion: &compiled.fusion };
-            Ok(without_provenance(&text.to_string()))
+            Ok(without_provenance(&compiled.fusion.to_string()))
         }
         "lower" => {
             let (_, compiled) = compiled(header, &module)?;

@@ -4,7 +4,7 @@ use brolga::compiler::codegen::{self, CodeText};
 use brolga::compiler::compile::{
     Options, check_passes, kernels, optimized, program as planned, verified,
 };
-use brolga::compiler::fuse::{FusionText, fuse};
+use brolga::compiler::fuse::fuse;
 use brolga::compiler::ir::{Dim, Dot, Graph, GraphText, Json, Module, Name, Symbol, Variable};
 use brolga::compiler::loop_ir::{Kernel, LoopPass};
 use brolga::compiler::passes::{PIPELINE, Pass, PassOptions, optimize};
@@ -69,11 +69,11 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
     let target = host_target();
     let fusion = fuse(&graph, &target, options.fuse);
     if arguments.stage == Stage::Fused {
-        print_text(arguments, &FusionText { graph: &graph, fusion: &fusion });
+        print_text(arguments, &fusion);
         return Ok(());
     }
-    let (lowered, checks) = kernels(&graph, &fusion, &target, &options, &mut |_, _| {});
-    let planned = planned(&graph, &fusion, lowered, checks, &options).map_err(refused)?;
+    let (lowered, checks) = kernels(&fusion, &target, &options, &mut |_, _| {});
+    let planned = planned(&fusion, lowered, checks, &options).map_err(refused)?;
     // What is wrong with a program shows in its loops and places.
     let allowed = verified(&planned, &options).map_err(refused);
     match arguments.stage {
@@ -237,7 +237,7 @@ fn loop_passes(graph: &Graph, options: &Options, changes: &mut Changes<'_>) {
         }
         before = after;
     };
-    kernels(graph, &fusion, &target, options, &mut observe);
+    kernels(&fusion, &target, options, &mut observe);
 }
 
 /// What passes have changed, printed as it comes or kept for a report.
