@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 
 use crate::entry::{Entry, entry_graph};
 use crate::error::{CompileError, codes};
-use crate::fuse::{FuseOptions, Fusion, fuse};
-use crate::ir::{Binding, Graph, Module, Name, Provenance, Target, Variable, verify};
+use crate::fuse::{FuseContext, FuseOptions, Fusion, fuse};
+use crate::ir::{Binding, Costs, Graph, Module, Name, Provenance, Target, Variable, verify};
 use crate::loop_ir::{self, Kernel, LOOP_PIPELINE, LoopContext, LoopPass, optimize_loops};
 use crate::lower::{Checks, Code, Lowered, lower};
 use crate::passes::{PIPELINE, Pass, PassOptions, optimize};
@@ -23,6 +23,8 @@ pub struct Options {
     pub passes: PassOptions,
     /// What shares kernels.
     pub fuse: FuseOptions,
+    /// From which costs and sizes on things are done another way.
+    pub costs: Costs,
     /// Whether loops run several elements at once; without, every loop is serial.
     pub vectorise: bool,
     /// The most bytes that variables, arena and scratch of a step may take.
@@ -34,6 +36,7 @@ impl Default for Options {
         Options {
             passes: PassOptions::default(),
             fuse: FuseOptions::default(),
+            costs: Costs::default(),
             vectorise: true,
             memory_limit: 16 << 30,
         }
@@ -86,7 +89,7 @@ pub fn compile_graph(
     let mut clock = Clock::new();
     let optimized = optimized(specialised.clone(), options)?;
     clock.lap("passes");
-    let fusion = fuse(&optimized, target, options.fuse);
+    let fusion = fused(&optimized, target, options);
     clock.lap("fuse");
     let (lowered, checks) = kernels(&fusion, target, options, &mut |_, _| {});
     clock.lap("lower");
@@ -107,8 +110,13 @@ pub fn optimized(mut graph: Graph, options: &Options) -> Result<Graph, CompileEr
     if options.passes.verify {
         verify(&graph, "specialise")?;
     }
-    optimize(&mut graph, &options.passes, &mut |_: &Pass, _: &Graph| {})?;
+    optimize(&mut graph, &options.costs, &options.passes, &mut |_: &Pass, _: &Graph| {})?;
     Ok(graph)
+}
+
+/// The groups of a graph after the passes.
+pub fn fused(optimized: &Graph, target: &Target, options: &Options) -> Fusion {
+    fuse(optimized, &FuseContext { target, costs: &options.costs, options: options.fuse })
 }
 
 /// The groups as kernels, after the passes over their loops; `observe` sees a kernel before them and
@@ -138,7 +146,7 @@ pub fn program(
 ) -> Result<Program, CompileError> {
     let schedule =
         schedule(fusion, &lowered).map_err(|cycle| CompileError::bug(cycle.to_string()))?;
-    Ok(plan(fusion, lowered, &schedule, checks, &options.fuse.costs))
+    Ok(plan(fusion, lowered, &schedule, checks, &options.costs))
 }
 
 /// Whether a program may run. Always asked: machine code is made of what this has checked, and of
@@ -164,7 +172,7 @@ fn all_loop_passes(
     for Lowered { code, exchanged, .. } in lowered {
         match code {
             Code::Kernel(kernel) => {
-                let (costs, vectorise) = (&options.fuse.costs, options.vectorise);
+                let (costs, vectorise) = (&options.costs, options.vectorise);
                 let cx = LoopContext { target, costs, vectorise, exchanged };
                 optimize_loops(kernel, &cx, &options.passes, observe);
             }

@@ -14,11 +14,22 @@ pub(crate) fn extremes() -> Vec<(&'static str, Costs)> {
         chunk: 16,
         shortest_chunk: 4,
         longest_fold: 64,
+        few_results: usize::MAX,
+        long_reduction: 12,
+        parts: 3,
+        longest_part: 5,
+        most_parts: 6,
+        few_products: usize::MAX,
+        long_product: 0,
+        shortest_product: 3,
+        siblings: 2,
         serial: 0,
         ..measured
     };
     // A unit is one index.
     let finest = Costs { unit: 0, chunk: 4, longest_fold: 1 << 20, ..dear };
+    // What is reduced is cut to the smallest parts.
+    let finest = Costs { long_reduction: 1, parts: 64, shortest_product: 1, ..finest };
     // Kernels hold little.
     let small = Costs { max_members: 3, max_operations: 40, max_inline: 4, ..dear };
     // Nothing is worth sharing.

@@ -61,14 +61,16 @@ pub(crate) fn ways(number: u32) -> Vec<(String, Options)> {
     let mut choice = Choice::new(number);
     let passes = PassOptions { verify: true, ..PassOptions::default() };
     let whole = Options { passes: passes.clone(), ..Options::default() };
-    let with = |fuse: FuseOptions| Options { fuse, ..whole.clone() };
     let (name, costs) = choice.of(&extremes());
-    let dear = with(FuseOptions { costs, ..FuseOptions::default() });
+    let dear = Options { costs, ..whole.clone() };
     let other = match choice.below(5) {
-        0 => ("every node alone".into(), with(FuseOptions::nothing())),
+        0 => {
+            let fuse = FuseOptions::nothing();
+            (format!("every node alone, costs {name}"), Options { fuse, ..dear.clone() })
+        }
         1 => {
             let fuse = FuseOptions { iterations: false, ..dear.fuse };
-            (format!("loops of waves, costs {name}"), with(fuse))
+            (format!("loops of waves, costs {name}"), Options { fuse, ..dear.clone() })
         }
         2 => (format!("serial, costs {name}"), Options { vectorise: false, ..dear.clone() }),
         _ => {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use brolga_compiler::ir::{DType, Dim, Graph, Name, NodeId, Origin, TensorType, UnaryFn};
+use brolga_compiler::ir::{Costs, DType, Dim, Graph, Name, NodeId, Origin, TensorType, UnaryFn};
 use brolga_compiler::ops::{Build, Control, Leaf, Scan, TypeError};
 use brolga_compiler::passes::PIPELINE;
 use proptest::collection::vec;
@@ -139,7 +139,7 @@ fn finished(
 /// Gives the loops of a graph each value around them once, as the language does.
 fn capture_once(graph: &mut Graph) {
     let pass = PIPELINE.iter().find(|pass| pass.name == "captures").expect("it is in the list");
-    (pass.run)(graph).expect("a graph of this test");
+    (pass.run)(graph, &Costs::default()).expect("a graph of this test");
 }
 
 /// Adds a loop to a graph, and some of its results to the nodes.

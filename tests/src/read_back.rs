@@ -3,7 +3,7 @@
 
 use brolga_compiler::entry::{Entry, entry_graph};
 use brolga_compiler::error::CompileError;
-use brolga_compiler::ir::{Binding, Graph, GraphText, Module, Name, Variable};
+use brolga_compiler::ir::{Binding, Costs, Graph, GraphText, Module, Name, Variable};
 use brolga_compiler::passes::{PassOptions, optimize};
 use brolga_compiler::specialise::{specialise, specialise_variable};
 use brolga_text::{LoadOptions, load};
@@ -25,7 +25,8 @@ pub(crate) fn reads_back(module: &Module, entry: &Entry, binding: &Binding) -> R
     let all: Vec<(&Name, &Variable)> = module.variables.iter().chain(&entry.slots).collect();
     stage_reads_back("gradient", &entry.graph, &all)?;
     let mut graph = specialise(&entry.graph, binding).map_err(said)?;
-    optimize(&mut graph, &PassOptions::default(), &mut |_, _| {}).map_err(said)?;
+    optimize(&mut graph, &Costs::default(), &PassOptions::default(), &mut |_, _| {})
+        .map_err(said)?;
     let bound = all.iter().map(|(_, variable)| specialise_variable(variable, binding));
     let bound: Vec<Variable> = bound.collect::<Result<_, CompileError>>().map_err(said)?;
     let all: Vec<(&Name, &Variable)> =

@@ -12,8 +12,8 @@ use rustc_hash::FxHashMap;
 use super::groups::{self, Group};
 use super::inline::values;
 use super::values::{Value, Values, Work};
-use super::{FuseOptions, Fusion, groups_of, stages};
-use crate::ir::{Costs, IndexId, NodeId, Target};
+use super::{FuseContext, Fusion, groups_of, stages};
+use crate::ir::{Costs, IndexId, NodeId};
 use crate::ops::Scan;
 
 /// The body of a loop, which repeats.
@@ -36,13 +36,9 @@ pub enum Form {
 }
 
 impl Body {
-    pub(super) fn new(scan: &Scan, length: usize, target: &Target, options: FuseOptions) -> Body {
-        let (graph, values) = values(&scan.body, target, options);
-        let group = if options.iterations {
-            one_group(scan, &values, length, target, &options.costs)
-        } else {
-            None
-        };
+    pub(super) fn new(scan: &Scan, length: usize, cx: &FuseContext<'_>) -> Body {
+        let (graph, values) = values(&scan.body, cx);
+        let group = if cx.options.iterations { one_group(scan, &values, length, cx) } else { None };
         match group {
             Some(mut group) => {
                 stages::stage(&values, &mut group);
@@ -50,7 +46,7 @@ impl Body {
                 let fusion = Fusion { graph, values, groups: vec![group] };
                 Body { fusion, form: Form::Kernel }
             }
-            None => Body { fusion: groups_of(graph, values, target, options), form: Form::Waves },
+            None => Body { fusion: groups_of(graph, values, cx), form: Form::Waves },
         }
     }
 
@@ -64,19 +60,14 @@ impl Body {
 }
 
 /// All values of a body as one group, if a kernel is to hold its iterations.
-fn one_group(
-    scan: &Scan,
-    values: &Values,
-    length: usize,
-    target: &Target,
-    costs: &Costs,
-) -> Option<Group> {
+fn one_group(scan: &Scan, values: &Values, length: usize, cx: &FuseContext<'_>) -> Option<Group> {
+    let costs = cx.costs;
     let cost = values.cost();
     // What is cheap as a whole is not worth a second unit.
     let shared = !costs.is_cheap(cost * length as f64);
     let with_units = shared.then(|| unit_dims(scan, values, costs)).flatten();
     with_units
-        .map(|units| groups::in_units(values, units, cost * length as f64, target, costs))
+        .map(|units| groups::in_units(values, units, cost * length as f64, cx))
         .or_else(|| costs.is_cheap(cost).then(|| groups::one_group(values)))
 }
 

@@ -13,8 +13,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::order::Order;
 use super::values::{Value, Values, Work};
-use super::{Form, FuseOptions, Residence, Stage};
-use crate::ir::{AxisId, Costs, NodeId, Target};
+use super::{Form, FuseContext, Residence, Stage};
+use crate::ir::{AxisId, Costs, NodeId};
 
 /// One dimension of the units of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +63,10 @@ pub(super) fn in_units(
     values: &Values,
     (n, dims): (usize, Vec<usize>),
     cost: f64,
-    target: &Target,
-    costs: &Costs,
+    cx: &FuseContext<'_>,
 ) -> Group {
     let members = (0..values.list.len()).collect();
-    finish(values, &Draft { members, dims: vec![(n, dims)], cost }, target, costs)
+    finish(values, &Draft { members, dims: vec![(n, dims)], cost }, cx)
 }
 
 struct Draft {
@@ -77,11 +76,11 @@ struct Draft {
     cost: f64,
 }
 
-pub(super) fn group(values: &Values, target: &Target, options: FuseOptions) -> Vec<Group> {
+pub(super) fn group(values: &Values, cx: &FuseContext<'_>) -> Vec<Group> {
     let mut grouper = Grouper {
         values,
-        fuse: options.nodes,
-        costs: options.costs,
+        fuse: cx.options.nodes,
+        costs: *cx.costs,
         drafts: vec![],
         order: Order::default(),
         group_of: FxHashMap::default(),
@@ -94,7 +93,7 @@ pub(super) fn group(values: &Values, target: &Target, options: FuseOptions) -> V
     let rest = grouper.waiting.clone();
     grouper.place_waiting(&rest);
     let groups = grouper.order.groups().iter();
-    groups.map(|&g| finish(values, &grouper.drafts[g], target, &options.costs)).collect()
+    groups.map(|&g| finish(values, &grouper.drafts[g], cx)).collect()
 }
 
 /// The groups while they are made. A value is put into a group before any value that reads it is,
@@ -351,7 +350,7 @@ impl Grouper<'_> {
         let read = self.groups_read(i);
         let shared = value.reads.iter().filter(|r| elements_of(values, **r, value) == large);
         let candidates = shared.filter_map(|r| self.readers.get(r));
-        candidates.flat_map(|g| g.iter().rev().take(MAX_SIBLINGS)).copied().find_map(|g| {
+        candidates.flat_map(|g| g.iter().rev().take(self.costs.siblings)).copied().find_map(|g| {
             let draft = &self.drafts[g];
             if read.contains(&g) || !self.joinable(draft) || self.order.would_close(g, &read) {
                 return None;
@@ -409,9 +408,6 @@ fn shares_rows(values: &Values, value: &Value) -> bool {
                 && row.is_some_and(|r| values.exprs.extent(r) as usize == value.sizes[0])
         })
 }
-
-/// So many of the latest readers of a value are looked at.
-const MAX_SIBLINGS: usize = 8;
 
 /// The loops of a map or a reduction: the sizes of its result, then of what it reduces over.
 fn loops(values: &Values, value: &Value) -> Option<Vec<usize>> {
@@ -483,11 +479,11 @@ fn enough(draft: &Draft, value: &Value, kept: &[(usize, usize)], costs: &Costs) 
 }
 
 /// Chooses which dimensions become units, and the block of the last.
-fn finish(values: &Values, draft: &Draft, target: &Target, costs: &Costs) -> Group {
+fn finish(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Group {
     if let Some(body) = kernel_loop(values, draft) {
         return in_units_of(body, draft);
     }
-    let chosen = choose(values, draft, target, costs);
+    let chosen = choose(values, draft, cx);
     let members = draft.members.iter().enumerate().map(|(at, &value)| {
         let dims = chosen.iter().map(|(u, _)| draft.dims[*u].1[at]).collect();
         Member { value, dims, residence: Residence::Register }
@@ -514,7 +510,8 @@ fn in_units_of(body: &Group, draft: &Draft) -> Group {
     Group { members, units: body.units.clone(), stages: vec![] }
 }
 
-fn choose(values: &Values, draft: &Draft, target: &Target, costs: &Costs) -> Vec<(usize, UnitDim)> {
+fn choose(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Vec<(usize, UnitDim)> {
+    let FuseContext { target, costs, .. } = *cx;
     let contracts = draft.members.iter().map(|&m| &values.list[m]);
     let contracts: Vec<&Value> =
         contracts.filter(|v| matches!(v.work, Work::Contract { .. })).collect();

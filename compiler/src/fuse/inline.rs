@@ -9,10 +9,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::cost::{cost, operations, own_size};
 use super::factors::Copies;
 use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory};
-use super::{Body, FuseOptions};
+use super::{Body, FuseContext};
 use crate::ir::{
-    AxisId, DType, Dim, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, Target,
-    TensorType,
+    AxisId, DType, Dim, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, TensorType,
 };
 use crate::ops::{LowerContext, Movement, Op, OpRules};
 
@@ -31,9 +30,9 @@ pub(super) enum Form {
 }
 
 /// The values of a graph, and the graph with the copies that are among them.
-pub(super) fn values(graph: &Graph, target: &Target, options: FuseOptions) -> (Graph, Values) {
+pub(super) fn values(graph: &Graph, cx: &FuseContext<'_>) -> (Graph, Values) {
     let order = graph.order();
-    let mut builder = Builder::new(graph.clone(), &order, target, options);
+    let mut builder = Builder::new(graph.clone(), &order, cx);
     for &node in &order {
         builder.decide(node);
     }
@@ -52,7 +51,7 @@ pub(super) struct Lowered {
 
 pub(super) struct Builder<'a> {
     pub(super) graph: Graph,
-    target: &'a Target,
+    cx: &'a FuseContext<'a>,
     pub(super) lowered: FxHashMap<NodeId, Lowered>,
     pub(super) forms: FxHashMap<NodeId, Form>,
     pub(super) copies: Copies,
@@ -61,7 +60,6 @@ pub(super) struct Builder<'a> {
     /// The length of the longest chain of inlined nodes that ends in a node.
     depths: FxHashMap<NodeId, u32>,
     roots: FxHashSet<NodeId>,
-    options: FuseOptions,
     pub(super) exprs: Exprs,
     /// The elements that were inlined, with the indices from data that they need.
     pub(super) inlined: FxHashMap<(NodeId, Vec<IndexId>), (ExprId, Vec<DataIndex>)>,
@@ -70,24 +68,18 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(
-        graph: Graph,
-        order: &[NodeId],
-        target: &'a Target,
-        options: FuseOptions,
-    ) -> Builder<'a> {
+    fn new(graph: Graph, order: &[NodeId], cx: &'a FuseContext<'a>) -> Builder<'a> {
         let roots: FxHashSet<NodeId> = graph.roots().into_iter().collect();
         let lowered = order.iter().map(|&n| (n, lower(&graph, n))).collect();
         Builder {
             graph,
-            target,
+            cx,
             lowered,
             forms: FxHashMap::default(),
             copies: Copies::default(),
             sizes: FxHashMap::default(),
             depths: FxHashMap::default(),
             roots,
-            options,
             exprs: Exprs::default(),
             inlined: FxHashMap::default(),
             indices: vec![],
@@ -124,9 +116,9 @@ impl<'a> Builder<'a> {
         if is_splat && !self.roots.contains(&node) {
             return false;
         }
-        !self.options.nodes
+        !self.cx.options.nodes
             || self.roots.contains(&node)
-            || size > self.options.costs.max_inline
+            || size > self.cx.costs.max_inline
             || self.depths.get(&node).is_some_and(|&d| d > MAX_DEPTH)
             || (size > 1 && self.is_read_again(node))
             || (self.is_spread(node) && size > 1)
@@ -324,7 +316,7 @@ impl<'a> Builder<'a> {
         let scan = self.graph.op(node).scan().expect("what repeats a region is a scan");
         let length = scan.length.as_number().and_then(|n| usize::try_from(n).ok());
         let length = length.expect("a specialised graph has numbers");
-        Work::Repeat { length, body: Box::new(Body::new(scan, length, self.target, self.options)) }
+        Work::Repeat { length, body: Box::new(Body::new(scan, length, self.cx)) }
     }
 
     fn pairs(&mut self, old: &[AxisId], new: &[AxisId]) -> Vec<(AxisId, IndexId)> {

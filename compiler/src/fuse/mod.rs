@@ -63,31 +63,40 @@ pub struct FuseOptions {
     pub nodes: bool,
     /// The iterations of a loop; without, every loop is a loop of waves.
     pub iterations: bool,
-    /// What is worth a kernel or a unit.
-    pub costs: Costs,
 }
 
 impl FuseOptions {
     /// Every node is a kernel.
     pub fn nothing() -> FuseOptions {
-        FuseOptions { nodes: false, iterations: false, costs: Costs::default() }
+        FuseOptions { nodes: false, iterations: false }
     }
 }
 
 impl Default for FuseOptions {
     fn default() -> FuseOptions {
-        FuseOptions { nodes: true, iterations: true, costs: Costs::default() }
+        FuseOptions { nodes: true, iterations: true }
     }
 }
 
-/// Groups the nodes of a specialised graph.
-pub fn fuse(graph: &Graph, target: &Target, options: FuseOptions) -> Fusion {
-    let (graph, values) = inline::values(graph, target, options);
-    groups_of(graph, values, target, options)
+/// What groups are made for.
+#[derive(Clone, Copy, Debug)]
+pub struct FuseContext<'a> {
+    /// The machine.
+    pub target: &'a Target,
+    /// What is worth a kernel or a unit.
+    pub costs: &'a Costs,
+    /// What may share kernels.
+    pub options: FuseOptions,
 }
 
-fn groups_of(graph: Graph, values: Values, target: &Target, options: FuseOptions) -> Fusion {
-    let mut groups = groups::group(&values, target, options);
+/// Groups the nodes of a specialised graph.
+pub fn fuse(graph: &Graph, cx: &FuseContext<'_>) -> Fusion {
+    let (graph, values) = inline::values(graph, cx);
+    groups_of(graph, values, cx)
+}
+
+fn groups_of(graph: Graph, values: Values, cx: &FuseContext<'_>) -> Fusion {
+    let mut groups = groups::group(&values, cx);
     for group in &mut groups {
         stages::stage(&values, group);
     }

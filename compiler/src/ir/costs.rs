@@ -28,6 +28,26 @@ pub struct Costs {
     /// A loop that folds is not cut, as that would change the order of its sums; up to so many
     /// elements its local still fits beside what the loop reads.
     pub longest_fold: usize,
+    /// A reduction to more results than this has units enough without being split.
+    pub few_results: usize,
+    /// A reduction of fewer elements a result is not worth a second kernel (some 2 microseconds).
+    pub long_reduction: usize,
+    /// At least so many partial results are made of a long axis: enough for several threads to share.
+    pub parts: usize,
+    /// A longer part of an axis is not wanted: its functions are computed in the first-level cache.
+    pub longest_part: usize,
+    /// An axis of at most so many indices has a partial result for each, if other axes are reduced
+    /// too.
+    pub most_parts: usize,
+    /// A product with more elements than this has units enough without being split.
+    pub few_products: usize,
+    /// A product of fewer multiplications is not worth a second kernel.
+    pub long_product: usize,
+    /// A shorter part of the axis that a product sums over is not wanted: each part writes a whole
+    /// result.
+    pub shortest_product: usize,
+    /// So many of the latest readers of a value are looked at for one over the same loops.
+    pub siblings: usize,
     /// A wave that one thread does in so many nanoseconds is not shared: waking the others costs
     /// some 0.3 microseconds.
     pub serial: u32,
@@ -52,6 +72,15 @@ impl Default for Costs {
             chunk: 512,
             shortest_chunk: 128,
             longest_fold: 4096,
+            few_results: 16,
+            long_reduction: 1 << 15,
+            parts: 64,
+            longest_part: 4096,
+            most_parts: 1024,
+            few_products: 1024,
+            long_product: 1 << 19,
+            shortest_product: 256,
+            siblings: 8,
             serial: 1_500,
         }
     }

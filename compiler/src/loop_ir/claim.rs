@@ -84,12 +84,7 @@ impl Search<'_> {
             if factor(axis) != inner as i64 {
                 return None;
             }
-            n = match extent {
-                Extent::Const(outer) => Extent::Const(outer * inner),
-                Extent::Block { axis, block, total } => {
-                    Extent::Block { axis, block: block * inner, total: total * inner }
-                }
-            };
+            n = extent.times(inner);
         }
         let mut first = index;
         for &(axis, _) in &self.loops {

@@ -42,12 +42,7 @@ fn join(exprs: &mut Exprs, outer: &Loop) -> Option<Loop> {
     if !inner.body.iter().all(|s| seen.stmt(s)) {
         return None;
     }
-    let extent = match outer.extent {
-        Extent::Const(m) => Extent::Const(m * n),
-        Extent::Block { axis, block, total } => {
-            Extent::Block { axis, block: block * n, total: total * n }
-        }
-    };
+    let extent = outer.extent.times(n);
     let axis = exprs.axis(extent.max());
     let (zero, both) = (exprs.index_constant(0), exprs.index_axis(axis));
     let pairs = [(outer.axis, zero), (inner.axis, both)];

@@ -335,6 +335,16 @@ impl Extent {
             Extent::Block { block, total, .. } => block.min(total),
         }
     }
+
+    /// `n` times as far.
+    pub fn times(self, n: usize) -> Extent {
+        match self {
+            Extent::Const(m) => Extent::Const(m * n),
+            Extent::Block { axis, block, total } => {
+                Extent::Block { axis, block: block * n, total: total * n }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

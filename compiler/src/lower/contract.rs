@@ -4,13 +4,70 @@ use rustc_hash::FxHashMap;
 
 use super::{Builder, Dimension, wrap};
 use crate::fuse::Factor;
-use crate::ir::{AxisId, IndexId, PlaceId};
+use crate::ir::{AxisId, DType, IndexId, PlaceId};
 use crate::loop_ir::{Extent, Stmt, Tile, View};
 
-/// A factor in a memory: the steps of each loop.
+/// A factor or the result in a memory.
+#[derive(Clone, Copy)]
 struct Strided {
     place: PlaceId,
     position: IndexId,
+}
+
+/// A loop of a contraction: how far it counts, and how far apart neighbours are.
+#[derive(Clone)]
+struct Level {
+    /// Its axes, the innermost first: more than one where together they are as one.
+    axes: Vec<AxisId>,
+    extent: Extent,
+    a: i64,
+    b: i64,
+    c: i64,
+}
+
+impl Level {
+    /// What counts once.
+    fn one() -> Level {
+        Level { axes: vec![], extent: Extent::Const(1), a: 0, b: 0, c: 0 }
+    }
+
+    /// This level and `outer` around it as one, if neighbours of `outer` are as far apart as the first
+    /// of this level and the one after its last.
+    fn joined(&self, outer: &Level) -> Option<Level> {
+        let Extent::Const(n) = self.extent else { return None };
+        let continues = |step: i64, outer: i64| outer == step * n as i64;
+        if !continues(self.a, outer.a) || !continues(self.b, outer.b) || !continues(self.c, outer.c)
+        {
+            return None;
+        }
+        let axes = self.axes.iter().chain(&outer.axes).copied().collect();
+        Some(Level { axes, extent: outer.extent.times(n), ..*self })
+    }
+}
+
+/// Takes the rows of the tile out of the loops around it: a level that only the left factor and the
+/// result have, with those that continue it; of several the longest.
+fn take_rows(outer: &mut Vec<Level>) -> Level {
+    let rows = (0..outer.len()).filter(|&at| outer[at].b == 0).map(|at| continued(outer, at));
+    let longest = rows.max_by_key(|(row, _)| row.extent.max());
+    let (row, taken) = longest.unwrap_or_else(|| (Level::one(), vec![]));
+    let mut at = 0..;
+    outer.retain(|_| at.next().is_some_and(|at| !taken.contains(&at)));
+    row
+}
+
+/// A level and all that continue it as one, with their positions.
+fn continued(levels: &[Level], at: usize) -> (Level, Vec<usize>) {
+    let (mut level, mut taken) = (levels[at].clone(), vec![at]);
+    let next = |level: &Level, taken: &[usize]| {
+        let others = (0..levels.len()).filter(|at| !taken.contains(at));
+        others.filter_map(|at| Some((at, level.joined(&levels[at])?))).next()
+    };
+    while let Some((at, joined)) = next(&level, &taken) {
+        level = joined;
+        taken.push(at);
+    }
+    (level, taken)
 }
 
 impl Builder<'_> {
@@ -27,63 +84,53 @@ impl Builder<'_> {
             .iter()
             .map(|&r| self.free_dimension(self.values.exprs.extent(r) as usize))
             .collect();
-        let pairs: Vec<(AxisId, IndexId)> = value
-            .axes
-            .iter()
-            .chain(reduced)
-            .copied()
-            .zip(dims.iter().chain(&sums).map(|d| d.index))
-            .collect();
+        let loops = value.axes.iter().chain(reduced).copied();
+        let indices = dims.iter().chain(&sums).map(|d| d.index);
+        let pairs: Vec<(AxisId, IndexId)> = loops.zip(indices).collect();
         let a = self.strided(a, &pairs);
         let b = self.strided(b, &pairs);
         let index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
         let Some((place, position)) = self.destination(at, &index) else { return vec![] };
-        let c = Strided { place, position };
+        let abc = [a, b, Strided { place, position }];
 
-        let column = dims.last().and_then(|d| d.axis);
-        // Rows: the last dimension that only the left factor has.
-        let others = dims.split_last().map_or(&[][..], |(_, others)| others);
-        let axes: Vec<(AxisId, Extent)> = others.iter().filter_map(|d| d.axis).collect();
-        let row = axes.iter().rev().copied().find(|(axis, _)| self.step(&b, *axis) == 0);
-        let inside: Vec<AxisId> = column
-            .iter()
-            .chain(&row)
-            .map(|(axis, _)| *axis)
-            .chain(sums.iter().filter_map(|d| d.axis.map(|(axis, _)| axis)))
-            .collect();
-        let along = |s: &Self, x: &Strided, loops: Option<(AxisId, Extent)>| {
-            loops.map_or(0, |(axis, _)| s.step(x, axis))
-        };
-        let (a_row, c_row) = (along(self, &a, row), along(self, &c, row));
-        let (b_column, c_column) = (along(self, &b, column), along(self, &c, column));
-        let mut len = [1; 3];
-        let (mut a_step, mut b_step) = ([0; 3], [0; 3]);
+        let level = |d: &Dimension| d.axis.map(|loops| self.level(abc, loops));
+        let (column, others) = dims.split_last().expect("a product has columns");
+        let column = level(column).unwrap_or_else(Level::one);
+        let mut outer: Vec<Level> = others.iter().filter_map(level).collect();
+        let row = take_rows(&mut outer);
+        let sums: Vec<Level> = sums.iter().filter_map(level).collect();
+        let tile = self.tile(value.tensor_type.dtype, abc, &row, &column, &sums);
+        let outer: Vec<(AxisId, Extent)> = outer.iter().map(|l| (l.axes[0], l.extent)).collect();
+        wrap(&outer, vec![Stmt::Tile(tile)])
+    }
+
+    fn tile(
+        &mut self,
+        dtype: DType,
+        [a, b, c]: [Strided; 3],
+        row: &Level,
+        column: &Level,
+        sums: &[Level],
+    ) -> Tile {
+        let inside: Vec<AxisId> =
+            sums.iter().chain([row, column]).flat_map(|l| &l.axes).copied().collect();
+        let (mut len, mut a_step, mut b_step) = ([1; 3], [0; 3], [0; 3]);
         // Levels are numbered from the outermost; unused ones are the outer ones.
         for (level, sum) in (0..3).rev().zip(sums.iter().rev()) {
-            match sum.axis {
-                Some((axis, extent)) => {
-                    len[level] = extent.max();
-                    a_step[level] = self.step(&a, axis);
-                    b_step[level] = self.step(&b, axis);
-                }
-                None => len[level] = 1,
-            }
+            (len[level], a_step[level], b_step[level]) = (sum.extent.max(), sum.a, sum.b);
         }
-        let tile = Tile {
-            dtype: value.tensor_type.dtype,
-            c: self.view(&c, &inside, (c_row, c_column)),
-            a: self.view(&a, &inside, (a_row, 0)),
-            b: self.view(&b, &inside, (0, b_column)),
-            m: row.map_or(Extent::Const(1), |(_, extent)| extent),
-            n: column.map_or(Extent::Const(1), |(_, extent)| extent),
+        Tile {
+            dtype,
+            c: self.view(c, &inside, (row.c, column.c)),
+            a: self.view(a, &inside, (row.a, 0)),
+            b: self.view(b, &inside, (0, column.b)),
+            m: row.extent,
+            n: column.extent,
             len,
             a_step,
             b_step,
             accumulate: false,
-        };
-        let outer: Vec<(AxisId, Extent)> =
-            axes.into_iter().filter(|(axis, _)| !inside.contains(axis)).collect();
-        wrap(&outer, vec![Stmt::Tile(tile)])
+        }
     }
 
     fn strided(&mut self, factor: &Factor, pairs: &[(AxisId, IndexId)]) -> Strided {
@@ -95,13 +142,18 @@ impl Builder<'_> {
         Strided { place, position }
     }
 
+    fn level(&self, abc: [Strided; 3], (axis, extent): (AxisId, Extent)) -> Level {
+        let [a, b, c] = abc.map(|x| self.step(x, axis));
+        Level { axes: vec![axis], extent, a, b, c }
+    }
+
     /// The distance in elements of neighbours along an axis.
-    fn step(&self, x: &Strided, axis: AxisId) -> i64 {
+    fn step(&self, x: Strided, axis: AxisId) -> i64 {
         self.exprs.coefficient(x.position, axis).expect("a factor is a strided view")
     }
 
     /// The view with the axes that the tile itself runs over at 0.
-    fn view(&mut self, x: &Strided, inside: &[AxisId], (row, column): (i64, i64)) -> View {
+    fn view(&mut self, x: Strided, inside: &[AxisId], (row, column): (i64, i64)) -> View {
         let mut offset = x.position;
         for &axis in inside {
             let step = self.step(x, axis);

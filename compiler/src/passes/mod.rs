@@ -18,7 +18,7 @@ mod split_reductions;
 use std::time::Instant;
 
 use crate::error::CompileError;
-use crate::ir::{Graph, verify};
+use crate::ir::{Costs, Graph, verify};
 
 pub use simplify::{Rule, rules};
 
@@ -29,7 +29,7 @@ pub struct Pass {
     /// What it does, in one line.
     pub doc: &'static str,
     /// The transformation.
-    pub run: fn(&mut Graph) -> Result<(), CompileError>,
+    pub run: fn(&mut Graph, &Costs) -> Result<(), CompileError>,
     /// Whether the stages after depend on it: it cannot be switched off.
     pub required: bool,
 }
@@ -40,44 +40,54 @@ pub static PIPELINE: &[Pass] = &[
     Pass {
         name: "loop_axes",
         doc: "gives loops elements that lie together",
-        run: loop_axes::run,
+        run: |graph, _| loop_axes::run(graph),
         required: true,
     },
     // Early, so that the others see less.
-    Pass { name: "dce", doc: "removes what no root needs", run: dce::run, required: false },
+    Pass {
+        name: "dce",
+        doc: "removes what no root needs",
+        run: |graph, _| dce::run(graph),
+        required: false,
+    },
     // Before the simplifications, which see its products.
     Pass {
         name: "prod_others",
         doc: "writes the gradients of products as products",
-        run: prod_others::run,
+        run: |graph, _| prod_others::run(graph),
         required: true,
     },
     // Constants come before simplification, whose rules look for them.
     Pass {
         name: "const_fold",
         doc: "computes what is known",
-        run: const_fold::run,
+        run: |graph, _| const_fold::run(graph),
         required: false,
     },
     Pass {
         name: "simplify",
         doc: "rewrites by algebraic rules",
-        run: simplify::run,
+        run: |graph, _| simplify::run(graph),
         required: false,
     },
     // After simplification, which makes equal what was written differently.
-    Pass { name: "cse", doc: "computes equal expressions once", run: cse::run, required: false },
+    Pass {
+        name: "cse",
+        doc: "computes equal expressions once",
+        run: |graph, _| cse::run(graph),
+        required: false,
+    },
     // What CSE made equal can simplify further: x - x, select(c, a, a).
     Pass {
         name: "simplify_again",
         doc: "rewrites by the same rules",
-        run: simplify::run,
+        run: |graph, _| simplify::run(graph),
         required: false,
     },
     // After simplification, which would join them again.
     Pass {
         name: "split_reductions",
-        doc: "makes long reductions parallel",
+        doc: "makes long reductions and products parallel",
         run: split_reductions::run,
         required: false,
     },
@@ -85,24 +95,29 @@ pub static PIPELINE: &[Pass] = &[
     Pass {
         name: "loop_results",
         doc: "takes out what loops do for nothing",
-        run: loop_results::run,
+        run: |graph, _| loop_results::run(graph),
         required: false,
     },
     // Last of those that may make two roots one node or a root a leaf.
     Pass {
         name: "own_roots",
         doc: "gives what has a memory of its own a node of its own",
-        run: own_roots::run,
+        run: |graph, _| own_roots::run(graph),
         required: true,
     },
     // After the bodies have been simplified and their surroundings merged.
     Pass {
         name: "captures",
         doc: "gives loops each value around them once",
-        run: captures::run,
+        run: |graph, _| captures::run(graph),
         required: false,
     },
-    Pass { name: "dce_last", doc: "removes what is left over", run: dce::run, required: false },
+    Pass {
+        name: "dce_last",
+        doc: "removes what is left over",
+        run: |graph, _| dce::run(graph),
+        required: false,
+    },
 ];
 
 /// Which passes run.
@@ -128,6 +143,7 @@ pub struct PassReport {
 /// Runs the pipeline; `observe` sees the graph after each pass. Errors: a broken invariant.
 pub fn optimize(
     graph: &mut Graph,
+    costs: &Costs,
     options: &PassOptions,
     observe: &mut dyn FnMut(&Pass, &Graph),
 ) -> Result<Vec<PassReport>, CompileError> {
@@ -137,7 +153,7 @@ pub fn optimize(
         let off = stopped || options.disable.iter().any(|d| d == pass.name);
         if !off || pass.required {
             let start = Instant::now();
-            run_everywhere(pass, graph)?;
+            run_everywhere(pass, graph, costs)?;
             reports.push(PassReport { name: pass.name, ms: start.elapsed().as_secs_f64() * 1e3 });
             if options.verify {
                 verify(graph, pass.name)?;
@@ -150,14 +166,14 @@ pub fn optimize(
 }
 
 /// Runs a pass on a graph and on every region in it, innermost first.
-fn run_everywhere(pass: &Pass, graph: &mut Graph) -> Result<(), CompileError> {
+fn run_everywhere(pass: &Pass, graph: &mut Graph, costs: &Costs) -> Result<(), CompileError> {
     for node in graph.order() {
         let Some(body) = graph.op(node).region() else { continue };
         let mut body = body.clone();
-        run_everywhere(pass, &mut body)?;
+        run_everywhere(pass, &mut body, costs)?;
         let types = graph.node(node).types.clone();
         let op = graph.op(node).with_region(body);
         graph.retype(node, op, types);
     }
-    (pass.run)(graph)
+    (pass.run)(graph, costs)
 }

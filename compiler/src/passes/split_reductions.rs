@@ -1,34 +1,23 @@
 //! Splits a long reduction to few results into partial results and their combination, so that
 //! the partial ones can be units of work: one for each index of the outermost axis, or where that is
-//! long for each of its chunks, all of one length; what is left of the axis is combined last. The
-//! order of the combination depends on shapes alone. Linear.
+//! long for each of its chunks, all of one length; what is left of the axis is combined last. So with
+//! a product of few elements over a long axis, as the gradient of a small weight is. The order of the
+//! combination depends on shapes alone. Linear.
 
 use std::ops::Range;
 
 use crate::error::CompileError;
-use crate::ir::{BinaryFn, Dim, Graph, NodeId, Origin};
-use crate::ops::{Elementwise, Movement, Op, Reduce, ReduceFn, TypeError};
+use crate::ir::{BinaryFn, Costs, Dim, Graph, NodeId, Origin};
+use crate::ops::{Contract, Elementwise, Movement, Op, Reduce, ReduceFn, TypeError};
 
-/// Reductions to more results than this have units enough.
-const FEW: usize = 16;
-
-/// Reductions of fewer elements than this are not worth a second kernel (some 2 microseconds).
-const LONG: usize = 1 << 15;
-
-/// At least so many partial results are made of an axis: enough for several threads to share.
-const PARTS: usize = 64;
-
-/// A longer chunk of an axis is not wanted: its functions are computed in the first-level cache.
-const CHUNK: usize = 4096;
-
-/// An axis of at most so many indices has a partial result for each, if other axes are reduced too.
-const MOST_PARTS: usize = 1024;
-
-pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
+pub(super) fn run(graph: &mut Graph, costs: &Costs) -> Result<(), CompileError> {
     for node in graph.order() {
-        let Op::Reduce(reduce) = graph.op(node) else { continue };
-        let reduce = reduce.clone();
-        if let Some(new) = split(graph, node, &reduce) {
+        let new = match graph.op(node).clone() {
+            Op::Reduce(reduce) => split(graph, costs, node, &reduce),
+            Op::Contract(product) => split_product(graph, costs, node, product),
+            _ => None,
+        };
+        if let Some(new) = new {
             let new = new.map_err(|e| CompileError::of_type(e, graph, node))?;
             graph.replace_uses(node, new);
         }
@@ -36,30 +25,48 @@ pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
     Ok(())
 }
 
-fn split(graph: &mut Graph, node: NodeId, reduce: &Reduce) -> Option<Result<NodeId, TypeError>> {
+type Split = Option<Result<NodeId, TypeError>>;
+
+fn split(graph: &mut Graph, costs: &Costs, node: NodeId, reduce: &Reduce) -> Split {
     let x = graph.operands(node)[0];
     let sizes = graph.tensor_type(x).sizes()?;
     let all = graph.tensor_type(x).n_elements()?;
     let few = graph.tensor_type(node).n_elements()?;
     let combine = reduce.f.combine()?;
-    if few > FEW || all / few.max(1) < LONG {
+    if few > costs.few_results || all / few.max(1) < costs.long_reduction {
         return None;
     }
     let (&outer, inner) = reduce.axes.split_first()?;
-    let origin = graph.origin(node);
-    let name = format!("{}.partial", graph.node(node).name);
-    let partial = Origin::named(&name, origin.provenance.clone());
-    let mut parts = Parts { graph, f: reduce.f, combine, partial, origin };
-    Some(if inner.is_empty() || sizes[outer] > MOST_PARTS {
+    let mut parts = Parts::new(graph, costs, node, reduce.f, combine);
+    Some(if inner.is_empty() || sizes[outer] > costs.most_parts {
         parts.by_chunks(x, outer, inner, &sizes)
     } else {
         parts.by_index(x, outer, inner)
     })
 }
 
+/// A product of few elements over a long axis, as the sum of products over parts of it.
+fn split_product(graph: &mut Graph, costs: &Costs, node: NodeId, product: Contract) -> Split {
+    let Contract::Matmul { transpose_a, transpose_b } = product;
+    let [a, b] = *graph.operands(node) else { return None };
+    let rank = graph.tensor_type(a).rank();
+    let (of_a, of_b) =
+        (rank - if transpose_a { 2 } else { 1 }, rank - if transpose_b { 1 } else { 2 });
+    let n = graph.tensor_type(a).sizes()?[of_a];
+    let few = graph.tensor_type(node).n_elements()?;
+    let parts = (n / costs.shortest_product.max(1)).min(costs.parts);
+    let is_long = n.saturating_mul(few) >= costs.long_product;
+    if few == 0 || few > costs.few_products || !is_long || parts < 2 {
+        return None;
+    }
+    let mut split = Parts::new(graph, costs, node, ReduceFn::Sum, BinaryFn::Add);
+    Some(split.product(product, (a, of_a), (b, of_b), even(n, parts)))
+}
+
 /// A reduction that is split.
 struct Parts<'a> {
     graph: &'a mut Graph,
+    costs: &'a Costs,
     f: ReduceFn,
     /// The same of two values.
     combine: BinaryFn,
@@ -69,7 +76,20 @@ struct Parts<'a> {
     origin: Origin,
 }
 
-impl Parts<'_> {
+impl<'a> Parts<'a> {
+    fn new(
+        graph: &'a mut Graph,
+        costs: &'a Costs,
+        node: NodeId,
+        f: ReduceFn,
+        combine: BinaryFn,
+    ) -> Parts<'a> {
+        let origin = graph.origin(node);
+        let name = format!("{}.partial", graph.node(node).name);
+        let partial = Origin::named(&name, origin.provenance.clone());
+        Parts { graph, costs, f, combine, partial, origin }
+    }
+
     /// Over the inner axes, then over the outer one.
     fn by_index(&mut self, x: NodeId, outer: usize, inner: &[usize]) -> Result<NodeId, TypeError> {
         let f = self.f;
@@ -87,30 +107,72 @@ impl Parts<'_> {
         sizes: &[usize],
     ) -> Result<NodeId, TypeError> {
         let n = sizes[outer];
-        let chunk = chunk(n);
-        let (whole, rest) = (n - n % chunk, n % chunk);
-        let main = self.slice(x, sizes, outer, 0..whole)?;
-        let mut shape: Vec<Dim> = sizes.iter().map(|&n| Dim::from(n)).collect();
-        shape.splice(outer..=outer, [Dim::from(whole / chunk), Dim::from(chunk)]);
-        let main = self.graph.add(Movement::Reshape { shape }, &[main], &self.partial)?;
+        let parts = n.div_ceil(self.costs.longest_part.max(1));
+        let chunk = even(n, parts.max(self.costs.parts).min(self.costs.most_parts));
+        let whole = n - n % chunk;
+        let main = self.slice(x, outer, 0..whole)?;
+        let main = self.chunks(main, outer, chunk)?;
         let axes: Vec<usize> = inner.iter().map(|axis| axis + 1).collect();
         let main = self.by_index(main, outer, &[&[outer + 1], axes.as_slice()].concat())?;
-        if rest == 0 {
+        if whole == n {
             return Ok(main);
         }
-        let last = self.slice(x, sizes, outer, whole..n)?;
+        let last = self.slice(x, outer, whole..n)?;
         let axes = [&[outer], inner].concat();
         let last = self.graph.add(Reduce { f: self.f, axes }, &[last], &self.partial)?;
         self.graph.add(Elementwise::Binary(self.combine), &[main, last], &self.origin)
     }
 
-    fn slice(
+    /// Products over chunks of the axis, then their sum, then with the rest. Each operand comes with
+    /// the axis of its own that is summed over.
+    fn product(
         &mut self,
-        x: NodeId,
-        sizes: &[usize],
-        axis: usize,
-        range: Range<usize>,
+        product: Contract,
+        (a, of_a): (NodeId, usize),
+        (b, of_b): (NodeId, usize),
+        chunk: usize,
     ) -> Result<NodeId, TypeError> {
+        let sizes = self.graph.tensor_type(a).sizes().expect("the caller has looked");
+        let (n, leading) = (sizes[of_a], sizes.len() - 2);
+        let whole = n - n % chunk;
+        let mut main = [a, b];
+        for (x, axis) in main.iter_mut().zip([of_a, of_b]) {
+            *x = self.slice(*x, axis, 0..whole)?;
+            *x = self.chunks(*x, axis, chunk)?;
+            *x = self.moved(*x, axis, leading)?;
+        }
+        let main = self.graph.add(product, &main, &self.partial)?;
+        let sum = Reduce { f: self.f, axes: vec![leading] };
+        let main = self.graph.add(sum, &[main], &self.origin)?;
+        if whole == n {
+            return Ok(main);
+        }
+        let last = [self.slice(a, of_a, whole..n)?, self.slice(b, of_b, whole..n)?];
+        let last = self.graph.add(product, &last, &self.partial)?;
+        self.graph.add(Elementwise::Binary(self.combine), &[main, last], &self.origin)
+    }
+
+    /// An axis as chunks of so many indices and the indices in a chunk.
+    fn chunks(&mut self, x: NodeId, axis: usize, chunk: usize) -> Result<NodeId, TypeError> {
+        let mut shape = self.graph.tensor_type(x).shape.clone();
+        let n = shape[axis].as_number().and_then(|n| usize::try_from(n).ok());
+        let chunks = n.expect("a specialised graph has numbers") / chunk;
+        shape.splice(axis..=axis, [Dim::from(chunks), Dim::from(chunk)]);
+        self.graph.add(Movement::Reshape { shape }, &[x], &self.partial)
+    }
+
+    /// An axis in the place of another one before it.
+    fn moved(&mut self, x: NodeId, axis: usize, to: usize) -> Result<NodeId, TypeError> {
+        if axis == to {
+            return Ok(x);
+        }
+        let mut perm: Vec<usize> = (0..self.graph.tensor_type(x).rank()).collect();
+        perm[to..=axis].rotate_right(1);
+        self.graph.add(Movement::Transpose { perm }, &[x], &self.partial)
+    }
+
+    fn slice(&mut self, x: NodeId, axis: usize, range: Range<usize>) -> Result<NodeId, TypeError> {
+        let sizes = self.graph.tensor_type(x).sizes().expect("a specialised graph has numbers");
         if range == (0..sizes[axis]) {
             return Ok(x);
         }
@@ -124,9 +186,9 @@ impl Parts<'_> {
     }
 }
 
-/// The length of the chunks of an axis: one that cuts it evenly, if there is one of a fitting length.
-fn chunk(n: usize) -> usize {
-    let parts = n.div_ceil(CHUNK).clamp(PARTS, MOST_PARTS);
+/// The length of the chunks when an axis is cut into about so many: one that cuts it evenly, if there
+/// is one of a fitting length.
+fn even(n: usize, parts: usize) -> usize {
     let even = (parts..=2 * parts).find(|&p| n.is_multiple_of(p));
     even.map_or(n.div_ceil(parts), |parts| n / parts)
 }

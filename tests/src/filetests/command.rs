@@ -5,7 +5,7 @@ use brolga_compiler::compile::{Compiled, Options, compile_graph};
 use brolga_compiler::entry::{Entry, EntryGraph, entry_graph};
 use brolga_compiler::error::CompileError;
 use brolga_compiler::fuse::FuseOptions;
-use brolga_compiler::ir::{Binding, Graph, GraphText, Module, Target, verify};
+use brolga_compiler::ir::{Binding, Costs, Graph, GraphText, Module, Target, verify};
 use brolga_compiler::passes::{PIPELINE, PassOptions, optimize};
 use brolga_compiler::specialise::specialise;
 use brolga_text::{LoadOptions, Loaded, load};
@@ -158,7 +158,7 @@ fn pass(header: &Header, module: &Module) -> Result<String, String> {
     let pass = PIPELINE.iter().find(|p| p.name == name).ok_or(format!("no pass `{name}`"))?;
     let mut texts = vec![];
     for _ in 0..2 {
-        (pass.run)(&mut graph).map_err(said)?;
+        (pass.run)(&mut graph, &Costs::default()).map_err(said)?;
         verify(&graph, pass.name).map_err(|e| e.to_string())?;
         texts.push(graph_text(module, Some(&entry), &graph));
     }
@@ -167,7 +167,7 @@ fn pass(header: &Header, module: &Module) -> Result<String, String> {
     }
     // Every pass works in every order: the pipeline takes the result.
     let options = PassOptions { verify: true, ..PassOptions::default() };
-    optimize(&mut graph, &options, &mut |_, _| {}).map_err(said)?;
+    optimize(&mut graph, &Costs::default(), &options, &mut |_, _| {}).map_err(said)?;
     Ok(texts.swap_remove(0))
 }
 

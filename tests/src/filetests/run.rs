@@ -129,8 +129,7 @@ impl Case<'_> {
         }
         let last = last.ok_or("there are no passes")?;
         for (name, costs) in extremes() {
-            let fuse = FuseOptions { costs, ..FuseOptions::default() };
-            let options = Options { fuse, ..Options::default() };
+            let options = Options { costs, ..Options::default() };
             let [one, three] = [1, 3].map(|n| self.values(Backend::Jit, options.clone(), n));
             agree(&format!("3 threads, costs {name}"), &three?, &one?, same)?;
         }
@@ -227,8 +226,7 @@ fn configurations() -> Vec<(String, Options)> {
     list.push(("loops of waves".into(), Options { fuse: waves, ..whole.clone() }));
     list.push(("serial".into(), Options { vectorise: false, ..whole.clone() }));
     for (name, costs) in extremes() {
-        let fuse = FuseOptions { costs, ..whole.fuse };
-        list.push((format!("costs {name}"), Options { fuse, ..whole.clone() }));
+        list.push((format!("costs {name}"), Options { costs, ..whole.clone() }));
     }
     list.push(("whole".into(), whole));
     list

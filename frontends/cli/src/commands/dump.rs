@@ -2,9 +2,8 @@
 
 use brolga::compiler::codegen::{self, CodeText};
 use brolga::compiler::compile::{
-    Options, check_passes, kernels, optimized, program as planned, verified,
+    Options, check_passes, fused, kernels, optimized, program as planned, verified,
 };
-use brolga::compiler::fuse::fuse;
 use brolga::compiler::ir::{Dim, Dot, Graph, GraphText, Json, Module, Name, Symbol, Variable};
 use brolga::compiler::loop_ir::{Kernel, LoopPass};
 use brolga::compiler::passes::{PIPELINE, Pass, PassOptions, optimize};
@@ -67,7 +66,7 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
         return optimized_stage(arguments, &program, &entry, &graph, &binding);
     }
     let target = host_target();
-    let fusion = fuse(&graph, &target, options.fuse);
+    let fusion = fused(&graph, &target, &options);
     if arguments.stage == Stage::Fused {
         print_text(arguments, &fusion);
         return Ok(());
@@ -215,7 +214,7 @@ fn pass_by_pass(
         changes.note((pass.name, pass.doc), None, &before, &after);
         before = after;
     };
-    optimize(&mut graph, &options.passes, &mut observe).map_err(refused)?;
+    optimize(&mut graph, &options.costs, &options.passes, &mut observe).map_err(refused)?;
     if !PIPELINE.iter().any(|p| Some(p.name) == options.passes.stop_after.as_deref()) {
         loop_passes(&graph, &options, &mut changes);
     }
@@ -228,7 +227,7 @@ fn pass_by_pass(
 /// Notes what the passes over loops change in each kernel.
 fn loop_passes(graph: &Graph, options: &Options, changes: &mut Changes<'_>) {
     let target = host_target();
-    let fusion = fuse(graph, &target, options.fuse);
+    let fusion = fused(graph, &target, options);
     let mut before = String::new();
     let mut observe = |pass: Option<&LoopPass>, kernel: &Kernel| {
         let after = kernel.to_string();
