@@ -55,7 +55,7 @@ impl Body {
         let group = self.fusion.groups.first()?;
         let value = self.fusion.values.position.get(&node)?;
         let member = group.members.iter().find(|m| m.value == *value)?;
-        member.dims.first().copied()
+        member.dims.first().map(|along| along.dim)
     }
 }
 

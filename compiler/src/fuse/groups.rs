@@ -2,8 +2,9 @@
 //!
 //! Values are visited operands first. A value joins the group of a producer when, along every
 //! unit dimension that is kept, it reads the producers in that group only at its own unit: the
-//! index along the producer's unit axis is one of its own result axes, the same for all reads.
-//! Dimensions for which this fails are dropped, as long as enough units are left for the work.
+//! index along the producer's unit axis is one of its own result axes, the same for all reads; or in
+//! a block of it, `a · r .. a · r + a` for its own index `r`, and then a unit has `a` times as many
+//! indices of the producer. Dimensions for which this fails are dropped, as long as enough units are left for the work.
 //! Two values over the same loops that read the same large value, and not each other, share their
 //! loops too: what they read passes through the cache once.
 
@@ -13,8 +14,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::order::Order;
 use super::values::{Value, Values, Work};
-use super::{Form, FuseContext, Residence, Stage};
-use crate::ir::{AxisId, Costs, NodeId};
+use super::{Form, FuseContext, Residence, Stage, units};
+use crate::ir::{AxisId, IndexId, NodeId};
 
 /// One dimension of the units of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +26,22 @@ pub struct UnitDim {
     pub block: usize,
 }
 
+/// Where a value lies in the units of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Along {
+    /// The dimension of the value that is the unit dimension.
+    pub dim: usize,
+    /// How many of its indices there are to one of the unit dimension.
+    pub scale: usize,
+}
+
 /// A value as a member of a group.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The position in [`Values::list`].
     pub value: usize,
     /// For each unit dimension, the dimension of the value that it is.
-    pub dims: Vec<usize>,
+    pub dims: Vec<Along>,
     /// Where the value lives.
     pub residence: Residence,
 }
@@ -66,21 +76,23 @@ pub(super) fn in_units(
     cx: &FuseContext<'_>,
 ) -> Group {
     let members = (0..values.list.len()).collect();
+    let dims = dims.into_iter().map(|dim| Along { dim, scale: 1 }).collect();
     finish(values, &Draft { members, dims: vec![(n, dims)], cost }, cx)
 }
 
-struct Draft {
-    members: Vec<usize>,
+/// A group while it is made.
+pub(super) struct Draft {
+    pub(super) members: Vec<usize>,
     /// Per unit dimension: its extent, and the dimension of each member that it is.
-    dims: Vec<(usize, Vec<usize>)>,
-    cost: f64,
+    pub(super) dims: Vec<(usize, Vec<Along>)>,
+    /// What its members take on one thread, in nanoseconds.
+    pub(super) cost: f64,
 }
 
 pub(super) fn group(values: &Values, cx: &FuseContext<'_>) -> Vec<Group> {
     let mut grouper = Grouper {
         values,
-        fuse: cx.options.nodes,
-        costs: *cx.costs,
+        cx,
         drafts: vec![],
         order: Order::default(),
         group_of: FxHashMap::default(),
@@ -101,8 +113,7 @@ pub(super) fn group(values: &Values, cx: &FuseContext<'_>) -> Vec<Group> {
 /// of a group stand operands first.
 struct Grouper<'a> {
     values: &'a Values,
-    fuse: bool,
-    costs: Costs,
+    cx: &'a FuseContext<'a>,
     drafts: Vec<Draft>,
     order: Order,
     group_of: FxHashMap<NodeId, usize>,
@@ -113,8 +124,18 @@ struct Grouper<'a> {
     waiting: BTreeSet<usize>,
 }
 
-/// A group that a value can join, with, per kept unit dimension, the value's own dimension.
-type Joined = (usize, Vec<(usize, usize)>);
+/// A unit dimension that a group keeps when a value joins.
+pub(super) struct Kept {
+    /// Its number.
+    pub(super) unit: usize,
+    /// So many of its indices become one.
+    pub(super) merged: usize,
+    /// Where the value lies in it then.
+    pub(super) along: Along,
+}
+
+/// A group that a value can join, with the unit dimensions that are kept.
+type Joined = (usize, Vec<Kept>);
 
 impl Grouper<'_> {
     fn visit(&mut self, i: usize) {
@@ -124,7 +145,7 @@ impl Grouper<'_> {
             let g = self.group_of[&value.reads[0]];
             self.drafts[g].members.push(i);
             self.group_of.insert(value.node, g);
-        } else if self.fuse && self.can_wait(value) {
+        } else if self.cx.options.nodes && self.can_wait(value) {
             self.waiting.insert(i);
         } else {
             self.place(i);
@@ -170,15 +191,9 @@ impl Grouper<'_> {
     }
 
     /// Adds a value to a group, after what the group adopts for it.
-    fn add(
-        &mut self,
-        g: usize,
-        i: usize,
-        kept: Vec<(usize, usize)>,
-        adopted: BTreeMap<usize, Vec<usize>>,
-    ) {
+    fn add(&mut self, g: usize, i: usize, kept: Vec<Kept>, adopted: BTreeMap<usize, Vec<Along>>) {
         keep(&mut self.drafts[g], &kept);
-        let own = kept.into_iter().map(|(_, dim)| dim).collect();
+        let own = kept.into_iter().map(|kept| kept.along).collect();
         for (w, dims) in adopted.into_iter().chain([(i, own)]) {
             self.waiting.remove(&w);
             push(&mut self.drafts[g], self.values, w, dims);
@@ -218,8 +233,8 @@ impl Grouper<'_> {
             self.waiting.remove(w);
         });
         let cost: f64 = list.iter().map(|&w| self.values.list[w].cost).sum();
-        let fits = (1..=self.costs.max_members).contains(&list.len());
-        if fits && self.fuse && self.costs.is_cheap(cost) {
+        let fits = (1..=self.cx.costs.max_members).contains(&list.len());
+        if fits && self.cx.options.nodes && self.cx.costs.is_cheap(cost) {
             let members = list.iter().copied().collect();
             self.begin(Draft { members, dims: vec![], cost });
         } else {
@@ -233,12 +248,12 @@ impl Grouper<'_> {
         &self,
         g: usize,
         i: usize,
-        kept: &[(usize, usize)],
-    ) -> (BTreeMap<usize, Vec<usize>>, BTreeSet<usize>) {
-        let room = self.costs.max_members.saturating_sub(self.drafts[g].members.len() + 1);
-        let extents: Vec<usize> = kept.iter().map(|&(u, _)| self.drafts[g].dims[u].0).collect();
-        let dims = kept.iter().map(|&(_, dim)| dim).collect();
-        let mut adopted: BTreeMap<usize, Vec<usize>> = BTreeMap::from([(i, dims)]);
+        kept: &[Kept],
+    ) -> (BTreeMap<usize, Vec<Along>>, BTreeSet<usize>) {
+        let room = self.cx.costs.max_members.saturating_sub(self.drafts[g].members.len() + 1);
+        let extents: Vec<usize> = kept.iter().map(|k| k.extent(&self.drafts[g])).collect();
+        let dims = kept.iter().map(|kept| kept.along).collect();
+        let mut adopted: BTreeMap<usize, Vec<Along>> = BTreeMap::from([(i, dims)]);
         let mut left = BTreeSet::new();
         let mut feeds_left: FxHashSet<NodeId> = FxHashSet::default();
         for w in self.waiting_for(i).into_iter().rev() {
@@ -269,22 +284,25 @@ impl Grouper<'_> {
         &self,
         extents: &[usize],
         w: usize,
-        placed: &BTreeMap<usize, Vec<usize>>,
-    ) -> Option<Vec<usize>> {
+        placed: &BTreeMap<usize, Vec<Along>>,
+    ) -> Option<Vec<Along>> {
         let source = &self.values.list[w];
-        let mut found: Option<Vec<usize>> = None;
+        let mut found: Option<Vec<Along>> = None;
         for (&reader, dims) in placed.iter().filter(|(r, _)| self.reads(**r, w)) {
             let reader = &self.values.list[reader];
             let elements = self.values.elements(reader);
             let reads: Vec<_> = elements.iter().filter(|(n, _)| *n == source.node).collect();
-            let own = |u: usize| {
-                let (axis, extent) = (reader.axes[dims[u]], extents[u]);
-                (0..source.sizes.len()).find(|&d| {
-                    source.sizes[d] == extent
-                        && reads.iter().all(|(_, i)| self.values.exprs.as_axis(i[d]) == Some(axis))
+            let own = |(along, &extent): (&Along, &usize)| {
+                let axis = reader.axes[along.dim];
+                let block = |index: IndexId| self.values.exprs.block_of(index, axis);
+                (0..source.sizes.len()).find_map(|dim| {
+                    let first = block(reads.first()?.1[dim])?;
+                    let scale = along.scale * first as usize;
+                    let same = reads.iter().all(|(_, i)| block(i[dim]) == Some(first));
+                    (same && source.sizes[dim] == extent * scale).then_some(Along { dim, scale })
                 })
             };
-            let own: Vec<usize> = (0..dims.len()).map(own).collect::<Option<_>>()?;
+            let own: Vec<Along> = dims.iter().zip(extents).map(own).collect::<Option<_>>()?;
             if found.get_or_insert_with(|| own.clone()) != &own {
                 return None;
             }
@@ -306,7 +324,7 @@ impl Grouper<'_> {
     /// The group of a producer that a value joins; `chosen` first.
     fn join(&self, i: usize, chosen: Option<usize>) -> Option<Joined> {
         let value = &self.values.list[i];
-        if !self.fuse || !may_join(value) || matches!(value.work, Work::Place { .. }) {
+        if !self.cx.options.nodes || !may_join(value) || matches!(value.work, Work::Place { .. }) {
             return None;
         }
         let elements = self.values.elements(value);
@@ -322,7 +340,7 @@ impl Grouper<'_> {
                 return None;
             }
             let kept = kept_dims(self.values, draft, value, &elements);
-            enough(draft, value, &kept, &self.costs).then_some((g, kept))
+            units::enough(self.values, draft, value, &kept, self.cx).then_some((g, kept))
         })
     }
 
@@ -335,42 +353,56 @@ impl Grouper<'_> {
             Work::Repeat { .. } | Work::Result | Work::Place { .. } => false,
         };
         let operations = draft.members.iter().map(|&m| self.values.list[m].operations);
-        draft.members.len() < self.costs.max_members
-            && operations.fold(0, u32::saturating_add) < self.costs.max_operations
+        draft.members.len() < self.cx.costs.max_members
+            && operations.fold(0, u32::saturating_add) < self.cx.costs.max_operations
             && draft.members.iter().all(is_open)
     }
 
-    /// A group with a value over the same loops that reads the same value, with, per unit dimension,
-    /// the value's own dimension.
+    /// A group with a value over the same loops that reads the same value.
     fn join_sibling(&self, i: usize) -> Option<Joined> {
         let values = self.values;
         let value = &values.list[i];
-        let own = loops(values, value).filter(|_| self.fuse)?;
+        let own = loops(values, value).filter(|_| self.cx.options.nodes)?;
         let large = own.iter().product::<usize>();
         let read = self.groups_read(i);
         let shared = value.reads.iter().filter(|r| elements_of(values, **r, value) == large);
         let candidates = shared.filter_map(|r| self.readers.get(r));
-        candidates.flat_map(|g| g.iter().rev().take(self.costs.siblings)).copied().find_map(|g| {
-            let draft = &self.drafts[g];
-            if read.contains(&g) || !self.joinable(draft) || self.order.would_close(g, &read) {
-                return None;
-            }
-            let twin = draft.members.iter().position(|&m| {
-                let other = &values.list[m];
-                other.sizes == value.sizes && loops(values, other).as_ref() == Some(&own)
-            })?;
-            Some((g, (0..draft.dims.len()).map(|u| (u, draft.dims[u].1[twin])).collect()))
-        })
+        candidates.flat_map(|g| g.iter().rev().take(self.cx.costs.siblings)).copied().find_map(
+            |g| {
+                let draft = &self.drafts[g];
+                if read.contains(&g) || !self.joinable(draft) || self.order.would_close(g, &read) {
+                    return None;
+                }
+                let twin = draft.members.iter().position(|&m| {
+                    let other = &values.list[m];
+                    other.sizes == value.sizes && loops(values, other).as_ref() == Some(&own)
+                })?;
+                let keep = |u: usize| Kept { unit: u, merged: 1, along: draft.dims[u].1[twin] };
+                Some((g, (0..draft.dims.len()).map(keep).collect()))
+            },
+        )
+    }
+}
+
+impl Kept {
+    /// The extent that the unit dimension has then.
+    pub(super) fn extent(&self, draft: &Draft) -> usize {
+        draft.dims[self.unit].0 / self.merged
     }
 }
 
 /// Drops the unit dimensions of a group that are not kept.
-fn keep(draft: &mut Draft, kept: &[(usize, usize)]) {
-    draft.dims = kept.iter().map(|&(u, _)| draft.dims[u].clone()).collect();
+fn keep(draft: &mut Draft, kept: &[Kept]) {
+    let scaled = |along: &Along, by: usize| Along { scale: along.scale * by, ..*along };
+    let dim = |kept: &Kept| {
+        let members = draft.dims[kept.unit].1.iter().map(|along| scaled(along, kept.merged));
+        (kept.extent(draft), members.collect())
+    };
+    draft.dims = kept.iter().map(dim).collect();
 }
 
 /// Puts a value into a group, with the dimension that each unit dimension is.
-fn push(draft: &mut Draft, values: &Values, i: usize, dims: Vec<usize>) {
+fn push(draft: &mut Draft, values: &Values, i: usize, dims: Vec<Along>) {
     for ((_, members), dim) in draft.dims.iter_mut().zip(dims) {
         members.push(dim);
     }
@@ -387,11 +419,13 @@ fn alone(values: &Values, value: &Value, i: usize) -> Draft {
     let dims = match value.work {
         Work::Repeat { .. } | Work::Result => vec![],
         // Rows that every part has whole can be units.
-        Work::Place { .. } if shares_rows(values, value) => vec![(value.sizes[0], vec![0])],
+        Work::Place { .. } if shares_rows(values, value) => {
+            vec![(value.sizes[0], vec![Along { dim: 0, scale: 1 }])]
+        }
         Work::Place { .. } => vec![],
         Work::Map(_) | Work::Reduce { .. } | Work::Contract { .. } | Work::Random { .. } => {
             let dims = value.sizes.iter().enumerate().filter(|(_, n)| **n > 1);
-            dims.map(|(d, &n)| (n, vec![d])).collect()
+            dims.map(|(dim, &n)| (n, vec![Along { dim, scale: 1 }])).collect()
         }
     };
     Draft { members: vec![i], dims, cost: value.cost }
@@ -432,50 +466,48 @@ fn elements_of(values: &Values, node: NodeId, value: &Value) -> usize {
     axes.max().unwrap_or(0)
 }
 
-/// The unit dimensions of the group along which every read of a member is at the value's own
-/// unit: `(unit dimension, dimension of the value)`.
+/// The unit dimensions of the group along which every read of a member is at the value's own unit.
 fn kept_dims(
     values: &Values,
     draft: &Draft,
     value: &Value,
-    elements: &[(NodeId, Vec<crate::ir::IndexId>)],
-) -> Vec<(usize, usize)> {
+    elements: &[(NodeId, Vec<IndexId>)],
+) -> Vec<Kept> {
     let member_at: FxHashMap<NodeId, usize> =
         draft.members.iter().enumerate().map(|(at, &m)| (values.list[m].node, at)).collect();
-    let own = |axis: AxisId| value.axes.iter().position(|&a| a == axis);
-    let aligned = |dims: &[usize]| -> Option<usize> {
+    // The value's dimension, and for `k` of its indices how many of the unit dimension: `(k, of it)`.
+    let aligned = |members: &[Along]| -> Option<(usize, (usize, usize))> {
         let mut found = None;
         for (node, index) in elements {
             let Some(&at) = member_at.get(node) else { continue };
-            let dim = own(values.exprs.as_axis(index[dims[at]])?)?;
-            if *found.get_or_insert(dim) != dim {
+            let read = index[members[at].dim];
+            let block = |dim: usize| Some((dim, values.exprs.block_of(read, value.axes[dim])?));
+            let (dim, block) = (0..value.axes.len()).find_map(block)?;
+            let read = (dim, reduced(members[at].scale, block as usize));
+            if *found.get_or_insert(read) != read {
                 return None;
             }
         }
         found
     };
-    let mut taken = vec![];
-    let mut kept = vec![];
-    for (u, (extent, dims)) in draft.dims.iter().enumerate() {
-        if let Some(dim) = aligned(dims).filter(|d| !taken.contains(d))
-            && value.sizes[dim] == *extent
-        {
-            taken.push(dim);
-            kept.push((u, dim));
+    let mut kept: Vec<Kept> = vec![];
+    for (unit, (extent, members)) in draft.dims.iter().enumerate() {
+        let Some((dim, (scale, merged))) = aligned(members) else { continue };
+        let is_whole = extent.is_multiple_of(merged) && value.sizes[dim] == extent / merged * scale;
+        if is_whole && kept.iter().all(|k| k.along.dim != dim) {
+            kept.push(Kept { unit, merged, along: Along { dim, scale } });
         }
     }
     kept
 }
 
-/// Whether the units that are left are enough for the work of the group with the value.
-fn enough(draft: &Draft, value: &Value, kept: &[(usize, usize)], costs: &Costs) -> bool {
-    let units: usize = kept.iter().map(|&(u, _)| draft.dims[u].0).product();
-    let before: usize = draft.dims.iter().map(|d| d.0).product();
-    let keeps_first = draft.dims.is_empty() || kept.first().is_some_and(|k| k.0 == 0);
-    let min_units = costs.min_units;
-    costs.is_cheap(draft.cost + value.cost)
-        || (keeps_first && units >= min_units.min(before))
-            && (costs.is_cheap(value.cost) || units >= min_units)
+/// A fraction in its lowest terms.
+fn reduced(a: usize, b: usize) -> (usize, usize) {
+    let (mut x, mut y) = (a, b);
+    while y != 0 {
+        (x, y) = (y, x % y);
+    }
+    (a / x.max(1), b / x.max(1))
 }
 
 /// Chooses which dimensions become units, and the block of the last.
@@ -483,7 +515,7 @@ fn finish(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Group {
     if let Some(body) = kernel_loop(values, draft) {
         return in_units_of(body, draft);
     }
-    let chosen = choose(values, draft, cx);
+    let chosen = units::choose(values, draft, cx);
     let members = draft.members.iter().enumerate().map(|(at, &value)| {
         let dims = chosen.iter().map(|(u, _)| draft.dims[*u].1[at]).collect();
         Member { value, dims, residence: Residence::Register }
@@ -508,53 +540,4 @@ fn in_units_of(body: &Group, draft: &Draft) -> Group {
     let member = |&value: &usize| Member { value, dims: vec![], residence: Residence::Register };
     let members = draft.members.iter().map(member).collect();
     Group { members, units: body.units.clone(), stages: vec![] }
-}
-
-fn choose(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Vec<(usize, UnitDim)> {
-    let FuseContext { target, costs, .. } = *cx;
-    let contracts = draft.members.iter().map(|&m| &values.list[m]);
-    let contracts: Vec<&Value> =
-        contracts.filter(|v| matches!(v.work, Work::Contract { .. })).collect();
-    if costs.is_cheap(draft.cost) && contracts.is_empty() {
-        return vec![];
-    }
-    let Some(first) = contracts.first() else { return choose_map(draft, costs) };
-    // A dimension is rows of the tile unless it is the columns of a contraction.
-    let at = draft.members.iter().position(|&m| values.list[m].node == first.node).unwrap_or(0);
-    let is_column = |u: usize| draft.dims[u].1[at] + 1 == first.sizes.len();
-    let row = (0..draft.dims.len()).find(|&u| !is_column(u) && draft.dims[u].0 >= costs.min_units);
-    let Some(u) = row.or_else(|| (0..draft.dims.len()).max_by_key(|&u| draft.dims[u].0)) else {
-        return vec![];
-    };
-    let extent = draft.dims[u].0;
-    let block = if is_column(u) {
-        extent.div_ceil(2 * extent.div_ceil(4 * target.tile.1)).next_multiple_of(target.tile.1)
-    } else {
-        // An even number of blocks of at most a tile's rows each.
-        extent.div_ceil(2 * extent.div_ceil(2 * target.tile.0))
-    };
-    vec![(u, UnitDim { extent, block: block.min(extent) })]
-}
-
-/// Leading dimensions until a unit is short enough; the last one in blocks.
-fn choose_map(draft: &Draft, costs: &Costs) -> Vec<(usize, UnitDim)> {
-    let unit = f64::from(costs.unit);
-    let mut chosen = vec![];
-    let mut left = draft.cost;
-    for (u, (extent, _)) in draft.dims.iter().enumerate() {
-        let each = left / *extent as f64;
-        if each >= unit {
-            chosen.push((u, UnitDim { extent: *extent, block: 1 }));
-            left = each;
-            continue;
-        }
-        let block = (unit / each).ceil().min(*extent as f64) as usize;
-        // Long blocks in multiples of 16 keep vectors whole and cache lines unshared.
-        let block = if block < 16 { block } else { block.next_multiple_of(16) };
-        if block < *extent {
-            chosen.push((u, UnitDim { extent: *extent, block }));
-        }
-        break;
-    }
-    chosen
 }

@@ -42,6 +42,8 @@ fn is_own_unit(
 ) -> bool {
     let dims = group.members[at].dims.iter().zip(&group.members[m].dims);
     dims.into_iter().all(|(&written, &own)| {
-        index.len() > written && values.exprs.as_axis(index[written]) == Some(reader.axes[own])
+        index.len() > written.dim
+            && written.scale == own.scale
+            && values.exprs.as_axis(index[written.dim]) == Some(reader.axes[own.dim])
     })
 }

@@ -24,10 +24,11 @@ mod inline;
 mod order;
 mod print;
 mod stages;
+mod units;
 mod values;
 
 pub use body::{Body, Form};
-pub use groups::{Group, UnitDim};
+pub use groups::{Along, Group, UnitDim};
 pub use in_place::may_overwrite;
 pub use stages::{Residence, Stage};
 pub use values::{DataIndex, Factor, PlacedPart, Value, Values, Work, is_memory};

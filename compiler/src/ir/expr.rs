@@ -295,6 +295,22 @@ impl Exprs {
         affine.then(|| found.map_or(0, |(_, c)| *c))
     }
 
+    /// `k`, if the index always lies in `k · axis .. k · axis + k`.
+    pub fn block_of(&self, id: IndexId, axis: AxisId) -> Option<i64> {
+        let index = self.index(id);
+        let (mut lo, mut hi, mut k) = (index.constant, index.constant, 0);
+        for &(term, c) in &index.terms {
+            if term == Term::Axis(axis) {
+                k = c;
+            } else {
+                let (a, b) = self.term_range(term);
+                lo += (a * c).min(b * c);
+                hi += (a * c).max(b * c);
+            }
+        }
+        (k >= 1 && lo >= 0 && hi < k).then_some(k)
+    }
+
     /// The value of an axis; 0 where its extent is 1.
     pub fn index_axis(&mut self, axis: AxisId) -> IndexId {
         if self.extent(axis) == 1 {

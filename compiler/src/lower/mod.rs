@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::fuse::{Fusion, Group, Residence, Value, Values, Work};
+use crate::fuse::{Along, Fusion, Group, Residence, UnitDim, Value, Values, Work};
 use crate::ir::{
     AxisId, Expr, ExprId, Exprs, Graph, IndexId, Literal, Name, NodeId, PlaceId, Provenance,
     Rewrite, strides,
@@ -241,28 +241,29 @@ impl<'a> Builder<'a> {
         sizes
             .iter()
             .enumerate()
-            .map(|(d, &n)| match dims.iter().position(|&u| u == d) {
-                Some(u) => self.unit_dimension(u),
+            .map(|(d, &n)| match dims.iter().position(|along| along.dim == d) {
+                Some(u) => self.unit_dimension(u, dims[u].scale),
                 None => self.free_dimension(n),
             })
             .collect()
     }
 
-    /// The rows of the unit's block.
-    fn unit_dimension(&mut self, u: usize) -> Dimension {
-        let unit = self.group.units[u];
+    /// The rows of the unit's block, of which `scale` are one index of the unit dimension.
+    fn unit_dimension(&mut self, u: usize, scale: usize) -> Dimension {
+        let UnitDim { extent: total, block } = self.group.units[u];
         let first = self.exprs.index_axis(self.units[u]);
-        if unit.block == 1 {
+        if block * scale == 1 {
             return Dimension { axis: None, index: first };
         }
-        let row = self.exprs.axis(unit.block);
-        let extent = if unit.extent.is_multiple_of(unit.block) {
-            Extent::Const(unit.block)
+        let row = self.exprs.axis(block * scale);
+        let extent = if total.is_multiple_of(block) {
+            Extent::Const(block)
         } else {
-            Extent::Block { axis: self.units[u], block: unit.block, total: unit.extent }
+            Extent::Block { axis: self.units[u], block, total }
         };
+        let extent = extent.times(scale);
         let row_index = self.exprs.index_axis(row);
-        let index = self.exprs.index_add(row_index, first, unit.block as i64);
+        let index = self.exprs.index_add(row_index, first, (block * scale) as i64);
         Dimension { axis: Some((row, extent)), index }
     }
 
@@ -301,8 +302,8 @@ impl<'a> Builder<'a> {
     fn local_sizes(&self, at: usize) -> Vec<usize> {
         let member = &self.group.members[at];
         let mut sizes = self.value(at).sizes.clone();
-        for (unit, &d) in self.group.units.iter().zip(&member.dims) {
-            sizes[d] = unit.block;
+        for (unit, along) in self.group.units.iter().zip(&member.dims) {
+            sizes[along.dim] = unit.block * along.scale;
         }
         sizes
     }
@@ -310,9 +311,10 @@ impl<'a> Builder<'a> {
     fn local_position(&mut self, at: usize, index: &[IndexId]) -> (PlaceId, IndexId) {
         let sizes = self.local_sizes(at);
         let mut index = index.to_vec();
-        for (u, &d) in self.group.members[at].dims.iter().enumerate() {
+        for (u, &Along { dim, scale }) in self.group.members[at].dims.iter().enumerate() {
             let unit = self.exprs.index_axis(self.units[u]);
-            index[d] = self.exprs.index_add(index[d], unit, -(self.group.units[u].block as i64));
+            let rows = (self.group.units[u].block * scale) as i64;
+            index[dim] = self.exprs.index_add(index[dim], unit, -rows);
         }
         let node = self.value(at).node;
         let place = match self.places.get(&(node, true)) {

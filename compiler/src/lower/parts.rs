@@ -49,7 +49,7 @@ impl Builder<'_> {
             .iter()
             .enumerate()
             .map(|(d, &n)| match d {
-                0 if by_rows => self.unit_dimension(0),
+                0 if by_rows => self.unit_dimension(0, 1),
                 _ => self.free_dimension(n),
             })
             .collect()

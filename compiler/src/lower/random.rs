@@ -28,7 +28,7 @@ impl Builder<'_> {
         let sizes = &self.value(at).sizes;
         let mut stmts = vec![];
         let (seed, step) = (self.clock(seed, &mut stmts), self.clock(step, &mut stmts));
-        let last_unit = self.group.members[at].dims.iter().copied().max().unwrap_or(0);
+        let last_unit = self.group.members[at].dims.iter().map(|a| a.dim).max().unwrap_or(0);
         let split = last_unit.max(self.first_adjacent(at));
         let mut index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
         // The call begins where the loops that it stands for would.
@@ -39,13 +39,8 @@ impl Builder<'_> {
             }
         }
         let inner: usize = sizes.iter().skip(split + 1).product();
-        let n = match dims.get(split).and_then(|d| d.axis) {
-            Some((_, Extent::Block { axis, block, total })) => {
-                Extent::Block { axis, block: block * inner, total: total * inner }
-            }
-            Some((_, Extent::Const(n))) => Extent::Const(n * inner),
-            None => Extent::Const(inner),
-        };
+        let n = dims.get(split).and_then(|d| d.axis).map_or(Extent::Const(1), |(_, n)| n);
+        let n = n.times(inner);
         let first = self.exprs.index_dot(&index, &strides(sizes));
         let Some(to) = self.destination(at, &index) else { return vec![] };
         let call = Chunk { function: ChunkFn::Philox { key, first, seed, step }, to, n };

@@ -199,7 +199,7 @@ impl Builder<'_> {
     ) -> Vec<Stmt> {
         let sizes = tensor_type.sizes().expect("numbers");
         let dimension = |(d, &n): (usize, &usize)| match unit {
-            Some(u) if u == d => self.unit_dimension(0),
+            Some(u) if u == d => self.unit_dimension(0, 1),
             Some(_) | None => self.free_dimension(n),
         };
         let dims: Vec<_> = sizes.iter().enumerate().map(dimension).collect();
