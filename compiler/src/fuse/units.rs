@@ -3,6 +3,7 @@
 use super::FuseContext;
 use super::groups::{Along, Draft, Kept, UnitDim};
 use super::values::{Value, Values, Work};
+use crate::ir::IndexId;
 
 /// Whether the unit dimensions that are left are enough for the work of a group with one more value.
 pub(super) fn enough(
@@ -19,14 +20,15 @@ pub(super) fn enough(
     let of_draft = product(values, draft);
     let of_value = is_product(value).then(|| value.sizes.len() - 1);
     let is_column = |kept: &Kept| match &of_draft {
-        Some(product) => product[kept.unit].is_column,
+        Some(product) => product[kept.unit].kind == Kind::Column,
         None => of_value == Some(kept.along.dim),
     };
     let after = kept.iter().map(|k| (k.extent(draft), is_column(k)));
     let after = width(after, of_draft.is_some() || of_value.is_some(), cx);
     let all = draft.dims.iter().enumerate();
-    let before =
-        all.map(|(u, d)| (d.0, of_draft.as_ref().is_some_and(|product| product[u].is_column)));
+    let before = all.map(|(u, d)| {
+        (d.0, of_draft.as_ref().is_some_and(|product| product[u].kind == Kind::Column))
+    });
     let before = width(before, of_draft.is_some(), cx);
     let keeps_first = draft.dims.is_empty() || kept.first().is_some_and(|k| k.unit == 0);
     keeps_first
@@ -40,17 +42,39 @@ fn is_product(value: &Value) -> bool {
 
 /// What a unit dimension is in a product.
 struct OfProduct {
-    /// Its columns, not rows.
-    is_column: bool,
-    /// How many of them there are to one index of the unit dimension.
+    kind: Kind,
+    /// How many of its indices there are to one of the unit dimension.
     scale: usize,
+}
+
+/// What a dimension of a product is for its tile.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// Both factors change along it: each index has a tile of its own.
+    Batch,
+    /// Rows of the tile.
+    Row,
+    /// Columns of the tile.
+    Column,
+}
+
+fn kind(values: &Values, product: &Value, dim: usize) -> Kind {
+    let Work::Contract { b, .. } = &product.work else { return Kind::Batch };
+    let moves = |&i: &IndexId| values.exprs.coefficient(i, product.axes[dim]) != Some(0);
+    if dim + 1 == product.sizes.len() {
+        Kind::Column
+    } else if b.index.iter().any(moves) {
+        Kind::Batch
+    } else {
+        Kind::Row
+    }
 }
 
 /// What each unit dimension is in the first product of a group; `None` where there is none.
 fn product(values: &Values, draft: &Draft) -> Option<Vec<OfProduct>> {
     let at = draft.members.iter().position(|&m| is_product(&values.list[m]))?;
-    let rank = values.list[draft.members[at]].sizes.len();
-    let of = |Along { dim, scale }: Along| OfProduct { is_column: dim + 1 == rank, scale };
+    let value = &values.list[draft.members[at]];
+    let of = |Along { dim, scale }: Along| OfProduct { kind: kind(values, value, dim), scale };
     Some(draft.dims.iter().map(|(_, members)| of(members[at])).collect())
 }
 
@@ -89,22 +113,24 @@ fn choose_rows(
     cx: &FuseContext<'_>,
 ) -> Option<(usize, UnitDim)> {
     let extents = draft.dims.iter().map(|d| d.0);
-    let units: Vec<UnitDim> = extents.zip(product).map(|(n, of)| blocks(n, of, cx)).collect();
-    let is_row = |&u: &usize| !product[u].is_column && units[u].extent >= cx.costs.min_units;
+    let units = extents.zip(product).map(|(n, of)| blocks(n, of, draft.cost, cx));
+    let units: Vec<UnitDim> = units.collect();
+    let is_row =
+        |&u: &usize| product[u].kind != Kind::Column && units[u].extent >= cx.costs.min_units;
     let most = |&u: &usize| (units[u].extent.div_ceil(units[u].block), units[u].extent);
     let u = (0..units.len()).find(is_row).or_else(|| (0..units.len()).max_by_key(most))?;
     Some((u, units[u]))
 }
 
-/// A dimension of a product in an even number of blocks: of at most two tiles' rows each, or of
-/// whole tiles of columns.
-fn blocks(extent: usize, of: &OfProduct, cx: &FuseContext<'_>) -> UnitDim {
+/// A dimension of a product in blocks: an even number of them, of at most two tiles' rows each or of
+/// whole tiles of columns; or as many tiles as are long enough for a unit.
+fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> UnitDim {
     let (rows, columns) = cx.target.tile;
     let all = extent * of.scale;
-    let block = if of.is_column {
-        extent.div_ceil(2 * all.div_ceil(4 * columns)).next_multiple_of(columns)
-    } else {
-        extent.div_ceil(2 * all.div_ceil(2 * rows))
+    let block = match of.kind {
+        Kind::Batch => (f64::from(cx.costs.unit) * extent as f64 / cost).ceil().max(1.0) as usize,
+        Kind::Row => extent.div_ceil(2 * all.div_ceil(2 * rows)),
+        Kind::Column => extent.div_ceil(2 * all.div_ceil(4 * columns)).next_multiple_of(columns),
     };
     UnitDim { extent, block: block.min(extent) }
 }
