@@ -23,8 +23,6 @@ pub struct Options {
     pub passes: PassOptions,
     /// What shares kernels.
     pub fuse: FuseOptions,
-    /// Whether loops run several elements at once; without, every loop is serial.
-    pub vectorise: bool,
     /// The most bytes that variables, arena and scratch of a step may take.
     pub memory_limit: usize,
 }
@@ -34,7 +32,6 @@ impl Default for Options {
         Options {
             passes: PassOptions::default(),
             fuse: FuseOptions::default(),
-            vectorise: true,
             memory_limit: 16 << 30,
         }
     }
@@ -166,8 +163,7 @@ fn all_loop_passes(
     for Lowered { code, exchanged, .. } in lowered {
         match code {
             Code::Kernel(kernel) => {
-                let (costs, vectorise) = (&options.fuse.costs, options.vectorise);
-                let cx = LoopContext { target, costs, vectorise, exchanged };
+                let cx = LoopContext { target, costs: &options.fuse.costs, exchanged };
                 optimize_loops(kernel, &cx, &options.passes, observe);
             }
             Code::Repeat(repeat) => all_loop_passes(&mut repeat.body, target, options, observe),
