@@ -25,8 +25,6 @@ pub struct Options {
     pub fuse: FuseOptions,
     /// From which costs and sizes on things are done another way.
     pub costs: Costs,
-    /// Whether loops run several elements at once; without, every loop is serial.
-    pub vectorise: bool,
     /// The most bytes that variables, arena and scratch of a step may take.
     pub memory_limit: usize,
 }
@@ -37,7 +35,6 @@ impl Default for Options {
             passes: PassOptions::default(),
             fuse: FuseOptions::default(),
             costs: Costs::default(),
-            vectorise: true,
             memory_limit: 16 << 30,
         }
     }
@@ -172,8 +169,7 @@ fn all_loop_passes(
     for Lowered { code, exchanged, .. } in lowered {
         match code {
             Code::Kernel(kernel) => {
-                let (costs, vectorise) = (&options.costs, options.vectorise);
-                let cx = LoopContext { target, costs, vectorise, exchanged };
+                let cx = LoopContext { target, costs: &options.costs, exchanged };
                 optimize_loops(kernel, &cx, &options.passes, observe);
             }
             Code::Repeat(repeat) => all_loop_passes(&mut repeat.body, target, options, observe),

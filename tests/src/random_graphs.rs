@@ -72,7 +72,10 @@ pub(crate) fn ways(number: u32) -> Vec<(String, Options)> {
             let fuse = FuseOptions { iterations: false, ..dear.fuse };
             (format!("loops of waves, costs {name}"), Options { fuse, ..dear.clone() })
         }
-        2 => (format!("serial, costs {name}"), Options { vectorise: false, ..dear.clone() }),
+        2 => {
+            let passes = PassOptions { disable: vec!["vectorise".into()], ..passes };
+            (format!("serial, costs {name}"), Options { passes, ..dear.clone() })
+        }
         _ => {
             let loops = LOOP_PIPELINE.iter().map(|p| p.name);
             let names: Vec<&str> = PIPELINE.iter().map(|p| p.name).chain(loops).collect();

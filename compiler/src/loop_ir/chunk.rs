@@ -2,7 +2,7 @@
 //! library call applies the function to all of them with the widest vectors of the machine, and
 //! the loop reads the results. The bits stay: the library computes what `expand_math` writes.
 //!
-//! In: vector loops with whole expressions, as `lower` and `fma` leave them. Out: each such loop
+//! In: vector loops with whole expressions, as `vectorise` and `fma` leave them. Out: each such loop
 //! as a loop for the arguments, a `Chunk`, and the loop itself; a long one is cut into blocks of
 //! [`Costs::chunk`] elements first, so that the local stays in the nearest cache. Linear in the
 //! expressions for each function that is taken out.

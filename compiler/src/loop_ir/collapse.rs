@@ -1,7 +1,7 @@
 //! Joins two loops that run over adjacent elements into one: `for i < 4: for j < 3` over
 //! `3 i + j` is one loop of 12. Long loops vectorise; short ones do not.
 //!
-//! In: nests as `lower` makes them. Two perfectly nested loops without folds are joined when
+//! In: nests as `lower` makes them. Two perfectly nested serial loops without folds are joined when
 //! every index inside depends on them as `n i + j` does, `n` being the extent of the inner one.
 //! The order of elements stays. Linear in the expressions for each pair.
 
@@ -34,7 +34,8 @@ fn join(exprs: &mut Exprs, outer: &Loop) -> Option<Loop> {
     let [Stmt::For(inner)] = outer.body.as_slice() else { return None };
     let Extent::Const(n) = inner.extent else { return None };
     let plain = outer.folds.is_empty() && inner.folds.is_empty();
-    if !plain || outer.kind != LoopKind::Serial || !inner.body.iter().all(is_simple) {
+    let serial = outer.kind == LoopKind::Serial && inner.kind == LoopKind::Serial;
+    if !plain || !serial || !inner.body.iter().all(is_simple) {
         return None;
     }
     let mut seen =
@@ -47,12 +48,7 @@ fn join(exprs: &mut Exprs, outer: &Loop) -> Option<Loop> {
     let (zero, both) = (exprs.index_constant(0), exprs.index_axis(axis));
     let pairs = [(outer.axis, zero), (inner.axis, both)];
     let body = Reindex::new(exprs, pairs).stmts(inner.body.clone());
-    // At least as many lanes as the inner loop had; short inner loops get the width of memory.
-    let kind = match inner.kind {
-        LoopKind::Vector(lanes) if n >= 16 => LoopKind::Vector(lanes),
-        LoopKind::Vector(_) | LoopKind::Serial | LoopKind::Unrolled => LoopKind::Vector(8),
-    };
-    let kind = if extent.max() < 8 { inner.kind } else { kind };
+    let kind = LoopKind::Serial;
     Some(Loop { axis, extent, kind, body, folds: vec![] })
 }
 

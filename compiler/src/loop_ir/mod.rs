@@ -34,7 +34,7 @@ mod pipeline;
 mod place;
 mod print;
 mod rebuild;
-mod serialise;
+mod vectorise;
 mod verify;
 
 pub use chunk::chunk;
@@ -47,7 +47,7 @@ pub(crate) use interpret::Straight;
 pub use interpret::{Slot, run_units};
 pub use pipeline::{LOOP_PIPELINE, LoopContext, LoopPass, optimize_loops};
 pub use place::place;
-pub use serialise::serialise;
+pub use vectorise::vectorise;
 pub use verify::{KernelError, Problem, verify};
 
 use crate::ir::{

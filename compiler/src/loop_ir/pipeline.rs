@@ -1,7 +1,8 @@
 //! The passes over the loops of a kernel, and the order in which they run. Each keeps every bit of
-//! what the kernel computes, but for `fma`, which rounds less often.
+//! what the kernel computes, but for `vectorise`, which chooses the order in which vector loops fold,
+//! and `fma`, which rounds less often.
 
-use super::{Kernel, chunk, claim, collapse, expand_math, fma, place, serialise};
+use super::{Kernel, chunk, claim, collapse, expand_math, fma, place, vectorise};
 use crate::ir::{Costs, Target};
 use crate::passes::PassOptions;
 
@@ -12,8 +13,6 @@ pub struct LoopContext<'a> {
     pub target: &'a Target,
     /// What is worth a call of the library.
     pub costs: &'a Costs,
-    /// Whether loops may run several elements at once.
-    pub vectorise: bool,
     /// Of each buffer, whether other kernels read what this one writes there.
     pub exchanged: &'a [bool],
 }
@@ -39,14 +38,11 @@ pub static LOOP_PIPELINE: &[LoopPass] = &[
         run: |kernel, _| collapse(kernel),
         required: false,
     },
+    // After `collapse`, which makes long loops of short ones; before all that looks at vector loops.
     LoopPass {
-        name: "serialise",
-        doc: "runs loops one element at a time, where vectors are not wanted",
-        run: |kernel, cx| {
-            if !cx.vectorise {
-                serialise(kernel);
-            }
-        },
+        name: "vectorise",
+        doc: "runs several elements of a loop at once, where they are adjacent",
+        run: |kernel, _| vectorise(kernel),
         required: false,
     },
     // While the loops that store are whole: `chunk` cuts them into blocks.

@@ -1,4 +1,4 @@
-//! A stage of maps and reductions as one nest of loops.
+//! A stage of maps and reductions as one nest of serial loops, in the order of the dimensions.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -26,14 +26,13 @@ struct Level {
     dim: usize,
     axis: AxisId,
     extent: Extent,
-    kind: LoopKind,
 }
 
 impl Builder<'_> {
     pub(super) fn nest(&mut self, stage: &Stage) -> Vec<Stmt> {
         let domain = self.domain(stage);
         let (mut items, checks) = self.items(stage, &domain);
-        let levels = self.levels(&domain, &items, !checks.is_empty());
+        let levels = levels(&domain);
         let stores = self.stores(&mut items);
         let mut body = checks;
         body.extend(stores);
@@ -125,102 +124,6 @@ impl Builder<'_> {
         self.exprs.intern(Expr::Var(var, dtype))
     }
 
-    /// The order of the loops: parallel ones, then reduced ones; one of them is the vector loop.
-    fn levels(&self, domain: &[Dimension], items: &[Item], scalar: bool) -> Vec<Level> {
-        let all: Vec<Level> = domain
-            .iter()
-            .enumerate()
-            .filter_map(|(dim, d)| {
-                d.axis.map(|(axis, extent)| Level { dim, axis, extent, kind: LoopKind::Serial })
-            })
-            .collect();
-        let kept = items.iter().filter_map(|i| i.fold.map(|(_, kept)| kept)).min();
-        let kept = kept.unwrap_or(domain.len());
-        let (mut parallel, mut reduced): (Vec<Level>, Vec<Level>) =
-            all.into_iter().partition(|l| l.dim < kept);
-        if scalar {
-            parallel.extend(reduced);
-            return parallel;
-        }
-        let score = |l: &Level| self.score(items, l);
-        let best_parallel = (0..parallel.len()).max_by_key(|&i| (score(&parallel[i]), i));
-        let last_reduced = reduced.len().checked_sub(1);
-        let lanes = self.lanes(items);
-        match (best_parallel, last_reduced) {
-            (Some(p), r)
-                if r.is_none_or(|r| score(&parallel[p]) > score(&reduced[r]))
-                    && score(&parallel[p]) >= 0 =>
-            {
-                let mut level = parallel.remove(p);
-                level.kind = kind(level.extent, lanes);
-                parallel.push(level);
-            }
-            (_, Some(r)) if score(&reduced[r]) >= 0 => {
-                reduced[r].kind = kind(reduced[r].extent, lanes);
-            }
-            _ => {}
-        }
-        parallel.extend(reduced);
-        parallel
-    }
-
-    /// How well an axis suits vectors: adjacent reads and writes less twice the strided ones;
-    /// negative for short loops.
-    fn score(&self, items: &[Item], level: &Level) -> i64 {
-        if level.extent.max() < 4 {
-            return -1;
-        }
-        let mut seen = FxHashSet::default();
-        let mut score = 0;
-        for item in items {
-            score += self.load_score(item.body, level.axis, &mut seen);
-            score += self.write_score(&item.index, level.axis);
-        }
-        score
-    }
-
-    fn write_score(&self, index: &[IndexId], axis: AxisId) -> i64 {
-        let step = |&i: &IndexId| self.exprs.coefficient(i, axis).unwrap_or(2);
-        match index.split_last() {
-            Some((last, outer)) if outer.iter().all(|i| step(i) == 0) => match step(last) {
-                0 => 0,
-                1 => 1,
-                _ => -2,
-            },
-            Some(_) => -2,
-            None => 0,
-        }
-    }
-
-    fn load_score(&self, id: ExprId, axis: AxisId, seen: &mut FxHashSet<ExprId>) -> i64 {
-        if !seen.insert(id) {
-            return 0;
-        }
-        if let Expr::Load { index, .. } = self.exprs.expr(id) {
-            return match self.exprs.coefficient(*index, axis) {
-                Some(1) => 1,
-                Some(0) => 0,
-                Some(_) | None => -2,
-            };
-        }
-        let operands = self.exprs.operands(id);
-        operands.into_iter().map(|o| self.load_score(o, axis, seen)).sum()
-    }
-
-    /// Lanes by the widest type in the loop: four registers of 128 bits a value.
-    fn lanes(&self, items: &[Item]) -> u8 {
-        let mut seen = FxHashSet::default();
-        let mut stack: Vec<ExprId> = items.iter().map(|i| i.body).collect();
-        let mut widest = 4;
-        while let Some(id) = stack.pop() {
-            if seen.insert(id) {
-                widest = widest.max(self.exprs.dtype(id).size());
-                stack.extend(self.exprs.operands(id));
-            }
-        }
-        (64 / widest) as u8
-    }
-
     /// Wraps the body in the loops, innermost first, with the folds that they carry.
     fn wrap_levels(&mut self, items: &[Item], levels: &[Level], body: Vec<Stmt>) -> Vec<Stmt> {
         let mut stmts = body;
@@ -244,7 +147,8 @@ impl Builder<'_> {
                     folds.push(fold);
                 }
             }
-            let Level { axis, extent, kind, .. } = *level;
+            let Level { axis, extent, .. } = *level;
+            let kind = LoopKind::Serial;
             stmts = vec![Stmt::For(Loop { axis, extent, kind, body: stmts, folds })];
             self.finish_folds(items, levels, n, &carried, &mut stmts);
         }
@@ -256,11 +160,8 @@ impl Builder<'_> {
         let Some((Monoid::ArgMax | Monoid::ArgMin, kept)) = item.fold else {
             return vec![item.body];
         };
-        let axes: Vec<&Level> = levels.iter().filter(|l| l.dim >= kept).collect();
-        let mut ordered = axes.clone();
-        ordered.sort_by_key(|l| l.dim);
         let mut position = self.exprs.index_constant(0);
-        for level in ordered {
+        for level in levels.iter().filter(|l| l.dim >= kept) {
             let index = self.exprs.index_axis(level.axis);
             let scaled = self.exprs.index_scale(position, level.extent.max() as i64, 0);
             position = self.exprs.index_add(scaled, index, 1);
@@ -303,26 +204,13 @@ impl Builder<'_> {
         stmts.extend(lets);
         stmts.extend(stores);
     }
-
-    /// Loops around statements without folds, the last one a vector loop where it pays.
-    pub(super) fn vector_nest(&mut self, axes: &[(AxisId, Extent)], body: Vec<Stmt>) -> Vec<Stmt> {
-        let lanes = 4;
-        let last = axes.len().saturating_sub(1);
-        axes.iter().enumerate().rev().fold(body, |body, (i, &(axis, extent))| {
-            let kind = if i == last { kind(extent, lanes) } else { LoopKind::Serial };
-            vec![Stmt::For(Loop { axis, extent, kind, body, folds: vec![] })]
-        })
-    }
 }
 
-/// A vector loop of at most `lanes`, as many as the extent fills.
-fn kind(extent: Extent, lanes: u8) -> LoopKind {
-    match extent.max() {
-        0..4 => LoopKind::Serial,
-        4..8 => LoopKind::Vector(4.min(lanes)),
-        8..16 => LoopKind::Vector(8.min(lanes)),
-        _ => LoopKind::Vector(lanes),
-    }
+/// The loops over a domain, in the order of its dimensions: kept ones, then reduced ones.
+fn levels(domain: &[Dimension]) -> Vec<Level> {
+    let level =
+        |(dim, d): (usize, &Dimension)| d.axis.map(|(axis, extent)| Level { dim, axis, extent });
+    domain.iter().enumerate().filter_map(level).collect()
 }
 
 fn stored_place(stmt: &Stmt) -> Option<PlaceId> {

@@ -66,6 +66,6 @@ impl Builder<'_> {
         let Some((place, index)) = self.destination(at, index) else { return vec![] };
         let store = Stmt::Store { place, index, value };
         let axes: Vec<(AxisId, Extent)> = dims.iter().filter_map(|d| d.axis).collect();
-        self.vector_nest(&axes, vec![store])
+        wrap(&axes, vec![store])
     }
 }

@@ -9,8 +9,8 @@ use rustc_hash::FxHashMap;
 
 use super::{Bound, Builder, Layouts, result, strides_of, wrap};
 use crate::fuse::{Body, Residence, may_overwrite};
-use crate::ir::{DType, Expr, Graph, IndexId, NodeId, PlaceId, TensorType, strides};
-use crate::loop_ir::{Extent, Local, Loop, LoopKind, Stmt};
+use crate::ir::{Expr, Graph, IndexId, NodeId, PlaceId, TensorType, strides};
+use crate::loop_ir::{Extent, Local, Stmt};
 use crate::ops::Scan;
 
 impl Builder<'_> {
@@ -52,13 +52,7 @@ impl Builder<'_> {
         }
         let inside = self.region(&scan, body, bound, numbers, &carries, (node, t));
         // The loop writes its memories, so nothing that it reads of them moves out of it.
-        stmts.push(Stmt::For(Loop {
-            axis: time,
-            extent: Extent::Const(length),
-            kind: LoopKind::Serial,
-            body: inside,
-            folds: vec![],
-        }));
+        stmts.extend(wrap(&[(time, Extent::Const(length))], inside));
         for (k, carry) in carries.iter().enumerate() {
             if let Some(to) = self.result(node, k) {
                 let tensor_type = self.graph.node(node).types[k].clone();
@@ -210,12 +204,6 @@ impl Builder<'_> {
         let load = Expr::Load { place: from.place, index: source, dtype: tensor_type.dtype };
         let value = self.exprs.intern(load);
         let axes: Vec<_> = dims.iter().filter_map(|d| d.axis).collect();
-        let adjacent = from.strides.last() == Some(&1) && to.strides.last() == Some(&1);
-        let store = vec![Stmt::Store { place: to.place, index: target, value }];
-        if adjacent && tensor_type.dtype != DType::Bool {
-            self.vector_nest(&axes, store)
-        } else {
-            wrap(&axes, store)
-        }
+        wrap(&axes, vec![Stmt::Store { place: to.place, index: target, value }])
     }
 }

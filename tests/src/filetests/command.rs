@@ -135,14 +135,13 @@ fn options(header: &Header) -> Options {
         stop_after: header.option("stop-after").map(str::to_string),
         verify: true,
     };
-    let defaults = Options::default();
-    let memory_limit = header.number("memory-limit", defaults.memory_limit);
+    let memory_limit = header.number("memory-limit", Options::default().memory_limit);
     let fuse = match header.option("fuse") {
         Some("off") => FuseOptions::nothing(),
         Some("nodes") => FuseOptions { iterations: false, ..FuseOptions::default() },
         Some(_) | None => FuseOptions::default(),
     };
-    Options { passes, memory_limit, fuse, ..defaults }
+    Options { passes, fuse, costs: Costs::default(), memory_limit }
 }
 
 fn compiled(header: &Header, module: &Module) -> Result<(EntryGraph, Compiled), String> {

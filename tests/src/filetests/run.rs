@@ -224,7 +224,8 @@ fn configurations() -> Vec<(String, Options)> {
     list.push(("unfused".into(), Options { fuse: FuseOptions::nothing(), ..whole.clone() }));
     let waves = FuseOptions { iterations: false, ..FuseOptions::default() };
     list.push(("loops of waves".into(), Options { fuse: waves, ..whole.clone() }));
-    list.push(("serial".into(), Options { vectorise: false, ..whole.clone() }));
+    let serial = PassOptions { disable: vec!["vectorise".into()], ..whole.passes.clone() };
+    list.push(("serial".into(), with(serial)));
     for (name, costs) in extremes() {
         list.push((format!("costs {name}"), Options { costs, ..whole.clone() }));
     }
