@@ -125,7 +125,7 @@ pub fn kernels(
     observe: &mut dyn FnMut(Option<&LoopPass>, &Kernel),
 ) -> (Vec<Lowered>, Checks) {
     let mut checks = vec![];
-    let mut lowered = lower(fusion, &mut checks);
+    let mut lowered = lower(fusion, target, &mut checks);
     note_exchanged(fusion, &mut lowered);
     all_loop_passes(&mut lowered, target, options, observe);
     (lowered, checks)

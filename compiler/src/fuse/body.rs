@@ -91,7 +91,7 @@ fn unit_dims(scan: &Scan, values: &Values, costs: &Costs) -> Option<(usize, Vec<
 /// Whether a value is computed by loops or a tile over its own dimensions.
 fn has_loops(value: &Value) -> bool {
     match value.work {
-        Work::Map(_) | Work::Reduce { .. } | Work::Contract { .. } => true,
+        Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) => true,
         Work::Place { .. } | Work::Random { .. } | Work::Repeat { .. } | Work::Result => false,
     }
 }
@@ -113,7 +113,8 @@ impl Search<'_> {
     fn set(&mut self, node: NodeId, dim: usize) -> Option<()> {
         let sizes = self.scan.body.tensor_type(node).sizes()?;
         let known = *self.dims.entry(node).or_insert(dim);
-        (known == dim && sizes.get(dim) == Some(&self.n)).then_some(())
+        let is_whole = self.values.get(node).is_none_or(|value| value.is_whole(dim));
+        (is_whole && known == dim && sizes.get(dim) == Some(&self.n)).then_some(())
     }
 
     /// The dimension of every value; `None` where there is none, or more than one.

@@ -1,15 +1,17 @@
 //! How the factors of contractions are read: in place, or as a copy.
 //!
-//! A tile takes strided views, the right one with adjacent columns. An operand is read in place where
+//! A contraction is cut into [`boxes`], in each of which its factors are inside of their operands. A
+//! tile takes strided views, the right one with adjacent columns. An operand is read in place where
 //! it is such a view of a value that is stored, movement seen through. Else it is stored itself, if
 //! that gives one; else it is copied: stored with its dimensions in another order, the one along the
 //! columns last. What several contractions want in the same order is copied once.
 
 use rustc_hash::FxHashMap;
 
-use super::inline::{Builder, Form, lower};
-use super::values::Factor;
-use crate::ir::{AxisId, Expr, ExprId, IndexId, Lowering, NodeId, Origin, strides};
+use super::boxes::{Run, Runs, boxes};
+use super::inline::{Builder, Form, Lowered, lower};
+use super::values::{Factor, ProductBox, Span};
+use crate::ir::{AxisId, Expr, ExprId, Graph, IndexId, Lowering, NodeId, Origin, Reading, strides};
 use crate::ops::Movement;
 
 /// The copies that contractions read in the place of operands.
@@ -31,12 +33,36 @@ enum Source {
     Copy(Vec<usize>),
 }
 
-/// A contraction, with axes for all its loops.
+/// A box of a contraction, with axes for all its loops.
 struct Loops {
+    /// What stands for each axis of the lowering.
     pairs: Vec<(AxisId, IndexId)>,
-    axes: Vec<AxisId>,
-    /// The axis along which the elements of the right factor must be adjacent.
-    column: Option<AxisId>,
+    kept: Vec<Span>,
+    reduced: Vec<AxisId>,
+}
+
+impl Loops {
+    /// The axis along which the elements of factor `k` must be adjacent.
+    fn column(&self, k: usize) -> Option<AxisId> {
+        self.kept.last().map(|span| span.axis).filter(|_| k == 1)
+    }
+}
+
+/// How a node is computed, with the boxes of its loops if it is a contraction: one that would have
+/// too many is a reduction.
+pub(super) fn lower_in_boxes(graph: &Graph, node: NodeId, most: usize) -> (Lowered, Vec<Runs>) {
+    let lowered = lower(graph, node, true);
+    let Lowering::Contract { axes, reduced, a, b } = &lowered.lowering else {
+        return (lowered, vec![]);
+    };
+    let sizes = |k: usize| graph.tensor_type(graph.operands(node)[k]).sizes().expect("numbers");
+    let factors = [(a, sizes(0)), (b, sizes(1))];
+    let factors = factors.iter().flat_map(|(at, sizes)| at.iter().copied().zip(sizes.clone()));
+    let factors: Vec<(Reading, usize)> = factors.collect();
+    match boxes(&lowered.exprs, axes, reduced, &factors, most) {
+        Some(boxes) => (lowered, boxes),
+        None => (lower(graph, node, false), vec![]),
+    }
 }
 
 impl Builder<'_> {
@@ -65,9 +91,17 @@ impl Builder<'_> {
         }
     }
 
-    /// A factor as a view.
-    pub(super) fn factor(&mut self, node: NodeId, k: usize, pairs: &[(AxisId, IndexId)]) -> Factor {
-        let (operand, index) = self.read(node, k, pairs);
+    /// The boxes of a contraction with its factors as views, over the axes of the value.
+    pub(super) fn products(&mut self, node: NodeId, axes: &[AxisId]) -> Vec<ProductBox> {
+        let product = |s: &mut Self, loops: Loops| {
+            let [a, b] = [0, 1].map(|k| s.factor(node, k, &loops));
+            ProductBox { kept: loops.kept, reduced: loops.reduced, a, b }
+        };
+        self.loops(node, axes).into_iter().map(|loops| product(self, loops)).collect()
+    }
+
+    fn factor(&mut self, node: NodeId, k: usize, loops: &Loops) -> Factor {
+        let (operand, index) = self.read(node, k, loops);
         let element = self.inline(operand, &index);
         match self.exprs.expr(element) {
             Expr::Element { operand, index, .. } => {
@@ -78,18 +112,18 @@ impl Builder<'_> {
     }
 
     /// What a contraction reads as factor `k`, and at which index.
-    fn read(
-        &mut self,
-        node: NodeId,
-        k: usize,
-        pairs: &[(AxisId, IndexId)],
-    ) -> (NodeId, Vec<IndexId>) {
+    fn read(&mut self, node: NodeId, k: usize, loops: &Loops) -> (NodeId, Vec<IndexId>) {
         let Lowering::Contract { a, b, .. } = &self.lowered[&node].lowering else {
             unreachable!("only contractions have factors")
         };
-        let index = [a, b][k].clone();
-        let index: Vec<IndexId> =
-            self.substitute(node, pairs, |r| index.iter().map(|&i| r.index(i)).collect());
+        let at = [a, b][k].clone();
+        let index: Vec<IndexId> = self.substitute(node, &loops.pairs, |r| {
+            let whole = |reading: &Reading| {
+                let index = r.index(reading.index);
+                r.into.index_div(index, reading.step)
+            };
+            at.iter().map(whole).collect()
+        });
         match self.copies.of_readers.get(&node).and_then(|copies| copies[k]) {
             None => (self.graph.operands(node)[k], index),
             Some(copy) => {
@@ -108,38 +142,68 @@ impl Builder<'_> {
     }
 
     fn source(&mut self, node: NodeId, k: usize) -> Source {
-        let loops = self.loops(node);
-        let column = loops.column.filter(|_| k == 1);
-        let (operand, index) = self.read(node, k, &loops.pairs);
-        let element = self.inline(operand, &index);
-        if self.is_view(element, &loops.axes, column) {
-            return Source::Stored;
+        let sizes = self.graph.tensor_type(node).sizes().expect("numbers");
+        let axes = self.exprs.axes(&sizes);
+        let loops = self.loops(node, &axes);
+        let (mut inlined, mut own, mut order) = (true, true, vec![]);
+        for loops in &loops {
+            let (operand, index) = self.read(node, k, loops);
+            let element = self.inline(operand, &index);
+            inlined &= self.is_view(element, loops, k);
+            let dtype = self.graph.tensor_type(operand).dtype;
+            let element = self.exprs.element(operand.number(), &index, dtype);
+            own &= self.forms[&operand] == Form::Inline && self.is_view(element, loops, k);
+            order = self.columns_last(&index, loops.column(k));
         }
-        let dtype = self.graph.tensor_type(operand).dtype;
-        let own = self.exprs.element(operand.number(), &index, dtype);
-        if self.forms[&operand] == Form::Inline && self.is_view(own, &loops.axes, column) {
-            return Source::Operand;
+        match (inlined, own) {
+            (true, _) => Source::Stored,
+            (false, true) => Source::Operand,
+            (false, false) => Source::Copy(order),
         }
-        Source::Copy(self.columns_last(&index, column))
     }
 
-    fn loops(&mut self, node: NodeId) -> Loops {
+    /// The loops of each box of a contraction whose result has these axes.
+    fn loops(&mut self, node: NodeId, axes: &[AxisId]) -> Vec<Loops> {
         let lowered = &self.lowered[&node];
-        let Lowering::Contract { axes, reduced, .. } = &lowered.lowering else {
+        let Lowering::Contract { axes: old, reduced, .. } = &lowered.lowering else {
             unreachable!("only contractions have factors")
         };
-        let old: Vec<AxisId> = axes.iter().chain(reduced).copied().collect();
-        let extents: Vec<usize> = old.iter().map(|&l| lowered.exprs.extent(l) as usize).collect();
-        let last = axes.len().checked_sub(1);
-        let axes = self.exprs.axes(&extents);
-        let pairs = old.into_iter().zip(self.exprs.index_axes(&axes)).collect();
-        let column = last.map(|last| axes[last]);
-        Loops { pairs, axes, column }
+        let (old, old_reduced) = (old.clone(), reduced.clone());
+        let sizes = old_reduced.iter().map(|&r| lowered.exprs.extent(r) as usize);
+        let sizes: Vec<usize> = sizes.collect();
+        let reduced = self.exprs.axes(&sizes);
+        let whole: Vec<(AxisId, AxisId)> = old.iter().copied().zip(axes.iter().copied()).collect();
+        let summed: Vec<(AxisId, AxisId)> = old_reduced.into_iter().zip(reduced).collect();
+        let one = |s: &mut Self, runs: Runs| {
+            let kept: Vec<Span> = whole.iter().map(|&pair| s.span(&runs, pair)).collect();
+            let reduced: Vec<Span> = summed.iter().map(|&pair| s.span(&runs, pair)).collect();
+            let spans = kept.iter().chain(&reduced).map(|&span| s.index_of(span));
+            let old = whole.iter().chain(&summed).map(|pair| pair.0);
+            let pairs = old.zip(spans).collect();
+            Loops { pairs, kept, reduced: reduced.iter().map(|span| span.axis).collect() }
+        };
+        self.boxes[&node].clone().into_iter().map(|runs| one(self, runs)).collect()
+    }
+
+    /// The index along a dimension.
+    fn index_of(&mut self, span: Span) -> IndexId {
+        let index = self.exprs.index_axis(span.axis);
+        self.exprs.index_scale(index, span.step, span.first)
+    }
+
+    /// What a box has of an axis of the lowering, for which `new` stands.
+    fn span(&mut self, runs: &Runs, (old, new): (AxisId, AxisId)) -> Span {
+        let of_axis = runs.iter().filter(|(axis, _)| *axis == old).map(|(_, run)| *run);
+        // What is empty along one dimension is empty.
+        match of_axis.min_by_key(|run| run.count) {
+            None => Span { axis: new, first: 0, step: 1 },
+            Some(Run { first, step, count }) => Span { axis: self.exprs.axis(count), first, step },
+        }
     }
 
     /// Whether an expression is the element of a stored value at a position that is affine in the
-    /// axes, with a stride of 1 along `column`.
-    fn is_view(&mut self, element: ExprId, axes: &[AxisId], column: Option<AxisId>) -> bool {
+    /// axes of the loops, with a stride of 1 along the columns of factor `k`.
+    fn is_view(&mut self, element: ExprId, loops: &Loops, k: usize) -> bool {
         let Expr::Element { operand, index, .. } = self.exprs.expr(element).clone() else {
             return false;
         };
@@ -147,8 +211,9 @@ impl Builder<'_> {
         let sizes = self.graph.tensor_type(source).sizes().unwrap_or_default();
         let position = self.exprs.index_dot(&index, &strides(&sizes));
         let step = |axis: AxisId| self.exprs.coefficient(position, axis);
-        axes.iter().all(|&a| step(a).is_some())
-            && column.is_none_or(|c| self.exprs.extent(c) == 1 || step(c) == Some(1))
+        let mut axes = loops.kept.iter().map(|span| span.axis).chain(loops.reduced.iter().copied());
+        axes.all(|a| step(a).is_some())
+            && loops.column(k).is_none_or(|c| self.exprs.extent(c) == 1 || step(c) == Some(1))
     }
 
     /// The dimensions with those along the columns last, else in their order.
@@ -171,7 +236,7 @@ impl Builder<'_> {
             let transpose = Movement::Transpose { perm: key.1.clone() };
             let copy = self.graph.add(transpose, &[operand], &origin);
             let copy = copy.expect("the dimensions of an operand have an order");
-            self.lowered.insert(copy, lower(&self.graph, copy));
+            self.lowered.insert(copy, lower(&self.graph, copy, true));
             self.forms.insert(copy, Form::Stored);
             self.copies.known.insert(key, copy);
             copy

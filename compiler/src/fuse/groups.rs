@@ -155,7 +155,7 @@ impl Grouper<'_> {
     fn can_wait(&self, value: &Value) -> bool {
         let may = match value.work {
             Work::Map(_) | Work::Reduce { .. } | Work::Random { .. } => true,
-            Work::Contract { .. } | Work::Place { .. } => false,
+            Work::Contract(_) | Work::Place { .. } => false,
             Work::Repeat { .. } | Work::Result => false,
         };
         may && value.reads.iter().all(|r| !self.group_of.contains_key(r))
@@ -347,9 +347,7 @@ impl Grouper<'_> {
     /// Whether a group takes more members.
     fn joinable(&self, draft: &Draft) -> bool {
         let is_open = |&m: &usize| match self.values.list[m].work {
-            Work::Map(_) | Work::Reduce { .. } | Work::Contract { .. } | Work::Random { .. } => {
-                true
-            }
+            Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Random { .. } => true,
             Work::Repeat { .. } | Work::Result | Work::Place { .. } => false,
         };
         let operations = draft.members.iter().map(|&m| self.values.list[m].operations);
@@ -423,8 +421,9 @@ fn alone(values: &Values, value: &Value, i: usize) -> Draft {
             vec![(value.sizes[0], vec![Along { dim: 0, scale: 1 }])]
         }
         Work::Place { .. } => vec![],
-        Work::Map(_) | Work::Reduce { .. } | Work::Contract { .. } | Work::Random { .. } => {
-            let dims = value.sizes.iter().enumerate().filter(|(_, n)| **n > 1);
+        Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Random { .. } => {
+            let dims = value.sizes.iter().enumerate();
+            let dims = dims.filter(|&(dim, &n)| n > 1 && value.is_whole(dim));
             dims.map(|(dim, &n)| (n, vec![Along { dim, scale: 1 }])).collect()
         }
     };
@@ -448,7 +447,7 @@ fn loops(values: &Values, value: &Value) -> Option<Vec<usize>> {
     let reduced: &[AxisId] = match &value.work {
         Work::Map(_) => &[],
         Work::Reduce { reduced, .. } => reduced,
-        Work::Contract { .. } | Work::Place { .. } | Work::Random { .. } => return None,
+        Work::Contract(_) | Work::Place { .. } | Work::Random { .. } => return None,
         Work::Repeat { .. } | Work::Result => return None,
     };
     let reduced = reduced.iter().map(|&r| values.exprs.extent(r) as usize);

@@ -6,8 +6,9 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::boxes::Runs;
 use super::cost::{cost, operations, own_size};
-use super::factors::Copies;
+use super::factors::{Copies, lower_in_boxes};
 use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory};
 use super::{Body, FuseContext};
 use crate::ir::{
@@ -53,6 +54,8 @@ pub(super) struct Builder<'a> {
     pub(super) graph: Graph,
     cx: &'a FuseContext<'a>,
     pub(super) lowered: FxHashMap<NodeId, Lowered>,
+    /// The boxes of each contraction.
+    pub(super) boxes: FxHashMap<NodeId, Vec<Runs>>,
     pub(super) forms: FxHashMap<NodeId, Form>,
     pub(super) copies: Copies,
     /// The number of operations in the inlined expression of a node.
@@ -70,11 +73,18 @@ pub(super) struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn new(graph: Graph, order: &[NodeId], cx: &'a FuseContext<'a>) -> Builder<'a> {
         let roots: FxHashSet<NodeId> = graph.roots().into_iter().collect();
-        let lowered = order.iter().map(|&n| (n, lower(&graph, n))).collect();
+        let most = cx.costs.max_boxes;
+        let (mut lowered, mut boxes) = (FxHashMap::default(), FxHashMap::default());
+        for &node in order {
+            let (of_node, boxes_of_node) = lower_in_boxes(&graph, node, most);
+            lowered.insert(node, of_node);
+            boxes.insert(node, boxes_of_node);
+        }
         Builder {
             graph,
             cx,
             lowered,
+            boxes,
             forms: FxHashMap::default(),
             copies: Copies::default(),
             sizes: FxHashMap::default(),
@@ -294,11 +304,7 @@ impl<'a> Builder<'a> {
                 let body = self.element(node, &pairs, body);
                 Work::Reduce { reduced, monoid, body }
             }
-            Lowering::Contract { axes: old, reduced, .. } => {
-                let (pairs, reduced) = self.reduced_pairs(node, &old, axes, &reduced);
-                let [a, b] = [0, 1].map(|k| self.factor(node, k, &pairs));
-                Work::Contract { reduced, a, b }
-            }
+            Lowering::Contract { .. } => Work::Contract(self.products(node, axes)),
             Lowering::Place { parts, fill } => {
                 let parts = parts.iter().map(|part| self.part(node, part)).collect();
                 Work::Place { parts, fill }
@@ -406,12 +412,13 @@ fn data_indices(exprs: &Exprs, body: ExprId) -> Vec<(ExprId, i64)> {
     found
 }
 
-pub(super) fn lower(graph: &Graph, node: NodeId) -> Lowered {
+/// How a node is computed; without `tiles`, of products as reductions.
+pub(super) fn lower(graph: &Graph, node: NodeId, tiles: bool) -> Lowered {
     let mut exprs = Exprs::default();
     let operands: Vec<&TensorType> =
         graph.operands(node).iter().map(|&o| graph.tensor_type(o)).collect();
-    let mut cx =
-        LowerContext { exprs: &mut exprs, operands: &operands, result: graph.tensor_type(node) };
+    let (exprs_of, result) = (&mut exprs, graph.tensor_type(node));
+    let mut cx = LowerContext { exprs: exprs_of, operands: &operands, result, tiles };
     let lowering = graph.op(node).lower(&mut cx);
     Lowered { exprs, lowering }
 }

@@ -16,6 +16,7 @@
 //! which visits the groups between a producer and its consumer.
 
 mod body;
+mod boxes;
 mod cost;
 mod factors;
 mod groups;
@@ -31,7 +32,7 @@ pub use body::{Body, Form};
 pub use groups::{Along, Group, UnitDim};
 pub use in_place::may_overwrite;
 pub use stages::{Residence, Stage};
-pub use values::{DataIndex, Factor, PlacedPart, Value, Values, Work, is_memory};
+pub use values::{DataIndex, Factor, PlacedPart, ProductBox, Span, Value, Values, Work, is_memory};
 
 use crate::ir::{Costs, Graph, NodeId, Target};
 

@@ -71,7 +71,7 @@ impl Fusion {
             let work = match &value.work {
                 Work::Map(_) => "map",
                 Work::Reduce { monoid, .. } => monoid.name(),
-                Work::Contract { .. } => "product",
+                Work::Contract(_) => "product",
                 Work::Place { .. } => "place",
                 Work::Random { .. } => "random",
                 Work::Repeat { .. } => "repeat",
@@ -108,7 +108,7 @@ fn print_body(f: &mut fmt::Formatter<'_>, indent: &str, length: usize, body: &Bo
 
 fn kind(values: &Values, group: &Group, stage: &Stage) -> &'static str {
     match values.list[group.members[stage.members[0]].value].work {
-        Work::Contract { .. } => "tile",
+        Work::Contract(_) => "tile",
         Work::Place { .. } => "parts",
         Work::Random { .. } => "library",
         Work::Repeat { .. } | Work::Result => "loop",

@@ -17,7 +17,7 @@ pub(super) fn enough(
     if costs.is_cheap(draft.cost + value.cost) {
         return true;
     }
-    let of_draft = product(values, draft);
+    let of_draft = product(values, draft, cx);
     let of_value = is_product(value).then(|| value.sizes.len() - 1);
     let is_column = |kept: &Kept| match &of_draft {
         Some(product) => product[kept.unit].kind == Kind::Column,
@@ -37,7 +37,7 @@ pub(super) fn enough(
 }
 
 fn is_product(value: &Value) -> bool {
-    matches!(value.work, Work::Contract { .. })
+    matches!(value.work, Work::Contract(_))
 }
 
 /// What a unit dimension is in a product.
@@ -50,32 +50,39 @@ struct OfProduct {
 /// What a dimension of a product is for its tile.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// Both factors change along it: each index has a tile of its own.
-    Batch,
+    /// Each index has a tile of its own.
+    Outer,
     /// Rows of the tile.
     Row,
     /// Columns of the tile.
     Column,
 }
 
-fn kind(values: &Values, product: &Value, dim: usize) -> Kind {
-    let Work::Contract { b, .. } = &product.work else { return Kind::Batch };
-    let moves = |&i: &IndexId| values.exprs.coefficient(i, product.axes[dim]) != Some(0);
-    if dim + 1 == product.sizes.len() {
-        Kind::Column
-    } else if b.index.iter().any(moves) {
-        Kind::Batch
-    } else {
-        Kind::Row
-    }
-}
-
 /// What each unit dimension is in the first product of a group; `None` where there is none.
-fn product(values: &Values, draft: &Draft) -> Option<Vec<OfProduct>> {
+fn product(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Option<Vec<OfProduct>> {
     let at = draft.members.iter().position(|&m| is_product(&values.list[m]))?;
     let value = &values.list[draft.members[at]];
-    let of = |Along { dim, scale }: Along| OfProduct { kind: kind(values, value, dim), scale };
+    let rows = rows(values, value, cx);
+    let kind = |dim: usize| match dim {
+        _ if dim + 1 == value.sizes.len() => Kind::Column,
+        _ if rows == Some(dim) => Kind::Row,
+        _ => Kind::Outer,
+    };
+    let of = |Along { dim, scale }: Along| OfProduct { kind: kind(dim), scale };
     Some(draft.dims.iter().map(|(_, members)| of(members[at])).collect())
+}
+
+/// The dimension that is the rows of a product's tile: the right factor has it not. The inner one that
+/// fills a tile, else the longest.
+fn rows(values: &Values, product: &Value, cx: &FuseContext<'_>) -> Option<usize> {
+    let Work::Contract(boxes) = &product.work else { return None };
+    let moves =
+        |i: &IndexId, dim: usize| values.exprs.coefficient(*i, product.axes[dim]) != Some(0);
+    let is_row = |&dim: &usize| !boxes.iter().any(|b| b.b.index.iter().any(|i| moves(i, dim)));
+    let dims: Vec<usize> = (0..product.sizes.len().saturating_sub(1)).filter(is_row).collect();
+    let fills = |dim: &&usize| product.sizes[**dim] >= cx.target.tile.0;
+    let longest = || dims.iter().max_by_key(|&&dim| product.sizes[dim]);
+    dims.iter().rev().find(fills).or_else(longest).copied()
 }
 
 /// Into how many units dimensions can be cut, each given with whether it is columns of a product. Of a
@@ -98,28 +105,39 @@ pub(super) fn choose(
     draft: &Draft,
     cx: &FuseContext<'_>,
 ) -> Vec<(usize, UnitDim)> {
-    match product(values, draft) {
-        Some(product) => choose_rows(draft, &product, cx).into_iter().collect(),
+    match product(values, draft, cx) {
+        Some(product) => choose_rows(draft, &product, cx),
         None if cx.costs.is_cheap(draft.cost) => vec![],
         None => choose_map(draft, cx),
     }
 }
 
-/// Of a group with a product: the first dimension long enough that is rows of the tile (not columns
-/// of the product), else the one that makes most units.
+/// Of a group with a product: leading dimensions, until a unit is short enough or has the rows of a
+/// tile; if these are too few units, the one dimension that makes most.
 fn choose_rows(
     draft: &Draft,
     product: &[OfProduct],
     cx: &FuseContext<'_>,
-) -> Option<(usize, UnitDim)> {
-    let extents = draft.dims.iter().map(|d| d.0);
-    let units = extents.zip(product).map(|(n, of)| blocks(n, of, draft.cost, cx));
-    let units: Vec<UnitDim> = units.collect();
-    let is_row =
-        |&u: &usize| product[u].kind != Kind::Column && units[u].extent >= cx.costs.min_units;
-    let most = |&u: &usize| (units[u].extent.div_ceil(units[u].block), units[u].extent);
-    let u = (0..units.len()).find(is_row).or_else(|| (0..units.len()).max_by_key(most))?;
-    Some((u, units[u]))
+) -> Vec<(usize, UnitDim)> {
+    let mut chosen = vec![];
+    let mut cost = draft.cost;
+    for (u, of) in product.iter().enumerate().filter(|(_, of)| of.kind != Kind::Column) {
+        let unit = blocks(draft.dims[u].0, of, cost, cx);
+        chosen.push((u, unit));
+        if unit.block > 1 || of.kind == Kind::Row {
+            break;
+        }
+        cost /= unit.extent as f64;
+    }
+    let number = |units: &[(usize, UnitDim)]| -> usize {
+        units.iter().map(|(_, unit)| unit.extent.div_ceil(unit.block)).product()
+    };
+    let alone = |(u, of): (usize, &OfProduct)| (u, blocks(draft.dims[u].0, of, draft.cost, cx));
+    let most = product.iter().enumerate().map(alone).max_by_key(|&unit| number(&[unit]));
+    match most {
+        Some(one) if number(&chosen) < number(&[one]).min(cx.costs.min_units) => vec![one],
+        _ => chosen,
+    }
 }
 
 /// A dimension of a product in blocks: an even number of them, of at most two tiles' rows each or of
@@ -128,7 +146,7 @@ fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> Uni
     let (rows, columns) = cx.target.tile;
     let all = extent * of.scale;
     let block = match of.kind {
-        Kind::Batch => (f64::from(cx.costs.unit) * extent as f64 / cost).ceil().max(1.0) as usize,
+        Kind::Outer => (f64::from(cx.costs.unit) * extent as f64 / cost).ceil().max(1.0) as usize,
         Kind::Row => extent.div_ceil(2 * all.div_ceil(2 * rows)),
         Kind::Column => extent.div_ceil(2 * all.div_ceil(4 * columns)).next_multiple_of(columns),
     };

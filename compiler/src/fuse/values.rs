@@ -15,6 +15,30 @@ pub struct Factor {
     pub index: Vec<IndexId>,
 }
 
+/// A part of the loops of a contraction, over axes of its own where it has not all of an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProductBox {
+    /// One per dimension of the result.
+    pub kept: Vec<Span>,
+    /// What is summed over, outermost first.
+    pub reduced: Vec<AxisId>,
+    /// The left factor.
+    pub a: Factor,
+    /// The right factor.
+    pub b: Factor,
+}
+
+/// The indices `first + step · axis` along a dimension.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span {
+    /// The value's own axis where that is all of the dimension.
+    pub axis: AxisId,
+    /// The first index.
+    pub first: i64,
+    /// From an index to the next.
+    pub step: i64,
+}
+
 /// An index from data, which must be below the size of what it indexes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DataIndex {
@@ -53,15 +77,8 @@ pub enum Work {
         /// What.
         body: ExprId,
     },
-    /// A sum of products.
-    Contract {
-        /// The axes that are summed over.
-        reduced: Vec<AxisId>,
-        /// The left factor.
-        a: Factor,
-        /// The right factor.
-        b: Factor,
-    },
+    /// A sum of products: each box has its part of the elements, and the products that count for them.
+    Contract(Vec<ProductBox>),
     /// Parts put somewhere.
     Place {
         /// The parts.
@@ -126,6 +143,16 @@ pub struct Values {
     pub position: FxHashMap<NodeId, usize>,
 }
 
+impl Value {
+    /// Whether a dimension is computed as a whole: cuts at padding do not go through it.
+    pub(super) fn is_whole(&self, dim: usize) -> bool {
+        match &self.work {
+            Work::Contract(boxes) => boxes.iter().all(|b| b.kept[dim].axis == self.axes[dim]),
+            _ => true,
+        }
+    }
+}
+
 impl Values {
     /// The value of a node, if it is one.
     pub fn get(&self, node: NodeId) -> Option<&Value> {
@@ -142,8 +169,8 @@ impl Values {
         let mut found = Elements { exprs: &self.exprs, seen: FxHashSet::default(), list: vec![] };
         match &value.work {
             Work::Map(body) | Work::Reduce { body, .. } => found.visit(*body),
-            Work::Contract { a, b, .. } => {
-                for factor in [a, b] {
+            Work::Contract(boxes) => {
+                for factor in boxes.iter().flat_map(|b| [&b.a, &b.b]) {
                     found.list.push((number(factor.source), factor.index.clone()));
                     factor.index.iter().for_each(|&i| found.visit_index(i));
                 }

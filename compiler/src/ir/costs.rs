@@ -46,6 +46,9 @@ pub struct Costs {
     /// A shorter part of the axis that a product sums over is not wanted: each part writes a whole
     /// result.
     pub shortest_product: usize,
+    /// A product is cut into so many boxes at its padding, each with a tile of its own; if there were
+    /// more, it is a reduction.
+    pub max_boxes: usize,
     /// So many of the latest readers of a value are looked at for one over the same loops.
     pub siblings: usize,
     /// A wave that one thread does in so many nanoseconds is not shared: waking the others costs
@@ -80,6 +83,7 @@ impl Default for Costs {
             few_products: 1024,
             long_product: 1 << 19,
             shortest_product: 256,
+            max_boxes: 64,
             siblings: 8,
             serial: 1_500,
         }

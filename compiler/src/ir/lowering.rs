@@ -50,12 +50,12 @@ pub enum Lowering {
     Contract {
         /// One axis per dimension of the result.
         axes: Vec<AxisId>,
-        /// The axes that are summed over; outermost first, at most three.
+        /// The axes that are summed over; outermost first, from one to three.
         reduced: Vec<AxisId>,
-        /// The index of the left factor, operand 0.
-        a: Vec<IndexId>,
-        /// The index of the right factor, operand 1.
-        b: Vec<IndexId>,
+        /// Where the left factor is in operand 0, along each dimension.
+        a: Vec<Reading>,
+        /// Where the right factor is in operand 1, along each dimension.
+        b: Vec<Reading>,
     },
     /// Parts of the result, each an operand put somewhere in it; `fill` elsewhere.
     Place {
@@ -74,6 +74,24 @@ pub enum Lowering {
     Repeat,
     /// Nothing to compute: a leaf, or the selection of a result.
     Leaf,
+}
+
+/// Where a factor is along a dimension of its operand: at `index / step`. Where that is no whole
+/// number, or lies outside of the dimension, the factor is not read and the product does not count:
+/// so are padding, and the gaps that a stride leaves between elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// A sum of axes, at most one of them of the result and at most one that is summed over, unless
+    /// the position is whole and inside for all of their values.
+    pub index: IndexId,
+    /// At least 1.
+    pub step: i64,
+}
+
+impl From<IndexId> for Reading {
+    fn from(index: IndexId) -> Reading {
+        Reading { index, step: 1 }
+    }
 }
 
 /// A part of a [`Lowering::Place`].

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Builder, Dimension, wrap};
-use crate::fuse::Factor;
+use crate::fuse::{Factor, ProductBox};
 use crate::ir::{AxisId, DType, IndexId, PlaceId};
 use crate::loop_ir::{Extent, Stmt, Tile, View};
 
@@ -46,10 +46,11 @@ impl Level {
 }
 
 /// Takes the rows of the tile out of the loops around it: a level that only the left factor and the
-/// result have, with those that continue it; of several the longest.
-fn take_rows(outer: &mut Vec<Level>) -> Level {
+/// result have, with those that continue it. The inner one that has so many rows as the tile keeps in
+/// registers, else the longest.
+fn take_rows(outer: &mut Vec<Level>, enough: usize) -> Level {
     let rows = (0..outer.len()).filter(|&at| outer[at].b == 0).map(|at| continued(outer, at));
-    let longest = rows.max_by_key(|(row, _)| row.extent.max());
+    let longest = rows.max_by_key(|(row, taken)| (row.extent.max().min(enough), taken[0]));
     let (row, taken) = longest.unwrap_or_else(|| (Level::one(), vec![]));
     let mut at = 0..;
     outer.retain(|_| at.next().is_some_and(|at| !taken.contains(&at)));
@@ -71,25 +72,24 @@ fn continued(levels: &[Level], at: usize) -> (Level, Vec<usize>) {
 }
 
 impl Builder<'_> {
-    pub(super) fn contract(
-        &mut self,
-        at: usize,
-        reduced: &[AxisId],
-        a: &Factor,
-        b: &Factor,
-    ) -> Vec<Stmt> {
+    pub(super) fn contract(&mut self, at: usize, boxes: &[ProductBox]) -> Vec<Stmt> {
+        boxes.iter().flat_map(|product| self.product(at, product)).collect()
+    }
+
+    fn product(&mut self, at: usize, product: &ProductBox) -> Vec<Stmt> {
         let value = self.value(at);
-        let dims = self.dimensions(at);
-        let sums: Vec<Dimension> = reduced
-            .iter()
-            .map(|&r| self.free_dimension(self.values.exprs.extent(r) as usize))
-            .collect();
-        let loops = value.axes.iter().chain(reduced).copied();
+        let dims = self.kept_dimensions(at, product);
+        let extent = |&axis: &AxisId| self.values.exprs.extent(axis) as usize;
+        let sizes: Vec<usize> = product.reduced.iter().map(extent).collect();
+        let sums: Vec<Dimension> = sizes.into_iter().map(|n| self.free_dimension(n)).collect();
+        let axes = product.kept.iter().map(|span| span.axis).chain(product.reduced.iter().copied());
         let indices = dims.iter().chain(&sums).map(|d| d.index);
-        let pairs: Vec<(AxisId, IndexId)> = loops.zip(indices).collect();
-        let a = self.strided(a, &pairs);
-        let b = self.strided(b, &pairs);
-        let index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
+        let pairs: Vec<(AxisId, IndexId)> = axes.zip(indices).collect();
+        let a = self.strided(&product.a, &pairs);
+        let b = self.strided(&product.b, &pairs);
+        let spans = dims.iter().zip(&product.kept);
+        let index = spans.map(|(d, s)| self.exprs.index_scale(d.index, s.step, s.first));
+        let index: Vec<IndexId> = index.collect();
         let Some((place, position)) = self.destination(at, &index) else { return vec![] };
         let abc = [a, b, Strided { place, position }];
 
@@ -97,11 +97,23 @@ impl Builder<'_> {
         let (column, others) = dims.split_last().expect("a product has columns");
         let column = level(column).unwrap_or_else(Level::one);
         let mut outer: Vec<Level> = others.iter().filter_map(level).collect();
-        let row = take_rows(&mut outer);
+        let row = take_rows(&mut outer, self.target.tile.0);
         let sums: Vec<Level> = sums.iter().filter_map(level).collect();
         let tile = self.tile(value.tensor_type.dtype, abc, &row, &column, &sums);
         let outer: Vec<(AxisId, Extent)> = outer.iter().map(|l| (l.axes[0], l.extent)).collect();
         wrap(&outer, vec![Stmt::Tile(tile)])
+    }
+
+    /// The loops over the result: the member's where the box has all of a dimension.
+    fn kept_dimensions(&mut self, at: usize, product: &ProductBox) -> Vec<Dimension> {
+        let value = self.value(at);
+        let mut dims = self.dimensions(at);
+        for ((dim, span), &own) in dims.iter_mut().zip(&product.kept).zip(&value.axes) {
+            if span.axis != own {
+                *dim = self.free_dimension(self.values.exprs.extent(span.axis) as usize);
+            }
+        }
+        dims
     }
 
     fn tile(

@@ -19,7 +19,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::fuse::{Along, Fusion, Group, Residence, UnitDim, Value, Values, Work};
 use crate::ir::{
     AxisId, Expr, ExprId, Exprs, Graph, IndexId, Literal, Name, NodeId, PlaceId, Provenance,
-    Rewrite, strides,
+    Rewrite, Target, strides,
 };
 use crate::loop_ir::{Buffer, Extent, IndexCheck, Kernel, Local, Loop, LoopKind, Stmt};
 use crate::ops::{Leaf, Op};
@@ -91,15 +91,21 @@ pub type Checks = Vec<IndexCheck>;
 type Layouts = FxHashMap<NodeId, Vec<i64>>;
 
 /// Lowers every group; `checks` collects the nodes whose indices come from data.
-pub fn lower(fusion: &Fusion, checks: &mut Checks) -> Vec<Lowered> {
-    lower_in(fusion, &Layouts::default(), checks)
+pub fn lower(fusion: &Fusion, target: &Target, checks: &mut Checks) -> Vec<Lowered> {
+    lower_in(fusion, target, &Layouts::default(), checks)
 }
 
-fn lower_in(fusion: &Fusion, layouts: &Layouts, checks: &mut Checks) -> Vec<Lowered> {
-    let around = waves::Surroundings { graph: &fusion.graph, values: &fusion.values, layouts };
+fn lower_in(
+    fusion: &Fusion,
+    target: &Target,
+    layouts: &Layouts,
+    checks: &mut Checks,
+) -> Vec<Lowered> {
+    let (graph, values) = (&fusion.graph, &fusion.values);
+    let around = waves::Surroundings { graph, values, target, layouts };
     let group = |group: &Group| match waves::repeats(fusion, group) {
         Some((value, length, body)) => waves::lower(&around, value, length, body, checks),
-        None => Builder::new(fusion, group, layouts, checks).run(),
+        None => Builder::new(fusion, group, target, layouts, checks).run(),
     };
     fusion.groups.iter().map(group).collect()
 }
@@ -123,6 +129,7 @@ struct Builder<'a> {
     graph: &'a Graph,
     values: &'a Values,
     group: &'a Group,
+    target: &'a Target,
     layouts: &'a Layouts,
     checks: &'a mut Checks,
     /// The position in the group of each member's node.
@@ -157,6 +164,7 @@ impl<'a> Builder<'a> {
     fn new(
         fusion: &'a Fusion,
         group: &'a Group,
+        target: &'a Target,
         layouts: &'a Layouts,
         checks: &'a mut Checks,
     ) -> Builder<'a> {
@@ -167,6 +175,7 @@ impl<'a> Builder<'a> {
             graph: &fusion.graph,
             values: &fusion.values,
             group,
+            target,
             layouts,
             checks,
             members: members(&fusion.values, group),
@@ -422,7 +431,7 @@ impl<'a> Builder<'a> {
         let value = self.value(at);
         self.note(at);
         match &value.work {
-            Work::Contract { reduced, a, b } => self.contract(at, reduced, a, b),
+            Work::Contract(boxes) => self.contract(at, boxes),
             Work::Place { .. } => self.place(at),
             Work::Random { key, seed, step } => self.random(at, *key, *seed, *step),
             Work::Repeat { length, body } => self.repeat(at, *length, body),

@@ -94,6 +94,7 @@ impl Builder<'_> {
             graph: &body.fusion.graph,
             values,
             group,
+            target: self.target,
             layouts: &layouts,
             checks: self.checks,
             members: super::members(values, group),

@@ -5,13 +5,14 @@
 
 use super::{Argument, Checks, Code, Layouts, Lowered, Repeat, lower_in, result, strides_of};
 use crate::fuse::{Body, Form, Fusion, Group, Value, Values, Work};
-use crate::ir::{Graph, NodeId};
+use crate::ir::{Graph, NodeId, Target};
 use crate::ops::Scan;
 
 /// What a loop is in.
 pub(super) struct Surroundings<'a> {
     pub(super) graph: &'a Graph,
     pub(super) values: &'a Values,
+    pub(super) target: &'a Target,
     pub(super) layouts: &'a Layouts,
 }
 
@@ -40,7 +41,7 @@ pub(super) fn lower(
     let sequence_steps = around.sequences(scan, node, &mut layouts);
     let emitted = around.emitted(scan, node, &mut layouts);
     let last: Vec<_> = (0..scan.n_carries).map(|k| result(graph, values, node, k)).collect();
-    let body = lower_in(&body.fusion, &layouts, checks);
+    let body = lower_in(&body.fusion, around.target, &layouts, checks);
     let reads = graph.operands(node).iter().map(|&n| (Argument::Node(n), false));
     let written = last.iter().copied().chain(emitted.iter().map(|e| e.map(|(n, _)| n)));
     let writes = written.flatten().map(|n| (Argument::Node(n), true));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::ir::{
     BinaryFn, Binding, DType, Dim, DimError, Element, IndexId, Literal, Lowering, Monoid, NodeId,
-    TensorType,
+    Reading, TensorType,
 };
 
 /// A contraction.
@@ -183,10 +183,11 @@ impl OpRules for Contract {
         };
         let a = side(at[leading], k_index, transpose_a);
         let b = side(k_index, at[leading + 1], transpose_b);
-        if cx.operands[0].dtype.is_float() {
+        // There is no tile for integers.
+        if cx.tiles && cx.operands[0].dtype.is_float() {
+            let [a, b] = [a, b].map(|index| index.into_iter().map(Reading::from).collect());
             return Lowering::Contract { axes, reduced: vec![k], a, b };
         }
-        // There is no tile for integers.
         let (a, b) = (cx.element(0, &a), cx.element(1, &b));
         let body = cx.exprs.binary(BinaryFn::Mul, a, b);
         Lowering::Reduce { axes, reduced: vec![k], monoid: Monoid::Sum, body }

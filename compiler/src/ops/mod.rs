@@ -467,6 +467,8 @@ pub struct LowerContext<'a> {
     pub operands: &'a [&'a TensorType],
     /// The type of the result.
     pub result: &'a TensorType,
+    /// Whether there are tiles for products; else a product is a reduction.
+    pub tiles: bool,
 }
 
 impl LowerContext<'_> {

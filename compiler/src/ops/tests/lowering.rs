@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::ir::{
-    AxisId, BinaryFn, CompareFn, Expr, ExprId, Exprs, Index, IndexId, Lowering, Monoid, Term,
-    UnaryFn,
+    AxisId, BinaryFn, CompareFn, Expr, ExprId, Exprs, Index, IndexId, Lowering, Monoid, Reading,
+    Term, UnaryFn,
 };
 use crate::ops::{
     Contract, Control, Creation, Elementwise, Indexing, LowerContext, Movement, Op, OpRules,
@@ -35,6 +35,19 @@ impl Reader<'_> {
         let at: Vec<usize> = index.iter().map(|&i| self.index(i) as usize).collect();
         let x = &self.operands[operand];
         crate::with_array!(x, a => crate::ir::Element::scalar(a[ndarray::IxDyn(&at)]))
+    }
+
+    /// A factor of a product; `None` where it does not count.
+    fn factor(&self, operand: usize, at: &[Reading]) -> Option<Scalar> {
+        let sizes = self.operands[operand].sizes();
+        let along = |(at, &size): (&Reading, &usize)| {
+            let index = self.index(at.index);
+            let counts = index % at.step == 0 && (0..size as i64).contains(&(index / at.step));
+            (counts && index >= 0).then_some((index / at.step) as usize)
+        };
+        let at: Vec<usize> = at.iter().zip(sizes).map(along).collect::<Option<_>>()?;
+        let x = &self.operands[operand];
+        Some(crate::with_array!(x, a => crate::ir::Element::scalar(a[ndarray::IxDyn(&at)])))
     }
 
     fn value(&self, id: ExprId) -> Scalar {
@@ -86,9 +99,15 @@ fn points(exprs: &Exprs, axes: &[AxisId]) -> Vec<Vec<(AxisId, i64)>> {
     all
 }
 
-fn read(op: &Op, types: &[&TensorType], result: &TensorType, operands: &[Literal]) -> Vec<Scalar> {
+fn read(
+    op: &Op,
+    types: &[&TensorType],
+    result: &TensorType,
+    operands: &[Literal],
+    tiles: bool,
+) -> Vec<Scalar> {
     let mut exprs = Exprs::default();
-    let mut cx = LowerContext { exprs: &mut exprs, operands: types, result };
+    let mut cx = LowerContext { exprs: &mut exprs, operands: types, result, tiles };
     let lowering = op.lower(&mut cx);
     let reader = |axes: Vec<(AxisId, i64)>| Reader { exprs: &exprs, axes, operands };
     match lowering {
@@ -109,9 +128,9 @@ fn read(op: &Op, types: &[&TensorType], result: &TensorType, operands: &[Literal
                 let inner = points(&exprs, &reduced).into_iter();
                 let values = inner.map(|q| {
                     let r = reader([p.clone(), q].concat());
-                    BinaryFn::Mul.eval(r.element(0, &a), r.element(1, &b))
+                    Some(BinaryFn::Mul.eval(r.factor(0, &a)?, r.factor(1, &b)?))
                 });
-                fold(Monoid::Sum, values, result.dtype)
+                fold(Monoid::Sum, values.flatten(), result.dtype)
             })
             .collect(),
         Lowering::Place { parts, fill } => {
@@ -157,8 +176,10 @@ fn check(op: impl Into<Op>, types: &[&str]) {
     let cx = EvalContext { leaves: &(), contraction: &Reference, region: None };
     let want = op.eval(&cx, &operands.iter().collect::<Vec<_>>()).expect("in range").remove(0);
     assert_eq!(&want.tensor_type(), result, "{op:?}");
-    let got = read(&op, &types, result, &operands);
-    for (i, (got, want)) in got.into_iter().zip(want.scalars()).enumerate() {
+    let [by_tiles, by_sums] = [true, false].map(|t| read(&op, &types, result, &operands, t));
+    let got =
+        by_tiles.into_iter().zip(want.scalars()).chain(by_sums.into_iter().zip(want.scalars()));
+    for (i, (got, want)) in got.enumerate() {
         let close = (got.to_f64() - want.to_f64()).abs() <= 1e-5 * (1.0 + want.to_f64().abs());
         assert!(close || got == want, "{op:?} at {i}: {got} is not {want}");
     }
