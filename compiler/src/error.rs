@@ -103,7 +103,7 @@ impl From<VerifyError> for CompileError {
 impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error[{}]: {}", self.code, self.message)?;
-        if let Some(place) = self.provenance.places().first() {
+        if let Some(place) = self.provenance.sites().first() {
             write!(f, " at {place}")?;
         }
         match &self.help {

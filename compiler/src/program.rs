@@ -1,4 +1,4 @@
-//! A compiled step as plain data: kernels, calls in waves and loops of waves, places of every memory, signature.
+//! A compiled step as plain data: kernels, calls in waves and loops of waves, addresses of every memory, signature.
 
 mod counts;
 mod interpret;
@@ -99,27 +99,27 @@ pub struct Wave {
     pub serial: bool,
 }
 
-/// A kernel on places.
+/// A kernel on addresses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// The kernel's number in [`Program::kernels`].
     pub kernel: usize,
-    /// One place per buffer of the kernel.
-    pub arguments: Vec<Place>,
+    /// One address per buffer of the kernel.
+    pub arguments: Vec<Address>,
     /// The nodes whose values the call computes: their names and provenance.
     pub nodes: Vec<(Name, Provenance)>,
 }
 
-/// Where an argument of a call is: a memory, and how the place moves in the loops around.
+/// Where an argument of a call is: a memory, and how the address moves in the loops around.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
-    /// The memory, and where in it the place would be without moves.
+pub struct Address {
+    /// The memory, and where in it the address would be without moves.
     pub location: Location,
     /// The moves, at most one of each kind for each loop.
     pub moves: Vec<Move>,
 }
 
-/// How a place moves with a loop.
+/// How an address moves with a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Move {
     /// Which loop: 0 is the outermost around the call.
@@ -128,7 +128,7 @@ pub struct Move {
     pub motion: Motion,
 }
 
-/// What a loop adds to a place.
+/// What a loop adds to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Motion {
     /// So many bytes times the number of the iteration.
@@ -154,7 +154,7 @@ pub struct Turn {
     pub iteration: usize,
 }
 
-impl Place {
+impl Address {
     /// How many bytes the moves add in these turns of the loops around, the outermost first.
     pub fn moved(&self, turns: &[Turn]) -> usize {
         let moved = |m: &Move| match m.motion {
@@ -167,9 +167,9 @@ impl Place {
     }
 }
 
-impl From<Location> for Place {
-    fn from(location: Location) -> Place {
-        Place { location, moves: vec![] }
+impl From<Location> for Address {
+    fn from(location: Location) -> Address {
+        Address { location, moves: vec![] }
     }
 }
 

@@ -214,6 +214,6 @@ struct At<'a>(&'a Provenance);
 
 impl std::fmt::Display for At<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.places().is_empty() { Ok(()) } else { write!(f, " ({})", self.0) }
+        if self.0.sites().is_empty() { Ok(()) } else { write!(f, " ({})", self.0) }
     }
 }

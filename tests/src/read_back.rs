@@ -67,16 +67,16 @@ const NAMES: [&str; 5] = ["x", "h", "h.1", "_step", "last"];
 
 /// A program of random statements on vectors of three elements.
 #[derive(Default)]
-struct Program {
+struct RandomText {
     text: String,
     indent: usize,
     /// The names of outputs and metrics, which may not be declared twice.
     reported: Vec<String>,
 }
 
-impl Program {
+impl RandomText {
     fn of(choices: &[u32]) -> String {
-        let mut program = Program::default();
+        let mut program = RandomText::default();
         program.line("input rows: f32[5, 3]\ny = mean(rows, axis=0)");
         program.line("param w: f32[3] = ones\nstate s: f32[3] = zeros");
         NAMES.iter().for_each(|name| program.line(&format!("{name} = tanh(y)")));
@@ -152,7 +152,7 @@ impl Program {
 #[test]
 fn programs_that_take_names_again_read_back() {
     let result = runner(192).run(&vec(any::<u32>(), 1..24), |choices| {
-        let text = Program::of(&choices);
+        let text = RandomText::of(&choices);
         let loaded = load("random.graph", text.as_bytes(), &LoadOptions::default());
         let module = loaded.map_err(|e| fail(format!("{e}\n{text}")))?.module;
         for entry in [Entry::Train, Entry::Run { fetch: vec![] }] {

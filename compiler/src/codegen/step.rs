@@ -16,7 +16,7 @@ use cranelift_codegen::ir::{
 
 use super::error::CodegenError;
 use crate::loop_ir::CACHE_LINE;
-use crate::program::{Call, Frame, Location, Motion, Phase, Place, Program, Repeat, Wave};
+use crate::program::{Address, Call, Frame, Location, Motion, Phase, Program, Repeat, Wave};
 
 /// Bytes of a call in a wave's table: kernel, arguments, units, cost.
 const CALL_BYTES: usize = 4 * 8;
@@ -195,7 +195,7 @@ impl Step<'_> {
     }
 
     /// Where an argument is in this turn of the loops around.
-    fn pointer(&mut self, place: &Place) -> Value {
+    fn pointer(&mut self, place: &Address) -> Value {
         let mut pointer = self.memory(place.location);
         for m in &place.moves {
             let Turn { turn, iteration } = self.loops[m.depth];

@@ -22,7 +22,7 @@ pub(super) fn cost(values: &Values, value: &Value) -> f64 {
             };
             boxes.iter().map(products).sum::<f64>() * 0.02
         }
-        Work::Place { parts, .. } => {
+        Work::Placement { parts, .. } => {
             elements * 0.13 + parts.iter().map(|p| extent(&p.axes) * per(p.body)).sum::<f64>()
         }
         Work::Random { .. } => elements,
@@ -35,7 +35,9 @@ pub(super) fn cost(values: &Values, value: &Value) -> f64 {
 pub(super) fn operations(values: &Values, value: &Value) -> u32 {
     match &value.work {
         Work::Map(body) | Work::Reduce { body, .. } => own_size(&values.exprs, *body),
-        Work::Place { parts, .. } => parts.iter().map(|p| own_size(&values.exprs, p.body)).sum(),
+        Work::Placement { parts, .. } => {
+            parts.iter().map(|p| own_size(&values.exprs, p.body)).sum()
+        }
         Work::Repeat { body, .. } => body.fusion.values.list.iter().map(|v| v.operations).sum(),
         Work::Contract(_) | Work::Random { .. } | Work::Result => 0,
     }

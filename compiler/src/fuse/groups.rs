@@ -155,7 +155,7 @@ impl Grouper<'_> {
     fn can_wait(&self, value: &Value) -> bool {
         let may = match value.work {
             Work::Map(_) | Work::Reduce { .. } | Work::Random { .. } => true,
-            Work::Contract(_) | Work::Place { .. } => false,
+            Work::Contract(_) | Work::Placement { .. } => false,
             Work::Repeat { .. } | Work::Result => false,
         };
         may && value.reads.iter().all(|r| !self.group_of.contains_key(r))
@@ -324,7 +324,10 @@ impl Grouper<'_> {
     /// The group of a producer that a value joins; `chosen` first.
     fn join(&self, i: usize, chosen: Option<usize>) -> Option<Joined> {
         let value = &self.values.list[i];
-        if !self.cx.options.nodes || !may_join(value) || matches!(value.work, Work::Place { .. }) {
+        if !self.cx.options.nodes
+            || !may_join(value)
+            || matches!(value.work, Work::Placement { .. })
+        {
             return None;
         }
         let elements = self.values.elements(value);
@@ -348,7 +351,7 @@ impl Grouper<'_> {
     fn joinable(&self, draft: &Draft) -> bool {
         let is_open = |&m: &usize| match self.values.list[m].work {
             Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Random { .. } => true,
-            Work::Repeat { .. } | Work::Result | Work::Place { .. } => false,
+            Work::Repeat { .. } | Work::Result | Work::Placement { .. } => false,
         };
         let operations = draft.members.iter().map(|&m| self.values.list[m].operations);
         draft.members.len() < self.cx.costs.max_members
@@ -417,10 +420,10 @@ fn alone(values: &Values, value: &Value, i: usize) -> Draft {
     let dims = match value.work {
         Work::Repeat { .. } | Work::Result => vec![],
         // Rows that every part has whole can be units.
-        Work::Place { .. } if shares_rows(values, value) => {
+        Work::Placement { .. } if shares_rows(values, value) => {
             vec![(value.sizes[0], vec![Along { dim: 0, scale: 1 }])]
         }
-        Work::Place { .. } => vec![],
+        Work::Placement { .. } => vec![],
         Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Random { .. } => {
             let dims = value.sizes.iter().enumerate();
             let dims = dims.filter(|&(dim, &n)| n > 1 && value.is_whole(dim));
@@ -432,7 +435,7 @@ fn alone(values: &Values, value: &Value, i: usize) -> Draft {
 
 /// Whether every part of a placement has all rows of the result, each at its place.
 fn shares_rows(values: &Values, value: &Value) -> bool {
-    let Work::Place { parts, .. } = &value.work else { return false };
+    let Work::Placement { parts, .. } = &value.work else { return false };
     value.sizes.first().is_some_and(|&n| n > 1)
         && parts.iter().all(|part| {
             let row = part.index.first().and_then(|&i| values.exprs.as_axis(i));
@@ -447,7 +450,7 @@ fn loops(values: &Values, value: &Value) -> Option<Vec<usize>> {
     let reduced: &[AxisId] = match &value.work {
         Work::Map(_) => &[],
         Work::Reduce { reduced, .. } => reduced,
-        Work::Contract(_) | Work::Place { .. } | Work::Random { .. } => return None,
+        Work::Contract(_) | Work::Placement { .. } | Work::Random { .. } => return None,
         Work::Repeat { .. } | Work::Result => return None,
     };
     let reduced = reduced.iter().map(|&r| values.exprs.extent(r) as usize);

@@ -33,7 +33,7 @@ pub(super) enum Form {
 /// The values of a graph, and the graph with the copies that are among them.
 pub(super) fn values(graph: &Graph, cx: &FuseContext<'_>) -> (Graph, Values) {
     let order = graph.order();
-    let mut builder = Builder::new(graph.clone(), &order, cx);
+    let mut builder = Inliner::new(graph.clone(), &order, cx);
     for &node in &order {
         builder.decide(node);
     }
@@ -50,7 +50,7 @@ pub(super) struct Lowered {
     pub(super) lowering: Lowering,
 }
 
-pub(super) struct Builder<'a> {
+pub(super) struct Inliner<'a> {
     pub(super) graph: Graph,
     cx: &'a FuseContext<'a>,
     pub(super) lowered: FxHashMap<NodeId, Lowered>,
@@ -70,8 +70,8 @@ pub(super) struct Builder<'a> {
     indices: Vec<DataIndex>,
 }
 
-impl<'a> Builder<'a> {
-    fn new(graph: Graph, order: &[NodeId], cx: &'a FuseContext<'a>) -> Builder<'a> {
+impl<'a> Inliner<'a> {
+    fn new(graph: Graph, order: &[NodeId], cx: &'a FuseContext<'a>) -> Inliner<'a> {
         let roots: FxHashSet<NodeId> = graph.roots().into_iter().collect();
         let most = cx.costs.max_boxes;
         let (mut lowered, mut boxes) = (FxHashMap::default(), FxHashMap::default());
@@ -80,7 +80,7 @@ impl<'a> Builder<'a> {
             lowered.insert(node, of_node);
             boxes.insert(node, boxes_of_node);
         }
-        Builder {
+        Inliner {
             graph,
             cx,
             lowered,
@@ -114,7 +114,7 @@ impl<'a> Builder<'a> {
             }
             Lowering::Reduce { .. }
             | Lowering::Contract { .. }
-            | Lowering::Place { .. }
+            | Lowering::Placement { .. }
             | Lowering::Leaf => Form::Stored,
         };
         self.forms.insert(node, form);
@@ -305,9 +305,9 @@ impl<'a> Builder<'a> {
                 Work::Reduce { reduced, monoid, body }
             }
             Lowering::Contract { .. } => Work::Contract(self.products(node, axes)),
-            Lowering::Place { parts, fill } => {
+            Lowering::Placement { parts, fill } => {
                 let parts = parts.iter().map(|part| self.part(node, part)).collect();
-                Work::Place { parts, fill }
+                Work::Placement { parts, fill }
             }
             Lowering::RandomBits { key } => {
                 let operands = self.graph.operands(node);

@@ -72,7 +72,7 @@ impl Fusion {
                 Work::Map(_) => "map",
                 Work::Reduce { monoid, .. } => monoid.name(),
                 Work::Contract(_) => "product",
-                Work::Place { .. } => "place",
+                Work::Placement { .. } => "place",
                 Work::Random { .. } => "random",
                 Work::Repeat { .. } => "repeat",
                 Work::Result => "result",
@@ -109,7 +109,7 @@ fn print_body(f: &mut fmt::Formatter<'_>, indent: &str, length: usize, body: &Bo
 fn kind(values: &Values, group: &Group, stage: &Stage) -> &'static str {
     match values.list[group.members[stage.members[0]].value].work {
         Work::Contract(_) => "tile",
-        Work::Place { .. } => "parts",
+        Work::Placement { .. } => "parts",
         Work::Random { .. } => "library",
         Work::Repeat { .. } | Work::Result => "loop",
         Work::Map(_) | Work::Reduce { .. } => "loops",

@@ -40,7 +40,7 @@ fn domain(values: &Values, value: &Value) -> Option<Vec<usize>> {
             let reduced = reduced.iter().map(|&r| values.exprs.extent(r) as usize);
             Some(value.sizes.iter().copied().chain(reduced).collect())
         }
-        Work::Contract(_) | Work::Place { .. } | Work::Random { .. } => None,
+        Work::Contract(_) | Work::Placement { .. } | Work::Random { .. } => None,
         Work::Repeat { .. } | Work::Result => None,
     }
 }

@@ -80,7 +80,7 @@ pub enum Work {
     /// A sum of products: each box has its part of the elements, and the products that count for them.
     Contract(Vec<ProductBox>),
     /// Parts put somewhere.
-    Place {
+    Placement {
         /// The parts.
         parts: Vec<PlacedPart>,
         /// What is elsewhere.
@@ -175,7 +175,7 @@ impl Values {
                     factor.index.iter().for_each(|&i| found.visit_index(i));
                 }
             }
-            Work::Place { parts, .. } => {
+            Work::Placement { parts, .. } => {
                 parts.iter().for_each(|p| found.visit(p.body));
                 let indices = parts.iter().flat_map(|p| &p.indices);
                 indices.for_each(|i| found.visit(i.value));

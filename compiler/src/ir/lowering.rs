@@ -58,7 +58,7 @@ pub enum Lowering {
         b: Vec<Reading>,
     },
     /// Parts of the result, each an operand put somewhere in it; `fill` elsewhere.
-    Place {
+    Placement {
         /// The parts; they do not overlap.
         parts: Vec<Part>,
         /// What the elements are that no part covers; `None` where the parts cover all.
@@ -94,7 +94,7 @@ impl From<IndexId> for Reading {
     }
 }
 
-/// A part of a [`Lowering::Place`].
+/// A part of a [`Lowering::Placement`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// The operand.

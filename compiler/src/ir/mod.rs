@@ -33,7 +33,7 @@ pub use module::{
 };
 pub use philox::{philox_block, philox_word};
 pub use print::{Dot, GraphText, Json};
-pub use provenance::{Place, Position, Provenance};
+pub use provenance::{Position, Provenance, Site};
 pub use rewrite::{Reindex, Rewrite};
 pub use scalar::Scalar;
 pub use target::Target;

@@ -1,10 +1,10 @@
-//! Where a node came from: an interned set of places, each a span with its chain of calls.
+//! Where a node came from: an interned set of sites, each a span with its chain of calls.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// At most so many places are kept for one node; the rest are only counted.
+/// At most so many sites are kept for one node; the rest are only counted.
 const MAX_PLACES: usize = 8;
 
 /// A position in a source file; lines and columns count from 1, columns in characters.
@@ -23,24 +23,24 @@ pub struct Position {
 /// A position in the user's file followed by the positions inside the functions called there,
 /// outermost first, and what the compiler did there (`gradient`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
+pub struct Site {
     /// Outermost (the user's own line) first; never empty.
     pub chain: Vec<Position>,
     /// Why the compiler made the node, where the user did not write it: `gradient`, `update`.
     pub role: Option<Arc<str>>,
 }
 
-/// The places that a node answers for. Cloning is cheap.
+/// The sites that a node answers for. Cloning is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
-    places: Arc<[Place]>,
+    sites: Arc<[Site]>,
     more: u32,
 }
 
 impl Provenance {
     /// The provenance of a single place.
-    pub fn of(place: Place) -> Provenance {
-        Provenance { places: Arc::new([place]), more: 0 }
+    pub fn of(place: Site) -> Provenance {
+        Provenance { sites: Arc::new([place]), more: 0 }
     }
 
     /// The provenance of a caller in Rust source.
@@ -51,59 +51,59 @@ impl Provenance {
             column: location.column(),
             length: 0,
         };
-        Provenance::of(Place { chain: vec![position], role: None })
+        Provenance::of(Site { chain: vec![position], role: None })
     }
 
     /// The provenance that prints as `text`; lengths are not kept. `None` if it is no such text.
     pub fn parse(text: &str) -> Option<Provenance> {
-        let (places, more) = match text.rsplit_once(" +") {
-            Some((places, more)) => (places, more.parse().ok()?),
+        let (sites, more) = match text.rsplit_once(" +") {
+            Some((sites, more)) => (sites, more.parse().ok()?),
             None => (text, 0),
         };
-        let places: Option<Arc<[Place]>> = places.split("; ").map(Place::parse).collect();
-        Some(Provenance { places: places?, more })
+        let sites: Option<Arc<[Site]>> = sites.split("; ").map(Site::parse).collect();
+        Some(Provenance { sites: sites?, more })
     }
 
-    /// The places, in the order of their positions.
-    pub fn places(&self) -> &[Place] {
-        &self.places
+    /// The sites, in the order of their positions.
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
     }
 
-    /// How many places were left out.
+    /// How many sites were left out.
     pub fn n_more(&self) -> u32 {
         self.more
     }
 
-    /// The places of both.
+    /// The sites of both.
     pub fn merge(&self, other: &Provenance) -> Provenance {
-        if other.places.is_empty() || Arc::ptr_eq(&self.places, &other.places) {
+        if other.sites.is_empty() || Arc::ptr_eq(&self.sites, &other.sites) {
             return self.clone();
         }
-        if self.places.is_empty() {
+        if self.sites.is_empty() {
             return other.clone();
         }
-        let all: BTreeSet<&Place> = self.places.iter().chain(other.places.iter()).collect();
+        let all: BTreeSet<&Site> = self.sites.iter().chain(other.sites.iter()).collect();
         let more = self.more.max(other.more) + all.len().saturating_sub(MAX_PLACES) as u32;
-        Provenance { places: all.into_iter().take(MAX_PLACES).cloned().collect(), more }
+        Provenance { sites: all.into_iter().take(MAX_PLACES).cloned().collect(), more }
     }
 
-    /// The same places as the origin of a node that the compiler made for `role`.
+    /// The same sites as the origin of a node that the compiler made for `role`.
     pub fn with_role(&self, role: &str) -> Provenance {
-        let places =
-            self.places.iter().map(|p| Place { chain: p.chain.clone(), role: Some(role.into()) });
-        Provenance { places: places.collect(), more: self.more }
+        let sites =
+            self.sites.iter().map(|p| Site { chain: p.chain.clone(), role: Some(role.into()) });
+        Provenance { sites: sites.collect(), more: self.more }
     }
 }
 
-impl Place {
+impl Site {
     /// The place that prints as `text`.
-    fn parse(text: &str) -> Option<Place> {
+    fn parse(text: &str) -> Option<Site> {
         let (chain, role) = match text.strip_suffix(')').and_then(|t| t.rsplit_once(" (")) {
             Some((chain, role)) => (chain, Some(role.into())),
             None => (text, None),
         };
         let chain: Option<Vec<Position>> = chain.split(" > ").map(Position::parse).collect();
-        Some(Place { chain: chain?, role })
+        Some(Site { chain: chain?, role })
     }
 }
 
@@ -117,7 +117,7 @@ impl Position {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, p) in self.chain.iter().enumerate() {
             write!(f, "{}{}:{}:{}", if i > 0 { " > " } else { "" }, p.file, p.line, p.column)?;
@@ -132,7 +132,7 @@ impl fmt::Display for Place {
 /// Prints as after `#@`: `mlp.graph:8:15 > std.graph:12:9; mlp.graph:9:1 (gradient) +3`.
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, place) in self.places.iter().enumerate() {
+        for (i, place) in self.sites.iter().enumerate() {
             write!(f, "{}{place}", if i > 0 { "; " } else { "" })?;
         }
         if self.more > 0 {

@@ -33,7 +33,7 @@ struct Chunker<'a> {
 }
 
 /// A function of an element, in a statement of a loop's body (or in its folds).
-struct Call {
+struct Application {
     call: ExprId,
     function: UnaryFn,
     argument: ExprId,
@@ -93,7 +93,7 @@ impl Chunker<'_> {
     }
 
     /// The loop as arguments, call and rest; then the next function of the rest.
-    fn take_out(&mut self, l: Loop, call: &Call, done: &mut Vec<Stmt>) {
+    fn take_out(&mut self, l: Loop, call: &Application, done: &mut Vec<Stmt>) {
         let number = self.locals.len();
         let name = format!("{}.{number}", call.function.name());
         self.locals.push(Local { name, dtype: call.dtype, len: l.extent.max() });
@@ -141,7 +141,7 @@ impl Chunker<'_> {
 
 /// The first function that can be taken out of a loop, which is long enough for it: its argument has
 /// none itself, varies in the loop, and does not see a store of the same iteration.
-fn find(exprs: &Exprs, l: &Loop, costs: &Costs) -> Option<Call> {
+fn find(exprs: &Exprs, l: &Loop, costs: &Costs) -> Option<Application> {
     let mut values: Vec<ExprId> = vec![];
     for stmt in &l.body {
         match stmt {
@@ -160,12 +160,12 @@ fn find(exprs: &Exprs, l: &Loop, costs: &Costs) -> Option<Call> {
         .find(|call| l.extent.max() >= shortest(call, costs) && is_free(exprs, l, call.argument))
 }
 
-fn shortest(call: &Call, costs: &Costs) -> usize {
+fn shortest(call: &Application, costs: &Costs) -> usize {
     if call.function.has_rare(call.dtype) { SHORTEST_RARE } else { costs.shortest_chunk }
 }
 
 /// The calls in an expression, those in arguments first.
-fn calls_in(exprs: &Exprs, id: ExprId, seen: &mut FxHashSet<ExprId>, calls: &mut Vec<Call>) {
+fn calls_in(exprs: &Exprs, id: ExprId, seen: &mut FxHashSet<ExprId>, calls: &mut Vec<Application>) {
     if !seen.insert(id) {
         return;
     }
@@ -175,7 +175,7 @@ fn calls_in(exprs: &Exprs, id: ExprId, seen: &mut FxHashSet<ExprId>, calls: &mut
     if let Expr::Unary(function, argument) = exprs.expr(id) {
         let dtype = exprs.dtype(id);
         if function.is_transcendental() && dtype.is_float() {
-            calls.push(Call { call: id, function: *function, argument: *argument, dtype });
+            calls.push(Application { call: id, function: *function, argument: *argument, dtype });
         }
     }
 }

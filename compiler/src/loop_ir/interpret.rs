@@ -14,7 +14,7 @@ use crate::ir::{
 
 /// Where an argument of a kernel is: in which of the memories, from which byte on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub struct Pointer {
     /// The number of the memory.
     pub memory: usize,
     /// The position in bytes.
@@ -27,7 +27,7 @@ pub struct Slot {
 pub fn run_units(
     kernel: &Kernel,
     target: &Target,
-    arguments: &[Slot],
+    arguments: &[Pointer],
     memories: &mut [Vec<u8>],
     units: Range<usize>,
     status: &mut u64,
@@ -68,7 +68,7 @@ struct Known {
 struct Machine<'a> {
     kernel: &'a Kernel,
     target: &'a Target,
-    arguments: &'a [Slot],
+    arguments: &'a [Pointer],
     memories: &'a mut [Vec<u8>],
     locals: Vec<Vec<u8>>,
     status: &'a mut u64,

@@ -31,7 +31,7 @@ mod expand_math;
 mod fma;
 mod interpret;
 mod pipeline;
-mod place;
+mod hoist;
 mod print;
 mod rebuild;
 mod vectorise;
@@ -42,11 +42,11 @@ pub use claim::claim;
 pub use collapse::collapse;
 pub use expand_math::{expand_math, expand_pow, expand_unary};
 pub use fma::fma;
+pub use hoist::hoist;
 #[cfg(test)]
 pub(crate) use interpret::Straight;
-pub use interpret::{Slot, run_units};
+pub use interpret::{Pointer, run_units};
 pub use pipeline::{LOOP_PIPELINE, LoopContext, LoopPass, optimize_loops};
-pub use place::place;
 pub use vectorise::vectorise;
 pub use verify::{KernelError, Problem, verify};
 

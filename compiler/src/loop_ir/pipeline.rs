@@ -2,7 +2,7 @@
 //! what the kernel computes, but for `vectorise`, which chooses the order in which vector loops fold,
 //! and `fma`, which rounds less often.
 
-use super::{Kernel, chunk, claim, collapse, expand_math, fma, place, vectorise};
+use super::{Kernel, chunk, claim, collapse, expand_math, fma, hoist, vectorise};
 use crate::ir::{Costs, Target};
 use crate::passes::PassOptions;
 
@@ -78,9 +78,9 @@ pub static LOOP_PIPELINE: &[LoopPass] = &[
     },
     // Last: it gives names to what the others made.
     LoopPass {
-        name: "place",
+        name: "hoist",
         doc: "takes out of loops what does not vary, and computes once what is used again",
-        run: |kernel, _| place(kernel),
+        run: |kernel, _| hoist(kernel),
         required: false,
     },
 ];

@@ -82,9 +82,9 @@ fn sums_in_the_documented_order() {
     let x: Vec<f32> = (0..rows * n).map(|i| (i as f32 * 0.37).sin() + 2.0).collect();
     let bytes = x.iter().flat_map(|x| x.to_le_bytes()).collect();
     let mut memories = vec![bytes, vec![0; 4 * rows * n]];
-    let slots = [0, 1].map(|memory| Slot { memory, offset: 0 });
+    let pointers = [0, 1].map(|memory| Pointer { memory, offset: 0 });
     let mut status = 0;
-    run_units(&kernel, &Target::X86_64_V4, &slots, &mut memories, 0..2, &mut status);
+    run_units(&kernel, &Target::X86_64_V4, &pointers, &mut memories, 0..2, &mut status);
     for (row, y) in x.chunks(n).zip(memories[1].chunks(4 * n)) {
         let mut lanes = [0f32; 8];
         (0..16).for_each(|i| lanes[i % 8] += row[i]);
@@ -178,8 +178,8 @@ fn chunks_keep_the_bits() {
             assert_eq!(verify(&kernel), Ok(()), "{kernel}");
             let x = (0..n).flat_map(|i| ((i as f32 * 0.37).sin() * 3.0).to_le_bytes()).collect();
             let mut memories = vec![x, vec![0; 4 * n], vec![0; 4]];
-            let slots = [0, 1, 2].map(|memory| Slot { memory, offset: 0 });
-            run_units(&kernel, &Target::X86_64_V4, &slots, &mut memories, 0..1, &mut 0);
+            let pointers = [0, 1, 2].map(|memory| Pointer { memory, offset: 0 });
+            run_units(&kernel, &Target::X86_64_V4, &pointers, &mut memories, 0..1, &mut 0);
             (memories, kernel.to_string())
         };
         let ((plain, _), (chunked, text)) = (run(false), run(true));

@@ -275,7 +275,7 @@ impl<'a> Nest<'a> {
 mod tests {
     use super::*;
     use crate::ir::{BinaryFn, DType, Monoid, Scalar, Target};
-    use crate::loop_ir::{Buffer, Fold, Slot, run_units, verify};
+    use crate::loop_ir::{Buffer, Fold, Pointer, run_units, verify};
 
     const LEN: usize = 512;
 
@@ -343,8 +343,8 @@ mod tests {
         let number = |i: usize| ((i * 37 % 101) as f32 * 0.37).to_le_bytes();
         let mut memories: Vec<Vec<u8>> =
             (0..3).map(|m| (0..LEN).flat_map(|i| number(m * LEN + i)).collect()).collect();
-        let slots = [0, 1, 2].map(|memory| Slot { memory, offset: 0 });
-        run_units(kernel, &Target::X86_64_V4, &slots, &mut memories, 0..1, &mut 0);
+        let pointers = [0, 1, 2].map(|memory| Pointer { memory, offset: 0 });
+        run_units(kernel, &Target::X86_64_V4, &pointers, &mut memories, 0..1, &mut 0);
         memories
     }
 

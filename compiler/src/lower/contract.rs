@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Builder, Dimension, wrap};
+use super::{Dimension, KernelBuilder, wrap};
 use crate::fuse::{Factor, ProductBox};
 use crate::ir::{AxisId, DType, IndexId, PlaceId};
 use crate::loop_ir::{Extent, Stmt, Tile, View};
@@ -71,7 +71,7 @@ fn continued(levels: &[Level], at: usize) -> (Level, Vec<usize>) {
     (level, taken)
 }
 
-impl Builder<'_> {
+impl KernelBuilder<'_> {
     pub(super) fn contract(&mut self, at: usize, boxes: &[ProductBox]) -> Vec<Stmt> {
         boxes.iter().flat_map(|product| self.product(at, product)).collect()
     }

@@ -105,7 +105,7 @@ fn lower_in(
     let around = waves::Surroundings { graph, values, target, layouts };
     let group = |group: &Group| match waves::repeats(fusion, group) {
         Some((value, length, body)) => waves::lower(&around, value, length, body, checks),
-        None => Builder::new(fusion, group, target, layouts, checks).run(),
+        None => KernelBuilder::new(fusion, group, target, layouts, checks).run(),
     };
     fusion.groups.iter().map(group).collect()
 }
@@ -125,7 +125,7 @@ struct Dimension {
     index: IndexId,
 }
 
-struct Builder<'a> {
+struct KernelBuilder<'a> {
     graph: &'a Graph,
     values: &'a Values,
     group: &'a Group,
@@ -160,18 +160,18 @@ struct Bound {
     strides: Vec<i64>,
 }
 
-impl<'a> Builder<'a> {
+impl<'a> KernelBuilder<'a> {
     fn new(
         fusion: &'a Fusion,
         group: &'a Group,
         target: &'a Target,
         layouts: &'a Layouts,
         checks: &'a mut Checks,
-    ) -> Builder<'a> {
+    ) -> KernelBuilder<'a> {
         let mut exprs = Exprs::default();
         let units = group.units.iter().map(|u| exprs.axis(u.extent.div_ceil(u.block)));
         let units = units.collect();
-        Builder {
+        KernelBuilder {
             graph: &fusion.graph,
             values: &fusion.values,
             group,
@@ -432,7 +432,7 @@ impl<'a> Builder<'a> {
         self.note(at);
         match &value.work {
             Work::Contract(boxes) => self.contract(at, boxes),
-            Work::Place { .. } => self.place(at),
+            Work::Placement { .. } => self.place(at),
             Work::Random { key, seed, step } => self.random(at, *key, *seed, *step),
             Work::Repeat { length, body } => self.repeat(at, *length, body),
             Work::Result => vec![],

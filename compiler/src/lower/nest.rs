@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Builder, Dimension};
+use super::{Dimension, KernelBuilder};
 use crate::fuse::{DataIndex, Stage, Work};
 use crate::ir::{
     AxisId, DType, Expr, ExprId, Exprs, IndexId, Monoid, NodeId, PlaceId, Scalar, VarId,
@@ -28,7 +28,7 @@ struct Level {
     extent: Extent,
 }
 
-impl Builder<'_> {
+impl KernelBuilder<'_> {
     pub(super) fn nest(&mut self, stage: &Stage) -> Vec<Stmt> {
         let domain = self.domain(stage);
         let (mut items, checks) = self.items(stage, &domain);

@@ -2,16 +2,16 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Builder, Dimension, wrap};
+use super::{Dimension, KernelBuilder, wrap};
 use crate::fuse::{PlacedPart, Work};
 use crate::ir::{AxisId, ExprId, IndexId};
 use crate::loop_ir::{Extent, Stmt};
 
-impl Builder<'_> {
+impl KernelBuilder<'_> {
     /// The parts of a placement, each its own nest of loops, after the fill.
     pub(super) fn place(&mut self, at: usize) -> Vec<Stmt> {
         let value = self.value(at);
-        let Work::Place { parts, fill } = &value.work else { return vec![] };
+        let Work::Placement { parts, fill } = &value.work else { return vec![] };
         let mut stmts = vec![];
         if let Some(fill) = fill {
             let dims = self.dimensions(at);

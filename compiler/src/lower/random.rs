@@ -1,11 +1,11 @@
 //! Random bits as calls of the library.
 
-use super::{Builder, strides_of, wrap};
+use super::{KernelBuilder, strides_of, wrap};
 use crate::fuse::Residence;
 use crate::ir::{AxisId, DType, Expr, IndexId, NodeId, PlaceId, strides};
 use crate::loop_ir::{Chunk, ChunkFn, Extent, Local, Stmt};
 
-impl Builder<'_> {
+impl KernelBuilder<'_> {
     /// The first dimension of a member from which on its elements are adjacent in memory.
     fn first_adjacent(&self, at: usize) -> usize {
         let value = self.value(at);

@@ -7,13 +7,13 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Bound, Builder, Layouts, result, strides_of, wrap};
+use super::{Bound, KernelBuilder, Layouts, result, strides_of, wrap};
 use crate::fuse::{Body, Residence, may_overwrite};
 use crate::ir::{Expr, Graph, IndexId, NodeId, PlaceId, TensorType, strides};
 use crate::loop_ir::{Extent, Local, Stmt};
 use crate::ops::Scan;
 
-impl Builder<'_> {
+impl KernelBuilder<'_> {
     pub(super) fn repeat(&mut self, at: usize, length: usize, body: &Body) -> Vec<Stmt> {
         let node = self.value(at).node;
         let scan = self.graph.op(node).scan().expect("what repeats a region is a scan").clone();
@@ -90,7 +90,7 @@ impl Builder<'_> {
                 copied.push((output, &carries[k]));
             }
         }
-        let mut inner = Builder {
+        let mut inner = KernelBuilder {
             graph: &body.fusion.graph,
             values,
             group,

@@ -241,7 +241,7 @@ impl OpRules for Placement {
                     start += sizes[*axis] as i64;
                     parts.push(Part { operand: operand as u32, axes, index });
                 }
-                Lowering::Place { parts, fill: None }
+                Lowering::Placement { parts, fill: None }
             }
             Placement::Pad { before, interior, value, .. } => {
                 let (before, interior) = (numbers(before), numbers(interior));
@@ -251,7 +251,7 @@ impl OpRules for Placement {
                     *i = cx.exprs.index_scale(*i, interior[d] as i64 + 1, before[d] as i64);
                 }
                 parts.push(Part { operand: 0, axes, index });
-                Lowering::Place { parts, fill: Some(*value) }
+                Lowering::Placement { parts, fill: Some(*value) }
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::loop_ir::{CACHE_LINE, Kernel};
 use crate::lower::{self, Argument, Checks, Code, Lowered};
 use crate::ops::{Leaf, Op, Scan};
 use crate::program::{
-    Call, Location, Motion, Move, Output, OutputKind, Phase, Place, Program, Repeat, Wave,
+    Address, Call, Location, Motion, Move, Output, OutputKind, Phase, Program, Repeat, Wave,
 };
 use crate::schedule::{self, Schedule};
 
@@ -294,12 +294,12 @@ impl Planner {
     }
 
     /// Where a node is.
-    fn place(&self, draft: &Draft) -> Place {
+    fn place(&self, draft: &Draft) -> Address {
         let location = match draft.base {
             Base::Fixed(location) => location,
             Base::Arena(memory, offset) => Location::Arena(self.layout.offsets[memory] + offset),
         };
-        Place { location, moves: draft.moves.clone() }
+        Address { location, moves: draft.moves.clone() }
     }
 
     fn phases(
@@ -343,7 +343,7 @@ impl Planner {
         schedule.phases.iter().map(phase).collect()
     }
 
-    fn argument(&mut self, scope: &Scope<'_>, argument: &Argument) -> Place {
+    fn argument(&mut self, scope: &Scope<'_>, argument: &Argument) -> Address {
         match argument {
             Argument::Node(node) => self.place(&scope.places[node]),
             Argument::Constant(literal) => self.constant(literal).into(),

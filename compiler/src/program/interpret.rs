@@ -1,9 +1,9 @@
 //! The meaning of programs, executed: their kernels by the interpreter of the loop IR, on the memories
 //! that the plan says.
 
-use super::{Call, Location, Phase, Place, Program, Repeat, Turn};
+use super::{Address, Call, Location, Phase, Program, Repeat, Turn};
 use crate::ir::Target;
-use crate::loop_ir::{Slot, run_units};
+use crate::loop_ir::{Pointer, run_units};
 
 /// All memories of a program that is interpreted; the same order as in its signature.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +79,7 @@ impl Memories {
     }
 
     /// The place of an argument in these turns of the loops around.
-    fn slot(&self, place: &Place, turns: &[Turn]) -> Slot {
+    fn pointer(&self, place: &Address, turns: &[Turn]) -> Pointer {
         let (v, f, o) = (self.variables.len(), self.feeds.len(), self.outputs.len());
         let tables = v + f + o;
         let (memory, offset) = match place.location {
@@ -94,7 +94,7 @@ impl Memories {
             Location::Batch => (tables + 5, 0),
             Location::Iteration(depth) => (tables + 6 + depth, 0),
         };
-        Slot { memory, offset: offset + place.moved(turns) }
+        Pointer { memory, offset: offset + place.moved(turns) }
     }
 }
 
@@ -141,9 +141,9 @@ impl Run<'_> {
 
     fn call(&mut self, call: &Call) {
         let kernel = &self.program.kernels[call.kernel];
-        let slots = call.arguments.iter().map(|p| self.memories.slot(p, &self.turns));
-        let slots: Vec<Slot> = slots.collect();
+        let pointers = call.arguments.iter().map(|p| self.memories.pointer(p, &self.turns));
+        let pointers: Vec<Pointer> = pointers.collect();
         let (units, status) = (0..kernel.n_units(), &mut self.memories.status);
-        run_units(kernel, self.target, &slots, &mut self.all, units, status);
+        run_units(kernel, self.target, &pointers, &mut self.all, units, status);
     }
 }

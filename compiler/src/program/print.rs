@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{Call, Location, Motion, OutputKind, Phase, Place, Program};
+use super::{Address, Call, Location, Motion, OutputKind, Phase, Program};
 use crate::ir::TensorType;
 use crate::loop_ir::Buffer;
 
@@ -103,7 +103,7 @@ impl Program {
     }
 
     /// A place with the bytes that the buffer may reach there, and how they move.
-    fn place(&self, place: &Place, buffer: &Buffer) -> String {
+    fn place(&self, place: &Address, buffer: &Buffer) -> String {
         let mut text = self.location(place.location, buffer);
         for m in &place.moves {
             let axis = format!("t{}", m.depth);

@@ -10,7 +10,7 @@
 use rustc_hash::FxHashMap;
 use thiserror::Error;
 
-use super::{Call, Location, Motion, Phase, Place, Program, Wave};
+use super::{Address, Call, Location, Motion, Phase, Program, Wave};
 
 /// A program that breaks a rule: a bug of whoever made it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -103,7 +103,7 @@ struct Verifier<'a> {
 
 /// What a call does with bytes of a memory.
 struct Access<'a> {
-    place: &'a Place,
+    place: &'a Address,
     /// The first byte that the place would reach without moves.
     start: usize,
     bytes: usize,
@@ -153,7 +153,7 @@ impl Verifier<'_> {
         call: &Call,
         number: usize,
         buffer: usize,
-        place: &'p Place,
+        place: &'p Address,
     ) -> Result<Access<'p>, ProgramError> {
         let kernel = &self.program.kernels[call.kernel];
         let described = &kernel.buffers[buffer];
@@ -247,7 +247,7 @@ impl Verifier<'_> {
 }
 
 /// What a loop adds to a place: bytes for each iteration, and bytes in even and in odd turns.
-fn motion(place: &Place, depth: usize) -> (i128, [i128; 2]) {
+fn motion(place: &Address, depth: usize) -> (i128, [i128; 2]) {
     let mut sum = (0, [0, 0]);
     for m in place.moves.iter().filter(|m| m.depth == depth) {
         match m.motion {

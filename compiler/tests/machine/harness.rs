@@ -5,7 +5,8 @@ use brolga_compiler::ir::{
     AxisId, DType, Expr, ExprId, Exprs, IndexId, PlaceId, Scalar, Target, VarId,
 };
 use brolga_compiler::loop_ir::{
-    Buffer, Extent, Fold, Kernel, Local, Loop, LoopKind, Slot, Stmt, expand_math, run_units, verify,
+    Buffer, Extent, Fold, Kernel, Local, Loop, LoopKind, Pointer, Stmt, expand_math, run_units,
+    verify,
 };
 use brolga_compiler::program::Frame;
 use cranelift_jit::{JITBuilder, JITModule};
@@ -89,10 +90,10 @@ impl Case {
             panic!("{what}: {error}\n{kernel}");
         }
         let (mut expected, mut status) = (self.memories.clone(), 0);
-        let slots: Vec<Slot> =
-            (0..expected.len()).map(|memory| Slot { memory, offset: 0 }).collect();
+        let pointers: Vec<Pointer> =
+            (0..expected.len()).map(|memory| Pointer { memory, offset: 0 }).collect();
         let (n, target) = (kernel.n_units(), &Target::X86_64_V4);
-        run_units(&kernel, target, &slots, &mut expected, 0..n, &mut status);
+        run_units(&kernel, target, &pointers, &mut expected, 0..n, &mut status);
         for cut in [0, n / 2, n / 3] {
             let mut found = self.memories.clone();
             let (found_status, clif) = run_code(&kernel, &mut found, cut);

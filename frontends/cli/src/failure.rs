@@ -101,7 +101,7 @@ fn rendered(error: &CompileError, sources: &Sources) -> String {
     let Some(code) = Code::from_id(error.code) else { return format!("{error}\n") };
     let mut diagnostic = Diagnostic::error(code, error.message.clone());
     let label = error.label.clone().unwrap_or_default();
-    let chain = error.provenance.places().first().map_or(&[][..], |place| &place.chain);
+    let chain = error.provenance.sites().first().map_or(&[][..], |place| &place.chain);
     for (number, position) in chain.iter().enumerate() {
         diagnostic = match (sources.span_of(position), number) {
             (Some(span), 0) => diagnostic.at(span, label.clone()),

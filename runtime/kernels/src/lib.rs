@@ -20,7 +20,7 @@ pub mod wave;
 pub use isa::Isa;
 pub use pool::Pool;
 pub use tile::Tile;
-pub use wave::{Call, Kernel};
+pub use wave::{Kernel, Task};
 
 /// The C symbols of this crate by name, for the linker of JIT code.
 pub fn symbols() -> Vec<(&'static str, *const u8)> {

@@ -10,7 +10,7 @@
 //! So its bits do not depend on how rows and columns are split, here, by the caller or over threads,
 //! nor on the instruction set, as long as that has fused multiply-add ([`Isa::fuses`]).
 //!
-//! A panel of two vectors of columns and up to so many rows is held in registers (`Blocks`).
+//! A panel of two vectors of columns and up to so many rows is held in registers (`Microkernels`).
 
 mod vector;
 
@@ -106,7 +106,7 @@ pub unsafe fn tile_f64(isa: Isa, tile: *const Tile) {
 }
 
 /// Computes some rows of a panel of columns; the corner is that of the block.
-type Block<T> = unsafe fn(tile: &Tile, corner: Corner<T>, columns: usize);
+type Microkernel<T> = unsafe fn(tile: &Tile, corner: Corner<T>, columns: usize);
 
 /// Where a block's first row and column lie.
 #[derive(Clone, Copy)]
@@ -117,22 +117,22 @@ struct Corner<T> {
 }
 
 /// The kernels of one instruction set, each a list by the number of rows less one.
-struct Blocks<T: 'static> {
+struct Microkernels<T: 'static> {
     /// Columns of a vector.
     lanes: usize,
     /// Two whole vectors of columns.
-    wide: &'static [Block<T>],
+    wide: &'static [Microkernel<T>],
     /// More than one vector of columns, at most two.
-    edge: &'static [Block<T>],
+    edge: &'static [Microkernel<T>],
     /// At most one vector of columns.
-    narrow: &'static [Block<T>],
+    narrow: &'static [Microkernel<T>],
     /// At most half a vector of columns.
-    slim: &'static [Block<T>],
+    slim: &'static [Microkernel<T>],
 }
 
-impl<T> Blocks<T> {
+impl<T> Microkernels<T> {
     /// The widest kernels that `columns` fill, or that hold them all; and how many columns they do.
-    fn panel(&self, columns: usize) -> (&'static [Block<T>], usize) {
+    fn panel(&self, columns: usize) -> (&'static [Microkernel<T>], usize) {
         if columns >= 2 * self.lanes {
             (self.wide, 2 * self.lanes)
         } else if columns > self.lanes {
@@ -151,7 +151,7 @@ impl<T> Blocks<T> {
 ///
 /// # Safety
 /// As for [`brolga_tile_f32`], with elements `T`; the instruction set must be available.
-unsafe fn product<T>(blocks: &Blocks<T>, tile: &Tile) {
+unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let tile = &gather_levels(tile);
     let (rows_at_once, strip) = (rows_at_once(blocks, tile), columns_of_strip(blocks, tile));
     for first in (0..tile.n).step_by(strip) {
@@ -177,7 +177,7 @@ unsafe fn product<T>(blocks: &Blocks<T>, tile: &Tile) {
 const L2_SHARE: usize = 512 << 10;
 
 /// The columns of a strip: as many panels as fit in the second cache, at least one.
-fn columns_of_strip<T>(blocks: &Blocks<T>, tile: &Tile) -> usize {
+fn columns_of_strip<T>(blocks: &Microkernels<T>, tile: &Tile) -> usize {
     let panel = 2 * blocks.lanes;
     let steps = tile.len.into_iter().fold(1, usize::saturating_mul);
     let panels = L2_SHARE / steps.saturating_mul(panel * size_of::<T>()).max(1);
@@ -192,7 +192,7 @@ const L1_WAYS: usize = 8;
 
 /// The most rows of a block. Rows of A a multiple of the cache's period apart, as those of 1024
 /// numbers are, evict each other when they are more than its ways.
-fn rows_at_once<T>(blocks: &Blocks<T>, tile: &Tile) -> usize {
+fn rows_at_once<T>(blocks: &Microkernels<T>, tile: &Tile) -> usize {
     let registers = blocks.wide.len();
     let apart = tile.a_row.wrapping_mul(size_of::<T>() as isize);
     if apart != 0 && apart % L1_PERIOD == 0 { registers.min(L1_WAYS) } else { registers }
@@ -301,10 +301,10 @@ macro_rules! by_rows {
     };
 }
 
-/// The four lists of [`Blocks`]; `$half` is the vector for at most half the columns.
+/// The four lists of [`Microkernels`]; `$half` is the vector for at most half the columns.
 macro_rules! blocks {
     ($block:ident<$v:ty, $half:ty>, $($rows:literal)*) => {
-        Blocks {
+        Microkernels {
             lanes: <$v as Vector>::LANES,
             wide: by_rows!($block<$v, 2, false>, $($rows)*),
             edge: by_rows!($block<$v, 2, true>, $($rows)*),
@@ -325,14 +325,16 @@ unsafe fn block_portable<V: Vector, const R: usize, const W: usize, const EDGE: 
 }
 
 /// 4 rows of 8 columns: 8 accumulators of 128 bits.
-static F32_PORTABLE: Blocks<f32> = blocks!(block_portable<Lanes<f32, 4>, Lanes<f32, 2>>, 1 2 3 4);
+static F32_PORTABLE: Microkernels<f32> =
+    blocks!(block_portable<Lanes<f32, 4>, Lanes<f32, 2>>, 1 2 3 4);
 /// 4 rows of 4 columns: 8 accumulators of 128 bits.
-static F64_PORTABLE: Blocks<f64> = blocks!(block_portable<Lanes<f64, 2>, Lanes<f64, 1>>, 1 2 3 4);
+static F64_PORTABLE: Microkernels<f64> =
+    blocks!(block_portable<Lanes<f64, 2>, Lanes<f64, 1>>, 1 2 3 4);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::vector::x86::{F32x8, F32x8Vl, F32x16, F64x4, F64x4Vl, F64x8};
-    use super::{Blocks, Corner, Tile, Vector, block};
+    use super::{Corner, Microkernels, Tile, Vector, block};
 
     /// [`block`] compiled for AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
@@ -357,15 +359,15 @@ mod x86 {
     }
 
     /// 14 rows of 32 columns: 28 of 32 registers accumulate, two hold B, one A.
-    pub(super) static F32_AVX512: Blocks<f32> =
+    pub(super) static F32_AVX512: Microkernels<f32> =
         blocks!(block_avx512<F32x16, F32x8Vl>, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     /// 14 rows of 16 columns.
-    pub(super) static F64_AVX512: Blocks<f64> =
+    pub(super) static F64_AVX512: Microkernels<f64> =
         blocks!(block_avx512<F64x8, F64x4Vl>, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     /// 6 rows of 16 columns: 12 of 16 registers accumulate, two hold B, one A.
-    pub(super) static F32_AVX2: Blocks<f32> = blocks!(block_avx2<F32x8, F32x8>, 1 2 3 4 5 6);
+    pub(super) static F32_AVX2: Microkernels<f32> = blocks!(block_avx2<F32x8, F32x8>, 1 2 3 4 5 6);
     /// 6 rows of 8 columns.
-    pub(super) static F64_AVX2: Blocks<f64> = blocks!(block_avx2<F64x4, F64x4>, 1 2 3 4 5 6);
+    pub(super) static F64_AVX2: Microkernels<f64> = blocks!(block_avx2<F64x4, F64x4>, 1 2 3 4 5 6);
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub type Kernel = unsafe extern "C" fn(
 /// One kernel call of a wave.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct Call {
+pub struct Task {
     /// What to call.
     pub kernel: Kernel,
     /// Its arguments.
@@ -42,7 +42,7 @@ pub struct Call {
 pub unsafe extern "C" fn brolga_wave(
     pool: *const Pool,
     frame: *mut u8,
-    calls: *const Call,
+    calls: *const Task,
     n_calls: usize,
     serial: usize,
     scratch: *mut u8,
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn brolga_wave(
 /// A wave that runs. Places in it are costs before them.
 struct Wave<'a> {
     frame: *mut u8,
-    calls: &'a [Call],
+    calls: &'a [Task],
     scratch: *mut u8,
     scratch_stride: usize,
 }
@@ -88,7 +88,7 @@ impl Wave<'_> {
 
     /// The cost of all its units.
     fn cost(&self) -> u64 {
-        self.calls.iter().map(Call::total).sum()
+        self.calls.iter().map(Task::total).sum()
     }
 
     /// Computes the units between two places.
@@ -110,7 +110,7 @@ impl Wave<'_> {
     }
 }
 
-impl Call {
+impl Task {
     /// The cost of a unit; 0 is read as 1.
     fn unit(&self) -> u64 {
         self.cost.max(1) as u64
@@ -172,10 +172,10 @@ mod tests {
             .iter()
             .map(|&(units, _)| Seen { times: zeros(units), scratch: zeros(units) })
             .collect();
-        let calls: Vec<Call> = units_and_costs
+        let calls: Vec<Task> = units_and_costs
             .iter()
             .zip(&seen)
-            .map(|(&(units, cost), seen)| Call {
+            .map(|(&(units, cost), seen)| Task {
                 kernel: count,
                 args: std::ptr::from_ref(seen).cast(),
                 units,

@@ -22,7 +22,7 @@ use super::{
 use crate::ops::{Leaf, Op, OpRules};
 use expression::{call, constant, nested, right_side};
 use layout::Lines;
-use region::Block;
+use region::RegionText;
 
 pub use formats::{Dot, Json};
 
@@ -119,7 +119,7 @@ fn initial_function(lines: &mut Lines, name: &str, initial: &Graph) {
 /// The nodes, operands before users.
 fn body(lines: &mut Lines, graph: &Graph) {
     lines.take_names(graph);
-    Block::print(lines, graph, &|id| reference(graph, id));
+    RegionText::print(lines, graph, &|id| reference(graph, id));
 }
 
 /// A line for a node that is no scan, unless its name says all.

@@ -8,7 +8,7 @@ use crate::ir::{Graph, NodeId, Provenance};
 use crate::ops::{Control, Leaf, Op, Scan};
 
 /// A graph whose lines are printed; `read` says how a node is read.
-pub(super) struct Block<'a> {
+pub(super) struct RegionText<'a> {
     graph: &'a Graph,
     read: &'a dyn Fn(NodeId) -> String,
     /// The nodes that pick results, by the node with the results and the number of the result.
@@ -16,7 +16,7 @@ pub(super) struct Block<'a> {
     picks: FxHashMap<(NodeId, usize), NodeId>,
 }
 
-impl<'a> Block<'a> {
+impl<'a> RegionText<'a> {
     /// Prints the live nodes of `graph`, operands before users.
     pub(super) fn print(lines: &mut Lines, graph: &'a Graph, read: &'a dyn Fn(NodeId) -> String) {
         let order = graph.order();
@@ -26,7 +26,7 @@ impl<'a> Block<'a> {
                 picks.entry(key).or_insert(id);
             }
         }
-        let block = Block { graph, read, picks };
+        let block = RegionText { graph, read, picks };
         for id in order {
             block.node(lines, id);
         }
@@ -116,7 +116,7 @@ fn body(lines: &mut Lines, scan: &Scan, operands: &[String]) {
         let text = format!("{}: {} = iteration()", spelled(&node.name), node.types[0]);
         lines.push(text, &node.provenance);
     }
-    Block::print(lines, body, &read);
+    RegionText::print(lines, body, &read);
     ends(lines, scan, &read);
 }
 

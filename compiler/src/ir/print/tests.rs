@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::{Dot, GraphText, Json};
 use crate::ir::{
-    CompareFn, DType, Dim, Graph, Literal, Metric, MetricKind, Module, Name, NodeId, Origin, Place,
-    Position, Provenance, Scalar, TensorType, Update, Variable, VariableKind,
+    CompareFn, DType, Dim, Graph, Literal, Metric, MetricKind, Module, Name, NodeId, Origin,
+    Position, Provenance, Scalar, Site, TensorType, Update, Variable, VariableKind,
 };
 use crate::ops::build::Build;
 use crate::ops::{Control, Leaf, Op, Scan};
 
 fn origin(name: &str) -> Origin {
     let position = Position { file: "a.graph".into(), line: 3, column: 5, length: 0 };
-    Origin::named(name, Provenance::of(Place { chain: vec![position], role: None }))
+    Origin::named(name, Provenance::of(Site { chain: vec![position], role: None }))
 }
 
 fn add(graph: &mut Graph, name: &str, op: impl Into<Op>, operands: &[NodeId]) -> NodeId {

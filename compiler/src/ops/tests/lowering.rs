@@ -133,7 +133,7 @@ fn read(
                 fold(Monoid::Sum, values.flatten(), result.dtype)
             })
             .collect(),
-        Lowering::Place { parts, fill } => {
+        Lowering::Placement { parts, fill } => {
             let sizes = result.sizes().expect("numbers");
             let strides = crate::ir::strides(&sizes);
             let mut all = vec![fill; sizes.iter().product()];

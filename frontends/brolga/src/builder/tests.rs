@@ -19,12 +19,12 @@ fn errors_are_reported_together_at_their_lines() {
     })
     .expect_err("six things do not fit");
     let found: Vec<(u32, &str)> =
-        errors.iter().map(|e| (e.provenance.places()[0].chain[0].line - line, e.code)).collect();
+        errors.iter().map(|e| (e.provenance.sites()[0].chain[0].line - line, e.code)).collect();
     let expected =
         [(4, "E0203"), (5, "E0202"), (7, "E0302"), (8, "E0218"), (9, "E0303"), (10, "E0202")];
     assert_eq!(found, expected, "{errors:#?}");
     assert_eq!(errors[4].help.as_deref(), Some("is `dense` meant?"));
-    let inside = &errors[3].provenance.places()[0].chain[1];
+    let inside = &errors[3].provenance.sites()[0].chain[1];
     assert_eq!(&*inside.file, "std.graph");
 }
 
@@ -171,7 +171,7 @@ fn inputs_that_data_feed_have_the_same_rows() -> Result<(), Box<dyn std::error::
     })
     .expect_err("`a` and `b` are fed together");
     assert_eq!((errors.len(), errors[0].code), (1, "E0614"));
-    assert_eq!(errors[0].provenance.places()[0].chain[0].line, line + 12);
+    assert_eq!(errors[0].provenance.sites()[0].chain[0].line, line + 12);
     assert!(errors[0].message.contains("`a: f32[n, 3]` and `b: f32[4]`"), "{}", errors[0]);
 
     let module = build_module(|g| inputs(g, ["a", "b"])).expect("`run` may be fed anything");

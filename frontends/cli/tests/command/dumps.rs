@@ -1,10 +1,10 @@
 //! What `dump` prints is what is executed: it trains to the same bytes as its source.
 
-use crate::place::Place;
+use crate::workplace::Workplace;
 
 /// Trains a file and its dumps on `data`; a batch has ten rows.
 fn dumps_train_as(file: &str, data: &str) {
-    let place = Place::new(&format!("dumps_{file}"));
+    let place = Workplace::new(&format!("dumps_{file}"));
     let digits = place.done("demo --source").stdout;
     place.write("digits.graph", &digits);
     let train = format!("--data {data} --batch-size 10 --epochs 2");
@@ -37,7 +37,7 @@ fn dumps_of_a_model_with_steps_states_and_a_scan_train_as_their_source() {
 
 #[test]
 fn every_stage_is_printed() {
-    let place = Place::new("stages");
+    let place = Workplace::new("stages");
     let stages =
         ["parsed", "typed", "gradient", "optimized", "fused", "loops", "memory", "clif", "asm"];
     for stage in stages {
@@ -55,7 +55,7 @@ fn every_stage_is_printed() {
 
 #[test]
 fn errors_of_a_dump_point_at_the_line_that_it_was_made_of() {
-    let place = Place::new("dumped_errors");
+    let place = Workplace::new("dumped_errors");
     for stage in ["typed", "gradient"] {
         let dump = place.done(&format!("dump classes.graph --entry eval --stage {stage}"));
         place.write("dump.graph", &dump.stdout);
@@ -72,7 +72,7 @@ fn errors_of_a_dump_point_at_the_line_that_it_was_made_of() {
 
 #[test]
 fn a_dump_keeps_the_inputs_that_say_what_a_dimension_is() {
-    let place = Place::new("dimensions");
+    let place = Workplace::new("dimensions");
     let text = "input x: f32[batch, n]\nh = dense(x, 3)\noutput width = n * 2\n";
     place.write("widths.graph", text);
     let dump = place.done("dump widths.graph --entry run --stage gradient").stdout;

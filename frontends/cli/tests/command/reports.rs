@@ -3,7 +3,7 @@
 use brolga::Literal;
 use serde_json::{Value, json};
 
-use crate::place::Place;
+use crate::workplace::Workplace;
 
 /// The names of the members, in alphabetical order.
 fn members(value: &Value) -> Vec<&str> {
@@ -19,7 +19,7 @@ fn is_time(value: &Value) -> bool {
 
 #[test]
 fn check_reports_variables_and_entries() {
-    let report = Place::new("check_report").json("check mlp.graph --dim batch=8");
+    let report = Workplace::new("check_report").json("check mlp.graph --dim batch=8");
     assert_eq!(members(&report), ["entries", "trainable", "variables"]);
     assert_eq!(report["trainable"], 67);
     let w = json!({"name": "hidden.dense.w", "kind": "param", "type": "f32[4, 8]", "count": 32});
@@ -38,7 +38,7 @@ fn check_reports_variables_and_entries() {
 
 #[test]
 fn what_check_finds_is_what_training_needs() {
-    let place = Place::new("memory_report");
+    let place = Workplace::new("memory_report");
     let check = "check mlp.graph --dim batch=25 --threads 2";
     let report = place.json(check);
     let bytes = report["entries"][0]["peak_bytes"].as_u64().expect("a number");
@@ -54,14 +54,14 @@ fn what_check_finds_is_what_training_needs() {
 
 #[test]
 fn params_of_the_size_that_is_assumed_are_counted() {
-    let place = Place::new("counted");
+    let place = Workplace::new("counted");
     assert_eq!(place.json("check shapes.graph")["trainable"], 32);
     assert_eq!(place.json("check shapes.graph --dim n=4")["trainable"], 4);
 }
 
 #[test]
 fn train_reports_its_epochs() {
-    let place = Place::new("train_report");
+    let place = Workplace::new("train_report");
     let train = "train mlp.graph --data points.npz --validation points.npz --epochs 2";
     let report = place.json(train);
     assert_eq!(members(&report), ["epoch", "epochs", "step"]);
@@ -79,7 +79,7 @@ fn train_reports_its_epochs() {
 
 #[test]
 fn the_log_has_a_line_a_batch_and_a_line_an_epoch() {
-    let place = Place::new("log");
+    let place = Workplace::new("log");
     let train = "train mlp.graph --data points.npz --validation-split 0.2 --epochs 2";
     place.done(&format!("{train} --batch-size 16 --log log.jsonl"));
     let lines = place.json_lines("log.jsonl");
@@ -104,7 +104,7 @@ fn the_log_has_a_line_a_batch_and_a_line_an_epoch() {
 
 #[test]
 fn a_metric_that_is_a_tensor_is_a_list_and_one_that_is_no_number_is_null() {
-    let place = Place::new("metrics");
+    let place = Workplace::new("metrics");
     let report = place.json("eval reported.graph --data points.npz --batch-size 16");
     assert_eq!(members(&report), ["confusion", "loss", "rows", "undefined"]);
     let confusion = report["confusion"].as_array().expect("a list").iter();
@@ -116,7 +116,7 @@ fn a_metric_that_is_a_tensor_is_a_list_and_one_that_is_no_number_is_null() {
 
 #[test]
 fn run_reports_values_and_predict_their_types() {
-    let place = Place::new("values_report");
+    let place = Workplace::new("values_report");
     let report = place.json("run values.graph --input x=integers.npy --fetch wrapped quotient");
     let wrapped = json!([2147483646, 2147483647, -2147483648_i64, -2147483647, -2147483646]);
     assert_eq!(report, json!({"wrapped": wrapped, "quotient": [0, 0, 0, 0, 0]}));
@@ -126,7 +126,7 @@ fn run_reports_values_and_predict_their_types() {
 
 #[test]
 fn bench_reports_what_a_step_consists_of() {
-    let place = Place::new("bench_report");
+    let place = Workplace::new("bench_report");
     let bench = "bench mlp.graph --steps 5 --dim batch=32";
     let report = place.json(&format!("{bench} --against eager"));
     let of_any = ["compile_ms", "compile_phases", "losses", "median_ms", "p10_ms", "p90_ms"];
@@ -151,7 +151,7 @@ fn bench_reports_what_a_step_consists_of() {
 
 #[test]
 fn references_and_drawings_are_json_too() {
-    let place = Place::new("references");
+    let place = Workplace::new("references");
     let sum = place.json("ops sum");
     assert_eq!(members(&sum[0]), ["arguments", "doc", "kind", "name"]);
     assert_eq!(place.json("ops adam")[0]["kind"], "optimiser");
@@ -173,7 +173,7 @@ fn references_and_drawings_are_json_too() {
 
 #[test]
 fn predictions_are_joined_in_the_order_of_the_data() {
-    let place = Place::new("predictions");
+    let place = Workplace::new("predictions");
     let predict = |rows: usize| -> Vec<(String, Literal)> {
         let to = format!("by_{rows}.npz");
         let batches = format!("--batch-size {rows} --output {to}");

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use crate::place::Place;
+use crate::workplace::Workplace;
 
 /// Runs the commands of a session; comments and empty lines are kept.
 fn replay(name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/sessions").join(name);
     let expected = std::fs::read_to_string(&path).expect("the session is there");
-    let place = Place::new(name.trim_end_matches(".txt"));
+    let place = Workplace::new(name.trim_end_matches(".txt"));
     // More brackets than any stack holds.
     place.write("brackets.graph", &format!("output y = {}", "(".repeat(100_000)));
     place.write("deep.graph", &format!("output y = {}1{}", "(".repeat(900), ")".repeat(900)));

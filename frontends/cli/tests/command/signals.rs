@@ -3,11 +3,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
-use crate::place::{Outcome, Place};
+use crate::workplace::{Outcome, Workplace};
 
 #[test]
 fn a_reader_that_has_seen_enough_does_no_harm() {
-    let place = Place::new("pipe");
+    let place = Workplace::new("pipe");
     for arguments in ["std", "dump several.graph --stage asm --dim batch=4", "std --json"] {
         let mut command = place.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -20,7 +20,7 @@ fn a_reader_that_has_seen_enough_does_no_harm() {
 
 #[test]
 fn a_program_comes_from_standard_input() {
-    let place = Place::new("stdin");
+    let place = Workplace::new("stdin");
     let file = std::fs::File::open(place.path("mlp.graph")).expect("it is there");
     let mut command = place.command("eval - --data points.npz --json");
     let outcome = Outcome::of(command.stdin(file).output().expect("the command starts"));
@@ -31,7 +31,7 @@ fn a_program_comes_from_standard_input() {
 
 #[test]
 fn ctrl_c_ends_after_the_step_and_saves() {
-    let place = Place::new("interrupt");
+    let place = Workplace::new("interrupt");
     let train = "train mlp.graph --data points.npz --epochs 2000000000 --save mlp.safetensors";
     let mut command = place.command(train);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

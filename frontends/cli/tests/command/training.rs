@@ -2,26 +2,26 @@
 
 use serde_json::Value;
 
-use crate::place::Place;
+use crate::workplace::Workplace;
 
 /// Of a model that is large enough for its waves to be shared among threads, with dropout.
 const DIGITS: &str = "digits.graph --data digits?rows=200 --epochs 2";
 
-fn with_digits(test: &str) -> (Place, String) {
-    let place = Place::new(test);
+fn with_digits(test: &str) -> (Workplace, String) {
+    let place = Workplace::new(test);
     let digits = place.done("demo --source").stdout;
     place.write("digits.graph", &digits);
     (place, digits)
 }
 
-fn losses(place: &Place, log: &str) -> Vec<f64> {
+fn losses(place: &Workplace, log: &str) -> Vec<f64> {
     let lines = place.json_lines(log);
     lines.iter().filter_map(|line| line.get("loss").and_then(Value::as_f64)).collect()
 }
 
 #[test]
 fn saved_weights_evaluate_as_the_last_validation_did() {
-    let place = Place::new("saved");
+    let place = Workplace::new("saved");
     let train = "train mlp.graph --data points.npz --validation points.npz --epochs 3";
     let report = place.json(&format!("{train} --save mlp.safetensors"));
     let eval = place.json("eval mlp.graph --data points.npz --params mlp.safetensors");
@@ -31,7 +31,7 @@ fn saved_weights_evaluate_as_the_last_validation_did() {
 
 #[test]
 fn a_training_goes_on_from_saved_weights() {
-    let place = Place::new("continued");
+    let place = Workplace::new("continued");
     place.trained("mlp.graph --data points.npz --epochs 3");
     let again = "train mlp.graph --data points.npz --params trained.safetensors --epochs 2";
     let report = place.json(&format!("{again} --log log.jsonl"));
@@ -42,7 +42,7 @@ fn a_training_goes_on_from_saved_weights() {
 
 #[test]
 fn a_scope_puts_weights_below_its_name() {
-    let place = Place::new("scoped");
+    let place = Workplace::new("scoped");
     place.trained("mlp.graph --data points.npz");
     let fetch = "--fetch hidden.dense.w hidden.dense.b";
     let from = "--params trained.safetensors";
@@ -66,7 +66,7 @@ fn a_scope_puts_weights_below_its_name() {
 
 #[test]
 fn no_shuffle_keeps_the_order_of_the_rows() {
-    let place = Place::new("order");
+    let place = Workplace::new("order");
     let train = "train still.graph --data points.npz --batch-size 10 --epochs 2";
     place.done(&format!("{train} --no-shuffle --log kept.jsonl"));
     place.done(&format!("{train} --log shuffled.jsonl"));
@@ -90,7 +90,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
 
 #[test]
 fn the_seed_alone_decides() {
-    let place = Place::new("seeds");
+    let place = Workplace::new("seeds");
     let points = "mlp.graph --data points.npz";
     let seven = place.trained(&format!("{points} --seed 7"));
     assert_eq!(place.trained(&format!("{points} --seed 7")), seven);
@@ -125,7 +125,7 @@ fn other_lines_of_the_file_leave_the_masks_as_they_were() {
 
 #[test]
 fn the_last_smaller_batch_is_trained_too() {
-    let place = Place::new("tail");
+    let place = Workplace::new("tail");
     let log = "--no-shuffle --batch-size 49 --log log.jsonl";
     place.done(&format!("train mlp.graph --data points.npz {log}"));
     assert_eq!(losses(&place, "log.jsonl").len(), 2);
@@ -133,7 +133,7 @@ fn the_last_smaller_batch_is_trained_too() {
 
 #[test]
 fn the_batch_dimension_says_the_rows_of_a_batch() {
-    let place = Place::new("batch_dim");
+    let place = Workplace::new("batch_dim");
     for rows in [1, 7, 33] {
         let train = format!("train mlp.graph --data points.npz --dim batch={rows}");
         place.done(&format!("{train} --log log.jsonl"));
@@ -152,7 +152,7 @@ fn the_batch_dimension_says_the_rows_of_a_batch() {
 #[test]
 fn what_is_no_regular_file_is_written_to_and_links_are_followed() {
     use std::os::unix::fs::{FileTypeExt, symlink};
-    let place = Place::new("written_to");
+    let place = Workplace::new("written_to");
     place.write("target.safetensors", "");
     symlink("target.safetensors", place.path("link")).expect("the link can be made");
     symlink("made.safetensors", place.path("open_link")).expect("the link can be made");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use brolga_compiler::ir::{DType, Dim, Name as NodeName, OptimizerArgument, OptimizerCall};
 
-use super::calls::{Given, Site};
+use super::calls::{CallSite, Given};
 use super::regions::Clock;
 use super::value::{GivenArg, Tensor, Value};
 use super::{Elaborator, Result};
@@ -95,7 +95,7 @@ impl Elaborator<'_> {
         let callee = self.function_value(&call.function, here)?;
         let given = self.given_to(call, here)?;
         self.at = here;
-        let site = Site { name: &call.function, span: here, is_whole: false };
+        let site = CallSite { name: &call.function, span: here, is_whole: false };
         self.call_value(callee, given, site)
     }
 

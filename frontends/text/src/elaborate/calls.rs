@@ -22,7 +22,7 @@ pub(super) struct Given {
 
 /// Where a call stands.
 #[derive(Clone, Copy)]
-pub(super) struct Site<'n> {
+pub(super) struct CallSite<'n> {
     /// The name as it is written.
     pub(super) name: &'n str,
     /// Name and arguments.
@@ -34,7 +34,7 @@ pub(super) struct Site<'n> {
 impl Elaborator<'_> {
     /// The value of a call.
     pub(super) fn call(&mut self, call: &CallExpr, is_whole: bool) -> Result<Value> {
-        let site = Site { name: &call.name.text, span: call.span, is_whole };
+        let site = CallSite { name: &call.name.text, span: call.span, is_whole };
         let callee = match self.callee(&call.name.text) {
             Some(callee) => Ok(callee),
             None => Err(self.unknown_function(&call.name)),
@@ -50,7 +50,7 @@ impl Elaborator<'_> {
         &mut self,
         callee: Value,
         given: Given,
-        site: Site<'_>,
+        site: CallSite<'_>,
     ) -> Result<Value> {
         match callee {
             Value::Initial(initial) => self.call_initial(&initial, given, site),
@@ -147,7 +147,7 @@ impl Elaborator<'_> {
         &mut self,
         function: &FunctionRef,
         given: Given,
-        site: Site<'_>,
+        site: CallSite<'_>,
     ) -> Result<Value> {
         match function {
             FunctionRef::Builtin(builtin) => self.call_builtin(builtin, given, site),
@@ -165,7 +165,12 @@ impl Elaborator<'_> {
     }
 
     /// Calls an initialiser that has its arguments with a shape.
-    fn call_initial(&mut self, initial: &Initial, given: Given, site: Site<'_>) -> Result<Value> {
+    fn call_initial(
+        &mut self,
+        initial: &Initial,
+        given: Given,
+        site: CallSite<'_>,
+    ) -> Result<Value> {
         let mut args = shape_first(given.args);
         args.extend(named_after_shape(&initial.function, &initial.args));
         self.call_function(&initial.function.clone(), Given { args, ..given }, site)
@@ -175,7 +180,7 @@ impl Elaborator<'_> {
         &mut self,
         builtin: &'static Builtin,
         given: Given,
-        site: Site<'_>,
+        site: CallSite<'_>,
     ) -> Result<Value> {
         let names: Vec<&str> = builtin.formals.iter().map(|formal| formal.name).collect();
         let Given { args, name, training } = given;
@@ -248,7 +253,7 @@ impl Elaborator<'_> {
         file: FileId,
         function: &Arc<Function>,
         given: Given,
-        site: Site<'_>,
+        site: CallSite<'_>,
         path: String,
     ) -> Result<Value> {
         self.check_call(function, site)?;
@@ -283,7 +288,7 @@ impl Elaborator<'_> {
         value
     }
 
-    fn check_call(&mut self, function: &Arc<Function>, site: Site<'_>) -> Result<()> {
+    fn check_call(&mut self, function: &Arc<Function>, site: CallSite<'_>) -> Result<()> {
         let is_open =
             |frame: &Frame| frame.function.as_ref().is_some_and(|open| Arc::ptr_eq(open, function));
         if self.frames.iter().any(is_open) {
@@ -307,7 +312,7 @@ impl Elaborator<'_> {
         file: FileId,
         function: &Function,
         formal: &Formal,
-        site: Site<'_>,
+        site: CallSite<'_>,
     ) -> Result<Value> {
         let Some(default) = &formal.default else {
             let name = &function.name.text;
@@ -356,7 +361,7 @@ impl Elaborator<'_> {
     // Paths.
 
     /// The path for the variables of a call: the first that is free.
-    pub(super) fn path_of_call(&mut self, name: Option<&str>, site: Site<'_>) -> String {
+    pub(super) fn path_of_call(&mut self, name: Option<&str>, site: CallSite<'_>) -> String {
         let frame = self.here();
         let wish = match (name, &frame.target) {
             (Some(name), _) => frame.below(name),
@@ -409,7 +414,7 @@ impl Elaborator<'_> {
         Ok(())
     }
 
-    fn call_shared(&mut self, number: usize, given: Given, site: Site<'_>) -> Result<Value> {
+    fn call_shared(&mut self, number: usize, given: Given, site: CallSite<'_>) -> Result<Value> {
         let shared = &self.shared[number];
         let FunctionRef::Graph(file, function) = shared.function.clone() else {
             return Err(Failed);

@@ -10,13 +10,13 @@ use std::sync::OnceLock;
 use brolga_compiler::entry::{batch_inputs, check_rows};
 use brolga_compiler::error::CompileError;
 use brolga_compiler::ir::{
-    Graph, Module, Name as NodeName, ParameterGroup, Place, Position, Provenance, TensorType,
+    Graph, Module, Name as NodeName, ParameterGroup, Position, Provenance, Site, TensorType,
     TrainingStep, Update,
 };
 use indexmap::IndexMap;
 
 use super::argument::{Argument, LibraryCall, StepGroup, TensorRef};
-use super::calls::Site;
+use super::calls::CallSite;
 use super::loading::differences;
 use super::operators::Operand;
 use super::options::Limits;
@@ -316,7 +316,7 @@ impl Construction {
     pub fn open_layer(&mut self, name: &str) -> Scope {
         let span = self.here();
         let e = &mut self.elaborator;
-        let path = e.path_of_call(None, Site { name, span, is_whole: false });
+        let path = e.path_of_call(None, CallSite { name, span, is_whole: false });
         let training = e.here().training;
         e.frames.push(Frame::new(FileId::MAIN, path, training));
         Scope(Opened::Layer { n_touched: e.n_touched })
@@ -384,7 +384,7 @@ impl Construction {
     ) -> Option<T> {
         let here = self.here();
         let e = &mut self.elaborator;
-        let place = Provenance::of_caller(caller).places()[0].chain[0].clone();
+        let place = Provenance::of_caller(caller).sites()[0].chain[0].clone();
         e.caller = Some(place.clone());
         e.last_provenance = None;
         e.at = here;
@@ -411,7 +411,7 @@ impl Elaborator<'_> {
         let notes = diagnostic.notes.iter().filter_map(|note| note.span);
         let inside = notes.map(|span| self.position(span)).filter(|position| position != caller);
         let chain = std::iter::once(caller.clone()).chain(inside).collect();
-        let provenance = Provenance::of(Place { chain, role: None });
+        let provenance = Provenance::of(Site { chain, role: None });
         let label = diagnostic.labels.iter().find(|label| label.primary);
         let message = match label.map(|label| &*label.text) {
             None | Some("") => diagnostic.message.clone(),

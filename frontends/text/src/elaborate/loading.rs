@@ -92,7 +92,7 @@ fn check_rows(graph: &Graph, sources: &Sources) -> Diagnostics {
     let message = format!("`{first}` and `{second}` do not have the same batch dimension");
     let mut error = Diagnostic::error(Code::BatchDimension, message).help(UNLIKE_ROWS_HELP);
     for (id, is_second) in inputs.into_iter().zip([false, true]) {
-        let place = graph.node(id).provenance.places().first().and_then(|p| p.chain.first());
+        let place = graph.node(id).provenance.sites().first().and_then(|p| p.chain.first());
         let of_id = graph.tensor_type(id).to_string();
         error = match place.and_then(|place| sources.span_of(place)) {
             Some(span) if is_second => error.at(span, of_id),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use brolga_compiler::ir::{Place, Position, Provenance};
+use brolga_compiler::ir::{Position, Provenance, Site};
 use brolga_compiler::ops::TypeError;
 
 use super::value::FileId;
@@ -95,7 +95,7 @@ impl Elaborator<'_> {
         }
         let calls = self.frames.iter().filter_map(|frame| frame.call);
         let chain: Vec<Position> = calls.chain([self.at]).map(|span| self.position(span)).collect();
-        let provenance = Provenance::of(Place { chain, role: None });
+        let provenance = Provenance::of(Site { chain, role: None });
         self.last_provenance = Some((self.at, self.n_calls, provenance.clone()));
         provenance
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use brolga_compiler::ir::{self, Graph, Name as NodeName, TensorType};
 use brolga_compiler::ops::{Leaf, Op};
 
-use super::calls::{Given, Site, is_initialiser, named_after_shape};
+use super::calls::{CallSite, Given, is_initialiser, named_after_shape};
 use super::regions::RegionKind;
 use super::types::agree;
 use super::value::{FunctionRef, GivenArg, Tensor, Value};
@@ -224,7 +224,7 @@ impl Elaborator<'_> {
             }
         };
         let given = Given { args: all, name: None, training: None };
-        let site = Site { name: &name, span, is_whole: true };
+        let site = CallSite { name: &name, span, is_whole: true };
         // Its random numbers are called after the variable.
         self.with_wish(named.clone(), named.clone(), |e| e.call_function(function, given, site))
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 const ROWS: usize = 50;
 
 /// A folder with the files of the tests.
-pub(crate) struct Place {
+pub(crate) struct Workplace {
     folder: PathBuf,
 }
 
@@ -26,15 +26,15 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
 }
 
-impl Place {
+impl Workplace {
     /// The folder of a test, named after it, with nothing left of the last run.
-    pub(crate) fn new(test: &str) -> Place {
+    pub(crate) fn new(test: &str) -> Workplace {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
         if folder.exists() {
             std::fs::remove_dir_all(&folder).expect("the last run's folder can be removed");
         }
         std::fs::create_dir_all(&folder).expect("the folder can be made");
-        let place = Place { folder };
+        let place = Workplace { folder };
         let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/files");
         for entry in std::fs::read_dir(files).expect("the files are there") {
             let path = entry.expect("the folder can be read").path();

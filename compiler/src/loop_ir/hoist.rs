@@ -12,11 +12,11 @@ use super::rebuild::Rebuild;
 use super::{Chunk, ChunkFn, Fold, Kernel, Loop, Stmt, Tile};
 use crate::ir::{AxisId, Expr, ExprId, Exprs, IndexId, PlaceId, Term, VarId};
 
-/// Places the expressions of a kernel.
-pub fn place(kernel: &mut Kernel) {
+/// Moves the expressions of a kernel out of loops.
+pub fn hoist(kernel: &mut Kernel) {
     let body = std::mem::take(&mut kernel.body);
-    let mut placer = Placer { exprs: &mut kernel.exprs, loads: Loads::default() };
-    kernel.body = placer.block(body);
+    let mut hoister = Hoister { exprs: &mut kernel.exprs, loads: Loads::default() };
+    kernel.body = hoister.block(body);
 }
 
 /// What a loop changes from one iteration to the next.
@@ -27,12 +27,12 @@ struct Varying {
     written: FxHashSet<PlaceId>,
 }
 
-struct Placer<'a> {
+struct Hoister<'a> {
     exprs: &'a mut Exprs,
     loads: Loads,
 }
 
-impl Placer<'_> {
+impl Hoister<'_> {
     /// Hoists out of each loop of a block what does not vary in it, then goes inside.
     fn block(&mut self, stmts: Vec<Stmt>) -> Vec<Stmt> {
         let mut placed = vec![];
