@@ -12,28 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::draft::{Along, Draft, Kept, UnitDim};
 use super::order::Order;
 use super::values::{Value, Values, Work};
 use super::{Form, FuseContext, Residence, Stage, units};
 use crate::ir::{AxisId, IndexId, NodeId};
-
-/// One dimension of the units of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnitDim {
-    /// How many indices it has.
-    pub extent: usize,
-    /// How many of them a unit covers; only the last dimension of a group has more than 1.
-    pub block: usize,
-}
-
-/// Where a value lies in the units of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Along {
-    /// The dimension of the value that is the unit dimension.
-    pub dim: usize,
-    /// How many of its indices there are to one of the unit dimension.
-    pub scale: usize,
-}
 
 /// A value as a member of a group.
 #[derive(Clone, Debug)]
@@ -80,15 +63,6 @@ pub(super) fn in_units(
     finish(values, &Draft { members, dims: vec![(n, dims)], cost }, cx)
 }
 
-/// A group while it is made.
-pub(super) struct Draft {
-    pub(super) members: Vec<usize>,
-    /// Per unit dimension: its extent, and the dimension of each member that it is.
-    pub(super) dims: Vec<(usize, Vec<Along>)>,
-    /// What its members take on one thread, in nanoseconds.
-    pub(super) cost: f64,
-}
-
 pub(super) fn group(values: &Values, cx: &FuseContext<'_>) -> Vec<Group> {
     let mut grouper = Grouper {
         values,
@@ -122,16 +96,6 @@ struct Grouper<'a> {
     /// Values that depend on nothing but leaves and each other, by position: they join the group
     /// of their first reader.
     waiting: BTreeSet<usize>,
-}
-
-/// A unit dimension that a group keeps when a value joins.
-pub(super) struct Kept {
-    /// Its number.
-    pub(super) unit: usize,
-    /// So many of its indices become one.
-    pub(super) merged: usize,
-    /// Where the value lies in it then.
-    pub(super) along: Along,
 }
 
 /// A group that a value can join, with the unit dimensions that are kept.
@@ -192,11 +156,11 @@ impl Grouper<'_> {
 
     /// Adds a value to a group, after what the group adopts for it.
     fn add(&mut self, g: usize, i: usize, kept: Vec<Kept>, adopted: BTreeMap<usize, Vec<Along>>) {
-        keep(&mut self.drafts[g], &kept);
+        self.drafts[g].keep(&kept);
         let own = kept.into_iter().map(|kept| kept.along).collect();
         for (w, dims) in adopted.into_iter().chain([(i, own)]) {
             self.waiting.remove(&w);
-            push(&mut self.drafts[g], self.values, w, dims);
+            self.drafts[g].push(self.values, w, dims);
             self.note(g, w);
         }
     }
@@ -383,32 +347,6 @@ impl Grouper<'_> {
             },
         )
     }
-}
-
-impl Kept {
-    /// The extent that the unit dimension has then.
-    pub(super) fn extent(&self, draft: &Draft) -> usize {
-        draft.dims[self.unit].0 / self.merged
-    }
-}
-
-/// Drops the unit dimensions of a group that are not kept.
-fn keep(draft: &mut Draft, kept: &[Kept]) {
-    let scaled = |along: &Along, by: usize| Along { scale: along.scale * by, ..*along };
-    let dim = |kept: &Kept| {
-        let members = draft.dims[kept.unit].1.iter().map(|along| scaled(along, kept.merged));
-        (kept.extent(draft), members.collect())
-    };
-    draft.dims = kept.iter().map(dim).collect();
-}
-
-/// Puts a value into a group, with the dimension that each unit dimension is.
-fn push(draft: &mut Draft, values: &Values, i: usize, dims: Vec<Along>) {
-    for ((_, members), dim) in draft.dims.iter_mut().zip(dims) {
-        members.push(dim);
-    }
-    draft.members.push(i);
-    draft.cost += values.list[i].cost;
 }
 
 /// A loop over a region is a kernel of its own, and so are its results.

@@ -3,7 +3,8 @@
 //!
 //! 1. [`inline`]: which nodes are *values* (stored somewhere) and which are expressions inlined
 //!    into their readers. What remains of the graph is values that read elements of values.
-//!    [`factors`]: which operands of contractions are read where they are, and which are copied.
+//!    There it is decided, too, which operands of contractions are read where they are, and which are
+//!    copied.
 //! 2. [`groups`]: values that share outer axes become a group. A producer joins its consumer
 //!    when, for a fixed unit of those axes, the consumer reads only what the producer makes for
 //!    that unit.
@@ -16,9 +17,8 @@
 //! which visits the groups between a producer and its consumer.
 
 mod body;
-mod boxes;
 mod cost;
-mod factors;
+mod draft;
 mod groups;
 mod in_place;
 mod inline;
@@ -29,7 +29,8 @@ mod units;
 mod values;
 
 pub use body::{Body, Form};
-pub use groups::{Along, Group, UnitDim};
+pub use draft::{Along, UnitDim};
+pub use groups::Group;
 pub use in_place::may_overwrite;
 pub use stages::{Residence, Stage};
 pub use values::{DataIndex, Factor, PlacedPart, ProductBox, Span, Value, Values, Work, is_memory};

@@ -1,7 +1,7 @@
 //! Which dimensions of a group become units, and in blocks of how many.
 
 use super::FuseContext;
-use super::groups::{Along, Draft, Kept, UnitDim};
+use super::draft::{Along, Draft, Kept, UnitDim};
 use super::values::{Value, Values, Work};
 use crate::ir::IndexId;
 

@@ -9,8 +9,8 @@
 use rustc_hash::FxHashMap;
 
 use super::boxes::{Run, Runs, boxes};
-use super::inline::{Form, Inliner, Lowered, lower};
-use super::values::{Factor, ProductBox, Span};
+use super::{Form, Inliner, Lowered, lower};
+use crate::fuse::values::{Factor, ProductBox, Span};
 use crate::ir::{AxisId, Expr, ExprId, Graph, IndexId, Lowering, NodeId, Origin, Reading, strides};
 use crate::ops::Movement;
 
@@ -68,7 +68,7 @@ pub(super) fn lower_in_boxes(graph: &Graph, node: NodeId, most: usize) -> (Lower
 impl Inliner<'_> {
     /// Sees to it that every factor is a view that a tile takes. What is stored for one may be what
     /// others see through, so they are looked at again; at most as often as operands are seen
-    /// through each other, [`MAX_DEPTH`](super::inline::MAX_DEPTH) times.
+    /// through each other, [`MAX_DEPTH`](super::MAX_DEPTH) times.
     pub(super) fn settle_factors(&mut self, order: &[NodeId]) {
         let contracts = |n: &&NodeId| matches!(self.lowered[n].lowering, Lowering::Contract { .. });
         let contractions: Vec<NodeId> = order.iter().filter(contracts).copied().collect();

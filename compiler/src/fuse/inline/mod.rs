@@ -2,13 +2,16 @@
 //!
 //! A value is: a root, a reduction, a contraction, a placement, random bits, a loop; an expression
 //! too long; and a map that is read more than once, unless it is movement, a cast or one cheap
-//! operation; and then what [`factors`](super::factors) wants. Everything else is inlined.
+//! operation; and then what [`factors`] wants. Everything else is inlined.
+
+mod boxes;
+mod factors;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::boxes::Runs;
+use self::boxes::Runs;
+use self::factors::{Copies, lower_in_boxes};
 use super::cost::{cost, operations, own_size};
-use super::factors::{Copies, lower_in_boxes};
 use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory};
 use super::{Body, FuseContext};
 use crate::ir::{
@@ -17,14 +20,14 @@ use crate::ir::{
 use crate::ops::{LowerContext, Movement, Op, OpRules};
 
 /// Chains of inlined nodes longer than this are cut: indices of indices grow with them.
-pub(super) const MAX_DEPTH: u32 = 24;
+const MAX_DEPTH: u32 = 24;
 
 /// Of so many slices along several axes each is compared with each.
 const MAX_PARTS: usize = 16;
 
 /// How a node's elements come to its readers.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Form {
+enum Form {
     Memory,
     Inline,
     Stored,
@@ -45,27 +48,27 @@ pub(super) fn values(graph: &Graph, cx: &FuseContext<'_>) -> (Graph, Values) {
 type ElementFn<'a> = &'a mut dyn FnMut(&mut Exprs, u32, &[IndexId], DType) -> ExprId;
 
 /// A node's lowering with the pool that it is in.
-pub(super) struct Lowered {
-    pub(super) exprs: Exprs,
-    pub(super) lowering: Lowering,
+struct Lowered {
+    exprs: Exprs,
+    lowering: Lowering,
 }
 
-pub(super) struct Inliner<'a> {
-    pub(super) graph: Graph,
+struct Inliner<'a> {
+    graph: Graph,
     cx: &'a FuseContext<'a>,
-    pub(super) lowered: FxHashMap<NodeId, Lowered>,
+    lowered: FxHashMap<NodeId, Lowered>,
     /// The boxes of each contraction.
-    pub(super) boxes: FxHashMap<NodeId, Vec<Runs>>,
-    pub(super) forms: FxHashMap<NodeId, Form>,
-    pub(super) copies: Copies,
+    boxes: FxHashMap<NodeId, Vec<Runs>>,
+    forms: FxHashMap<NodeId, Form>,
+    copies: Copies,
     /// The number of operations in the inlined expression of a node.
     sizes: FxHashMap<NodeId, u32>,
     /// The length of the longest chain of inlined nodes that ends in a node.
     depths: FxHashMap<NodeId, u32>,
     roots: FxHashSet<NodeId>,
-    pub(super) exprs: Exprs,
+    exprs: Exprs,
     /// The elements that were inlined, with the indices from data that they need.
-    pub(super) inlined: FxHashMap<(NodeId, Vec<IndexId>), (ExprId, Vec<DataIndex>)>,
+    inlined: FxHashMap<(NodeId, Vec<IndexId>), (ExprId, Vec<DataIndex>)>,
     /// The indices from data that what is being made needs.
     indices: Vec<DataIndex>,
 }
@@ -173,7 +176,7 @@ impl<'a> Inliner<'a> {
     }
 
     /// The element of a node at an index, as an expression over stored values.
-    pub(super) fn inline(&mut self, node: NodeId, index: &[IndexId]) -> ExprId {
+    fn inline(&mut self, node: NodeId, index: &[IndexId]) -> ExprId {
         if self.forms[&node] != Form::Inline {
             let dtype = self.graph.tensor_type(node).dtype;
             return self.exprs.element(node.number(), index, dtype);
@@ -212,7 +215,7 @@ impl<'a> Inliner<'a> {
 
     /// Rewrites something of the node's lowering into the pool of the graph, with the elements of
     /// its operands inlined.
-    pub(super) fn substitute<T>(
+    fn substitute<T>(
         &mut self,
         node: NodeId,
         pairs: &[(AxisId, IndexId)],
@@ -413,7 +416,7 @@ fn data_indices(exprs: &Exprs, body: ExprId) -> Vec<(ExprId, i64)> {
 }
 
 /// How a node is computed; without `tiles`, of products as reductions.
-pub(super) fn lower(graph: &Graph, node: NodeId, tiles: bool) -> Lowered {
+fn lower(graph: &Graph, node: NodeId, tiles: bool) -> Lowered {
     let mut exprs = Exprs::default();
     let operands: Vec<&TensorType> =
         graph.operands(node).iter().map(|&o| graph.tensor_type(o)).collect();
