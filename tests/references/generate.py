@@ -26,6 +26,7 @@ FAMILIES = [
     reductions.reductions,
     shapes.shapes,
     shapes.products,
+    shapes.convolutions,
     shapes.indexing,
     models.losses,
     models.metrics,

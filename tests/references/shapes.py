@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from references import case, numbers
+from references import as_f64, case, numbers
 
 ids = lambda *values: np.array(values, np.int32)
 
@@ -453,6 +453,106 @@ def products():
         jnp.matmul,
         order=0,
         software="NumPy",
+    )
+
+
+def convolved(x, w, strides, padding, dilation):
+    """JAX's, in the language's layouts: [n, i.., c] with [k.., c, f]."""
+    layout = ("NWC", "WIO", "NWC") if x.ndim == 3 else ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(
+        x, w, strides, padding, rhs_dilation=dilation, dimension_numbers=layout
+    )
+
+
+def convolutions():
+    family = "convolutions"
+    # name: (input, filter, strides, padding, dilation)
+    table = {
+        "valid": ((2, 5, 4, 3), (3, 2, 3, 2), 1, "valid", 1),
+        "same": ((1, 5, 6, 2), (3, 3, 2, 2), 1, "same", 1),
+        "same.even": ((1, 5, 6, 2), (2, 4, 2, 1), 1, "same", 1),
+        "same.stride2": ((2, 6, 5, 1), (3, 3, 1, 2), 2, "same", 1),
+        "same.stride2.even": ((1, 6, 7, 2), (2, 4, 2, 1), 2, "same", 1),
+        "same.stride3": ((1, 7, 8, 2), (2, 2, 2, 2), 3, "same", 1),
+        "same.dilated": ((1, 6, 7, 1), (3, 2, 1, 2), 1, "same", [2, 3]),
+        "stride2": ((2, 6, 7, 2), (3, 2, 2, 2), 2, "valid", 1),
+        "stride3": ((1, 9, 8, 2), (2, 2, 2, 1), 3, "valid", 1),
+        "strides": ((1, 6, 9, 1), (2, 3, 1, 3), [1, 3], "valid", 1),
+        "explicit": ((1, 4, 5, 2), (3, 3, 2, 2), 1, [[1, 2], [0, 3]], 1),
+        "explicit.stride": ((1, 5, 5, 2), (3, 3, 2, 2), 2, [[2, 1], [1, 0]], 1),
+        "wide.padding": ((1, 2, 3, 1), (2, 2, 1, 2), 2, [[5, 3], [4, 4]], 1),
+        "dilation": ((2, 7, 6, 1), (3, 2, 1, 2), 1, "valid", 2),
+        "dilation.stride": ((1, 9, 9, 1), (3, 3, 1, 2), 2, [[1, 1], [2, 0]], [2, 3]),
+        "dilation.beyond": ((1, 3, 3, 2), (2, 2, 2, 1), 1, [[4, 4], [3, 3]], 5),
+        "point": ((2, 3, 4, 5), (1, 1, 5, 3), 1, "valid", 1),
+        "point.stride": ((1, 5, 4, 3), (1, 1, 3, 2), 2, "same", 1),
+        "row": ((2, 1, 9, 2), (1, 4, 2, 3), 1, "same", 1),
+        "column": ((1, 8, 1, 2), (3, 1, 2, 2), 2, "valid", 1),
+        "whole": ((2, 4, 3, 2), (4, 3, 2, 3), 1, "valid", 1),
+        "one": ((1, 1, 1, 1), (1, 1, 1, 1), 1, "valid", 1),
+        "one.padded": ((1, 1, 1, 2), (3, 3, 2, 2), 1, "same", 1),
+        "line.valid": ((2, 7, 3), (3, 3, 2), 1, "valid", 1),
+        "line.same": ((1, 8, 2), (4, 2, 3), 1, "same", 1),
+        "line.stride": ((3, 9, 1), (2, 1, 4), 3, [[2, 1]], 1),
+        "line.causal": ((1, 9, 2), (3, 2, 2), 1, [[4, 0]], 2),
+        "line.whole": ((2, 5, 2), (5, 2, 1), 1, "valid", 1),
+    }
+    for kind, dtype in [("f32", "float32"), ("f64", "float64")]:
+        for name, (of_x, of_w, strides, padding, dilation) in table.items():
+            n = len(of_x) - 2
+            each = lambda value: value if isinstance(value, list) else [value] * n
+            text = f'"{padding}"' if isinstance(padding, str) else str(padding)
+            sides = padding.upper() if isinstance(padding, str) else padding
+            if kind == "f64" and name not in ("same.stride2", "dilation.stride", "line.causal"):
+                continue
+            case(
+                family,
+                f"{name}.{kind}",
+                f"conv{n}d(x, w, strides={strides}, padding={text}, dilation={dilation})",
+                {
+                    "x": numbers(f"x {name}", of_x, dtype=dtype),
+                    "w": numbers(f"w {name}", of_w, dtype=dtype),
+                },
+                lambda x, w: convolved(x, w, each(strides), sides, each(dilation)),
+            )
+    # The gradients themselves, with their own, as JAX transposes the convolution.
+    for name, of_x, of_w, stride, padding in [
+        ("conv2d", (2, 7, 6, 2), (3, 2, 2, 3), 2, [[1, 0], [0, 2]]),
+        ("conv1d", (2, 8, 2), (3, 2, 3), 3, [[1, 1]]),
+    ]:
+        n = len(of_x) - 2
+        f = lambda x, w: convolved(x, w, [stride] * n, padding, [1] * n)
+        x, w = numbers(f"gx {name}", of_x), numbers(f"gw {name}", of_w)
+        dy = numbers(f"gy {name}", f(as_f64(x), as_f64(w)).shape)
+        rest = f"strides={stride}, padding={padding}"
+        case(
+            family,
+            f"{name}_input_gradient",
+            f"{name}_input_gradient(dy, w, size={list(of_x[1:-1])}, {rest})",
+            {"dy": dy, "w": w},
+            lambda dy, w: jax.vjp(lambda x: f(x, w), jnp.zeros(of_x))[1](dy)[0],
+        )
+        case(
+            family,
+            f"{name}_filter_gradient",
+            f"{name}_filter_gradient(x, dy, size={list(of_w[:n])}, {rest})",
+            {"x": x, "dy": dy},
+            lambda x, dy: jax.vjp(lambda w: f(x, w), jnp.zeros(of_w))[1](dy)[0],
+        )
+    case(
+        family,
+        "chain",
+        'square(conv2d(tanh(conv2d(x, w, padding="same")), v, strides=2))',
+        {
+            "x": numbers("cx", (1, 5, 6, 2)),
+            "w": numbers("cw", (3, 3, 2, 2), -0.5, 0.5),
+            "v": numbers("cv", (2, 3, 2, 3)),
+        },
+        lambda x, w, v: jnp.square(
+            convolved(
+                jnp.tanh(convolved(x, w, [1, 1], "SAME", [1, 1])), v, [2, 2], "VALID", [1, 1]
+            )
+        ),
     )
 
 

@@ -7,8 +7,8 @@ use brolga_compiler::ir::{
     BinaryFn, CompareFn, DType, Dim, Graph, NodeId, Origin, Scalar, TensorType, UnaryFn,
 };
 use brolga_compiler::ops::{
-    self, Build, Control, Creation, Indexing, Leaf, Movement, Placement, Random, ReduceFn,
-    TypeError,
+    self, Build, Control, Conv, ConvResult, Creation, Indexing, Leaf, Movement, Placement, Random,
+    ReduceFn, TypeError, Window,
 };
 
 /// Larger values are not made: graphs of them take long and show no more.
@@ -205,7 +205,7 @@ fn step(g: &mut Build<'_>, choice: &mut Choice, operands: [NodeId; 3], course: C
 fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Added {
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
-    match choice.below(27) {
+    match choice.below(29) {
         0..3 => {
             let f = function(g, choice, x, ops::Course::Smooth);
             // Where every function has a value and a moderate slope.
@@ -238,6 +238,7 @@ fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
         23 => g.node(Movement::Reverse { axes: axes(choice, rank) }, &[x]),
         24 => spread(g, choice, x),
         25 => mended(g, choice, x, axis),
+        26 | 27 => convolved(g, choice, x, y),
         _ => marked(g, choice, x),
     }
 }
@@ -363,6 +364,50 @@ fn softmax(g: &mut Build<'_>, x: NodeId, axis: usize) -> Added {
 fn centred(g: &mut Build<'_>, x: NodeId, axis: usize) -> Added {
     let mean = g.mean(x, &[axis], true)?;
     g.sub(x, mean)
+}
+
+/// An image and a filter, or another two tensors of the form, made of the first elements of two
+/// values.
+fn convolved(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId) -> Added {
+    let (mut windows, mut sizes) = (vec![], [vec![], vec![], vec![]]);
+    for _ in 0..1 + choice.below(2) {
+        let (filter, stride, dilation) =
+            (1 + choice.below(4), choice.of(&[1, 1, 2, 3]), 1 + choice.below(2));
+        let (before, after) = (choice.below(4), choice.below(4));
+        let span = (filter - 1) * dilation + 1;
+        let input = 1 + choice.below(6) + span.saturating_sub(before + after + 1);
+        let output = (input + before + after - span) / stride + 1;
+        [input, filter, output].into_iter().zip(&mut sizes).for_each(|(n, list)| list.push(n));
+        let [stride, dilation, before, after] = [stride, dilation, before, after].map(|n| n as i64);
+        windows.push(Window { stride, dilation, before, after });
+    }
+    let [batch, channels, filters] = [(); 3].map(|()| 1 + choice.below(5));
+    let [input, filter, output] = sizes;
+    let image = [&[batch], &input[..], &[channels]].concat();
+    let weights = [&filter[..], &[channels, filters]].concat();
+    let places = [&[batch], &output[..], &[filters]].concat();
+    let dims = |sizes: Vec<usize>| sizes.into_iter().map(Dim::from).collect();
+    let (result, of_x, of_y) = match choice.below(3) {
+        0 => (ConvResult::Output, image, weights),
+        1 => (ConvResult::Input { size: dims(input) }, places, weights),
+        _ => (ConvResult::Filter { size: dims(filter) }, image, places),
+    };
+    let (x, y) = (shaped(g, x, &of_x)?, shaped(g, y, &of_y)?);
+    let sums = g.node(Conv { result, windows }, &[x, y])?;
+    g.scale(sums, 0.125)
+}
+
+/// The first elements of a value, again from the first where there are too few, in a shape.
+fn shaped(g: &mut Build<'_>, x: NodeId, sizes: &[usize]) -> Added {
+    let flat = g.reshape(x, &[Dim::number(-1)])?;
+    let (n, wanted) = (size(g, flat, 0) as usize, sizes.iter().product::<usize>());
+    let times = wanted.div_ceil(n);
+    let wide = g.broadcast_to(flat, &[times, n].map(Dim::from))?;
+    let flat = g.reshape(wide, &[Dim::number(-1)])?;
+    let (start, len, step) = (vec![Dim::number(0)], vec![Dim::from(wanted)], vec![1]);
+    let part = g.node(Movement::Slice { start, len, step }, &[flat])?;
+    let shape: Vec<Dim> = sizes.iter().map(|&n| Dim::from(n)).collect();
+    g.reshape(part, &shape)
 }
 
 fn permuted(g: &mut Build<'_>, choice: &mut Choice, x: NodeId) -> Added {

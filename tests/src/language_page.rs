@@ -257,8 +257,6 @@ const LATER: &[&str] = &[
     "top_k",
     "sort",
     "einsum",
-    "conv1d",
-    "conv2d",
     "conv2d_transpose",
     "depthwise_conv2d",
     "max_pool1d",
@@ -302,7 +300,6 @@ const NO_FUNCTIONS: &[&str] = &[
     "NaN",
     "brolga",
     "ops",
-    "conv2d_filter_gradient",
 ];
 
 /// The names at the heads of the code spans of a text: `sum mean prod`, `clip(x, lo, hi)`.

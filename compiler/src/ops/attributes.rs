@@ -38,16 +38,23 @@ impl<'a> Attributes<'a> {
         Ok(())
     }
 
-    fn error(&self, attribute: &str, what: &str) -> TypeError {
+    /// An error in an attribute: what it must be.
+    pub(super) fn error(&self, attribute: &str, what: &str) -> TypeError {
         TypeError::new(codes::ATTRIBUTE, format!("`{}`: `{attribute}` {what}", self.name))
     }
 
-    fn find(&self, attribute: &str) -> Option<&'a Attribute> {
+    /// The attribute, if it is given.
+    pub(super) fn find(&self, attribute: &str) -> Option<&'a Attribute> {
         self.values.iter().find(|(name, _)| name == attribute).map(|(_, value)| value)
     }
 
     fn get(&self, attribute: &str) -> Result<&'a Attribute, TypeError> {
         self.find(attribute).ok_or_else(|| self.error(attribute, "is missing"))
+    }
+
+    /// The types of the operands.
+    pub(super) fn operands(&self) -> &'a [&'a TensorType] {
+        self.operands
     }
 
     /// The type of the first operand.
@@ -90,6 +97,31 @@ impl<'a> Attributes<'a> {
     /// A list of integers.
     pub(super) fn number_list(&self, attribute: &str) -> Result<Vec<i64>, TypeError> {
         let dims = self.dims(attribute)?;
+        let numbers: Option<Vec<i64>> = dims.iter().map(Dim::as_number).collect();
+        numbers.ok_or_else(|| self.error(attribute, "must hold numbers known here"))
+    }
+
+    /// A dimension for each of `n` axes: a list of them, or one for all.
+    pub(super) fn dims_per_axis(&self, attribute: &str, n: usize) -> Result<Vec<Dim>, TypeError> {
+        match self.get(attribute)? {
+            Attribute::Dim(dim) => Ok(vec![dim.clone(); n]),
+            Attribute::Dims(dims) if dims.len() == n => Ok(dims.clone()),
+            _ => Err(self.error(attribute, &format!("must be a number or a list of {n} numbers"))),
+        }
+    }
+
+    /// An integer for each of `n` axes: a list of them, one for all, or `default` where it is left
+    /// out.
+    pub(super) fn numbers_per_axis(
+        &self,
+        attribute: &str,
+        n: usize,
+        default: i64,
+    ) -> Result<Vec<i64>, TypeError> {
+        if self.find(attribute).is_none() {
+            return Ok(vec![default; n]);
+        }
+        let dims = self.dims_per_axis(attribute, n)?;
         let numbers: Option<Vec<i64>> = dims.iter().map(Dim::as_number).collect();
         numbers.ok_or_else(|| self.error(attribute, "must hold numbers known here"))
     }

@@ -7,6 +7,7 @@ mod attributes;
 pub mod build;
 mod contract;
 mod control;
+mod conv;
 mod creation;
 mod elementwise;
 mod evaluate;
@@ -27,6 +28,7 @@ pub use attributes::Attributes;
 pub use build::Build;
 pub use contract::{Contract, Reference};
 pub use control::{Control, Scan};
+pub use conv::{Conv, ConvResult, Window};
 pub use creation::Creation;
 pub use elementwise::Elementwise;
 pub use evaluate::{EvalFailure, EvalPlan, Values, evaluate};
@@ -67,6 +69,8 @@ pub enum Op {
     ProductOfOthers(ProductOfOthers),
     /// Sums of products: matmul.
     Contract(Contract),
+    /// Sums of products where a filter moves over an input, and their gradients.
+    Conv(Conv),
     /// Parts put somewhere in the result: concat, pad.
     Placement(Placement),
     /// Indices that are data.
@@ -150,6 +154,7 @@ impl Op {
             Op::Reduce(op) => op,
             Op::ProductOfOthers(op) => op,
             Op::Contract(op) => op,
+            Op::Conv(op) => op,
             Op::Placement(op) => op,
             Op::Indexing(op) => op,
             Op::Random(op) => op,

@@ -1,8 +1,8 @@
 //! The table of operations by name: what a frontend reads a printed graph back with.
 
 use super::{
-    Attribute, Attributes, Op, OpRules, Signature, TypeError, codes, contract, control, creation,
-    elementwise, indexing, leaf, movement, others, placement, random, reduce,
+    Attribute, Attributes, Op, OpRules, Signature, TypeError, codes, contract, control, conv,
+    creation, elementwise, indexing, leaf, movement, others, placement, random, reduce,
 };
 use crate::ir::TensorType;
 
@@ -16,6 +16,7 @@ pub fn signatures() -> Vec<&'static Signature> {
         reduce::signatures(),
         others::signatures(),
         contract::signatures(),
+        conv::signatures(),
         placement::signatures(),
         indexing::signatures(),
         random::signatures(),
@@ -26,7 +27,7 @@ pub fn signatures() -> Vec<&'static Signature> {
 
 type Reader = fn(&Attributes<'_>) -> Result<Option<Op>, TypeError>;
 
-const FAMILIES: [Reader; 11] = [
+const FAMILIES: [Reader; 12] = [
     leaf::from_attributes,
     elementwise::from_attributes,
     movement::from_attributes,
@@ -34,6 +35,7 @@ const FAMILIES: [Reader; 11] = [
     reduce::from_attributes,
     others::from_attributes,
     contract::from_attributes,
+    conv::from_attributes,
     placement::from_attributes,
     indexing::from_attributes,
     random::from_attributes,

@@ -6,7 +6,9 @@ mod lowering;
 mod pullback;
 mod values;
 
-use super::{Build, EvalContext, Leaf, Leaves, Reference, TypeError, evaluate};
+use super::{
+    Build, Conv, ConvResult, EvalContext, Leaf, Leaves, Reference, TypeError, Window, evaluate,
+};
 use crate::error::CompileError;
 use crate::ir::{Binding, DType, Dim, Graph, Literal, NodeId, Origin, Scalar, TensorType, verify};
 
@@ -27,6 +29,13 @@ impl Leaves for Feeds<'_> {
             | Leaf::Parameter { .. } => None,
         }
     }
+}
+
+/// The convolution for a result with a window `[stride, dilation, before, after]` per axis.
+fn conv(result: ConvResult, windows: &[[i64; 4]]) -> Conv {
+    let window =
+        |&[stride, dilation, before, after]: &[i64; 4]| Window { stride, dilation, before, after };
+    Conv { result, windows: windows.iter().map(window).collect() }
 }
 
 /// The type that a text such as `f64 n 3` stands for.

@@ -144,6 +144,10 @@ vector), so the two must have the same length:
 
     x: f32[batch, 784]   w: f32[784, 128]   x @ w: f32[batch, 128]
 
+`conv2d(x, w)` sums over the places of the filter and the channels, which both must have:
+
+    x: f32[batch, 28, 28, 3]   w: f32[5, 5, 3, 8]   conv2d(x, w): f32[batch, 24, 24, 8]
+
 Dimensions agree when they are equal numbers or equal polynomials of symbols; different symbols
 never agree."
 
@@ -163,7 +167,8 @@ and -2."
 
     OutOfRange "E0207" "this is out of range"
 "An index or slice must lie within its axis or list; negative indices count from the end. A step is
-positive: `reverse(x, axis)` turns an axis around."
+positive: `reverse(x, axis)` turns an axis around. A filter, with what `dilation` puts between its
+elements, is no larger than the input with its padding."
 
     Attribute "E0208" "an argument of an operation is wrong"
 "An argument is missing, unknown, given twice, or of the wrong kind. `brolga ops NAME` shows the

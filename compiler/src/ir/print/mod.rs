@@ -136,6 +136,7 @@ fn line(lines: &mut Lines, graph: &Graph, id: NodeId, operand: &dyn Fn(NodeId) -
         | Op::Reduce(_)
         | Op::ProductOfOthers(_)
         | Op::Contract(_)
+        | Op::Conv(_)
         | Op::Placement(_)
         | Op::Indexing(_)
         | Op::Random(_)

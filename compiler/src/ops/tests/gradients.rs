@@ -233,6 +233,37 @@ fn contract_rules() {
 }
 
 #[test]
+fn conv_rules() {
+    for (window, k) in [([1, 1, 0, 0], 1), ([1, 1, 1, 2], 3), ([2, 1, 1, 0], 2), ([3, 2, 4, 1], 3)]
+    {
+        let filter = format!("f64 {k} 2 3");
+        let one: Function =
+            Box::new(move |b, x| b.node(conv(ConvResult::Output, &[window]), &[x[0], x[1]]));
+        check(&format!("conv1d {window:?}"), &["f64 n 5 2", &filter], any, one);
+    }
+    // The input's size is symbolic, so is the filter's.
+    let wide: Function =
+        Box::new(|b, x| b.node(conv(ConvResult::Output, &[[1, 1, 1, 1]]), &[x[0], x[1]]));
+    check("conv1d of symbols", &["f64 2 n 2", "f64 n 2 m"], any, wide);
+    let two: Function = Box::new(|b, x| {
+        b.node(conv(ConvResult::Output, &[[2, 1, 1, 1], [1, 2, 0, 1]]), &[x[0], x[1]])
+    });
+    check("conv2d", &["f64 n m 4 2", "f64 2 2 2 1"], any, two);
+    // Gradients are operations of the language too.
+    let size = |n: &[usize]| n.iter().map(|&n| Dim::from(n)).collect::<Vec<Dim>>();
+    let input: Function = Box::new(move |b, x| {
+        let op = conv(ConvResult::Input { size: size(&[6, 2]) }, &[[2, 1, 1, 0], [1, 1, 0, 0]]);
+        b.node(op, &[x[0], x[1]])
+    });
+    check("conv2d_input_gradient", &["f64 n 3 1 m", "f64 3 2 2 m"], any, input);
+    let filter: Function = Box::new(move |b, x| {
+        let op = conv(ConvResult::Filter { size: size(&[2, 3]) }, &[[1, 1, 0, 0], [2, 1, 1, 1]]);
+        b.node(op, &[x[0], x[1]])
+    });
+    check("conv2d_filter_gradient", &["f64 n 3 4 m", "f64 n 2 2 m"], any, filter);
+}
+
+#[test]
 fn placement_rules() {
     let concat: Function = Box::new(|b, x| {
         let y = b.node(Placement::Concat { axis: 1 }, &[x[0], x[1], x[0]])?;

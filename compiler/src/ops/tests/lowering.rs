@@ -270,6 +270,36 @@ fn contractions() {
 }
 
 #[test]
+fn convolutions() {
+    // The windows, and the sizes of input, filter and output.
+    let one: [([i64; 4], [usize; 3]); 9] = [
+        ([1, 1, 0, 0], [5, 3, 3]),
+        ([1, 1, 1, 1], [5, 3, 5]),
+        ([1, 1, 2, 3], [1, 4, 3]),
+        ([2, 1, 1, 0], [6, 3, 3]),
+        ([3, 1, 0, 0], [9, 2, 3]),
+        ([2, 2, 3, 3], [5, 3, 4]),
+        ([1, 1, 0, 0], [4, 4, 1]),
+        ([4, 3, 7, 2], [2, 2, 2]),
+        ([2, 1, 1, 1], [0, 2, 1]),
+    ];
+    for dtype in [DType::F32, DType::F64] {
+        for (window, [i, k, o]) in one {
+            let [x, w, y] = [("2", i, "3"), ("", k, "3 2"), ("2", o, "2")]
+                .map(|(before, n, after)| format!("{dtype} {before} {n} {after}"));
+            check(conv(ConvResult::Output, &[window]), &[&x, &w]);
+            check(conv(ConvResult::Input { size: vec![Dim::from(i)] }, &[window]), &[&y, &w]);
+            check(conv(ConvResult::Filter { size: vec![Dim::from(k)] }, &[window]), &[&x, &y]);
+        }
+        let windows = [[2, 1, 1, 1], [1, 2, 2, 1]];
+        let [x, w, y] = ["1 5 4 3", "3 2 3 2", "1 3 5 2"].map(|sizes| format!("{dtype} {sizes}"));
+        check(conv(ConvResult::Output, &windows), &[&x, &w]);
+        check(conv(ConvResult::Input { size: dims(&[5, 4]) }, &windows), &[&y, &w]);
+        check(conv(ConvResult::Filter { size: dims(&[3, 2]) }, &windows), &[&x, &y]);
+    }
+}
+
+#[test]
 fn placements() {
     for dtype in DType::ALL {
         let (a, b) = (format!("{dtype} 2 3"), format!("{dtype} 2 1"));

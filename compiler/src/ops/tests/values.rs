@@ -62,6 +62,100 @@ fn an_index_out_of_range_is_an_error() {
 }
 
 #[test]
+fn padding_is_not_read() {
+    let x = floats(&[1, 4, 1], &[1.0, 2.0, 3.0, 4.0]);
+    let w = floats(&[3, 1, 1], &[f32::NAN, 1.0, f32::INFINITY]);
+    // Of the filter's elements the outermost lie in the padding.
+    let y = eval(conv(ConvResult::Output, &[[3, 4, 4, 4]]), &[&x, &w]).expect("floats");
+    assert_eq!(y.to_string(), "[[[1.0], [4.0]]]");
+}
+
+#[test]
+fn convolutions_by_hand() {
+    let x = floats(&[1, 5, 1], &[1.0, 2.0, 3.0, 4.0, 5.0]);
+    let w = floats(&[3, 1, 1], &[1.0, 10.0, 100.0]);
+    let of = |stride, dilation, before, after| {
+        let window = [stride, dilation, before, after];
+        eval(conv(ConvResult::Output, &[window]), &[&x, &w]).expect("floats").to_string()
+    };
+    assert_eq!(of(1, 1, 0, 0), "[[[321.0], [432.0], [543.0]]]");
+    assert_eq!(of(2, 1, 1, 1), "[[[210.0], [432.0], [54.0]]]");
+    assert_eq!(of(1, 2, 0, 0), "[[[531.0]]]");
+    let dy = floats(&[1, 3, 1], &[1.0, 2.0, 3.0]);
+    let windows = [[2, 1, 1, 1]];
+    let size = |n: usize| vec![Dim::from(n)];
+    let dx = eval(conv(ConvResult::Input { size: size(5) }, &windows), &[&dy, &w]);
+    assert_eq!(
+        dx.map(|x| x.to_string()),
+        Ok("[[[10.0], [102.0], [20.0], [203.0], [30.0]]]".into())
+    );
+    let dw = eval(conv(ConvResult::Filter { size: size(3) }, &windows), &[&x, &dy]);
+    assert_eq!(dw.map(|x| x.to_string()), Ok("[[[16.0]], [[22.0]], [[10.0]]]".into()));
+}
+
+#[test]
+fn padding_becomes_numbers() {
+    let same = |x: &str, w: &str, stride: i64| {
+        let attributes = [
+            ("padding".to_string(), Attribute::Name("same".into())),
+            ("strides".to_string(), Attribute::Dim(Dim::number(stride))),
+        ];
+        build_op("conv1d", &attributes, &[&typed(x), &typed(w)])
+    };
+    let padded =
+        |stride, before, after| Ok(conv(ConvResult::Output, &[[stride, 1, before, after]]).into());
+    assert_eq!(same("f32 1 5 2", "f32 3 2 4", 1), padded(1, 1, 1));
+    assert_eq!(same("f32 1 5 2", "f32 4 2 4", 1), padded(1, 1, 2));
+    assert_eq!(same("f32 1 n 2", "f32 4 2 4", 1), padded(1, 1, 2));
+    assert_eq!(same("f32 1 6 2", "f32 3 2 4", 2), padded(2, 0, 1));
+    assert_eq!(same("f32 1 6 2", "f32 1 2 4", 3), padded(3, 0, 0));
+    let refused = |made: Result<Op, TypeError>| made.map_err(|e| e.code);
+    assert_eq!(refused(same("f32 1 n 2", "f32 3 2 4", 2)), Err("E0208"));
+    assert_eq!(refused(same("f32 1 5 2", "f32 3 2 4", 0)), Err("E0208"));
+    assert_eq!(refused(same("f32 5 2", "f32 3 2 4", 1)), Err("E0203"));
+}
+
+#[test]
+fn convolutions_that_do_not_fit_are_refused() {
+    let valid = [1, 1, 0, 0];
+    let conv1 = |window: [i64; 4]| conv(ConvResult::Output, &[window]);
+    assert_eq!(refused(conv1(valid), &["f32 1 5 2", "f64 3 2 4"]), "E0201");
+    assert_eq!(refused(conv1(valid), &["f32 1 5 2", "f32 3 1 4"]), "E0203");
+    assert_eq!(refused(conv1(valid), &["f32 5 2", "f32 3 2 4"]), "E0203");
+    assert_eq!(refused(conv1(valid), &["f32 1 5 5 2", "f32 3 3 2 4"]), "E0203");
+    assert_eq!(refused(conv1(valid), &["i32 1 5 2", "i32 3 2 4"]), "E0204");
+    assert_eq!(refused(conv1(valid), &["f32 1 5 2", "f32 6 2 4"]), "E0207");
+    assert_eq!(refused(conv1(valid), &["f32 1 5 2", "f32 0 2 4"]), "E0207");
+    assert_eq!(refused(conv1([1, 3, 0, 0]), &["f32 1 6 2", "f32 3 2 4"]), "E0207");
+    assert_eq!(refused(conv1([0, 1, 0, 0]), &["f32 1 5 2", "f32 3 2 4"]), "E0208");
+    assert_eq!(refused(conv1([1, 0, 0, 0]), &["f32 1 5 2", "f32 3 2 4"]), "E0208");
+    assert_eq!(refused(conv1(valid), &["f32 1 5 2"]), "E0209");
+    assert_eq!(refused(conv1([1, i64::MAX, 0, 0]), &["f32 1 5 2", "f32 3 2 4"]), "E0210");
+    assert_eq!(refused(conv1([1, 1, -1, 0]), &["f32 1 5 2", "f32 3 2 4"]), "E0211");
+    assert_eq!(refused(conv(ConvResult::Output, &[]), &["f32 1 5 2", "f32 3 2 4"]), "E0208");
+    let size = |n: &[i64]| n.iter().map(|&n| Dim::number(n)).collect::<Vec<Dim>>();
+    let input = |n: &[i64]| conv(ConvResult::Input { size: size(n) }, &[valid]);
+    assert_eq!(refused(input(&[6]), &["f32 1 3 4", "f32 3 2 4"]), "E0203");
+    assert_eq!(refused(input(&[5]), &["f32 1 3 4", "f32 3 2 3"]), "E0203");
+    assert_eq!(refused(input(&[5, 5]), &["f32 1 3 4", "f32 3 2 4"]), "E0208");
+    assert_eq!(refused(input(&[-1]), &["f32 1 3 4", "f32 3 2 4"]), "E0211");
+    let filter = |n: &[i64]| conv(ConvResult::Filter { size: size(n) }, &[valid]);
+    assert_eq!(refused(filter(&[3]), &["f32 2 5 2", "f32 1 3 4"]), "E0203");
+    assert_eq!(refused(filter(&[2]), &["f32 1 5 2", "f32 1 3 4"]), "E0203");
+}
+
+#[test]
+fn symbolic_convolutions_are_checked_with_numbers() {
+    let strided = graph_of(&["f32 n m 2", "f32 3 2 4"], |b, x| {
+        b.node(conv(ConvResult::Output, &[[2, 1, 0, 0]]), x)
+    });
+    let strided = strided.expect("m may be 3 or more");
+    assert_eq!(strided.tensor_type(strided.outputs[0].1).to_string(), "f32[n, (m - 1) // 2, 4]");
+    assert!(bound(&strided, 2, 3).is_ok());
+    assert_eq!(bound(&strided, 2, 2).map_err(|e| e.code), Err("E0207"));
+}
+
+#[test]
 fn what_does_not_fit_is_refused() {
     assert_eq!(refused(BinaryFn::Add, &["f32 2", "i32 2"]), "E0201");
     assert_eq!(refused(BinaryFn::Add, &["f32 2", "f32 3"]), "E0202");
@@ -195,6 +289,27 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
         (
             Contract::Matmul { transpose_a: true, transpose_b: false }.into(),
             vec!["f32 2 3", "f32 2 4"],
+        ),
+        (conv(ConvResult::Output, &[[1, 1, 0, 0]]).into(), vec!["f32 1 5 2", "f32 3 2 4"]),
+        (
+            conv(ConvResult::Input { size: vec![Dim::symbol("n")] }, &[[2, 1, 0, 1]]).into(),
+            vec!["f32 1 3 4", "f32 3 2 4"],
+        ),
+        (
+            conv(ConvResult::Filter { size: dims(&[3]) }, &[[1, 2, 3, 3]]).into(),
+            vec!["f32 1 5 2", "f32 1 7 4"],
+        ),
+        (
+            conv(ConvResult::Output, &[[1, 2, 0, 0], [2, 2, 1, 0]]).into(),
+            vec!["f32 1 5 5 2", "f32 2 2 2 4"],
+        ),
+        (
+            conv(ConvResult::Input { size: dims(&[5, 6]) }, &[[3, 1, 0, 0], [3, 1, 0, 0]]).into(),
+            vec!["f32 1 1 2 4", "f32 3 3 2 4"],
+        ),
+        (
+            conv(ConvResult::Filter { size: dims(&[3, 3]) }, &[[1, 1, 0, 0], [1, 3, 1, 1]]).into(),
+            vec!["f32 1 5 5 2", "f32 1 3 1 4"],
         ),
         (ProductOfOthers { axis: 1 }.into(), vec!["f32 2 3", "f32 2 3"]),
         (Placement::Concat { axis: 0 }.into(), vec!["f32 2", "f32 3"]),

@@ -40,6 +40,7 @@ pub(super) fn keeps_name(graph: &Graph, node: NodeId) -> bool {
         | Op::Reduce(_)
         | Op::ProductOfOthers(_)
         | Op::Contract(_)
+        | Op::Conv(_)
         | Op::Placement(_)
         | Op::Indexing(_)
         | Op::Control(_) => false,

@@ -60,8 +60,6 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
 const NOT_YET: &[&str] = &[
     "einsum",
     "conv",
-    "conv1d",
-    "conv2d",
     "conv2d_transpose",
     "depthwise_conv2d",
     "max_pool",

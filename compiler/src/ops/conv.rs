@@ -1,0 +1,247 @@
+//! Convolutions: the trilinear form `∑ x · w · y` of an input `x: [n, i.., c]`, a filter
+//! `w: [k.., c, f]` and an output `y: [n, o.., f]`, with one or two spatial axes `i`, `k` and `o`.
+//! Along each of them three indices meet where `i = o · stride + k · dilation - before`; where there
+//! is no such `i` there is no term, so that padding is never read.
+//!
+//! An operation is the derivative of the form by one of the three tensors. The derivatives of that by
+//! the other two are operations of the family again.
+
+mod attributes;
+mod lowering;
+mod reference;
+mod window;
+
+pub(super) use attributes::{from_attributes, signatures};
+pub use window::Window;
+
+use attributes::{SIGNATURES, written};
+use lowering::as_reduction;
+use reference::reference;
+
+use super::movement::dilated;
+use super::shape::{accepts, bind, dims_agree, exactly, not_negative, same_dtype};
+use super::{
+    Attribute, EvalContext, EvalError, GradientContext, GradientError, LowerContext, Op, OpRules,
+    Signature, TypeError, codes, elements,
+};
+use crate::ir::{Binding, Dim, DimError, Literal, Lowering, NodeId, TensorType};
+
+/// A convolution or one of its gradients.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Conv {
+    /// Which tensor of the form is computed of the other two.
+    pub result: ConvResult,
+    /// How the filter moves along each spatial axis, of which there are one or two.
+    pub windows: Vec<Window>,
+}
+
+/// The tensor of the form that a convolution computes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ConvResult {
+    /// Operands x and w: the convolution.
+    Output,
+    /// Operands y and w: the gradient with respect to the input.
+    Input {
+        /// The spatial sizes of the input.
+        size: Vec<Dim>,
+    },
+    /// Operands x and y: the gradient with respect to the filter.
+    Filter {
+        /// The spatial sizes of the filter.
+        size: Vec<Dim>,
+    },
+}
+
+impl From<Conv> for Op {
+    fn from(op: Conv) -> Op {
+        Op::Conv(op)
+    }
+}
+
+impl Conv {
+    /// How many spatial axes there are.
+    fn n_axes(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// Operands and result as input, filter and output, and the other way round: both are the same
+    /// exchange of two.
+    fn exchanged<T>(&self, [a, b, c]: [T; 3]) -> [T; 3] {
+        match self.result {
+            ConvResult::Output => [a, b, c],
+            ConvResult::Input { .. } => [c, b, a],
+            ConvResult::Filter { .. } => [a, c, b],
+        }
+    }
+
+    /// The same windows with another result.
+    fn computing(&self, result: ConvResult) -> Conv {
+        Conv { result, windows: self.windows.clone() }
+    }
+
+    /// The spatial sizes of input and filter. Errors: wrong ranks, or sizes for other axes.
+    fn spatial_sizes(&self, a: &TensorType, b: &TensorType) -> Result<[Vec<Dim>; 2], TypeError> {
+        let n = self.n_axes();
+        if a.rank() != n + 2 || b.rank() != n + 2 {
+            let why = format!("both must have {} axes, of which {n} are spatial", n + 2);
+            return Err(self.does_not_fit(a, b, &why));
+        }
+        let (input, filter) = match &self.result {
+            ConvResult::Output => (&a.shape[1..=n], &b.shape[..n]),
+            ConvResult::Input { size } => (&size[..], &b.shape[..n]),
+            ConvResult::Filter { size } => (&a.shape[1..=n], &size[..]),
+        };
+        if input.len() != n || filter.len() != n {
+            let message = format!("`{}`: `size` must have {n} numbers", self.signature().name);
+            return Err(TypeError::new(codes::ATTRIBUTE, message));
+        }
+        Ok([input.to_vec(), filter.to_vec()])
+    }
+
+    fn does_not_fit(&self, a: &TensorType, b: &TensorType, why: &str) -> TypeError {
+        let message = format!("`{}` of {a} and {b}: {why}", self.signature().name);
+        TypeError::new(codes::SHAPES_CANNOT_BE_MULTIPLIED, message)
+    }
+
+    /// Refuses windows that do not move forwards.
+    fn check_windows(&self) -> Result<(), TypeError> {
+        let name = self.signature().name;
+        let refuse =
+            |what: &str| Err(TypeError::new(codes::ATTRIBUTE, format!("`{name}`: {what}")));
+        if !(1..=SIGNATURES.len()).contains(&self.n_axes()) {
+            return refuse("there are one or two spatial axes");
+        }
+        if self.windows.iter().any(|w| w.stride < 1) {
+            return refuse("a stride must be at least 1");
+        }
+        if self.windows.iter().any(|w| w.dilation < 1) {
+            return refuse("a dilation must be at least 1");
+        }
+        let padding = self.windows.iter().flat_map(|w| [w.before, w.after].map(Dim::number));
+        not_negative(name, "a padding", &padding.collect::<Vec<Dim>>())
+    }
+
+    /// The spatial sizes of the output. Errors: the filter is empty or larger than the padded input.
+    fn output_sizes(&self, input: &[Dim], filter: &[Dim]) -> Result<Vec<Dim>, TypeError> {
+        let name = self.signature().name;
+        not_negative(name, "a dimension", input)?;
+        let size = |((window, input), filter): ((&Window, &Dim), &Dim)| {
+            if filter.as_number().is_some_and(|k| k < 1) {
+                let message = format!("`{name}`: a filter of {filter} elements along an axis");
+                return Err(TypeError::new(codes::OUT_OF_RANGE, message));
+            }
+            let (padded, span) = (window.padded(input)?, dilated(filter, window.dilation)?);
+            if padded.sub(&span)?.as_number().is_some_and(|left| left < 0) {
+                let message = format!(
+                    "`{name}`: the filter spans {span} elements of an axis, the padded input has \
+                     {padded}"
+                );
+                return Err(TypeError::new(codes::OUT_OF_RANGE, message));
+            }
+            Ok(window.outputs(input, filter)?)
+        };
+        self.windows.iter().zip(input).zip(filter).map(size).collect()
+    }
+}
+
+impl OpRules for Conv {
+    fn signature(&self) -> &'static Signature {
+        let [output, input, filter] = &SIGNATURES[usize::from(self.n_axes() != 1)];
+        match self.result {
+            ConvResult::Output => output,
+            ConvResult::Input { .. } => input,
+            ConvResult::Filter { .. } => filter,
+        }
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        written(self)
+    }
+
+    fn infer(&self, operands: &[&TensorType]) -> Result<Vec<TensorType>, TypeError> {
+        let name = self.signature().name;
+        let [a, b] = exactly(self.signature(), operands)?;
+        same_dtype(name, a, b)?;
+        accepts(name, a.dtype.is_float(), a)?;
+        self.check_windows()?;
+        let [input, filter] = self.spatial_sizes(a, b)?;
+        let output = self.output_sizes(&input, &filter)?;
+        let same = |what: &str, x: &Dim, y: &Dim| match dims_agree(x, y) {
+            true => Ok(()),
+            false => Err(self.does_not_fit(a, b, &format!("the {what} {x} and {y} differ"))),
+        };
+        let outputs = |found: &[Dim]| {
+            let mut pairs = found.iter().zip(&output);
+            pairs.try_for_each(|(x, y)| same("outputs", x, y))
+        };
+        let n = self.n_axes();
+        let (first, spatial, last) = (0, 1..=n, n + 1);
+        let shape = match &self.result {
+            ConvResult::Output => {
+                same("channels", &a.shape[last], &b.shape[n])?;
+                [&a.shape[..=first], &output, &b.shape[last..]].concat()
+            }
+            ConvResult::Input { size } => {
+                same("channels", &a.shape[last], &b.shape[last])?;
+                outputs(&a.shape[spatial])?;
+                [&a.shape[..=first], size, &b.shape[n..=n]].concat()
+            }
+            ConvResult::Filter { size } => {
+                same("examples", &a.shape[first], &b.shape[first])?;
+                outputs(&b.shape[spatial])?;
+                [size, &a.shape[last..], &b.shape[last..]].concat()
+            }
+        };
+        Ok(vec![TensorType::new(a.dtype, shape)])
+    }
+
+    fn specialise(&self, binding: &Binding) -> Result<Op, DimError> {
+        let result = match &self.result {
+            ConvResult::Output => ConvResult::Output,
+            ConvResult::Input { size } => ConvResult::Input { size: bind(size, binding)? },
+            ConvResult::Filter { size } => ConvResult::Filter { size: bind(size, binding)? },
+        };
+        Ok(self.computing(result).into())
+    }
+
+    fn eval(&self, _: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
+        Ok(vec![match operands[0] {
+            Literal::F32(_) => reference(self, operands, f32::mul_add),
+            Literal::F64(_) => reference(self, operands, f64::mul_add),
+            Literal::I32(_) | Literal::I64(_) | Literal::U8(_) | Literal::Bool(_) => {
+                unreachable!("infer accepts floats")
+            }
+        }])
+    }
+
+    fn carries(&self, _: usize) -> bool {
+        true
+    }
+
+    fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64 {
+        let [_, w, y] = self.exchanged([operands[0], operands[1], result]);
+        let filters = w.sizes().and_then(|sizes| sizes.last().copied()).unwrap_or(0) as u64;
+        let terms_of_output = elements(w).checked_div(filters).unwrap_or(0);
+        elements(y).saturating_mul(2).saturating_mul(terms_of_output)
+    }
+
+    fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
+        let (a, b, dz) = (cx.operand(0), cx.operand(1), cx.dy());
+        let mut g = cx.build();
+        let n = self.n_axes();
+        let output = || self.computing(ConvResult::Output);
+        let (of_a, of_b) = (g.shape(a), g.shape(b));
+        let input = || self.computing(ConvResult::Input { size: of_a[1..=n].to_vec() });
+        let filter = || self.computing(ConvResult::Filter { size: of_b[..n].to_vec() });
+        let (da, db) = match self.result {
+            ConvResult::Output => (g.node(input(), &[dz, b])?, g.node(filter(), &[a, dz])?),
+            ConvResult::Input { .. } => (g.node(output(), &[dz, b])?, g.node(filter(), &[dz, a])?),
+            ConvResult::Filter { .. } => (g.node(input(), &[b, dz])?, g.node(output(), &[a, dz])?),
+        };
+        Ok(vec![Some(da), Some(db)])
+    }
+
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
+        as_reduction(self, cx)
+    }
+}

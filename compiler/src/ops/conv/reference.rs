@@ -1,0 +1,45 @@
+//! The reference: convolutions term by term.
+
+use super::Conv;
+use crate::ir::{Literal, Scalar};
+use crate::ops::OpRules;
+use crate::ops::arithmetic::{Arithmetic, of_type};
+
+/// The result: each element is one chain `acc = a · b + acc` of fused multiply-adds from 0, in
+/// the order of k.., then c or f, or of n, o...
+pub(super) fn reference<T: Arithmetic>(
+    conv: &Conv,
+    operands: &[&Literal],
+    multiply_add: impl Fn(T, T, T) -> T,
+) -> Literal {
+    let types = [operands[0].tensor_type(), operands[1].tensor_type()];
+    let result = conv.infer(&[&types[0], &types[1]]).expect("infer has accepted the operands");
+    let [a, b] = [0, 1].map(|k| of_type::<T>(operands[k]).iter().copied().collect::<Vec<T>>());
+    let sizes = [&types[0], &types[1], &result[0]].map(|t| t.sizes().expect("numbers"));
+    let n_elements = sizes[2].iter().product();
+    let mut z = vec![T::of_scalar(Scalar::zero(T::DTYPE)); n_elements];
+    let of_result = sizes[2].clone();
+    each_term(conv, &conv.exchanged(sizes), |term| {
+        let [p, q, r] = conv.exchanged(term);
+        z[r] = multiply_add(a[p], b[q], z[r]);
+    });
+    Literal::from_vec(&of_result, z).expect("as many as the result has")
+}
+
+/// Calls `f` with the row-major positions in x, w and y of every term of the form, of these sizes.
+fn each_term(conv: &Conv, [x, w, y]: &[Vec<usize>; 3], mut f: impl FnMut([usize; 3])) {
+    let n = conv.n_axes();
+    let (channels, filters) = (w[n], w[n + 1]);
+    for k in ndarray::indices(&w[..n]) {
+        for o in ndarray::indices(&y[..=n]) {
+            let axis = |d: usize| conv.windows[d].input_at(o[d + 1], k[d], x[d + 1]);
+            let Some(i) = (0..n).map(axis).collect::<Option<Vec<usize>>>() else { continue };
+            let of_x = channels * i.iter().zip(&x[1..]).fold(o[0], |p, (i, size)| p * size + i);
+            let of_w = channels * (0..n).fold(0, |p, d| p * w[d] + k[d]);
+            let of_y = filters * (0..=n).fold(0, |p, d| p * y[d] + o[d]);
+            for (c, filter) in ndarray::indices((channels, filters)) {
+                f([of_x + c, (of_w + c) * filters + filter, of_y + filter]);
+            }
+        }
+    }
+}
