@@ -24,12 +24,12 @@ pub(super) fn enough(
         None => of_value == Some(kept.along.dim),
     };
     let after = kept.iter().map(|k| (k.extent(draft), is_column(k)));
-    let after = width(after, of_draft.is_some() || of_value.is_some(), cx);
+    let after = width(after, cx);
     let all = draft.dims.iter().enumerate();
     let before = all.map(|(u, d)| {
         (d.0, of_draft.as_ref().is_some_and(|product| product[u].kind == Kind::Column))
     });
-    let before = width(before, of_draft.is_some(), cx);
+    let before = width(before, cx);
     let keeps_first = draft.dims.is_empty() || kept.first().is_some_and(|k| k.unit == 0);
     keeps_first
         && after >= costs.min_units.min(before)
@@ -85,18 +85,13 @@ fn rows(values: &Values, product: &Value, cx: &FuseContext<'_>) -> Option<usize>
     dims.iter().rev().find(fills).or_else(longest).copied()
 }
 
-/// Into how many units dimensions can be cut, each given with whether it is columns of a product. Of a
-/// product one dimension is cut, and columns only where a tile ends.
-fn width(
-    dims: impl Iterator<Item = (usize, bool)>,
-    has_product: bool,
-    cx: &FuseContext<'_>,
-) -> usize {
-    if !has_product {
-        return dims.map(|(extent, _)| extent).product();
-    }
-    let each = dims.map(|(n, is_column)| if is_column { n.div_ceil(cx.target.tile.1) } else { n });
-    each.max().unwrap_or(1)
+/// Into how many units dimensions can be cut, each given with whether it is columns of a product; of a
+/// product either these are, where a tile ends, or others.
+fn width(dims: impl Iterator<Item = (usize, bool)>, cx: &FuseContext<'_>) -> usize {
+    let (columns, others): (Vec<_>, Vec<_>) = dims.partition(|(_, is_column)| *is_column);
+    let tiles = columns.iter().map(|(n, _)| n.div_ceil(cx.target.tile.1));
+    let others: usize = others.iter().map(|(n, _)| n).product();
+    others.max(tiles.product())
 }
 
 /// The dimensions that become units, by number.

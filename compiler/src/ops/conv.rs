@@ -15,7 +15,7 @@ pub(super) use attributes::{from_attributes, signatures};
 pub use window::Window;
 
 use attributes::{SIGNATURES, written};
-use lowering::as_reduction;
+use lowering::{as_contraction, as_reduction};
 use reference::reference;
 
 use super::movement::dilated;
@@ -242,6 +242,6 @@ impl OpRules for Conv {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
-        as_reduction(self, cx)
+        if cx.tiles { as_contraction(self, cx) } else { as_reduction(self, cx) }
     }
 }

@@ -1,101 +1,120 @@
 //! How elements of convolutions are computed.
 
-use super::{Conv, ConvResult, Window};
+use super::{Conv, ConvResult};
 use crate::ir::{
-    BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, IndexId, Lowering, Monoid, Scalar,
+    AxisId, BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, IndexId, Lowering, Monoid, Reading,
+    Scalar,
 };
 use crate::ops::LowerContext;
+
+/// The terms of an element of the result.
+struct Terms {
+    /// One axis per dimension of the result.
+    axes: Vec<AxisId>,
+    /// What is summed over: k.., c of an output; k.., f of an input; n, o.. of a filter.
+    reduced: Vec<AxisId>,
+    /// Where the operands are read; where one cannot be there is no term.
+    factors: [Vec<Reading>; 2],
+}
+
+/// Each element as a sum of products.
+pub(super) fn as_contraction(conv: &Conv, cx: &mut LowerContext<'_>) -> Lowering {
+    let Terms { axes, reduced, factors: [a, b] } = terms(conv, cx);
+    Lowering::Contract { axes, reduced, a, b }
+}
 
 /// Each element as a sum over all that it might be made of, where a term that the form does not have
 /// is zero. A tensor without elements makes all sums empty.
 pub(super) fn as_reduction(conv: &Conv, cx: &mut LowerContext<'_>) -> Lowering {
-    let sizes = [cx.operand_sizes(0), cx.operand_sizes(1), cx.sizes()];
-    let axes = cx.exprs.axes(&sizes[2]);
+    let Terms { axes, reduced, factors } = terms(conv, cx);
     let zero = cx.exprs.constant(Scalar::zero(cx.result.dtype));
+    let sizes = [cx.operand_sizes(0), cx.operand_sizes(1)];
     if sizes.iter().flatten().any(|&size| size == 0) {
         return Lowering::Map { axes, body: zero };
     }
-    let sizes = conv.exchanged(sizes);
-    let reduced = cx.exprs.axes(&reduced_sizes(conv, &sizes));
-    let (at, over) = (cx.exprs.index_axes(&axes), cx.exprs.index_axes(&reduced));
-    let mut terms = Terms { exprs: &mut *cx.exprs, conditions: vec![] };
-    let [a, b] = terms.factors(conv, &sizes, &at, &over);
-    let condition = terms.condition();
+    let mut within = Within { exprs: &mut *cx.exprs, conditions: vec![] };
+    let mut index = |k: usize| -> Vec<IndexId> {
+        factors[k].iter().zip(&sizes[k]).map(|(&at, &size)| within.index(at, size)).collect()
+    };
+    let [a, b] = [index(0), index(1)];
+    let condition = within.all();
     let (a, b) = (cx.element(0, &a), cx.element(1, &b));
     let product = cx.exprs.binary(BinaryFn::Mul, a, b);
     let body = condition.map_or(product, |is_there| cx.exprs.select(is_there, product, zero));
     Lowering::Reduce { axes, reduced, monoid: Monoid::Sum, body }
 }
 
-/// The sizes that are summed over: k.., c of an output, k.., f of an input, n, o.. of a filter.
-fn reduced_sizes(conv: &Conv, [_, w, y]: &[Vec<usize>; 3]) -> Vec<usize> {
+fn terms(conv: &Conv, cx: &mut LowerContext<'_>) -> Terms {
     let n = conv.n_axes();
-    match conv.result {
+    let sizes = [cx.operand_sizes(0), cx.operand_sizes(1), cx.sizes()];
+    let axes = cx.exprs.axes(&sizes[2]);
+    let [_, w, y] = conv.exchanged(sizes);
+    let sizes = match conv.result {
         ConvResult::Output => w[..=n].to_vec(),
         ConvResult::Input { .. } => [&w[..n], &w[n + 1..]].concat(),
         ConvResult::Filter { .. } => y[..=n].to_vec(),
+    };
+    let reduced = cx.exprs.axes(&sizes);
+    let (at, over) = (cx.exprs.index_axes(&axes), cx.exprs.index_axes(&reduced));
+    let factors = factors(conv, cx.exprs, &at, &over);
+    Terms { axes, reduced, factors }
+}
+
+/// Where the factors of the term `over` of the element `at` are.
+fn factors(conv: &Conv, exprs: &mut Exprs, at: &[IndexId], over: &[IndexId]) -> [Vec<Reading>; 2] {
+    let n = conv.n_axes();
+    let whole = |indices: &[IndexId]| -> Vec<Reading> {
+        indices.iter().copied().map(Reading::from).collect()
+    };
+    let windows = conv.windows.iter().enumerate();
+    // i = o · stride + k · dilation - before.
+    let mut input = |stride: i64, o: IndexId, dilation: i64, k: IndexId, before: i64| {
+        let first = exprs.index_scale(o, stride, -before);
+        exprs.index_add(first, k, dilation)
+    };
+    match conv.result {
+        ConvResult::Output => {
+            let i = windows
+                .map(|(d, w)| input(w.stride, at[d + 1], w.dilation, over[d], w.before).into());
+            let i: Vec<Reading> = i.collect();
+            [
+                [whole(&at[..1]), i, whole(&over[n..])].concat(),
+                whole(&[over, &at[n + 1..]].concat()),
+            ]
+        }
+        ConvResult::Input { .. } => {
+            // o = (i + before - k · dilation) / stride.
+            let o = windows.map(|(d, w)| Reading {
+                index: input(1, at[d + 1], -w.dilation, over[d], -w.before),
+                step: w.stride,
+            });
+            let o: Vec<Reading> = o.collect();
+            let of_w = [&over[..n], &at[n + 1..], &over[n..]].concat();
+            [[whole(&at[..1]), o, whole(&over[n..])].concat(), whole(&of_w)]
+        }
+        ConvResult::Filter { .. } => {
+            let i = windows
+                .map(|(d, w)| input(w.stride, over[d + 1], w.dilation, at[d], w.before).into());
+            let i: Vec<Reading> = i.collect();
+            let of_y = [over, &at[n + 1..]].concat();
+            [[whole(&over[..1]), i, whole(&at[n..=n])].concat(), whole(&of_y)]
+        }
     }
 }
 
-/// Indices that two others lead to, and what must hold where they do.
-struct Terms<'a> {
+/// Indices brought inside of their dimensions, and what must hold where they were.
+struct Within<'a> {
     exprs: &'a mut Exprs,
     conditions: Vec<ExprId>,
 }
 
-impl Terms<'_> {
-    /// The indices of the two factors of the term `over` of the element `at`, for the sizes of x, w
-    /// and y.
-    fn factors(
-        &mut self,
-        conv: &Conv,
-        [x, _, y]: &[Vec<usize>; 3],
-        at: &[IndexId],
-        over: &[IndexId],
-    ) -> [Vec<IndexId>; 2] {
-        let n = conv.n_axes();
-        let windows = conv.windows.iter().enumerate();
-        match conv.result {
-            ConvResult::Output => {
-                let i = windows.map(|(d, window)| self.input(window, at[d + 1], over[d], x[d + 1]));
-                let i: Vec<IndexId> = i.collect();
-                [[&at[..1], &i, &over[n..]].concat(), [over, &at[n + 1..]].concat()]
-            }
-            ConvResult::Input { .. } => {
-                let o =
-                    windows.map(|(d, window)| self.output(window, at[d + 1], over[d], y[d + 1]));
-                let o: Vec<IndexId> = o.collect();
-                let of_w = [&over[..n], &at[n + 1..], &over[n..]].concat();
-                [[&at[..1], &o, &over[n..]].concat(), of_w]
-            }
-            ConvResult::Filter { .. } => {
-                let i = windows.map(|(d, window)| self.input(window, over[d + 1], at[d], x[d + 1]));
-                let i: Vec<IndexId> = i.collect();
-                [[&over[..1], &i, &at[n..=n]].concat(), [over, &at[n + 1..]].concat()]
-            }
-        }
-    }
-
-    /// `o · stride + k · dilation - before`, of the input of that size.
-    fn input(&mut self, window: &Window, o: IndexId, k: IndexId, size: usize) -> IndexId {
-        let first = self.exprs.index_scale(o, window.stride, -window.before);
-        let at = self.exprs.index_add(first, k, window.dilation);
-        self.within(at, size)
-    }
-
-    /// `(i + before - k · dilation) / stride`, of the output of that size.
-    fn output(&mut self, window: &Window, i: IndexId, k: IndexId, size: usize) -> IndexId {
-        let first = self.exprs.index_scale(i, 1, window.before);
-        let first = self.exprs.index_add(first, k, -window.dilation);
-        let rest = self.exprs.index_mod(first, window.stride);
+impl Within<'_> {
+    /// The index along a dimension of that size; where there is none another one, whose element
+    /// counts for nothing.
+    fn index(&mut self, at: Reading, size: usize) -> IndexId {
+        let rest = self.exprs.index_mod(at.index, at.step);
         self.holds(CompareFn::Eq, rest, 0);
-        let at = self.exprs.index_div(first, window.stride);
-        self.within(at, size)
-    }
-
-    /// The index where it is one of `size`; elsewhere another that is, whose element counts for
-    /// nothing.
-    fn within(&mut self, at: IndexId, size: usize) -> IndexId {
+        let at = self.exprs.index_div(at.index, at.step);
         self.holds(CompareFn::Ge, at, 0);
         self.holds(CompareFn::Lt, at, size as i64);
         self.exprs.index_mod(at, size as i64)
@@ -117,8 +136,8 @@ impl Terms<'_> {
     }
 
     /// All that must hold; `None` where that is nothing.
-    fn condition(self) -> Option<ExprId> {
-        let Terms { exprs, conditions } = self;
+    fn all(self) -> Option<ExprId> {
+        let Within { exprs, conditions } = self;
         conditions.into_iter().reduce(|a, b| exprs.binary(BinaryFn::And, a, b))
     }
 }
