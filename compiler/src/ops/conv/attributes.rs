@@ -6,17 +6,20 @@ use crate::ops::attributes::Attributes;
 use crate::ops::shape::exactly;
 use crate::ops::{Attribute, AttributeSignature, Op, OpRules, Signature, TypeError, codes};
 
-const STRIDES: AttributeSignature =
-    AttributeSignature { name: "strides", default: Some("1"), doc: "how far the filter moves" };
+const STRIDES: AttributeSignature = AttributeSignature {
+    name: "strides",
+    default: Some("1"),
+    doc: "how far the filter moves: a number, or one for each axis",
+};
 const PADDING: AttributeSignature = AttributeSignature {
     name: "padding",
     default: Some("\"valid\""),
-    doc: "\"valid\", \"same\" as in TensorFlow, or [before, after] for each axis",
+    doc: "\"valid\", \"same\" as in TensorFlow, a number, or [before, after] for each axis",
 };
 const DILATION: AttributeSignature = AttributeSignature {
     name: "dilation",
     default: Some("1"),
-    doc: "how far the filter's elements are apart",
+    doc: "how far the filter's elements are apart: a number, or one for each axis",
 };
 const INPUT_SIZE: AttributeSignature =
     AttributeSignature { name: "size", default: None, doc: "the spatial sizes of the input" };
@@ -43,9 +46,9 @@ pub(super) static SIGNATURES: [[Signature; 3]; 2] = [
     [
         output(
             "conv1d",
-            "[n, i, c] with a filter [k, c, f] -> [n, o, f], of floats; a number in an attribute \
-             stands for all axes. dx = conv1d_input_gradient(dy, w), \
-             dw = conv1d_filter_gradient(x, dy).",
+            "[n, i, c] with a filter [k, c, f] -> [n, o, f], of floats: y[n, o, f] = \
+             ∑ x[n, o · stride + k · dilation - before, c] · w[k, c, f], padding not being read. \
+             dx = conv1d_input_gradient(dy, w), dw = conv1d_filter_gradient(x, dy).",
         ),
         input_gradient(
             "conv1d_input_gradient",
@@ -61,9 +64,8 @@ pub(super) static SIGNATURES: [[Signature; 3]; 2] = [
     [
         output(
             "conv2d",
-            "[n, h, w, c] with a filter [kh, kw, c, f] -> [n, oh, ow, f], of floats; a number in an \
-             attribute stands for all axes. dx = conv2d_input_gradient(dy, w), \
-             dw = conv2d_filter_gradient(x, dy).",
+            "[n, h, w, c] with a filter [kh, kw, c, f] -> [n, oh, ow, f], of floats: conv1d along \
+             both axes. dx = conv2d_input_gradient(dy, w), dw = conv2d_filter_gradient(x, dy).",
         ),
         input_gradient(
             "conv2d_input_gradient",
