@@ -381,10 +381,14 @@ fn convolved(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId) -> Ad
         let [stride, dilation, before, after] = [stride, dilation, before, after].map(|n| n as i64);
         windows.push(Window { stride, dilation, before, after });
     }
-    let [batch, channels, filters] = [(); 3].map(|()| 1 + choice.below(5));
+    let [examples, channels, filters] = [(); 3].map(|()| 1 + choice.below(5));
+    let parts = choice.of(&[0, 0, 1, 2, 3]);
+    let batch = examples * parts.max(1);
     let [input, filter, output] = sizes;
     let image = [&[batch], &input[..], &[channels]].concat();
-    let weights = [&filter[..], &[channels, filters]].concat();
+    let of_parts = [parts];
+    let of_parts = if parts == 0 { &[] } else { &of_parts[..] };
+    let weights = [of_parts, &filter[..], &[channels, filters]].concat();
     let places = [&[batch], &output[..], &[filters]].concat();
     let dims = |sizes: Vec<usize>| sizes.into_iter().map(Dim::from).collect();
     let (result, of_x, of_y) = match choice.below(3) {
@@ -393,7 +397,7 @@ fn convolved(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId) -> Ad
         _ => (ConvResult::Filter { size: dims(filter) }, image, places),
     };
     let (x, y) = (shaped(g, x, &of_x)?, shaped(g, y, &of_y)?);
-    let sums = g.node(Conv { result, windows }, &[x, y])?;
+    let sums = g.node(Conv { result, windows, parts }, &[x, y])?;
     g.scale(sums, 0.125)
 }
 

@@ -4,7 +4,9 @@
 //! is no such `i` there is no term, so that padding is never read.
 //!
 //! An operation is the derivative of the form by one of the three tensors. The derivatives of that by
-//! the other two are operations of the family again.
+//! the other two are operations of the family again. With `parts` the examples are as many runs of
+//! equal length, each with a filter of its own, `w: [parts, k.., c, f]`: so the gradient by a filter
+//! can be had as sums over parts of the examples, or of each example.
 
 mod attributes;
 mod lowering;
@@ -33,6 +35,8 @@ pub struct Conv {
     pub result: ConvResult,
     /// How the filter moves along each spatial axis, of which there are one or two.
     pub windows: Vec<Window>,
+    /// How many filters there are, each for a run of the examples; 0 for one without an axis for them.
+    pub parts: usize,
 }
 
 /// The tensor of the form that a convolution computes.
@@ -76,19 +80,33 @@ impl Conv {
 
     /// The same windows with another result.
     fn computing(&self, result: ConvResult) -> Conv {
-        Conv { result, windows: self.windows.clone() }
+        Conv { result, windows: self.windows.clone(), parts: self.parts }
+    }
+
+    /// How many axes of a filter come before the spatial ones.
+    fn leading(&self) -> usize {
+        usize::from(self.parts > 0)
+    }
+
+    /// A filter's axes without that of the parts.
+    fn of_filter<'w, T>(&self, w: &'w [T]) -> &'w [T] {
+        &w[self.leading()..]
     }
 
     /// The spatial sizes of input and filter. Errors: wrong ranks, or sizes for other axes.
     fn spatial_sizes(&self, a: &TensorType, b: &TensorType) -> Result<[Vec<Dim>; 2], TypeError> {
         let n = self.n_axes();
-        if a.rank() != n + 2 || b.rank() != n + 2 {
-            let why = format!("both must have {} axes, of which {n} are spatial", n + 2);
+        let of_b = match self.result {
+            ConvResult::Output | ConvResult::Input { .. } => n + 2 + self.leading(),
+            ConvResult::Filter { .. } => n + 2,
+        };
+        if a.rank() != n + 2 || b.rank() != of_b {
+            let why = format!("the axes must be {} and {of_b}, of which {n} are spatial", n + 2);
             return Err(self.does_not_fit(a, b, &why));
         }
         let (input, filter) = match &self.result {
-            ConvResult::Output => (&a.shape[1..=n], &b.shape[..n]),
-            ConvResult::Input { size } => (&size[..], &b.shape[..n]),
+            ConvResult::Output => (&a.shape[1..=n], &self.of_filter(&b.shape)[..n]),
+            ConvResult::Input { size } => (&size[..], &self.of_filter(&b.shape)[..n]),
             ConvResult::Filter { size } => (&a.shape[1..=n], &size[..]),
         };
         if input.len() != n || filter.len() != n {
@@ -119,6 +137,22 @@ impl Conv {
         }
         let padding = self.windows.iter().flat_map(|w| [w.before, w.after].map(Dim::number));
         not_negative(name, "a padding", &padding.collect::<Vec<Dim>>())
+    }
+
+    /// Refuses examples that are no equal parts, and filters that are not one for each.
+    fn check_parts(&self, a: &TensorType, b: &TensorType) -> Result<(), TypeError> {
+        let parts = self.parts;
+        let rest = a.shape[0].as_number().map(|n| n.checked_rem(parts as i64).unwrap_or(0));
+        if rest.is_some_and(|rest| rest != 0) {
+            let why = format!("{} examples are not {parts} equal parts", a.shape[0]);
+            return Err(self.does_not_fit(a, b, &why));
+        }
+        let is_filter = !matches!(self.result, ConvResult::Filter { .. });
+        if parts > 0 && is_filter && !dims_agree(&b.shape[0], &Dim::from(parts)) {
+            let why = format!("there are {} filters for {parts} parts", b.shape[0]);
+            return Err(self.does_not_fit(a, b, &why));
+        }
+        Ok(())
     }
 
     /// The spatial sizes of the output. Errors: the filter is empty or larger than the padded input.
@@ -166,6 +200,7 @@ impl OpRules for Conv {
         self.check_windows()?;
         let [input, filter] = self.spatial_sizes(a, b)?;
         let output = self.output_sizes(&input, &filter)?;
+        self.check_parts(a, b)?;
         let same = |what: &str, x: &Dim, y: &Dim| match dims_agree(x, y) {
             true => Ok(()),
             false => Err(self.does_not_fit(a, b, &format!("the {what} {x} and {y} differ"))),
@@ -178,18 +213,22 @@ impl OpRules for Conv {
         let (first, spatial, last) = (0, 1..=n, n + 1);
         let shape = match &self.result {
             ConvResult::Output => {
-                same("channels", &a.shape[last], &b.shape[n])?;
-                [&a.shape[..=first], &output, &b.shape[last..]].concat()
+                let w = self.of_filter(&b.shape);
+                same("channels", &a.shape[last], &w[n])?;
+                [&a.shape[..=first], &output, &w[last..]].concat()
             }
             ConvResult::Input { size } => {
-                same("channels", &a.shape[last], &b.shape[last])?;
+                let w = self.of_filter(&b.shape);
+                same("channels", &a.shape[last], &w[last])?;
                 outputs(&a.shape[spatial])?;
-                [&a.shape[..=first], size, &b.shape[n..=n]].concat()
+                [&a.shape[..=first], size, &w[n..=n]].concat()
             }
             ConvResult::Filter { size } => {
                 same("examples", &a.shape[first], &b.shape[first])?;
                 outputs(&b.shape[spatial])?;
-                [size, &a.shape[last..], &b.shape[last..]].concat()
+                let parts = [Dim::from(self.parts)];
+                let parts = &parts[..self.leading()];
+                [parts, size, &a.shape[last..], &b.shape[last..]].concat()
             }
         };
         Ok(vec![TensorType::new(a.dtype, shape)])
@@ -221,6 +260,7 @@ impl OpRules for Conv {
     fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64 {
         let [_, w, y] = self.exchanged([operands[0], operands[1], result]);
         let filters = w.sizes().and_then(|sizes| sizes.last().copied()).unwrap_or(0) as u64;
+        let filters = filters.saturating_mul(self.parts.max(1) as u64);
         let terms_of_output = elements(w).checked_div(filters).unwrap_or(0);
         elements(y).saturating_mul(2).saturating_mul(terms_of_output)
     }
@@ -232,16 +272,22 @@ impl OpRules for Conv {
         let output = || self.computing(ConvResult::Output);
         let (of_a, of_b) = (g.shape(a), g.shape(b));
         let input = || self.computing(ConvResult::Input { size: of_a[1..=n].to_vec() });
-        let filter = || self.computing(ConvResult::Filter { size: of_b[..n].to_vec() });
+        let filter = |size: &[Dim]| self.computing(ConvResult::Filter { size: size[..n].to_vec() });
         let (da, db) = match self.result {
-            ConvResult::Output => (g.node(input(), &[dz, b])?, g.node(filter(), &[a, dz])?),
-            ConvResult::Input { .. } => (g.node(output(), &[dz, b])?, g.node(filter(), &[dz, a])?),
+            ConvResult::Output => {
+                (g.node(input(), &[dz, b])?, g.node(filter(self.of_filter(&of_b)), &[a, dz])?)
+            }
+            ConvResult::Input { .. } => {
+                (g.node(output(), &[dz, b])?, g.node(filter(self.of_filter(&of_b)), &[dz, a])?)
+            }
             ConvResult::Filter { .. } => (g.node(input(), &[b, dz])?, g.node(output(), &[a, dz])?),
         };
         Ok(vec![Some(da), Some(db)])
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
-        if cx.tiles { as_contraction(self, cx) } else { as_reduction(self, cx) }
+        // Which filter an example has is no view of the filters.
+        let is_view = self.parts == 0 || matches!(self.result, ConvResult::Filter { .. });
+        if cx.tiles && is_view { as_contraction(self, cx) } else { as_reduction(self, cx) }
     }
 }

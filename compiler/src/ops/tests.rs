@@ -35,7 +35,7 @@ impl Leaves for Feeds<'_> {
 fn conv(result: ConvResult, windows: &[[i64; 4]]) -> Conv {
     let window =
         |&[stride, dilation, before, after]: &[i64; 4]| Window { stride, dilation, before, after };
-    Conv { result, windows: windows.iter().map(window).collect() }
+    Conv { result, windows: windows.iter().map(window).collect(), parts: 0 }
 }
 
 /// The type that a text such as `f64 n 3` stands for.

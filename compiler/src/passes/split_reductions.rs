@@ -1,20 +1,24 @@
 //! Splits a long reduction to few results into partial results and their combination, so that
 //! the partial ones can be units of work: one for each index of the outermost axis, or where that is
 //! long for each of its chunks, all of one length; what is left of the axis is combined last. So with
-//! a product of few elements over a long axis, as the gradient of a small weight is. The order of the
+//! a product of few elements over a long axis, as the gradient of a small weight is, and the gradient
+//! by a filter of few channels. The order of the
 //! combination depends on shapes alone. Linear.
 
 use std::ops::Range;
 
 use crate::error::CompileError;
 use crate::ir::{BinaryFn, Costs, Dim, Graph, NodeId, Origin};
-use crate::ops::{Contract, Elementwise, Movement, Op, Reduce, ReduceFn, TypeError};
+use crate::ops::{
+    Contract, Conv, ConvResult, Elementwise, Movement, Op, Reduce, ReduceFn, TypeError,
+};
 
 pub(super) fn run(graph: &mut Graph, costs: &Costs) -> Result<(), CompileError> {
     for node in graph.order() {
         let new = match graph.op(node).clone() {
             Op::Reduce(reduce) => split(graph, costs, node, &reduce),
             Op::Contract(product) => split_product(graph, costs, node, product),
+            Op::Conv(conv) => split_filter(graph, costs, node, &conv),
             _ => None,
         };
         if let Some(new) = new {
@@ -61,6 +65,27 @@ fn split_product(graph: &mut Graph, costs: &Costs, node: NodeId, product: Contra
     }
     let mut split = Parts::new(graph, costs, node, ReduceFn::Sum, BinaryFn::Add);
     Some(split.product(product, (a, of_a), (b, of_b), even(n, parts)))
+}
+
+/// The gradient by a filter of few channels as the sum of those over parts of the examples.
+fn split_filter(graph: &mut Graph, costs: &Costs, node: NodeId, conv: &Conv) -> Split {
+    let is_filter = matches!(conv.result, ConvResult::Filter { .. });
+    let [x, dy] = *graph.operands(node) else { return None };
+    let places = graph.tensor_type(dy).sizes()?;
+    let sizes = graph.tensor_type(node).sizes()?;
+    let (channels, all): (usize, usize) =
+        (sizes[sizes.len() - 2..].iter().product(), sizes.iter().product());
+    let (&n, places) = places.split_first()?;
+    let positions: usize = places[..places.len() - 1].iter().product();
+    let products = all.saturating_mul(n).saturating_mul(positions);
+    if !is_filter || conv.parts > 0 || channels > costs.few_products || all == 0 {
+        return None;
+    }
+    // Parts that are worth a kernel each, all of the same length.
+    let most = (products / costs.long_product.max(1)).min(costs.parts).min(n);
+    let parts = (2..=most).rev().find(|&parts| n.is_multiple_of(parts))?;
+    let mut split = Parts::new(graph, costs, node, ReduceFn::Sum, BinaryFn::Add);
+    Some(split.filter(Conv { parts, ..conv.clone() }, x, dy))
 }
 
 /// A reduction that is split.
@@ -150,6 +175,12 @@ impl<'a> Parts<'a> {
         let last = [self.slice(a, of_a, whole..n)?, self.slice(b, of_b, whole..n)?];
         let last = self.graph.add(product, &last, &self.partial)?;
         self.graph.add(Elementwise::Binary(self.combine), &[main, last], &self.origin)
+    }
+
+    /// The gradients over parts of the examples, then their sum.
+    fn filter(&mut self, conv: Conv, x: NodeId, dy: NodeId) -> Result<NodeId, TypeError> {
+        let parts = self.graph.add(conv, &[x, dy], &self.partial)?;
+        self.graph.add(Reduce { f: self.f, axes: vec![0] }, &[parts], &self.origin)
     }
 
     /// An axis as chunks of so many indices and the indices in a chunk.

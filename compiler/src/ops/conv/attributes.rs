@@ -21,23 +21,28 @@ const DILATION: AttributeSignature = AttributeSignature {
     default: Some("1"),
     doc: "how far the filter's elements are apart: a number, or one for each axis",
 };
+const PARTS: AttributeSignature = AttributeSignature {
+    name: "parts",
+    default: Some("0"),
+    doc: "if not 0: the examples are so many equal parts, each with a filter [parts, ..] of its own",
+};
 const INPUT_SIZE: AttributeSignature =
     AttributeSignature { name: "size", default: None, doc: "the spatial sizes of the input" };
 const FILTER_SIZE: AttributeSignature =
     AttributeSignature { name: "size", default: None, doc: "the spatial sizes of the filter" };
 
 const fn output(name: &'static str, doc: &'static str) -> Signature {
-    let attributes = &[STRIDES, PADDING, DILATION];
+    let attributes = &[STRIDES, PADDING, DILATION, PARTS];
     Signature { name, operands: &["x", "w"], attributes, doc }
 }
 
 const fn input_gradient(name: &'static str, doc: &'static str) -> Signature {
-    let attributes = &[INPUT_SIZE, STRIDES, PADDING, DILATION];
+    let attributes = &[INPUT_SIZE, STRIDES, PADDING, DILATION, PARTS];
     Signature { name, operands: &["dy", "w"], attributes, doc }
 }
 
 const fn filter_gradient(name: &'static str, doc: &'static str) -> Signature {
-    let attributes = &[FILTER_SIZE, STRIDES, PADDING, DILATION];
+    let attributes = &[FILTER_SIZE, STRIDES, PADDING, DILATION, PARTS];
     Signature { name, operands: &["x", "dy"], attributes, doc }
 }
 
@@ -105,7 +110,15 @@ fn read(a: &Attributes<'_>, n: usize, result: ConvResult) -> Result<Conv, TypeEr
     let dilation = a.numbers_per_axis("dilation", n, 1)?;
     let window = |(stride, dilation): (i64, i64)| Window { stride, dilation, before: 0, after: 0 };
     let windows = strides.into_iter().zip(dilation).map(window).collect();
-    let mut conv = Conv { result, windows };
+    let parts = match a.find("parts") {
+        None => 0,
+        Some(Attribute::Dim(parts)) => parts
+            .as_number()
+            .and_then(|parts| usize::try_from(parts).ok())
+            .ok_or_else(|| a.error("parts", "must be a number"))?,
+        Some(_) => return Err(a.error("parts", "must be a number")),
+    };
+    let mut conv = Conv { result, windows, parts };
     let padding = conv.padding(a)?;
     for (window, [before, after]) in conv.windows.iter_mut().zip(padding) {
         (window.before, window.after) = (before, after);
@@ -179,7 +192,8 @@ pub(super) fn written(conv: &Conv) -> Vec<Attribute> {
         }
     };
     let (strides, dilation) = (number(|w| w.stride), number(|w| w.dilation));
-    size.into_iter().chain([per_axis(strides), padding, per_axis(dilation)]).collect()
+    let parts = Attribute::Dim(Dim::from(conv.parts));
+    size.into_iter().chain([per_axis(strides), padding, per_axis(dilation), parts]).collect()
 }
 
 /// A list as one number where all are the same.

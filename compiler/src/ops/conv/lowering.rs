@@ -49,20 +49,38 @@ fn terms(conv: &Conv, cx: &mut LowerContext<'_>) -> Terms {
     let sizes = [cx.operand_sizes(0), cx.operand_sizes(1), cx.sizes()];
     let axes = cx.exprs.axes(&sizes[2]);
     let [_, w, y] = conv.exchanged(sizes);
+    let w = conv.of_filter(&w);
+    // The examples of a part.
+    let examples = y[0].checked_div(conv.parts).unwrap_or(y[0]);
     let sizes = match conv.result {
         ConvResult::Output => w[..=n].to_vec(),
         ConvResult::Input { .. } => [&w[..n], &w[n + 1..]].concat(),
-        ConvResult::Filter { .. } => y[..=n].to_vec(),
+        ConvResult::Filter { .. } => [&[examples], &y[1..=n]].concat(),
     };
     let reduced = cx.exprs.axes(&sizes);
     let (at, over) = (cx.exprs.index_axes(&axes), cx.exprs.index_axes(&reduced));
-    let factors = factors(conv, cx.exprs, &at, &over);
+    let factors = factors(conv, cx.exprs, examples, &at, &over);
     Terms { axes, reduced, factors }
 }
 
-/// Where the factors of the term `over` of the element `at` are.
-fn factors(conv: &Conv, exprs: &mut Exprs, at: &[IndexId], over: &[IndexId]) -> [Vec<Reading>; 2] {
+/// Where the factors of the term `over` of the element `at` are; `examples` are those of a part.
+fn factors(
+    conv: &Conv,
+    exprs: &mut Exprs,
+    examples: usize,
+    at: &[IndexId],
+    over: &[IndexId],
+) -> [Vec<Reading>; 2] {
     let n = conv.n_axes();
+    let is_filter = matches!(conv.result, ConvResult::Filter { .. });
+    // The filter of an example; the example of a filter.
+    let (mut part, mut example) = (vec![], over[0]);
+    if conv.parts > 0 && is_filter {
+        example = exprs.index_add(over[0], at[0], examples as i64);
+    } else if conv.parts > 0 {
+        part.push(exprs.index_div(at[0], examples.max(1) as i64));
+    }
+    let at = if is_filter { conv.of_filter(at) } else { at };
     let whole = |indices: &[IndexId]| -> Vec<Reading> {
         indices.iter().copied().map(Reading::from).collect()
     };
@@ -77,10 +95,8 @@ fn factors(conv: &Conv, exprs: &mut Exprs, at: &[IndexId], over: &[IndexId]) -> 
             let i = windows
                 .map(|(d, w)| input(w.stride, at[d + 1], w.dilation, over[d], w.before).into());
             let i: Vec<Reading> = i.collect();
-            [
-                [whole(&at[..1]), i, whole(&over[n..])].concat(),
-                whole(&[over, &at[n + 1..]].concat()),
-            ]
+            let of_w = [&part, over, &at[n + 1..]].concat();
+            [[whole(&at[..1]), i, whole(&over[n..])].concat(), whole(&of_w)]
         }
         ConvResult::Input { .. } => {
             // o = (i + before - k · dilation) / stride.
@@ -89,15 +105,15 @@ fn factors(conv: &Conv, exprs: &mut Exprs, at: &[IndexId], over: &[IndexId]) -> 
                 step: w.stride,
             });
             let o: Vec<Reading> = o.collect();
-            let of_w = [&over[..n], &at[n + 1..], &over[n..]].concat();
+            let of_w = [&part, &over[..n], &at[n + 1..], &over[n..]].concat();
             [[whole(&at[..1]), o, whole(&over[n..])].concat(), whole(&of_w)]
         }
         ConvResult::Filter { .. } => {
             let i = windows
                 .map(|(d, w)| input(w.stride, over[d + 1], w.dilation, at[d], w.before).into());
             let i: Vec<Reading> = i.collect();
-            let of_y = [over, &at[n + 1..]].concat();
-            [[whole(&over[..1]), i, whole(&at[n..=n])].concat(), whole(&of_y)]
+            let of_y = [&[example], &over[1..], &at[n + 1..]].concat();
+            [[whole(&[example]), i, whole(&at[n..=n])].concat(), whole(&of_y)]
         }
     }
 }

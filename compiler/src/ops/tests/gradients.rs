@@ -261,6 +261,20 @@ fn conv_rules() {
         b.node(op, &[x[0], x[1]])
     });
     check("conv2d_filter_gradient", &["f64 n 3 4 m", "f64 n 2 2 m"], any, filter);
+    for result in [
+        ConvResult::Output,
+        ConvResult::Input { size: size(&[5]) },
+        ConvResult::Filter { size: size(&[3]) },
+    ] {
+        let types: [&str; 2] = match result {
+            ConvResult::Output => ["f64 4 5 2", "f64 2 3 2 3"],
+            ConvResult::Input { .. } => ["f64 4 3 3", "f64 2 3 2 3"],
+            ConvResult::Filter { .. } => ["f64 4 5 2", "f64 4 3 3"],
+        };
+        let op = Conv { parts: 2, ..conv(result, &[[2, 1, 1, 1]]) };
+        let of_parts: Function = Box::new(move |b, x| b.node(op.clone(), &[x[0], x[1]]));
+        check("parts", &types, any, of_parts);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::ir::{
     Term, UnaryFn,
 };
 use crate::ops::{
-    Contract, Control, Creation, Elementwise, Indexing, LowerContext, Movement, Op, OpRules,
+    Contract, Control, Conv, Creation, Elementwise, Indexing, LowerContext, Movement, Op, OpRules,
     Placement, Reduce, ReduceFn,
 };
 
@@ -296,6 +296,11 @@ fn convolutions() {
         check(conv(ConvResult::Output, &windows), &[&x, &w]);
         check(conv(ConvResult::Input { size: dims(&[5, 4]) }, &windows), &[&y, &w]);
         check(conv(ConvResult::Filter { size: dims(&[3, 2]) }, &windows), &[&x, &y]);
+        let of_parts = |result| Conv { parts: 2, ..conv(result, &windows) };
+        let [x, w, y] = ["4 5 4 3", "2 3 2 3 2", "4 3 5 2"].map(|sizes| format!("{dtype} {sizes}"));
+        check(of_parts(ConvResult::Output), &[&x, &w]);
+        check(of_parts(ConvResult::Input { size: dims(&[5, 4]) }), &[&y, &w]);
+        check(of_parts(ConvResult::Filter { size: dims(&[3, 2]) }), &[&x, &y]);
     }
 }
 
