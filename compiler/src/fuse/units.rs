@@ -76,9 +76,10 @@ fn product(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Option<Vec<O
 /// fills a tile, else the longest.
 fn rows(values: &Values, product: &Value, cx: &FuseContext<'_>) -> Option<usize> {
     let Work::Contract(boxes) = &product.work else { return None };
-    let moves =
-        |i: &IndexId, dim: usize| values.exprs.coefficient(*i, product.axes[dim]) != Some(0);
-    let is_row = |&dim: &usize| !boxes.iter().any(|b| b.b.index.iter().any(|i| moves(i, dim)));
+    let is_row = |&dim: &usize| {
+        let has_it = |&i: &IndexId| values.exprs.has_axis(i, product.axes[dim]);
+        !boxes.iter().any(|b| b.b.index.iter().any(has_it))
+    };
     let dims: Vec<usize> = (0..product.sizes.len().saturating_sub(1)).filter(is_row).collect();
     let fills = |dim: &&usize| product.sizes[**dim] >= cx.target.tile.0;
     let longest = || dims.iter().max_by_key(|&&dim| product.sizes[dim]);

@@ -295,6 +295,15 @@ impl Exprs {
         affine.then(|| found.map_or(0, |(_, c)| *c))
     }
 
+    /// Whether an axis occurs in an index, also within a division or a remainder.
+    pub fn has_axis(&self, id: IndexId, axis: AxisId) -> bool {
+        self.index(id).terms.iter().any(|(term, _)| match *term {
+            Term::Axis(own) => own == axis,
+            Term::Div(x, _) | Term::Mod(x, _) => self.has_axis(x, axis),
+            Term::Data(..) => false,
+        })
+    }
+
     /// `k`, if the index always lies in `k · axis .. k · axis + k`.
     pub fn block_of(&self, id: IndexId, axis: AxisId) -> Option<i64> {
         let index = self.index(id);
