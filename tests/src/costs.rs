@@ -30,8 +30,8 @@ pub(crate) fn extremes() -> Vec<(&'static str, Costs)> {
     let finest = Costs { unit: 0, chunk: 4, longest_fold: 1 << 20, ..dear };
     // What is reduced is cut to the smallest parts.
     let finest = Costs { long_reduction: 1, parts: 64, shortest_product: 1, ..finest };
-    // Kernels hold little.
-    let small = Costs { max_members: 3, max_operations: 40, max_inline: 4, ..dear };
+    // Kernels hold little, and products with padding are reductions.
+    let small = Costs { max_members: 3, max_operations: 40, max_inline: 4, max_boxes: 1, ..dear };
     // Nothing is worth sharing.
     let cheap = Costs { cheap: u32::MAX, unit: u32::MAX, min_units: usize::MAX, ..measured };
     vec![("dear", dear), ("finest", finest), ("small", small), ("cheap", cheap)]
