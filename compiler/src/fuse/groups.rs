@@ -224,7 +224,8 @@ impl Grouper<'_> {
             let value = &self.values.list[w];
             let may = adopted.len() <= room && !feeds_left.contains(&value.node);
             let dims = if may { self.unit_dims(&extents, w, &adopted) } else { None };
-            match dims {
+            // What it reads may have been put into this group since it began to wait.
+            match dims.filter(|dims| self.reads_own_unit(g, w, dims, kept)) {
                 Some(dims) => {
                     adopted.insert(w, dims);
                 }
@@ -236,6 +237,25 @@ impl Grouper<'_> {
         }
         adopted.remove(&i);
         (adopted, left)
+    }
+
+    /// Whether a value that would lie along `dims` in a group reads the members there only at its own
+    /// unit, once the group has only the unit dimensions that are kept.
+    fn reads_own_unit(&self, g: usize, w: usize, dims: &[Along], kept: &[Kept]) -> bool {
+        let (draft, value) = (&self.drafts[g], &self.values.list[w]);
+        let member = |node: &NodeId| {
+            let is_it = |&m: &usize| self.values.list[m].node == *node;
+            draft.members.iter().position(is_it)
+        };
+        let elements = self.values.elements(value);
+        let mut read = elements.iter().filter_map(|(node, index)| Some((member(node)?, index)));
+        read.all(|(at, index)| {
+            kept.iter().zip(dims).all(|(kept, own)| {
+                let Along { dim, scale } = draft.dims[kept.unit].1[at];
+                let block = self.values.exprs.block_of(index[dim], value.axes[own.dim]);
+                block.is_some_and(|block| block as usize * own.scale == scale * kept.merged)
+            })
+        })
     }
 
     fn reads(&self, reader: usize, value: usize) -> bool {
