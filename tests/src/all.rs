@@ -3,7 +3,6 @@
 mod architecture;
 mod circles;
 mod compare;
-mod costs;
 mod filetests;
 mod growing;
 mod language_page;
@@ -14,3 +13,4 @@ mod random_training;
 mod read_back;
 mod references;
 mod rules;
+mod ways;

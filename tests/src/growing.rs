@@ -48,8 +48,8 @@ impl Choice {
         self.below(2) == 1
     }
 
-    pub(crate) fn of<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len())]
+    pub(crate) fn of<T: Clone>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len())].clone()
     }
 }
 

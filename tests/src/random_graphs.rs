@@ -7,15 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use brolga_compiler::autodiff::differentiate;
-use brolga_compiler::compile::Options;
 use brolga_compiler::entry::Entry;
-use brolga_compiler::fuse::FuseOptions;
 use brolga_compiler::ir::{Binding, DType, Graph, Literal, Module, Name, NodeId, Origin, Scalar};
-use brolga_compiler::loop_ir::LOOP_PIPELINE;
 use brolga_compiler::ops::{
     Build, EvalContext, Leaf, Leaves, OpRules, Reference, evaluate, signatures,
 };
-use brolga_compiler::passes::{PIPELINE, PassOptions};
 use brolga_runtime::data::Counter;
 use brolga_runtime::session::{Backend, Session, SessionOptions};
 use indexmap::IndexMap;
@@ -24,9 +20,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use crate::compare::{Tolerance, close, same};
-use crate::costs::extremes;
 use crate::growing::{Choice, Course, Growing};
 use crate::read_back::reads_back;
+use crate::ways::{Way, drawn};
 
 /// How many random graphs are made without another word.
 const GRAPHS: u32 = 2_000;
@@ -56,37 +52,6 @@ pub(crate) fn fail(why: impl ToString) -> TestCaseError {
     TestCaseError::fail(why.to_string())
 }
 
-/// Ways to compile, by name: as a user does, and two that the number chooses among all.
-pub(crate) fn ways(number: u32) -> Vec<(String, Options)> {
-    let mut choice = Choice::new(number);
-    let passes = PassOptions { verify: true, ..PassOptions::default() };
-    let whole = Options { passes: passes.clone(), ..Options::default() };
-    let (name, costs) = choice.of(&extremes());
-    let dear = Options { costs, ..whole.clone() };
-    let other = match choice.below(5) {
-        0 => {
-            let fuse = FuseOptions::nothing();
-            (format!("every node alone, costs {name}"), Options { fuse, ..dear.clone() })
-        }
-        1 => {
-            let fuse = FuseOptions { iterations: false, ..dear.fuse };
-            (format!("loops of waves, costs {name}"), Options { fuse, ..dear.clone() })
-        }
-        2 => {
-            let passes = PassOptions { disable: vec!["vectorise".into()], ..passes };
-            (format!("serial, costs {name}"), Options { passes, ..dear.clone() })
-        }
-        _ => {
-            let loops = LOOP_PIPELINE.iter().map(|p| p.name);
-            let names: Vec<&str> = PIPELINE.iter().map(|p| p.name).chain(loops).collect();
-            let pass = choice.of(&names);
-            let passes = PassOptions { disable: vec![pass.into()], ..passes };
-            (format!("without {pass}, costs {name}"), Options { passes, ..dear.clone() })
-        }
-    };
-    vec![("as usual".into(), whole), (format!("costs {name}"), dear), other]
-}
-
 /// Whether everything that runs a graph agrees on its outputs; `jumps` says which of them can differ
 /// much where a rounding differs.
 pub(crate) fn agree(
@@ -97,10 +62,10 @@ pub(crate) fn agree(
     let module = Arc::new(Module { infer: graph, ..Module::default() });
     let said = |why: String| fail(format!("{why}\n{}", module.infer));
     reads_back(&module, &Entry::Run { fetch: vec![] }, &Binding::default()).map_err(said)?;
-    let values = |backend, threads, options: &Options| {
-        outputs_of(&module, backend, threads, options.clone()).map_err(said)
+    let values = |way: &Way, backend, threads| {
+        outputs_of(&module, way.session(backend, threads)).map_err(said)
     };
-    let wanted = values(Backend::Oracle, 1, &Options::default())?;
+    let wanted = values(&Way::usual(), Backend::Oracle, 1)?;
     let near = |what: &str, found: &IndexMap<Name, Literal>| {
         for (i, (name, wanted)) in wanted.iter().enumerate().filter(|(i, _)| !jumps(*i)) {
             let size = wanted.scalars().map(|s| s.to_f64().abs()).fold(1.0, f64::max);
@@ -116,14 +81,14 @@ pub(crate) fn agree(
         }
         Ok::<(), TestCaseError>(())
     };
-    near("eager", &values(Backend::Eager, 2, &Options::default())?)?;
-    for (way, options) in ways(number) {
-        let loops = values(Backend::Interpreter, 1, &options)?;
-        near(&format!("loops {way}"), &loops)?;
-        let code = values(Backend::Jit, 1, &options)?;
-        equal(&format!("code against loops {way}"), &code, &loops)?;
-        let shared = values(Backend::Jit, 3, &options)?;
-        equal(&format!("3 threads {way}"), &shared, &code)?;
+    near("eager", &values(&Way::usual(), Backend::Eager, 2)?)?;
+    for way in drawn(number) {
+        let loops = values(&way, Backend::Interpreter, 1)?;
+        near(&format!("loops {}", way.name), &loops)?;
+        let code = values(&way, Backend::Jit, 1)?;
+        equal(&format!("code against loops {}", way.name), &code, &loops)?;
+        let shared = values(&way, Backend::Jit, 3)?;
+        equal(&format!("3 threads {}", way.name), &shared, &code)?;
     }
     Ok(())
 }
@@ -148,11 +113,9 @@ fn inputs(graph: &Graph, seed: u64) -> IndexMap<Name, Literal> {
 
 fn outputs_of(
     module: &Arc<Module>,
-    backend: Backend,
-    threads: usize,
-    compiler: Options,
+    options: SessionOptions,
 ) -> Result<IndexMap<Name, Literal>, String> {
-    let options = SessionOptions { threads, backend, compiler, ..SessionOptions::default() };
+    let backend = options.backend;
     let said = |e: brolga_runtime::RunError| format!("{backend:?}: {e}");
     let mut session = Session::new(module.clone(), options).map_err(said)?;
     let feeds = inputs(&module.infer, 5);

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use crate::filetests::{headers, trains_alike};
 use crate::growing::Choice;
-use crate::random_graphs::{fail, runner, ways};
+use crate::random_graphs::{fail, runner};
+use crate::ways::drawn;
 
 /// A program of random layers that ends in random steps.
 fn program(choice: &mut Choice) -> String {
@@ -105,7 +106,7 @@ fn random_trainings_agree() {
         let headers = headers(&text).map_err(said)?;
         let loaded = brolga_text::load("random.graph", text.as_bytes(), &LoadOptions::default());
         let module: Module = loaded.map_err(|e| said(e.to_string()))?.module;
-        trains_alike(&headers[0], &module, &ways(number)).map_err(said)
+        trains_alike(&headers[0], &module, &drawn(number)).map_err(said)
     });
     assert!(result.is_ok(), "{}", result.err().map(|e| e.to_string()).unwrap_or_default());
 }

@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use brolga_compiler::compile::Options;
 use brolga_compiler::entry::Entry;
-use brolga_compiler::fuse::FuseOptions;
 use brolga_compiler::ir::{Binding, DType, Literal, Module, Name, Scalar, TensorType};
-use brolga_compiler::passes::{PIPELINE, PassOptions};
+use brolga_compiler::passes::{PIPELINE, Pass};
 use brolga_runtime::data::Counter;
 use brolga_runtime::session::{Backend, Clock, Session, SessionOptions};
 use indexmap::IndexMap;
@@ -15,8 +13,8 @@ use indexmap::IndexMap;
 use super::command::entry_name;
 use super::header::Header;
 use crate::compare::{Tolerance, close, same};
-use crate::costs::extremes;
 use crate::read_back::reads_back;
+use crate::ways::{Way, extremes};
 
 /// The seed of variables and inputs.
 const SEED: i64 = 7;
@@ -62,11 +60,7 @@ pub(crate) fn execute(header: &Header, module: &Module) -> Result<String, String
 
 /// Whether everything that trains a module agrees on every variable and result; `ways` says how it is
 /// compiled.
-pub(crate) fn trains_alike(
-    header: &Header,
-    module: &Module,
-    ways: &[(String, Options)],
-) -> Result<(), String> {
+pub(crate) fn trains_alike(header: &Header, module: &Module, ways: &[Way]) -> Result<(), String> {
     let case = Case {
         header,
         module: Arc::new(module.clone()),
@@ -74,19 +68,19 @@ pub(crate) fn trains_alike(
         binding: Binding::default(),
         steps: header.number("steps", 3),
     };
-    let wanted = case.values(Backend::Oracle, Options::default(), 1)?;
+    let wanted = case.values(&Way::usual(), Backend::Oracle, 1)?;
     let near = |found: &Literal, wanted: &Literal| {
         let size = wanted.scalars().map(|s| s.to_f64().abs()).fold(1.0, f64::max);
         close(found, wanted, Tolerance { relative: 1e-3, absolute: 1e-4 * size })
     };
-    agree("eager", &case.values(Backend::Eager, Options::default(), 2)?, &wanted, near)?;
-    for (way, options) in ways {
-        let loops = case.values(Backend::Interpreter, options.clone(), 1)?;
-        agree(&format!("loops {way}"), &loops, &wanted, near)?;
-        let code = case.values(Backend::Jit, options.clone(), 1)?;
-        agree(&format!("code against loops {way}"), &code, &loops, same)?;
-        let shared = case.values(Backend::Jit, options.clone(), 3)?;
-        agree(&format!("3 threads {way}"), &shared, &code, same)?;
+    agree("eager", &case.values(&Way::usual(), Backend::Eager, 2)?, &wanted, near)?;
+    for way in ways {
+        let loops = case.values(way, Backend::Interpreter, 1)?;
+        agree(&format!("loops {}", way.name), &loops, &wanted, near)?;
+        let code = case.values(way, Backend::Jit, 1)?;
+        agree(&format!("code against loops {}", way.name), &code, &loops, same)?;
+        let shared = case.values(way, Backend::Jit, 3)?;
+        agree(&format!("3 threads {}", way.name), &shared, &code, same)?;
     }
     Ok(())
 }
@@ -112,42 +106,34 @@ fn shown(value: &Literal) -> String {
 impl Case<'_> {
     /// The oracle's values, with which everything else agrees.
     fn agreed(&self) -> Result<Values, String> {
-        let wanted = self.values(Backend::Oracle, Options::default(), 1)?;
+        let usual = Way::usual();
+        let wanted = self.values(&usual, Backend::Oracle, 1)?;
         let by = Tolerance {
             relative: self.header.number("tolerance", 1e-5),
             absolute: self.header.number("absolute", 1e-6),
         };
-        let eager = self.values(Backend::Eager, Options::default(), 2)?;
+        let eager = self.values(&usual, Backend::Eager, 2)?;
         agree("eager", &eager, &wanted, |a, b| close(a, b, by))?;
-        let mut last = None;
-        for (name, options) in configurations() {
-            let loops = self.values(Backend::Interpreter, options.clone(), 1)?;
-            agree(&format!("loops {name}"), &loops, &wanted, |a, b| close(a, b, by))?;
-            let code = self.values(Backend::Jit, options, 1)?;
-            agree(&format!("code against loops {name}"), &code, &loops, same)?;
-            last = Some(code);
+        for way in configurations() {
+            let loops = self.values(&way, Backend::Interpreter, 1)?;
+            agree(&format!("loops {}", way.name), &loops, &wanted, |a, b| close(a, b, by))?;
+            let code = self.values(&way, Backend::Jit, 1)?;
+            agree(&format!("code against loops {}", way.name), &code, &loops, same)?;
         }
-        let last = last.ok_or("there are no passes")?;
-        for (name, costs) in extremes() {
-            let options = Options { costs, ..Options::default() };
-            let [one, three] = [1, 3].map(|n| self.values(Backend::Jit, options.clone(), n));
-            agree(&format!("3 threads, costs {name}"), &three?, &one?, same)?;
+        for way in extremes() {
+            let [one, three] = [1, 3].map(|n| self.values(&way, Backend::Jit, n));
+            agree(&format!("3 threads, {}", way.name), &three?, &one?, same)?;
         }
+        let one = self.values(&usual, Backend::Jit, 1)?;
         for threads in [2, 4] {
-            let code = self.values(Backend::Jit, Options::default(), threads)?;
-            agree(&format!("{threads} threads"), &code, &last, same)?;
+            let code = self.values(&usual, Backend::Jit, threads)?;
+            agree(&format!("{threads} threads"), &code, &one, same)?;
         }
         Ok(wanted)
     }
 
-    fn values(
-        &self,
-        backend: Backend,
-        compiler: Options,
-        threads: usize,
-    ) -> Result<Values, String> {
-        let options =
-            SessionOptions { seed: SEED, threads, backend, compiler, ..SessionOptions::default() };
+    fn values(&self, way: &Way, backend: Backend, threads: usize) -> Result<Values, String> {
+        let options = SessionOptions { seed: SEED, ..way.session(backend, threads) };
         let said = |e: brolga_runtime::RunError| format!("{backend:?}: {e}");
         let mut session = Session::new(self.module.clone(), options).map_err(said)?;
         let mut prepared = session.prepare(&self.entry, &self.binding).map_err(said)?;
@@ -209,28 +195,16 @@ impl Case<'_> {
 
 /// Every prefix of the passes, then all of them without fusion, without loops in kernels, without
 /// vectors, with costs at their extremes, and as they are.
-fn configurations() -> Vec<(String, Options)> {
-    let with = |passes: PassOptions| Options { passes, ..Options::default() };
-    let verified = PassOptions { verify: true, ..PassOptions::default() };
-    let all = PIPELINE.iter().map(|p| p.name.to_string()).collect();
-    let mut list =
-        vec![("without passes".into(), with(PassOptions { disable: all, ..verified.clone() }))];
-    for pass in PIPELINE {
+fn configurations() -> Vec<Way> {
+    let usual = Way::usual();
+    let prefix = |pass: &Pass| {
         let stop_after = Some(pass.name.to_string());
-        let passes = PassOptions { stop_after, ..verified.clone() };
-        list.push((format!("after {}", pass.name), with(passes)));
-    }
-    let whole = with(verified);
-    list.push(("unfused".into(), Options { fuse: FuseOptions::nothing(), ..whole.clone() }));
-    let waves = FuseOptions { iterations: false, ..FuseOptions::default() };
-    list.push(("loops of waves".into(), Options { fuse: waves, ..whole.clone() }));
-    let serial = PassOptions { disable: vec!["vectorise".into()], ..whole.passes.clone() };
-    list.push(("serial".into(), with(serial)));
-    for (name, costs) in extremes() {
-        list.push((format!("costs {name}"), Options { costs, ..whole.clone() }));
-    }
-    list.push(("whole".into(), whole));
-    list
+        usual.but(format!("after {}", pass.name), |o| o.passes.stop_after = stop_after)
+    };
+    let all: Vec<&str> = PIPELINE.iter().map(|p| p.name).collect();
+    let parts = [usual.unfused(), usual.in_waves(), usual.without(&["vectorise"])];
+    let prefixes = [usual.without(&all)].into_iter().chain(PIPELINE.iter().map(prefix));
+    prefixes.chain(parts).chain(extremes()).chain([usual.clone()]).collect()
 }
 
 fn agree(
