@@ -3,9 +3,10 @@
 use ndarray::{Array2, ArrayD, ArrayView2, Axis, Ix2, IxDyn, LinalgScalar};
 
 use super::attributes::Attributes;
+use super::conv;
 use super::shape::{accepts, dims_agree, exactly, same_dtype};
 use super::{
-    Attribute, AttributeSignature, Contraction, EvalContext, EvalError, GradientContext,
+    Attribute, AttributeSignature, Contraction, Conv, EvalContext, EvalError, GradientContext,
     GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes, elements,
 };
 use crate::ir::{
@@ -213,6 +214,10 @@ impl Contraction for Reference {
             (Literal::F64(a), Literal::F64(b)) => batched(a, b, |a, b| chain(a, b, f64::mul_add)),
             (a, b) => integers(a, b),
         }
+    }
+
+    fn convolve(&self, conv: &Conv, a: &Literal, b: &Literal) -> Literal {
+        conv::reference(conv, [a, b])
     }
 }
 

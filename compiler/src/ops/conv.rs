@@ -10,15 +10,17 @@
 
 mod attributes;
 mod lowering;
+mod products;
 mod reference;
 mod window;
 
 pub(super) use attributes::{from_attributes, signatures};
+pub use products::{Strided, StridedProduct};
+pub(super) use reference::reference;
 pub use window::Window;
 
 use attributes::{SIGNATURES, written};
 use lowering::{as_contraction, as_reduction};
-use reference::reference;
 
 use super::movement::dilated;
 use super::shape::{accepts, bind, dims_agree, exactly, not_negative, same_dtype};
@@ -243,14 +245,8 @@ impl OpRules for Conv {
         Ok(self.computing(result).into())
     }
 
-    fn eval(&self, _: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
-        Ok(vec![match operands[0] {
-            Literal::F32(_) => reference(self, operands, f32::mul_add),
-            Literal::F64(_) => reference(self, operands, f64::mul_add),
-            Literal::I32(_) | Literal::I64(_) | Literal::U8(_) | Literal::Bool(_) => {
-                unreachable!("infer accepts floats")
-            }
-        }])
+    fn eval(&self, cx: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
+        Ok(vec![cx.contraction.convolve(self, operands[0], operands[1])])
     }
 
     fn carries(&self, _: usize) -> bool {

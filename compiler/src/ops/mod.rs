@@ -28,7 +28,7 @@ pub use attributes::Attributes;
 pub use build::Build;
 pub use contract::{Contract, Reference};
 pub use control::{Control, Scan};
-pub use conv::{Conv, ConvResult, Window};
+pub use conv::{Conv, ConvResult, Strided, StridedProduct, Window};
 pub use creation::Creation;
 pub use elementwise::Elementwise;
 pub use evaluate::{EvalFailure, EvalPlan, Values, evaluate};
@@ -379,7 +379,7 @@ pub enum GradientError {
 pub struct EvalContext<'a> {
     /// The values of leaves.
     pub leaves: &'a dyn Leaves,
-    /// How products of matrices are computed.
+    /// How sums of products are computed.
     pub contraction: &'a dyn Contraction,
     /// The plan of the operation's region, made once for any number of evaluations; `None` where
     /// it runs none, or is evaluated by itself.
@@ -399,10 +399,13 @@ impl Leaves for () {
     }
 }
 
-/// Products of matrices of one float type: the reference one, or the runtime's kernels.
+/// Sums of products of one float type: the reference ones, or by the runtime's kernels.
 pub trait Contraction {
     /// `a · b` for `a` of `[..., m, k]` and `b` of `[..., k, n]` with equal leading sizes: `[..., m, n]`.
     fn matmul(&self, a: &Literal, b: &Literal) -> Literal;
+
+    /// A convolution or a gradient of one, of operands that `infer` accepts.
+    fn convolve(&self, conv: &Conv, a: &Literal, b: &Literal) -> Literal;
 }
 
 /// What a gradient rule may use: it adds nodes to `graph` at `origin`.

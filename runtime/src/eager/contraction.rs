@@ -1,10 +1,11 @@
-//! Products of matrices for eager mode: by the tile that compiled programs call too, or by a library
-//! where that is faster, see `product`.
+//! Sums of products for eager mode: by the tile that compiled programs call too, or by a library where
+//! that is faster, see `product`.
 
 use brolga_compiler::ir::Literal;
-use brolga_compiler::ops::Contraction;
+use brolga_compiler::ops::{Contraction, Conv, OpRules};
 use brolga_kernels::Pool;
 
+use crate::link::convolution::convolution;
 use crate::link::product::product;
 
 /// The runtime's kernels on the threads of a pool, or on this thread.
@@ -22,10 +23,24 @@ impl Contraction for Kernels<'_> {
         let (a, b) = (a.array::<f32>().expect(floats), b.array::<f32>().expect(floats));
         Literal::new(product(a.view(), b.view(), self.pool))
     }
+
+    fn convolve(&self, conv: &Conv, a: &Literal, b: &Literal) -> Literal {
+        let result = conv.infer(&[&a.tensor_type(), &b.tensor_type()]);
+        let floats = "inference lets only convolutions of one float type pass";
+        let sizes = result.ok().and_then(|result| result[0].sizes()).expect(floats);
+        if let (Some(a), Some(b)) = (a.array::<f64>(), b.array::<f64>()) {
+            return Literal::new(convolution(conv, [a.view(), b.view()], &sizes, self.pool));
+        }
+        let (a, b) = (a.array::<f32>().expect(floats), b.array::<f32>().expect(floats));
+        Literal::new(convolution(conv, [a.view(), b.view()], &sizes, self.pool))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use brolga_compiler::ir::Dim;
+    use brolga_compiler::ops::{ConvResult, Reference, Window};
+    use brolga_kernels::Isa;
     use ndarray::{ArrayD, IxDyn, s};
 
     use super::*;
@@ -92,5 +107,53 @@ mod tests {
         let none =
             product::<f32>(numbers(&[0, 2, 3], 1).view(), numbers(&[0, 3, 4], 1).view(), None);
         assert_eq!(none.shape(), [0, 2, 4]);
+    }
+
+    #[test]
+    fn convolutions_have_the_bits_of_the_reference() {
+        let fuses = Isa::detect().fuses();
+        let pools = [1, 2, 3].map(|n| Pool::new(n).expect("threads for a test"));
+        let window = |[stride, dilation, before, after]: [i64; 4]| Window {
+            stride,
+            dilation,
+            before,
+            after,
+        };
+        // Stride, dilation and padding; a size of the input and of the filter; parts.
+        let windows = [
+            ([1, 1, 0, 0], 1, 1, 0),
+            ([1, 1, 1, 1], 7, 3, 0),
+            ([2, 1, 1, 2], 8, 3, 2),
+            ([3, 2, 2, 1], 13, 4, 3),
+            ([2, 3, 7, 0], 5, 3, 0),
+            ([4, 1, 0, 0], 9, 2, 2),
+            ([2, 4, 9, 9], 2, 3, 0),
+        ];
+        for (at, one) in windows.iter().enumerate() {
+            for other in [None, Some(windows[(at + 2) % windows.len()])] {
+                let axes: Vec<_> = [Some(*one), other].into_iter().flatten().collect();
+                let windows: Vec<Window> = axes.iter().map(|axis| window(axis.0)).collect();
+                let parts = one.3;
+                let conv = |result| Conv { result, windows: windows.clone(), parts };
+                let spatial: Vec<usize> = axes.iter().map(|axis| axis.1).collect();
+                let places: Vec<usize> = axes.iter().map(|axis| axis.2).collect();
+                let dims = |sizes: &[usize]| sizes.iter().copied().map(Dim::from).collect();
+                let leading: &[usize] = if parts > 0 { &[parts] } else { &[] };
+                let x = Literal::new(numbers(&[&[6], &spatial[..], &[5]].concat(), 1));
+                let w = Literal::new(numbers(&[leading, &places, &[5, 19]].concat(), 2));
+                let output = conv(ConvResult::Output);
+                let y = Reference.convolve(&output, &x, &w);
+                let input = conv(ConvResult::Input { size: dims(&spatial) });
+                let filter = conv(ConvResult::Filter { size: dims(&places) });
+                for (conv, a, b) in [(&output, &x, &w), (&input, &y, &w), (&filter, &x, &y)] {
+                    let wanted = Reference.convolve(conv, a, b);
+                    let pools = pools.iter().map(Some).chain([None]);
+                    for found in pools.map(|pool| Kernels { pool }.convolve(conv, a, b)) {
+                        assert_eq!(found.tensor_type(), wanted.tensor_type());
+                        assert!(!fuses || found == wanted, "{conv:?} has other bits");
+                    }
+                }
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod convolution;
 mod executable;
 pub(crate) mod product;
 

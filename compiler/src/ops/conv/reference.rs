@@ -7,9 +7,19 @@ use crate::ops::arithmetic::{Arithmetic, of_type};
 
 /// The result: each element is one chain `acc = a · b + acc` of fused multiply-adds from 0, in
 /// the order of k.., then c or f, or of n, o...
-pub(super) fn reference<T: Arithmetic>(
+pub(in crate::ops) fn reference(conv: &Conv, operands: [&Literal; 2]) -> Literal {
+    match operands[0] {
+        Literal::F32(_) => chains(conv, operands, f32::mul_add),
+        Literal::F64(_) => chains(conv, operands, f64::mul_add),
+        Literal::I32(_) | Literal::I64(_) | Literal::U8(_) | Literal::Bool(_) => {
+            unreachable!("infer accepts floats")
+        }
+    }
+}
+
+fn chains<T: Arithmetic>(
     conv: &Conv,
-    operands: &[&Literal],
+    operands: [&Literal; 2],
     multiply_add: impl Fn(T, T, T) -> T,
 ) -> Literal {
     let types = [operands[0].tensor_type(), operands[1].tensor_type()];

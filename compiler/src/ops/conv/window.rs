@@ -42,4 +42,11 @@ impl Window {
         let at = output as i64 * self.stride + filter as i64 * self.dilation - self.before;
         usize::try_from(at).ok().filter(|&at| at < size)
     }
+
+    /// The output at which an element of the filter meets an index of the input, if there is one.
+    pub(super) fn output_at(&self, input: usize, filter: usize, size: usize) -> Option<usize> {
+        let at = input as i64 + self.before - filter as i64 * self.dilation;
+        let whole = (at % self.stride == 0).then_some(at / self.stride);
+        whole.and_then(|at| usize::try_from(at).ok()).filter(|&at| at < size)
+    }
 }
