@@ -241,23 +241,20 @@ impl<'a> Nest<'a> {
         })
     }
 
-    /// How well a loop suits vectors: adjacent reads and writes less twice the strided ones; negative
-    /// for short loops.
+    /// How well a loop suits vectors: adjacent reads and writes, less strided reads, each of which puts
+    /// a lane into a register, and twice the strided writes; negative for short loops.
     fn score(&self, level: usize) -> i64 {
         let (axis, extent) = self.levels[level];
         if extent.max() < SHORTEST {
             return -1;
         }
-        let loads = self.loads.iter().map(|&(_, index)| index);
-        let stores = self.stores.iter().map(|store| store.index);
-        loads.chain(stores).map(|index| self.access_score(index, axis)).sum()
-    }
-
-    fn access_score(&self, index: IndexId, axis: AxisId) -> i64 {
-        match self.exprs.coefficient(index, axis) {
+        let access = |index: IndexId, strided: i64| match self.exprs.coefficient(index, axis) {
             Some(step @ (0 | 1)) => step,
-            Some(_) | None => -2,
-        }
+            Some(_) | None => strided,
+        };
+        let loads = self.loads.iter().map(|&(_, index)| access(index, -1));
+        let stores = self.stores.iter().map(|store| access(store.index, -2));
+        loads.chain(stores).sum()
     }
 
     /// As many lanes as the widest value allows, at most those that the extent fills.
