@@ -106,7 +106,14 @@ pub unsafe fn tile_f64(isa: Isa, tile: *const Tile) {
 }
 
 /// Computes some rows of a panel of columns; the corner is that of the block.
-type Microkernel<T> = unsafe fn(tile: &Tile, corner: Corner<T>, columns: usize);
+type Microkernel<T> = unsafe fn(tile: &Tile, levels: &Levels, corner: Corner<T>, columns: usize);
+
+/// The levels of the reduction, from the outermost one: as in the tile, but gathered.
+struct Levels {
+    len: [usize; 3],
+    a_step: [isize; 3],
+    b_step: [isize; 3],
+}
 
 /// Where a block's first row and column lie.
 #[derive(Clone, Copy)]
@@ -152,8 +159,8 @@ impl<T> Microkernels<T> {
 /// # Safety
 /// As for [`brolga_tile_f32`], with elements `T`; the instruction set must be available.
 unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
-    let tile = &gather_levels(tile);
-    let (rows_at_once, strip) = (rows_at_once(blocks, tile), columns_of_strip(blocks, tile));
+    let levels = &Levels::gathered(tile);
+    let (rows_at_once, strip) = (rows_at_once(blocks, tile), columns_of_strip(blocks, levels));
     for first in (0..tile.n).step_by(strip) {
         let end = tile.n.min(first.saturating_add(strip));
         for (i, rows) in even_parts(tile.m, rows_at_once) {
@@ -166,7 +173,7 @@ unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
                     b: tile.b.cast::<T>().wrapping_add(j),
                 };
                 // SAFETY: the block lies within the tile, whose elements are accessible.
-                unsafe { kernels[rows - 1](tile, corner, columns) };
+                unsafe { kernels[rows - 1](tile, levels, corner, columns) };
                 j += columns;
             }
         }
@@ -177,9 +184,9 @@ unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
 const L2_SHARE: usize = 512 << 10;
 
 /// The columns of a strip: as many panels as fit in the second cache, at least one.
-fn columns_of_strip<T>(blocks: &Microkernels<T>, tile: &Tile) -> usize {
+fn columns_of_strip<T>(blocks: &Microkernels<T>, levels: &Levels) -> usize {
     let panel = 2 * blocks.lanes;
-    let steps = tile.len.into_iter().fold(1, usize::saturating_mul);
+    let steps = levels.len.into_iter().fold(1, usize::saturating_mul);
     let panels = L2_SHARE / steps.saturating_mul(panel * size_of::<T>()).max(1);
     panels.max(1) * panel
 }
@@ -207,24 +214,29 @@ fn even_parts(m: usize, limit: usize) -> impl Iterator<Item = (usize, usize)> {
         .filter(|&(_, length)| length > 0)
 }
 
-/// The same reduction with its levels moved inwards: those of one step vanish, and those that
-/// continue each other become one. So the innermost loop is as long as can be.
-fn gather_levels(tile: &Tile) -> Tile {
-    let (mut len, mut a_step, mut b_step) = ([1; 3], [0isize; 3], [0isize; 3]);
-    let mut to = 3;
-    for from in (0..3).rev().filter(|&from| tile.len[from] != 1) {
-        let (n, a, b) = (tile.len[from], tile.a_step[from], tile.b_step[from]);
-        let continues = to < 3
-            && a == a_step[to].wrapping_mul(len[to] as isize)
-            && b == b_step[to].wrapping_mul(len[to] as isize);
-        if continues {
-            len[to] *= n;
-        } else {
-            to -= 1;
-            (len[to], a_step[to], b_step[to]) = (n, a, b);
+impl Levels {
+    /// The same reduction with its levels moved inwards: those of one step vanish, and those that
+    /// continue each other become one. So the innermost loop is as long as can be.
+    ///
+    /// The tile is read word by word and never copied: its caller has just written it word by word,
+    /// and a load of two words waits until all earlier stores have left the processor.
+    fn gathered(tile: &Tile) -> Levels {
+        let (mut len, mut a_step, mut b_step) = ([1; 3], [0isize; 3], [0isize; 3]);
+        let mut to = 3;
+        for from in (0..3).rev().filter(|&from| tile.len[from] != 1) {
+            let (n, a, b) = (tile.len[from], tile.a_step[from], tile.b_step[from]);
+            let continues = to < 3
+                && a == a_step[to].wrapping_mul(len[to] as isize)
+                && b == b_step[to].wrapping_mul(len[to] as isize);
+            if continues {
+                len[to] *= n;
+            } else {
+                to -= 1;
+                (len[to], a_step[to], b_step[to]) = (n, a, b);
+            }
         }
+        Levels { len, a_step, b_step }
     }
-    Tile { len, a_step, b_step, ..*tile }
 }
 
 /// The block of `R` rows and `W` vectors of columns, all in registers. If it is an `EDGE`, the last
@@ -236,6 +248,7 @@ fn gather_levels(tile: &Tile) -> Tile {
 #[inline(always)]
 unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
     tile: &Tile,
+    levels: &Levels,
     corner: Corner<V::Element>,
     columns: usize,
 ) {
@@ -257,11 +270,11 @@ unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
             }
         }
         let (mut a0, mut b0) = (a, b);
-        for _ in 0..tile.len[0] {
+        for _ in 0..levels.len[0] {
             let (mut a1, mut b1) = (a0, b0);
-            for _ in 0..tile.len[1] {
+            for _ in 0..levels.len[1] {
                 let (mut a2, mut b2) = (a1, b1);
-                for _ in 0..tile.len[2] {
+                for _ in 0..levels.len[2] {
                     let mut row = [V::zero(); W];
                     for w in 0..W {
                         let from = b2.add(w * V::LANES);
@@ -273,14 +286,14 @@ unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
                             acc[i][w] = x.mul_add(row[w], acc[i][w]);
                         }
                     }
-                    a2 = a2.wrapping_offset(tile.a_step[2]);
-                    b2 = b2.wrapping_offset(tile.b_step[2]);
+                    a2 = a2.wrapping_offset(levels.a_step[2]);
+                    b2 = b2.wrapping_offset(levels.b_step[2]);
                 }
-                a1 = a1.wrapping_offset(tile.a_step[1]);
-                b1 = b1.wrapping_offset(tile.b_step[1]);
+                a1 = a1.wrapping_offset(levels.a_step[1]);
+                b1 = b1.wrapping_offset(levels.b_step[1]);
             }
-            a0 = a0.wrapping_offset(tile.a_step[0]);
-            b0 = b0.wrapping_offset(tile.b_step[0]);
+            a0 = a0.wrapping_offset(levels.a_step[0]);
+            b0 = b0.wrapping_offset(levels.b_step[0]);
         }
         for i in 0..R {
             for w in 0..W {
@@ -317,11 +330,12 @@ macro_rules! blocks {
 /// [`block`] without any instruction set in particular.
 unsafe fn block_portable<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
     tile: &Tile,
+    levels: &Levels,
     corner: Corner<V::Element>,
     columns: usize,
 ) {
     // SAFETY: the caller's promises.
-    unsafe { block::<V, R, W, EDGE>(tile, corner, columns) }
+    unsafe { block::<V, R, W, EDGE>(tile, levels, corner, columns) }
 }
 
 /// 4 rows of 8 columns: 8 accumulators of 128 bits.
@@ -334,28 +348,30 @@ static F64_PORTABLE: Microkernels<f64> =
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::vector::x86::{F32x8, F32x8Vl, F32x16, F64x4, F64x4Vl, F64x8};
-    use super::{Corner, Microkernels, Tile, Vector, block};
+    use super::{Corner, Levels, Microkernels, Tile, Vector, block};
 
     /// [`block`] compiled for AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
     unsafe fn block_avx512<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
         tile: &Tile,
+        levels: &Levels,
         corner: Corner<V::Element>,
         columns: usize,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE>(tile, corner, columns) }
+        unsafe { block::<V, R, W, EDGE>(tile, levels, corner, columns) }
     }
 
     /// [`block`] compiled for AVX2 and FMA.
     #[target_feature(enable = "avx2,fma")]
     unsafe fn block_avx2<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
         tile: &Tile,
+        levels: &Levels,
         corner: Corner<V::Element>,
         columns: usize,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE>(tile, corner, columns) }
+        unsafe { block::<V, R, W, EDGE>(tile, levels, corner, columns) }
     }
 
     /// 14 rows of 32 columns: 28 of 32 registers accumulate, two hold B, one A.
