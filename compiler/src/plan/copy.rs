@@ -1,7 +1,7 @@
 //! The kernel that brings an update home that could not be written in place.
 
 use crate::ir::{Expr, Exprs, Name, PlaceId, TensorType};
-use crate::loop_ir::{Buffer, Extent, Kernel, Loop, LoopKind, Stmt};
+use crate::loop_ir::{Buffer, Extent, Kernel, Loop, LoopKind, Stmt, vectorise};
 
 /// Elements that a unit of a copy covers.
 const COPY_BLOCK: usize = 16_384;
@@ -23,14 +23,10 @@ pub(super) fn copy_kernel(variable: &Name, tensor_type: &TensorType) -> Kernel {
     } else {
         Extent::Block { axis: unit, block, total: len }
     };
-    let kind = if block >= 16 {
-        LoopKind::Vector((64 / dtype.size().max(4)) as u8)
-    } else {
-        LoopKind::Serial
-    };
     let body = vec![Stmt::Store { place: to, index, value }];
     let buffer = |name: &str, written| Buffer { name: name.to_string(), dtype, len, written };
-    Kernel {
+    let kind = LoopKind::Serial;
+    let mut kernel = Kernel {
         name: format!("copy {variable}"),
         exprs,
         units: vec![unit],
@@ -38,5 +34,7 @@ pub(super) fn copy_kernel(variable: &Name, tensor_type: &TensorType) -> Kernel {
         locals: vec![],
         body: vec![Stmt::For(Loop { axis, extent, kind, body, folds: vec![] })],
         cost: (block / 8).max(1) as u64,
-    }
+    };
+    vectorise(&mut kernel);
+    kernel
 }

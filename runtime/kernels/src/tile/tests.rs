@@ -1,6 +1,6 @@
 //! The tile against a scalar chain, bit for bit.
 
-use super::{Tile, even_parts, gather_levels, tile_f32, tile_f64};
+use super::{Levels, Tile, even_parts, tile_f32, tile_f64};
 use crate::Isa;
 
 /// A product over buffers that it fits in exactly.
@@ -231,7 +231,7 @@ fn levels_that_continue_each_other_are_one() {
     let levels = |case: Case| {
         let null = std::ptr::null_mut();
         let Case { m, n, len, a_row, a_step, b_step, c_row, .. } = case;
-        gather_levels(&Tile {
+        Levels::gathered(&Tile {
             c: null,
             a: null,
             b: null,
