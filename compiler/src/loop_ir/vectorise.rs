@@ -377,7 +377,8 @@ mod tests {
         let columns = |place| At(place, &[1, 9], 0);
         assert_eq!(map(&[9, 20], rows(Y), &[rows(0)]), "9, 20 by 16");
         assert_eq!(map(&[9, 20], columns(Y), &[columns(0)]), "20, 9 by 8");
-        assert_eq!(map(&[9, 20], columns(Y), &[rows(0)]), "9, 20");
+        assert_eq!(map(&[9, 20], columns(Y), &[rows(0)]), "20, 9 by 8");
+        assert_eq!(map(&[9, 20], At(Y, &[2, 18], 0), &[At(0, &[40, 2], 0)]), "9, 20");
         assert_eq!(map(&[9, 20], columns(Y), &[rows(0), columns(1), columns(0)]), "20, 9 by 8");
         assert_eq!(map(&[9, 3], At(Y, &[3, 1], 0), &[]), "9, 3");
         let inwards = At(Y, &[1, 30, 5], 0);
@@ -410,9 +411,9 @@ mod tests {
         assert_eq!(map(&[8, 9], At(Y, &[1, 7], 0), &[At(0, &[1, 8], 0)]), "8, 9");
         assert_eq!(map(&[8, 9], At(Y, &[1, 8], 0), &[At(0, &[1, 8], 0)]), "9, 8 by 8");
         // A recurrence: its loop neither moves nor runs at once, those within it may.
-        let x = [At(Y, &[0, 1], 0), At(0, &[1, 16], 0), At(1, &[1, 16], 0)];
+        let x = [At(Y, &[0, 1], 0), At(0, &[1, 16], 0), At(1, &[1, 16], 0), At(1, &[1, 16], 1)];
         assert_eq!(map(&[16, 20], At(Y, &[0, 1], 0), &x), "16, 20");
-        assert_eq!(map(&[16, 20], At(Y, &[0, 1], 0), &x[..2]), "16, 20 by 16");
+        assert_eq!(map(&[16, 20], At(Y, &[0, 1], 0), &x[..3]), "16, 20 by 16");
         // A reduction that reads what it writes.
         let sum = kernel(&[9, 20], 1, &At(Y, &[1, 0], 0), &[At(Y, &[1, 9], 0)]);
         assert_eq!(loops(sum, true), "9, 20");
