@@ -25,6 +25,7 @@ pub(super) fn cost(values: &Values, value: &Value) -> f64 {
         Work::Placement { parts, .. } => {
             elements * 0.13 + parts.iter().map(|p| extent(&p.axes) * per(p.body)).sum::<f64>()
         }
+        Work::Scatter(part) => elements * 0.13 + extent(&part.axes) * (0.13 + per(part.body)),
         Work::Random { .. } => elements,
         Work::Repeat { length, body } => (*length).max(1) as f64 * body.fusion.values.cost(),
         Work::Result => 0.0,
@@ -38,6 +39,7 @@ pub(super) fn operations(values: &Values, value: &Value) -> u32 {
         Work::Placement { parts, .. } => {
             parts.iter().map(|p| own_size(&values.exprs, p.body)).sum()
         }
+        Work::Scatter(part) => own_size(&values.exprs, part.body),
         Work::Repeat { body, .. } => body.fusion.values.list.iter().map(|v| v.operations).sum(),
         Work::Contract(_) | Work::Random { .. } | Work::Result => 0,
     }

@@ -119,7 +119,7 @@ impl Grouper<'_> {
     fn can_wait(&self, value: &Value) -> bool {
         let may = match value.work {
             Work::Map(_) | Work::Reduce { .. } | Work::Random { .. } => true,
-            Work::Contract(_) | Work::Placement { .. } => false,
+            Work::Contract(_) | Work::Placement { .. } | Work::Scatter(_) => false,
             Work::Repeat { .. } | Work::Result => false,
         };
         may && value.reads.iter().all(|r| !self.group_of.contains_key(r))
@@ -310,7 +310,7 @@ impl Grouper<'_> {
         let value = &self.values.list[i];
         if !self.cx.options.nodes
             || !may_join(value)
-            || matches!(value.work, Work::Placement { .. })
+            || matches!(value.work, Work::Placement { .. } | Work::Scatter(_))
         {
             return None;
         }
@@ -335,7 +335,7 @@ impl Grouper<'_> {
     fn joinable(&self, draft: &Draft) -> bool {
         let is_open = |&m: &usize| match self.values.list[m].work {
             Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Random { .. } => true,
-            Work::Repeat { .. } | Work::Result | Work::Placement { .. } => false,
+            Work::Placement { .. } | Work::Scatter(_) | Work::Repeat { .. } | Work::Result => false,
         };
         let operations = draft.members.iter().map(|&m| self.values.list[m].operations);
         draft.members.len() < self.cx.costs.max_members
@@ -375,13 +375,22 @@ fn may_join(value: &Value) -> bool {
 }
 
 fn alone(values: &Values, value: &Value, i: usize) -> Draft {
-    let dims = match value.work {
+    let dims = match &value.work {
         Work::Repeat { .. } | Work::Result => vec![],
         // Rows that every part has whole can be units.
         Work::Placement { .. } if shares_rows(values, value) => {
             vec![(value.sizes[0], vec![Along { dim: 0, scale: 1 }])]
         }
         Work::Placement { .. } => vec![],
+        // So can be what every element stays in, wherever it goes along the others.
+        Work::Scatter(part) => {
+            let stays = |&(dim, &n): &(usize, &usize)| {
+                let own = values.exprs.as_axis(part.index[dim]) == Some(part.axes[dim]);
+                n > 1 && own && values.exprs.extent(part.axes[dim]) as usize == n
+            };
+            let dims = value.sizes.iter().enumerate().filter(stays);
+            dims.map(|(dim, &n)| (n, vec![Along { dim, scale: 1 }])).collect()
+        }
         Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Random { .. } => {
             let dims = value.sizes.iter().enumerate();
             let dims = dims.filter(|&(dim, &n)| n > 1 && value.is_whole(dim));
@@ -408,8 +417,8 @@ fn loops(values: &Values, value: &Value) -> Option<Vec<usize>> {
     let reduced: &[AxisId] = match &value.work {
         Work::Map(_) => &[],
         Work::Reduce { reduced, .. } => reduced,
-        Work::Contract(_) | Work::Placement { .. } | Work::Random { .. } => return None,
-        Work::Repeat { .. } | Work::Result => return None,
+        Work::Contract(_) | Work::Placement { .. } | Work::Scatter(_) => return None,
+        Work::Random { .. } | Work::Repeat { .. } | Work::Result => return None,
     };
     let reduced = reduced.iter().map(|&r| values.exprs.extent(r) as usize);
     Some(value.sizes.iter().copied().chain(reduced).collect())

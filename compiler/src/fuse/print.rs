@@ -73,6 +73,7 @@ impl Fusion {
                 Work::Reduce { monoid, .. } => monoid.name(),
                 Work::Contract(_) => "product",
                 Work::Placement { .. } => "place",
+                Work::Scatter(_) => "scatter",
                 Work::Random { .. } => "random",
                 Work::Repeat { .. } => "repeat",
                 Work::Result => "result",
@@ -110,6 +111,7 @@ fn kind(values: &Values, group: &Group, stage: &Stage) -> &'static str {
     match values.list[group.members[stage.members[0]].value].work {
         Work::Contract(_) => "tile",
         Work::Placement { .. } => "parts",
+        Work::Scatter(_) => "scatter",
         Work::Random { .. } => "library",
         Work::Repeat { .. } | Work::Result => "loop",
         Work::Map(_) | Work::Reduce { .. } => "loops",

@@ -28,7 +28,7 @@ pub struct Stage {
     /// The members, by position in the group, operands first.
     pub members: Vec<usize>,
     /// The extents of the loops within a unit, parallel ones first; `None` for stages that are
-    /// not a nest of loops over elements (a tile, a placement, random bits, a loop).
+    /// not a nest of loops over elements (a tile, a placement, what is scattered, random bits, a loop).
     pub domain: Option<Vec<usize>>,
 }
 
@@ -40,8 +40,8 @@ fn domain(values: &Values, value: &Value) -> Option<Vec<usize>> {
             let reduced = reduced.iter().map(|&r| values.exprs.extent(r) as usize);
             Some(value.sizes.iter().copied().chain(reduced).collect())
         }
-        Work::Contract(_) | Work::Placement { .. } | Work::Random { .. } => None,
-        Work::Repeat { .. } | Work::Result => None,
+        Work::Contract(_) | Work::Placement { .. } | Work::Scatter(_) => None,
+        Work::Random { .. } | Work::Repeat { .. } | Work::Result => None,
     }
 }
 

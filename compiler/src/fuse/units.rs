@@ -104,7 +104,7 @@ pub(super) fn choose(
     match product(values, draft, cx) {
         Some(product) => choose_rows(draft, &product, cx),
         None if cx.costs.is_cheap(draft.cost) => vec![],
-        None => choose_map(draft, cx),
+        None => choose_map(draft, least_block(values, draft, cx), cx),
     }
 }
 
@@ -149,19 +149,31 @@ fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> Uni
     UnitDim { extent, block: block.min(extent) }
 }
 
-/// Leading dimensions until a unit is short enough; the last one in blocks.
-fn choose_map(draft: &Draft, cx: &FuseContext<'_>) -> Vec<(usize, UnitDim)> {
+/// How many indices of the last dimension a unit has at least: of what is scattered every unit goes
+/// through all indices, for some adjacent elements each.
+fn least_block(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> usize {
+    let is_scattered = |&m: &usize| matches!(values.list[m].work, Work::Scatter(_));
+    let scattered = draft.members.iter().position(is_scattered);
+    let last = scattered.zip(draft.dims.last()).filter(|(at, (_, members))| {
+        members[*at].dim + 1 == values.list[draft.members[*at]].sizes.len()
+    });
+    last.map_or(1, |(_, (extent, _))| extent.div_ceil(cx.costs.min_units.max(1)))
+}
+
+/// Leading dimensions until a unit is short enough; the last one in blocks of at least so many.
+fn choose_map(draft: &Draft, least: usize, cx: &FuseContext<'_>) -> Vec<(usize, UnitDim)> {
     let unit = f64::from(cx.costs.unit);
     let mut chosen = vec![];
     let mut left = draft.cost;
     for (u, (extent, _)) in draft.dims.iter().enumerate() {
         let each = left / *extent as f64;
-        if each >= unit {
+        let least = if u + 1 == draft.dims.len() { least } else { 1 };
+        if each >= unit && least == 1 {
             chosen.push((u, UnitDim { extent: *extent, block: 1 }));
             left = each;
             continue;
         }
-        let block = (unit / each).ceil().min(*extent as f64) as usize;
+        let block = ((unit / each).ceil().min(*extent as f64) as usize).max(least);
         // Long blocks in multiples of 16 keep vectors whole and cache lines unshared.
         let block = if block < 16 { block } else { block.next_multiple_of(16) };
         if block < *extent {

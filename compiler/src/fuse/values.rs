@@ -50,7 +50,7 @@ pub struct DataIndex {
     pub size: i64,
 }
 
-/// A part of a placement.
+/// A part of a placement, or what is scattered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlacedPart {
     /// The axes of the part.
@@ -86,6 +86,8 @@ pub enum Work {
         /// What is elsewhere.
         fill: Option<Scalar>,
     },
+    /// Elements added up where their index says, from zero and in row-major order.
+    Scatter(PlacedPart),
     /// Philox words.
     Random {
         /// The hash of the node's name.
@@ -179,6 +181,11 @@ impl Values {
                 parts.iter().for_each(|p| found.visit(p.body));
                 let indices = parts.iter().flat_map(|p| &p.indices);
                 indices.for_each(|i| found.visit(i.value));
+            }
+            Work::Scatter(part) => {
+                found.visit(part.body);
+                part.index.iter().for_each(|&i| found.visit_index(i));
+                part.indices.iter().for_each(|i| found.visit(i.value));
             }
             Work::Random { seed, step, .. } => {
                 found.list.extend([(number(*seed), vec![]), (number(*step), vec![])]);

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use indexmap::IndexSet;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::{BinaryFn, CompareFn, DType, Scalar, UnaryFn};
 
@@ -295,6 +295,20 @@ impl Exprs {
         affine.then(|| found.map_or(0, |(_, c)| *c))
     }
 
+    /// How far an index goes from a value of an axis to the next; `None` if that differs.
+    pub fn step(&self, id: IndexId, axis: AxisId) -> Option<i64> {
+        let (mut step, mut follows) = (0, false);
+        for &(term, c) in &self.index(id).terms {
+            match term {
+                Term::Axis(own) if own == axis => step = c,
+                Term::Axis(_) => {}
+                Term::Div(x, _) | Term::Mod(x, _) => follows |= self.index_follows(x, axis),
+                Term::Data(x, _) => follows |= self.follows(x, axis),
+            }
+        }
+        (!follows).then_some(step)
+    }
+
     /// Whether an axis occurs in an index, also within a division or a remainder.
     pub fn has_axis(&self, id: IndexId, axis: AxisId) -> bool {
         self.index(id).terms.iter().any(|(term, _)| match *term {
@@ -302,6 +316,33 @@ impl Exprs {
             Term::Div(x, _) | Term::Mod(x, _) => self.has_axis(x, axis),
             Term::Data(..) => false,
         })
+    }
+
+    /// Whether an index may be another for another value of an axis.
+    pub fn index_follows(&self, id: IndexId, axis: AxisId) -> bool {
+        self.has_axis(id, axis) || self.data_of(id).into_iter().any(|x| self.follows(x, axis))
+    }
+
+    /// Whether a value may be another for another value of an axis, apart from variables.
+    pub fn follows(&self, id: ExprId, axis: AxisId) -> bool {
+        let mut seen = FxHashSet::default();
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let indices = match self.expr(id) {
+                Expr::Element { index, .. } => &index[..],
+                Expr::Load { index, .. } | Expr::Index(index, _) => std::slice::from_ref(index),
+                _ => &[],
+            };
+            if indices.iter().any(|&i| self.has_axis(i, axis)) {
+                return true;
+            }
+            stack.extend(indices.iter().flat_map(|&i| self.data_of(i)));
+            stack.extend(self.operands(id));
+        }
+        false
     }
 
     /// `k`, if the index always lies in `k · axis .. k · axis + k`.

@@ -64,6 +64,9 @@ pub enum Lowering {
         /// What the elements are that no part covers; `None` where the parts cover all.
         fill: Option<Scalar>,
     },
+    /// Each element is the sum, from zero and in row-major order, of those elements of an operand that
+    /// the part puts there; its index may be from data, and then any number of them go to one place.
+    Scatter(Part),
     /// Words of random bits (a kernel of the runtime): the element at row-major position `i` is
     /// the Philox word `i` for (`key`, seed, step), operands 0 and 1.
     RandomBits {
@@ -94,7 +97,7 @@ impl From<IndexId> for Reading {
     }
 }
 
-/// A part of a [`Lowering::Placement`].
+/// A part of a [`Lowering::Placement`], or what a [`Lowering::Scatter`] adds up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// The operand.

@@ -10,11 +10,12 @@
 //!
 //! - there are assignments and loops alone: no check, whose failures are reported in order, no call of
 //!   the library;
-//! - no index is from data, and no extent depends on the nest's loops;
+//! - no extent depends on the nest's loops;
 //! - every memory that is written is read and written at one index only;
 //! - that index is another number for any two iterations of the loops that change places or run at
 //!   once, whatever the loops inside of them count: it is a sum in which each of those loops has a
-//!   step, and the step of every loop is longer than the way that the loops of shorter steps go.
+//!   step, and the step of every loop is longer than the way that the loops of shorter steps go. What
+//!   else is in the sum, as an index from data, follows none of these loops.
 //!
 //! Two memories may be the same bytes only where an element is read in the iteration that overwrites
 //! it, which holds in any order of iterations (see [`may_overwrite`](crate::fuse::may_overwrite)).
@@ -143,22 +144,22 @@ impl<'a> Nest<'a> {
                         return None;
                     }
                 }
-                Stmt::Let(_, value) => self.expr(*value)?,
+                Stmt::Let(_, value) => self.expr(*value),
                 Stmt::Store { place, index, value } => {
-                    self.expr(*value)?;
-                    self.index(*index)?;
+                    self.expr(*value);
+                    self.index(*index);
                     let depth = self.levels.len();
                     self.stores.push(Store { place: *place, index: *index, depth });
                 }
                 Stmt::Check { .. } | Stmt::Tile(_) | Stmt::Chunk(_) => return None,
             }
         }
-        let mut folded = l.folds.iter().flat_map(|f| f.init.iter().chain(&f.values));
-        folded.try_for_each(|&value| self.expr(value))?;
+        let folded = l.folds.iter().flat_map(|f| f.init.iter().chain(&f.values));
+        folded.for_each(|&value| self.expr(value));
         inside.map_or(Some(()), |inner| self.level(inner))
     }
 
-    fn expr(&mut self, root: ExprId) -> Option<()> {
+    fn expr(&mut self, root: ExprId) {
         let mut stack = vec![root];
         while let Some(id) = stack.pop() {
             if !self.seen.insert(id) {
@@ -167,19 +168,18 @@ impl<'a> Nest<'a> {
             self.widest = self.widest.max(self.exprs.dtype(id).size());
             match self.exprs.expr(id) {
                 Expr::Load { place, index, .. } => {
-                    self.index(*index)?;
                     self.loads.push((*place, *index));
+                    stack.extend(self.exprs.data_of(*index));
                 }
-                Expr::Index(index, _) => self.index(*index)?,
+                Expr::Index(index, _) => stack.extend(self.exprs.data_of(*index)),
                 _ => stack.extend(self.exprs.operands(id)),
             }
         }
-        Some(())
     }
 
-    /// Whether an index is known without data.
-    fn index(&self, id: IndexId) -> Option<()> {
-        self.exprs.data_of(id).is_empty().then_some(())
+    /// The data that an index is from.
+    fn index(&mut self, id: IndexId) {
+        self.exprs.data_of(id).into_iter().for_each(|value| self.expr(value));
     }
 
     fn extents_are_fixed(&self) -> bool {
@@ -225,7 +225,7 @@ impl<'a> Nest<'a> {
         let mut steps = vec![];
         for level in loops.clone().chain(inside) {
             let (axis, extent) = self.levels[level];
-            match self.exprs.coefficient(index, axis) {
+            match self.exprs.step(index, axis) {
                 None => return false,
                 Some(0) if loops.contains(&level) => return false,
                 Some(0) => {}
@@ -248,7 +248,7 @@ impl<'a> Nest<'a> {
         if extent.max() < SHORTEST {
             return -1;
         }
-        let access = |index: IndexId, strided: i64| match self.exprs.coefficient(index, axis) {
+        let access = |index: IndexId, strided: i64| match self.exprs.step(index, axis) {
             Some(step @ (0 | 1)) => step,
             Some(_) | None => strided,
         };

@@ -433,6 +433,7 @@ impl<'a> KernelBuilder<'a> {
         match &value.work {
             Work::Contract(boxes) => self.contract(at, boxes),
             Work::Placement { .. } => self.place(at),
+            Work::Scatter(part) => self.scatter(at, part),
             Work::Random { key, seed, step } => self.random(at, *key, *seed, *step),
             Work::Repeat { length, body } => self.repeat(at, *length, body),
             Work::Result => vec![],
@@ -475,6 +476,26 @@ fn wrap(axes: &[(AxisId, Extent)], body: Vec<Stmt>) -> Vec<Stmt> {
     axes.iter().rev().fold(body, |body, &(axis, extent)| {
         vec![Stmt::For(Loop { axis, extent, kind: LoopKind::Serial, body, folds: vec![] })]
     })
+}
+
+/// Loops around a body, with each check within as few of them as it follows.
+fn wrap_checked(
+    exprs: &Exprs,
+    axes: &[(AxisId, Extent)],
+    checks: Vec<Stmt>,
+    mut body: Vec<Stmt>,
+) -> Vec<Stmt> {
+    let follows = |stmt: &Stmt, axis: AxisId| match stmt {
+        Stmt::Check { value, .. } => exprs.follows(*value, axis),
+        _ => true,
+    };
+    let mut left = checks;
+    for &(axis, extent) in axes.iter().rev() {
+        let (here, outside) = left.into_iter().partition(|check| follows(check, axis));
+        left = outside;
+        body = wrap(&[(axis, extent)], [here, body].concat());
+    }
+    [left, body].concat()
 }
 
 type ElementFn<'a> = dyn FnMut(&mut Exprs, u32, &[IndexId], crate::ir::DType) -> ExprId + 'a;

@@ -1,10 +1,10 @@
-//! A placement as a nest of loops for each of its parts.
+//! Placements and what is scattered, as nests of loops over their parts.
 
 use rustc_hash::FxHashMap;
 
-use super::{Dimension, KernelBuilder, wrap};
+use super::{Dimension, KernelBuilder, wrap, wrap_checked};
 use crate::fuse::{PlacedPart, Work};
-use crate::ir::{AxisId, ExprId, IndexId};
+use crate::ir::{AxisId, BinaryFn, Expr, ExprId, IndexId, Scalar};
 use crate::loop_ir::{Extent, Stmt};
 
 impl KernelBuilder<'_> {
@@ -12,13 +12,7 @@ impl KernelBuilder<'_> {
     pub(super) fn place(&mut self, at: usize) -> Vec<Stmt> {
         let value = self.value(at);
         let Work::Placement { parts, fill } = &value.work else { return vec![] };
-        let mut stmts = vec![];
-        if let Some(fill) = fill {
-            let dims = self.dimensions(at);
-            let index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
-            let value = self.exprs.constant(*fill);
-            stmts.extend(self.store_nest(at, &dims, &index, value));
-        }
+        let mut stmts = fill.map_or(vec![], |fill| self.fill(at, fill));
         for part in parts {
             let dims = self.part_dimensions(at, part);
             let pairs: Vec<(AxisId, IndexId)> =
@@ -38,6 +32,46 @@ impl KernelBuilder<'_> {
             }
         }
         stmts
+    }
+
+    /// Zeros, then the elements of the part, each added to what is at its index.
+    pub(super) fn scatter(&mut self, at: usize, part: &PlacedPart) -> Vec<Stmt> {
+        let dtype = self.value(at).tensor_type.dtype;
+        let mut stmts = self.fill(at, Scalar::zero(dtype));
+        let units = &self.group.members[at].dims;
+        let sizes = part.axes.iter().map(|&a| self.values.exprs.extent(a) as usize);
+        let sizes: Vec<usize> = sizes.collect();
+        let dims: Vec<Dimension> = sizes
+            .iter()
+            .enumerate()
+            .map(|(d, &n)| match units.iter().position(|along| along.dim == d) {
+                Some(u) => self.unit_dimension(u, units[u].scale),
+                None => self.free_dimension(n),
+            })
+            .collect();
+        let pairs: Vec<(AxisId, IndexId)> =
+            part.axes.iter().copied().zip(dims.iter().map(|d| d.index)).collect();
+        let none = FxHashMap::default();
+        let checks = self.checks_of(&pairs, &none, &part.indices);
+        let element = self.rewrite(&pairs, &none, part.body);
+        let index = self.rewrite_with(&pairs, &none, |r| {
+            part.index.iter().map(|&i| r.index(i)).collect::<Vec<_>>()
+        });
+        let Some((place, index)) = self.destination(at, &index) else { return vec![] };
+        let before = self.exprs.intern(Expr::Load { place, index, dtype });
+        let value = self.exprs.binary(BinaryFn::Add, before, element);
+        let axes: Vec<(AxisId, Extent)> = dims.iter().filter_map(|d| d.axis).collect();
+        let body = vec![Stmt::Store { place, index, value }];
+        stmts.extend(wrap_checked(&self.exprs, &axes, checks, body));
+        stmts
+    }
+
+    /// One value for all elements of a member.
+    fn fill(&mut self, at: usize, value: Scalar) -> Vec<Stmt> {
+        let dims = self.dimensions(at);
+        let index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
+        let value = self.exprs.constant(value);
+        self.store_nest(at, &dims, &index, value)
     }
 
     /// The loops over a part; its rows are those of the unit, where units are rows.

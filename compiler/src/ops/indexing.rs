@@ -10,8 +10,8 @@ use super::{
     LowerContext, Op, OpRules, Signature, TypeError, codes,
 };
 use crate::ir::{
-    BinaryFn, Binding, CompareFn, DType, Dim, DimError, Element, Expr, Literal, Lowering, Monoid,
-    NodeId, Scalar, TensorType,
+    BinaryFn, Binding, DType, Dim, DimError, Element, Literal, Lowering, NodeId, Part, Scalar,
+    TensorType,
 };
 use crate::with_array;
 
@@ -23,8 +23,8 @@ pub enum Indexing {
         /// The axis that the indices run along.
         axis: usize,
     },
-    /// `y[.., j, ..]` is the sum over `k` of `dy[.., k, ..]` where `ids[.., k, ..]` is `j`: the
-    /// gradient of [`Indexing::TakeAlongAxis`].
+    /// `y[.., j, ..]` is the sum over `k` of `values[.., k, ..]` where `ids[.., k, ..]` is `j`, in the
+    /// order of `k`: with `values = dy` the gradient of [`Indexing::TakeAlongAxis`].
     PutAlongAxis {
         /// The axis that the indices run along.
         axis: usize,
@@ -57,7 +57,7 @@ static PUT: Signature = Signature {
         AttributeSignature { name: "size", default: None, doc: "the result's length along it" },
     ],
     doc: "y[.., j, ..] = the sum of values[.., k, ..] over the k whose ids[.., k, ..] is j; \
-          dvalues = take_along_axis(dy, ids).",
+          an index out of range stops the run. dvalues = take_along_axis(dy, ids).",
 };
 
 /// The signatures of the family.
@@ -150,7 +150,7 @@ impl OpRules for Indexing {
             }
             Indexing::PutAlongAxis { axis, size } => {
                 let size = size.as_number().expect("evaluation sees only numbers");
-                with_array!(operands[1], values => put(ids(0), values, *axis, size as usize))
+                with_array!(operands[1], values => put(ids(0), values, *axis, size as usize)?)
             }
         }])
     }
@@ -184,28 +184,27 @@ impl OpRules for Indexing {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
-        let axes = cx.exprs.axes(&cx.sizes());
-        let mut index = cx.exprs.index_axes(&axes);
+        let sizes = cx.sizes();
         match self {
             Indexing::TakeAlongAxis { axis } => {
+                let axes = cx.exprs.axes(&sizes);
+                let mut index = cx.exprs.index_axes(&axes);
                 let id = cx.element(1, &index);
                 let n = cx.operand_sizes(0)[*axis];
                 index[*axis] = cx.exprs.index_data(id, n);
                 Lowering::Map { axes, body: cx.element(0, &index) }
             }
             Indexing::PutAlongAxis { axis, .. } => {
-                let n = cx.operand_sizes(0)[*axis];
-                let j = cx.exprs.intern(Expr::Index(index[*axis], DType::I32));
-                let k = cx.exprs.axis(n);
-                index[*axis] = cx.exprs.index_axis(k);
-                let (id, value) = (cx.element(0, &index), cx.element(1, &index));
-                let here = cx.exprs.compare(CompareFn::Eq, id, j);
-                let zero = cx.exprs.constant(Scalar::zero(cx.operands[1].dtype));
-                let body = cx.exprs.select(here, value, zero);
-                if n == 1 {
-                    return Lowering::Map { axes, body };
+                let n = sizes[*axis];
+                if n == 0 {
+                    let body = cx.exprs.constant(Scalar::zero(cx.result.dtype));
+                    return Lowering::Map { axes: cx.exprs.axes(&sizes), body };
                 }
-                Lowering::Reduce { axes, reduced: vec![k], monoid: Monoid::Sum, body }
+                let axes = cx.exprs.axes(&cx.operand_sizes(1));
+                let mut index = cx.exprs.index_axes(&axes);
+                let id = cx.element(0, &index);
+                index[*axis] = cx.exprs.index_data(id, n);
+                Lowering::Scatter(Part { operand: 1, axes, index })
             }
         }
     }
@@ -217,11 +216,7 @@ fn take<T: Element>(
     ids: &ArcArray<i32, IxDyn>,
     axis: usize,
 ) -> Result<Literal, EvalError> {
-    let size = x.len_of(Axis(axis));
-    let outside = |id: i32| usize::try_from(id).is_err() || id as usize >= size;
-    if let Some(&id) = ids.iter().find(|&&id| outside(id)) {
-        return Err(EvalError::IndexOutOfRange { index: i64::from(id), size });
-    }
+    within(ids, x.len_of(Axis(axis)))?;
     let element = |at: IxDyn| {
         let mut from = at.clone();
         from[axis] = ids[&at] as usize;
@@ -230,23 +225,30 @@ fn take<T: Element>(
     Ok(Literal::new(ArrayD::from_shape_fn(ids.raw_dim(), element)))
 }
 
-/// The values added up where the indices say; an index out of range adds to nothing.
+/// The values added up where the indices say. Errors: an index below 0 or beyond the axis.
 fn put<T: Arithmetic>(
     ids: &ArcArray<i32, IxDyn>,
     values: &ArcArray<T, IxDyn>,
     axis: usize,
     size: usize,
-) -> Literal {
+) -> Result<Literal, EvalError> {
+    within(ids, size)?;
     let mut shape = values.raw_dim();
     shape[axis] = size;
     let mut y = ArrayD::from_elem(shape, T::of_scalar(Scalar::zero(T::DTYPE)));
     for (at, &value) in values.indexed_iter() {
-        let id = ids[&at];
-        let mut to = at;
-        to[axis] = id as usize;
-        if id >= 0 && (id as usize) < size {
-            y[&to] = T::binary(BinaryFn::Add, y[&to], value);
-        }
+        let mut to = at.clone();
+        to[axis] = ids[at] as usize;
+        y[&to] = T::binary(BinaryFn::Add, y[&to], value);
     }
-    Literal::new(y)
+    Ok(Literal::new(y))
+}
+
+/// Errors: an index below 0 or beyond an axis of that size.
+fn within(ids: &ArcArray<i32, IxDyn>, size: usize) -> Result<(), EvalError> {
+    let outside = |id: i32| usize::try_from(id).is_err() || id as usize >= size;
+    match ids.iter().find(|&&id| outside(id)) {
+        Some(&id) => Err(EvalError::IndexOutOfRange { index: i64::from(id), size }),
+        None => Ok(()),
+    }
 }

@@ -118,6 +118,7 @@ impl<'a> Inliner<'a> {
             Lowering::Reduce { .. }
             | Lowering::Contract { .. }
             | Lowering::Placement { .. }
+            | Lowering::Scatter(_)
             | Lowering::Leaf => Form::Stored,
         };
         self.forms.insert(node, form);
@@ -312,6 +313,7 @@ impl<'a> Inliner<'a> {
                 let parts = parts.iter().map(|part| self.part(node, part)).collect();
                 Work::Placement { parts, fill }
             }
+            Lowering::Scatter(part) => Work::Scatter(self.part(node, &part)),
             Lowering::RandomBits { key } => {
                 let operands = self.graph.operands(node);
                 Work::Random { key, seed: operands[0], step: operands[1] }
@@ -353,9 +355,16 @@ impl<'a> Inliner<'a> {
         let sizes: Vec<usize> = part.axes.iter().map(|&a| from.extent(a) as usize).collect();
         let axes = self.exprs.axes(&sizes);
         let pairs = self.pairs(&part.axes, &axes);
+        let from = &self.lowered[&node].exprs;
+        let own: Vec<_> = part.index.iter().flat_map(|&i| from.data_terms(i)).collect();
         let old = part.index.clone();
-        let index =
-            self.substitute(node, &pairs, |r| old.iter().map(|&i| r.index(i)).collect::<Vec<_>>());
+        let (index, own) = self.substitute(node, &pairs, |r| {
+            let index: Vec<IndexId> = old.iter().map(|&i| r.index(i)).collect();
+            let own = own.into_iter().map(|(value, size)| (r.expr(value), size));
+            (index, own.collect::<Vec<_>>())
+        });
+        let own = own.into_iter().map(|(value, size)| DataIndex { node, value, size });
+        note(&mut self.indices, &own.collect::<Vec<_>>());
         let at = self.exprs.index_axes(&axes);
         let body = self.inline(self.graph.operands(node)[part.operand as usize], &at);
         PlacedPart { axes, index, body, indices: std::mem::take(&mut self.indices) }

@@ -152,6 +152,23 @@ fn read(
             }
             all.into_iter().map(|v| v.expect("the parts cover the result")).collect()
         }
+        Lowering::Scatter(part) => {
+            let strides = crate::ir::strides(&result.sizes().expect("numbers"));
+            let n_elements = result.n_elements().expect("numbers");
+            let mut all = vec![Scalar::zero(result.dtype); n_elements];
+            for p in points(&exprs, &part.axes) {
+                let at: Vec<usize> = p.iter().map(|(_, i)| *i as usize).collect();
+                let r = reader(p);
+                let along = part.index.iter().zip(&strides).map(|(&i, s)| r.index(i) * s);
+                let position = along.sum::<i64>() as usize;
+                let x = &operands[part.operand as usize];
+                let value = crate::with_array!(x, a => {
+                    crate::ir::Element::scalar(a[ndarray::IxDyn(&at)])
+                });
+                all[position] = BinaryFn::Add.eval(all[position], value);
+            }
+            all
+        }
         Lowering::RandomBits { .. } | Lowering::Repeat | Lowering::Leaf => {
             panic!("this is not computed element by element")
         }
