@@ -485,17 +485,21 @@ fn wrap_checked(
     checks: Vec<Stmt>,
     mut body: Vec<Stmt>,
 ) -> Vec<Stmt> {
-    let follows = |stmt: &Stmt, axis: AxisId| match stmt {
-        Stmt::Check { value, .. } => exprs.follows(*value, axis),
-        _ => true,
-    };
     let mut left = checks;
     for &(axis, extent) in axes.iter().rev() {
-        let (here, outside) = left.into_iter().partition(|check| follows(check, axis));
-        left = outside;
+        let here = take_following(exprs, &mut left, axis);
         body = wrap(&[(axis, extent)], [here, body].concat());
     }
     [left, body].concat()
+}
+
+/// Takes the checks of what may be another for another value of an axis.
+fn take_following(exprs: &Exprs, checks: &mut Vec<Stmt>, axis: AxisId) -> Vec<Stmt> {
+    let follows = |stmt: &mut Stmt| match stmt {
+        Stmt::Check { value, .. } => exprs.follows(*value, axis),
+        _ => unreachable!("a check"),
+    };
+    checks.extract_if(.., follows).collect()
 }
 
 type ElementFn<'a> = dyn FnMut(&mut Exprs, u32, &[IndexId], crate::ir::DType) -> ExprId + 'a;

@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Dimension, KernelBuilder};
+use super::{Dimension, KernelBuilder, take_following};
 use crate::fuse::{DataIndex, Stage, Work};
 use crate::ir::{
     AxisId, DType, Expr, ExprId, Exprs, IndexId, Monoid, NodeId, PlaceId, Scalar, VarId,
@@ -34,9 +34,7 @@ impl KernelBuilder<'_> {
         let (mut items, checks) = self.items(stage, &domain);
         let levels = levels(&domain);
         let stores = self.stores(&mut items);
-        let mut body = checks;
-        body.extend(stores);
-        self.wrap_levels(&items, &levels, body)
+        self.wrap_levels(&items, &levels, checks, stores)
     }
 
     /// The loops over the stage's domain. Every member has the same; the one with the fewest
@@ -124,8 +122,15 @@ impl KernelBuilder<'_> {
         self.exprs.intern(Expr::Var(var, dtype))
     }
 
-    /// Wraps the body in the loops, innermost first, with the folds that they carry.
-    fn wrap_levels(&mut self, items: &[Item], levels: &[Level], body: Vec<Stmt>) -> Vec<Stmt> {
+    /// Wraps the body in the loops, innermost first, with the folds that they carry and, each within
+    /// as few loops as it follows, the checks.
+    fn wrap_levels(
+        &mut self,
+        items: &[Item],
+        levels: &[Level],
+        mut checks: Vec<Stmt>,
+        body: Vec<Stmt>,
+    ) -> Vec<Stmt> {
         let mut stmts = body;
         // The value of each fold so far: the element, then the result of the loops inside.
         let mut carried: Vec<Vec<ExprId>> =
@@ -149,10 +154,13 @@ impl KernelBuilder<'_> {
             }
             let Level { axis, extent, .. } = *level;
             let kind = LoopKind::Serial;
-            stmts = vec![Stmt::For(Loop { axis, extent, kind, body: stmts, folds })];
+            let mut body = take_following(&self.exprs, &mut checks, axis);
+            body.append(&mut stmts);
+            stmts = vec![Stmt::For(Loop { axis, extent, kind, body, folds })];
             self.finish_folds(items, levels, n, &carried, &mut stmts);
         }
-        stmts
+        checks.append(&mut stmts);
+        checks
     }
 
     /// The element that is folded, with its position for `argmax` and `argmin`.

@@ -10,8 +10,8 @@ use super::{
     LowerContext, Op, OpRules, Signature, TypeError, codes,
 };
 use crate::ir::{
-    BinaryFn, Binding, DType, Dim, DimError, Element, Literal, Lowering, NodeId, Part, Scalar,
-    TensorType,
+    BinaryFn, Binding, CompareFn, DType, Dim, DimError, Element, Expr, Literal, Lowering, NodeId,
+    Part, Scalar, TensorType,
 };
 use crate::with_array;
 
@@ -196,9 +196,8 @@ impl OpRules for Indexing {
             }
             Indexing::PutAlongAxis { axis, .. } => {
                 let n = sizes[*axis];
-                if n == 0 {
-                    let body = cx.exprs.constant(Scalar::zero(cx.result.dtype));
-                    return Lowering::Map { axes: cx.exprs.axes(&sizes), body };
+                if n == 0 || cx.operand_sizes(1)[*axis] == 1 {
+                    return at_one_index(cx, *axis, n);
                 }
                 let axes = cx.exprs.axes(&cx.operand_sizes(1));
                 let mut index = cx.exprs.index_axes(&axes);
@@ -208,6 +207,24 @@ impl OpRules for Indexing {
             }
         }
     }
+}
+
+/// The values where the one index along the axis says: a map, which other maps take in.
+fn at_one_index(cx: &mut LowerContext<'_>, axis: usize, n: usize) -> Lowering {
+    let axes = cx.exprs.axes(&cx.sizes());
+    let zero = cx.exprs.constant(Scalar::zero(cx.result.dtype));
+    if n == 0 {
+        return Lowering::Map { axes, body: zero };
+    }
+    let mut index = cx.exprs.index_axes(&axes);
+    let here = cx.exprs.intern(Expr::Index(index[axis], DType::I32));
+    index[axis] = cx.exprs.index_constant(0);
+    let id = cx.element(0, &index);
+    let id = cx.exprs.index_data(id, n);
+    let id = cx.exprs.intern(Expr::Index(id, DType::I32));
+    let is_here = cx.exprs.compare(CompareFn::Eq, id, here);
+    let value = cx.element(1, &index);
+    Lowering::Map { axes, body: cx.exprs.select(is_here, value, zero) }
 }
 
 /// The element of `x` at each index. Errors: an index below 0 or beyond the axis.

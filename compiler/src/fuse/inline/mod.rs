@@ -415,10 +415,13 @@ fn data_indices(exprs: &Exprs, body: ExprId) -> Vec<(ExprId, i64)> {
         if !seen.insert(id) {
             continue;
         }
-        if let Expr::Element { index, .. } = exprs.expr(id) {
-            let terms = index.iter().flat_map(|&i| exprs.data_terms(i));
-            found.extend(terms.inspect(|(value, _)| stack.push(*value)));
-        }
+        let indices = match exprs.expr(id) {
+            Expr::Element { index, .. } => &index[..],
+            Expr::Index(index, _) => std::slice::from_ref(index),
+            _ => &[],
+        };
+        let terms = indices.iter().flat_map(|&i| exprs.data_terms(i));
+        found.extend(terms.inspect(|(value, _)| stack.push(*value)));
         stack.extend(exprs.operands(id));
     }
     found
