@@ -157,7 +157,10 @@ FUNCTIONS = {
     "mish": (lambda x: x * jnp.tanh(jax.nn.softplus(x)), [0, -40, -20, 20, 40], 16),
     "linear": (lambda x: x, WIDE + [0], 0),
 }
+WITHIN_ONE = [-0.999, -0.9, -0.51, -0.5, -0.1, -1e-5, 0, 1e-5, 0.1, 0.5, 0.51, 0.9, 0.99, 0.999]
 POSITIVE_FUNCTIONS = {
+    "asin": (jnp.arcsin, WITHIN_ONE, 0),
+    "acos": (jnp.arccos, WITHIN_ONE, 0),
     "log": (jnp.log, POSITIVE, 0),
     "sqrt": (jnp.sqrt, POSITIVE, 0),
     "rsqrt": (jax.lax.rsqrt, [1e-5, 1e-3] + POSITIVE[4:-2], 0),
@@ -198,6 +201,8 @@ SPECIAL = [
     "tanh",
     "erf",
     "erfc",
+    "asin",
+    "acos",
     "atan",
     "sigmoid",
     "floor",

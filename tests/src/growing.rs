@@ -210,8 +210,8 @@ fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
             let f = function(g, choice, x, ops::Course::Smooth);
             // Where every function has a value and a moderate slope.
             let bounded = g.unary(UnaryFn::Tanh, x)?;
-            let (half, above) = (g.scale(bounded, 0.5)?, g.constant_like(bounded, 0.7)?);
-            let x = g.add(half, above)?;
+            let (scaled, above) = (g.scale(bounded, 0.3)?, g.constant_like(bounded, 0.5)?);
+            let x = g.add(scaled, above)?;
             g.unary(f, x)
         }
         3 => halved(g, BinaryFn::Add, x, y),

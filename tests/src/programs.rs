@@ -215,3 +215,15 @@ fn broken_kernels_are_refused() {
     let problem = wrong(|kernel| kernel.buffers[0].len -= 1);
     assert!(matches!(problem, Problem::OutOfBounds { .. }), "{problem}");
 }
+
+/// What is scattered is added to zeros, which the unit must have written.
+#[test]
+fn sums_of_nothing_are_refused() {
+    let text = "input v: f32[300, 64]\ninput i: i32[300]\n\
+                output y = put_along_axis(broadcast_to(expand_dims(i, 1), [300, 64]), v, 0, 50)";
+    let mut kernel = compiled(text).kernels.swap_remove(0);
+    loop_ir::verify(&kernel).expect("as it is made it may run");
+    kernel.body.remove(0);
+    let error = loop_ir::verify(&kernel).expect_err("it is broken");
+    assert!(matches!(error.problem, Problem::NotWritten { .. }), "{error}");
+}

@@ -246,6 +246,11 @@ impl<'a> KernelBuilder<'a> {
     /// The loops over the dimensions of a member: those of its result, in their order.
     fn dimensions(&mut self, at: usize) -> Vec<Dimension> {
         let sizes = &self.value(at).sizes;
+        self.dimensions_of(at, sizes)
+    }
+
+    /// Loops over as many dimensions of these sizes: those that are units of a member within the unit.
+    fn dimensions_of(&mut self, at: usize, sizes: &[usize]) -> Vec<Dimension> {
         let dims = &self.group.members[at].dims;
         sizes
             .iter()

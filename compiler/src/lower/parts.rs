@@ -2,10 +2,20 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Dimension, KernelBuilder, wrap, wrap_checked};
+use super::{Dimension, KernelBuilder, wrap_checked};
 use crate::fuse::{PlacedPart, Work};
 use crate::ir::{AxisId, BinaryFn, Expr, ExprId, IndexId, Scalar};
 use crate::loop_ir::{Extent, Stmt};
+
+/// A part in the kernel's terms.
+struct Terms {
+    dims: Vec<Dimension>,
+    /// The checks of indices from data.
+    checks: Vec<Stmt>,
+    element: ExprId,
+    /// Where it goes.
+    index: Vec<IndexId>,
+}
 
 impl KernelBuilder<'_> {
     /// The parts of a placement, each its own nest of loops, after the fill.
@@ -14,22 +24,8 @@ impl KernelBuilder<'_> {
         let Work::Placement { parts, fill } = &value.work else { return vec![] };
         let mut stmts = fill.map_or(vec![], |fill| self.fill(at, fill));
         for part in parts {
-            let dims = self.part_dimensions(at, part);
-            let pairs: Vec<(AxisId, IndexId)> =
-                part.axes.iter().copied().zip(dims.iter().map(|d| d.index)).collect();
-            let none = FxHashMap::default();
-            let mut body = self.checks_of(&pairs, &none, &part.indices);
-            let element = self.rewrite(&pairs, &none, part.body);
-            let index = self.rewrite_with(&pairs, &none, |r| {
-                part.index.iter().map(|&i| r.index(i)).collect::<Vec<_>>()
-            });
-            if body.is_empty() {
-                stmts.extend(self.store_nest(at, &dims, &index, element));
-            } else if let Some((place, index)) = self.destination(at, &index) {
-                body.push(Stmt::Store { place, index, value: element });
-                let axes: Vec<_> = dims.iter().filter_map(|d| d.axis).collect();
-                stmts.extend(wrap(&axes, body));
-            }
+            let Terms { dims, checks, element, index } = self.terms(at, part);
+            stmts.extend(self.store_nest(at, &dims, checks, &index, element));
         }
         stmts
     }
@@ -38,17 +34,19 @@ impl KernelBuilder<'_> {
     pub(super) fn scatter(&mut self, at: usize, part: &PlacedPart) -> Vec<Stmt> {
         let dtype = self.value(at).tensor_type.dtype;
         let mut stmts = self.fill(at, Scalar::zero(dtype));
-        let units = &self.group.members[at].dims;
+        let Terms { dims, checks, element, index } = self.terms(at, part);
+        if let Some((place, position)) = self.destination(at, &index) {
+            let load = Expr::Load { place, index: position, dtype };
+            let before = self.exprs.intern(load);
+            let sum = self.exprs.binary(BinaryFn::Add, before, element);
+            stmts.extend(self.store_nest(at, &dims, checks, &index, sum));
+        }
+        stmts
+    }
+
+    fn terms(&mut self, at: usize, part: &PlacedPart) -> Terms {
         let sizes = part.axes.iter().map(|&a| self.values.exprs.extent(a) as usize);
-        let sizes: Vec<usize> = sizes.collect();
-        let dims: Vec<Dimension> = sizes
-            .iter()
-            .enumerate()
-            .map(|(d, &n)| match units.iter().position(|along| along.dim == d) {
-                Some(u) => self.unit_dimension(u, units[u].scale),
-                None => self.free_dimension(n),
-            })
-            .collect();
+        let dims = self.dimensions_of(at, &sizes.collect::<Vec<_>>());
         let pairs: Vec<(AxisId, IndexId)> =
             part.axes.iter().copied().zip(dims.iter().map(|d| d.index)).collect();
         let none = FxHashMap::default();
@@ -57,13 +55,7 @@ impl KernelBuilder<'_> {
         let index = self.rewrite_with(&pairs, &none, |r| {
             part.index.iter().map(|&i| r.index(i)).collect::<Vec<_>>()
         });
-        let Some((place, index)) = self.destination(at, &index) else { return vec![] };
-        let before = self.exprs.intern(Expr::Load { place, index, dtype });
-        let value = self.exprs.binary(BinaryFn::Add, before, element);
-        let axes: Vec<(AxisId, Extent)> = dims.iter().filter_map(|d| d.axis).collect();
-        let body = vec![Stmt::Store { place, index, value }];
-        stmts.extend(wrap_checked(&self.exprs, &axes, checks, body));
-        stmts
+        Terms { dims, checks, element, index }
     }
 
     /// One value for all elements of a member.
@@ -71,35 +63,21 @@ impl KernelBuilder<'_> {
         let dims = self.dimensions(at);
         let index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
         let value = self.exprs.constant(value);
-        self.store_nest(at, &dims, &index, value)
+        self.store_nest(at, &dims, vec![], &index, value)
     }
 
-    /// The loops over a part; its rows are those of the unit, where units are rows.
-    fn part_dimensions(&mut self, at: usize, part: &PlacedPart) -> Vec<Dimension> {
-        let by_rows = !self.group.members[at].dims.is_empty();
-        let sizes = part.axes.iter().map(|&a| self.values.exprs.extent(a) as usize);
-        let sizes: Vec<usize> = sizes.collect();
-        sizes
-            .iter()
-            .enumerate()
-            .map(|(d, &n)| match d {
-                0 if by_rows => self.unit_dimension(0, 1),
-                _ => self.free_dimension(n),
-            })
-            .collect()
-    }
-
-    /// Loops over `dims` around a store of `value` at `index` of a member.
-    pub(super) fn store_nest(
+    /// Loops over `dims` around a store of `value` at `index` of a member, with the checks it needs.
+    fn store_nest(
         &mut self,
         at: usize,
         dims: &[Dimension],
+        checks: Vec<Stmt>,
         index: &[IndexId],
         value: ExprId,
     ) -> Vec<Stmt> {
         let Some((place, index)) = self.destination(at, index) else { return vec![] };
         let store = Stmt::Store { place, index, value };
         let axes: Vec<(AxisId, Extent)> = dims.iter().filter_map(|d| d.axis).collect();
-        wrap(&axes, vec![store])
+        wrap_checked(&self.exprs, &axes, checks, vec![store])
     }
 }

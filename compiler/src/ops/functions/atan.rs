@@ -51,12 +51,6 @@ const ATAN_F64: [f64; 19] = [
     -0.000020259017642427117873,
 ];
 
-/// π/2 as a sum of two f32, and of two f64.
-const HALF_PI: [[f64; 2]; 2] = [
-    [1.57079637050628662109, -4.37113900018624283e-8],
-    [1.57079632679489661923, 6.12323399573676603587e-17],
-];
-
 impl Math<'_> {
     /// `r + r³ P(r²)` up to 1, and `π/2 − atan(1 / x)` beyond, with the sign of x.
     fn atan(&mut self, x: ExprId) -> ExprId {
@@ -68,7 +62,7 @@ impl Math<'_> {
         let p = self.polynomial(self.coefficients(&ATAN_F32, &ATAN_F64), z);
         let cube = self.mul(r, z);
         let near = self.fma(cube, p, r);
-        let [high, low] = self.choose(HALF_PI[0], HALF_PI[1]).map(|part| self.number(part));
+        let [high, low] = self.half_pi();
         let far = self.sub(near, low);
         let far = self.sub(high, far);
         let y = self.select(CompareFn::Gt, size, one, far, near);

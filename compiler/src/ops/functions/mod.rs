@@ -57,6 +57,8 @@ functions! {
     sin Sin,
     cos Cos,
     tan Tan,
+    asin Asin,
+    acos Acos,
     atan Atan,
     sinh Sinh,
     cosh Cosh,

@@ -68,8 +68,6 @@ const NOT_YET: &[&str] = &[
     "max_pool2d",
     "avg_pool1d",
     "avg_pool2d",
-    "asin",
-    "acos",
     "atan2",
     "cumsum",
     "cumprod",
