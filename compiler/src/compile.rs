@@ -53,8 +53,20 @@ pub struct Compiled {
     pub program: Program,
     /// The variables that the optimisers add, with symbolic types.
     pub slots: IndexMap<Name, Variable>,
-    /// How long each phase took, in milliseconds.
-    pub timings: Vec<(&'static str, f64)>,
+    /// How long each phase took.
+    pub timings: Vec<Timing>,
+}
+
+/// How long a phase took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timing {
+    /// The phase.
+    pub name: &'static str,
+    /// In milliseconds.
+    pub ms: f64,
+    /// The passes in it in the order in which they run, with their milliseconds: those over loops
+    /// with the sum over all kernels.
+    pub passes: Vec<(&'static str, f64)>,
 }
 
 /// Compiles an entry of a module for one binding of its dimensions.
@@ -84,11 +96,13 @@ pub fn compile_graph(
     options: &Options,
 ) -> Result<Compiled, CompileError> {
     let mut clock = Clock::new();
-    let optimized = optimized(specialised.clone(), options)?;
+    let optimized =
+        optimized(specialised.clone(), options, &mut |pass, _| clock.pass(Some(pass.name)))?;
     clock.lap("passes");
     let fusion = fused(&optimized, target, options);
     clock.lap("fuse");
-    let (lowered, checks) = kernels(&fusion, target, options, &mut |_, _| {});
+    let (lowered, checks) =
+        kernels(&fusion, target, options, &mut |pass, _| clock.pass(pass.map(|pass| pass.name)));
     clock.lap("lower");
     let program = program(&fusion, lowered, checks, options)?;
     verified(&program, options)?;
@@ -97,17 +111,21 @@ pub fn compile_graph(
     Ok(Compiled { specialised, optimized, fusion, program, slots, timings: clock.timings })
 }
 
-/// A graph whose dimensions are numbers, after the passes.
+/// A graph whose dimensions are numbers, after the passes; `observe` sees it after each.
 ///
 /// # Errors
 /// A value that could not be held; an unknown pass; a pass that breaks the graph.
-pub fn optimized(mut graph: Graph, options: &Options) -> Result<Graph, CompileError> {
+pub fn optimized(
+    mut graph: Graph,
+    options: &Options,
+    observe: &mut dyn FnMut(&Pass, &Graph),
+) -> Result<Graph, CompileError> {
     check_passes(&options.passes)?;
     check_memory(&graph, options)?;
     if options.passes.verify {
         verify(&graph, "specialise")?;
     }
-    optimize(&mut graph, &options.costs, &options.passes, &mut |_: &Pass, _: &Graph| {})?;
+    optimize(&mut graph, &options.costs, &options.passes, observe)?;
     Ok(graph)
 }
 
@@ -227,16 +245,35 @@ fn check_program(program: &Program, options: &Options) -> Result<(), CompileErro
 
 struct Clock {
     start: Instant,
-    timings: Vec<(&'static str, f64)>,
+    /// When the pass that runs now began.
+    start_of_pass: Instant,
+    passes: IndexMap<&'static str, f64>,
+    timings: Vec<Timing>,
 }
 
 impl Clock {
     fn new() -> Clock {
-        Clock { start: Instant::now(), timings: vec![] }
+        let now = Instant::now();
+        Clock { start: now, start_of_pass: now, passes: IndexMap::new(), timings: vec![] }
     }
 
-    fn lap(&mut self, phase: &'static str) {
-        self.timings.push((phase, self.start.elapsed().as_secs_f64() * 1e3));
-        self.start = Instant::now();
+    /// Ends a pass, or what was done before the first one, and begins the next.
+    fn pass(&mut self, name: Option<&'static str>) {
+        if let Some(name) = name {
+            *self.passes.entry(name).or_default() += milliseconds(self.start_of_pass);
+        }
+        self.start_of_pass = Instant::now();
     }
+
+    /// Ends a phase and begins the next.
+    fn lap(&mut self, name: &'static str) {
+        let passes = std::mem::take(&mut self.passes).into_iter().collect();
+        self.timings.push(Timing { name, ms: milliseconds(self.start), passes });
+        self.start = Instant::now();
+        self.start_of_pass = self.start;
+    }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
 }

@@ -1,11 +1,12 @@
 //! What `program::verify` and `loop_ir::verify` refuse: programs and kernels of the compiler, broken
 //! on purpose.
 
-use brolga_compiler::compile::{Options, compile};
+use brolga_compiler::compile::{self, Options, compile, fused, kernels};
 use brolga_compiler::entry::Entry;
 use brolga_compiler::fuse::FuseOptions;
 use brolga_compiler::ir::{Binding, Target};
 use brolga_compiler::loop_ir::{self, Kernel, Problem, Stmt, Tile};
+use brolga_compiler::lower::Argument;
 use brolga_compiler::program::{
     Call, Location, Motion, Move, Phase, Program, ProgramError, Wave, verify,
 };
@@ -226,4 +227,21 @@ fn sums_of_nothing_are_refused() {
     kernel.body.remove(0);
     let error = loop_ir::verify(&kernel).expect_err("it is broken");
     assert!(matches!(error.problem, Problem::NotWritten { .. }), "{error}");
+}
+
+#[test]
+fn groups_that_need_each_other_are_refused() {
+    let text = "input x: f32[8, 8]\na = x @ x\nb = a @ x\noutput c = b @ x";
+    let module = brolga_text::load("broken.graph", text.as_bytes(), &Default::default());
+    let graph = module.expect("a valid text").module.infer;
+    let (target, options) = (&Target::X86_64_V4, Options::default());
+    let fusion = fused(&graph, target, &Options { fuse: FuseOptions::nothing(), ..options.clone() });
+    let (mut lowered, checks) = kernels(&fusion, target, &options, &mut |_, _| {});
+    let scheduled = compile::program(&fusion, lowered.clone(), checks.clone(), &options);
+    assert_eq!(scheduled.expect("as they are made they have an order").n_waves(), 3);
+    // The first reads what the last one makes.
+    lowered[0].arguments.push((Argument::Node(graph.outputs[0].1), false));
+    let error = compile::program(&fusion, lowered, checks, &options).expect_err("it is broken");
+    assert_eq!(error.code, "E0999");
+    assert!(error.message.contains("need each other"), "{error}");
 }

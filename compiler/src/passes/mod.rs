@@ -15,8 +15,6 @@ mod prod_others;
 mod simplify;
 mod split_reductions;
 
-use std::time::Instant;
-
 use crate::error::CompileError;
 use crate::ir::{Costs, Graph, verify};
 
@@ -131,30 +129,18 @@ pub struct PassOptions {
     pub verify: bool,
 }
 
-/// What a pass did.
-#[derive(Clone, Debug)]
-pub struct PassReport {
-    /// The pass.
-    pub name: &'static str,
-    /// How long it took, in milliseconds.
-    pub ms: f64,
-}
-
 /// Runs the pipeline; `observe` sees the graph after each pass. Errors: a broken invariant.
 pub fn optimize(
     graph: &mut Graph,
     costs: &Costs,
     options: &PassOptions,
     observe: &mut dyn FnMut(&Pass, &Graph),
-) -> Result<Vec<PassReport>, CompileError> {
-    let mut reports = vec![];
+) -> Result<(), CompileError> {
     let mut stopped = false;
     for pass in PIPELINE {
         let off = stopped || options.disable.iter().any(|d| d == pass.name);
         if !off || pass.required {
-            let start = Instant::now();
             run_everywhere(pass, graph, costs)?;
-            reports.push(PassReport { name: pass.name, ms: start.elapsed().as_secs_f64() * 1e3 });
             if options.verify {
                 verify(graph, pass.name)?;
             }
@@ -162,7 +148,7 @@ pub fn optimize(
         }
         stopped |= options.stop_after.as_deref() == Some(pass.name);
     }
-    Ok(reports)
+    Ok(())
 }
 
 /// Runs a pass on a graph and on every region in it, innermost first.

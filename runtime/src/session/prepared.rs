@@ -1,6 +1,6 @@
 //! A program of a session with its feeds and results: fed, run, read, again and again.
 
-use brolga_compiler::compile::Compiled;
+use brolga_compiler::compile::{Compiled, Timing};
 use brolga_compiler::entry::Entry;
 use brolga_compiler::ir::{Binding, Graph, Literal, Metric, MetricKind, Name, Scalar, TensorType};
 use brolga_compiler::ops::{Contraction, Reference};
@@ -26,7 +26,7 @@ pub(super) struct Instance {
     pub(super) room: (usize, usize),
     feeds: Vec<Feed>,
     metrics: Vec<Metric>,
-    timings: Vec<(&'static str, f64)>,
+    timings: Vec<Timing>,
     /// How often the last run called an operation's `eval`.
     eval_calls: u64,
     engine: Engine,
@@ -53,7 +53,8 @@ impl Instance {
         let engine = if session.options.backend == Backend::Jit {
             room = (program.arena_bytes, program.scratch_bytes);
             let native = Native::new(program, session, &feeds)?;
-            timings.extend(native.timings());
+            let of_native = native.timings().into_iter();
+            timings.extend(of_native.map(|(name, ms)| Timing { name, ms, passes: vec![] }));
             Engine::Native(native)
         } else {
             let target = session.options.target.clone();
@@ -250,8 +251,8 @@ impl Prepared<'_> {
         }
     }
 
-    /// How long each phase of compiling took, in milliseconds.
-    pub fn timings(&self) -> &[(&'static str, f64)] {
+    /// How long each phase of compiling took; none for what is run node by node.
+    pub fn timings(&self) -> &[Timing] {
         &self.instance().timings
     }
 

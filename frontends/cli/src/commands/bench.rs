@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use brolga::compiler::compile::Timing;
 use brolga::compiler::ir::{Literal, Name};
 use brolga::compiler::loop_ir::Stmt;
 use brolga::compiler::program::Program as Compiled;
@@ -164,7 +165,7 @@ fn from_data(
 struct Measured {
     /// From the module to code that runs, in milliseconds.
     compile_ms: f64,
-    phases: Vec<(String, f64)>,
+    phases: Vec<Timing>,
     /// Milliseconds of each step, ascending.
     steps: Vec<f64>,
     losses: Vec<f64>,
@@ -208,7 +209,7 @@ impl<'a> Measurement<'a> {
         let prepared = session.prepare(entry, &feeding.binding);
         let prepared = prepared.map_err(|e| Failure::run(&e, &program.sources))?;
         let compile_ms = start.elapsed().as_secs_f64() * 1e3;
-        let phases = prepared.timings().iter().map(|(name, ms)| (name.to_string(), *ms)).collect();
+        let phases = prepared.timings().to_vec();
         let shape = prepared.program().map(shape);
         let (steps, losses) = (vec![], vec![]);
         let measured = Measured {
@@ -306,11 +307,14 @@ impl Measured {
 
     fn members(&self, language_ms: f64) -> Map<String, Value> {
         let mut phases: Map<String, Value> =
-            self.phases.iter().map(|(name, ms)| (name.clone(), json!(ms))).collect();
+            self.phases.iter().map(|phase| (phase.name.to_string(), json!(phase.ms))).collect();
+        let passes = self.phases.iter().flat_map(|phase| &phase.passes);
+        let passes = passes.map(|(name, ms)| (name.to_string(), json!(ms))).collect();
         phases.insert("language".to_string(), json!(language_ms));
         let mut all = Map::new();
         all.insert("compile_ms".to_string(), json!(self.compile_ms + language_ms));
         all.insert("compile_phases".to_string(), Value::Object(phases));
+        all.insert("compile_passes".to_string(), Value::Object(passes));
         all.insert("median_ms".to_string(), json!(self.quantile(0.5)));
         all.insert("p10_ms".to_string(), json!(self.quantile(0.1)));
         all.insert("p90_ms".to_string(), json!(self.quantile(0.9)));
@@ -341,8 +345,12 @@ fn as_json(program: &ReadFile, compiled: &Measured, eager: Option<&Measured>) ->
 fn print(program: &ReadFile, compiled: &Measured, eager: Option<&Measured>) {
     outln!("from file to code {:.2} ms", program.ms + compiled.compile_ms);
     outln!("    {:<12} {:8.3} ms", "language", program.ms);
-    for (name, ms) in &compiled.phases {
+    for Timing { name, ms, passes } in &compiled.phases {
         outln!("    {name:<12} {ms:8.3} ms");
+        // Those that take a part of it.
+        for (name, ms) in passes.iter().filter(|(_, of_pass)| *of_pass >= 0.1 * ms) {
+            outln!("        {name:<20} {ms:8.3} ms");
+        }
     }
     if let Some(shape) = &compiled.shape {
         outln!(

@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
     if arguments.pass_by_pass || arguments.pass.is_some() {
         return pass_by_pass(arguments, &program, specialised, &options);
     }
-    let graph = optimized(specialised, &options).map_err(refused)?;
+    let graph = optimized(specialised, &options, &mut |_, _| {}).map_err(refused)?;
     if arguments.stage == Stage::Optimized {
         return optimized_stage(arguments, &program, &entry, &graph, &binding);
     }
