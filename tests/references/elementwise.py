@@ -232,6 +232,8 @@ def soft_sign(x):
 JAX_SPECIAL = {"abs": jnp.abs, "softsign": soft_sign, "expm1": jnp.expm1, "elu": jax.nn.elu}
 # Eps of 1 by which gradients may be off: they are differences of such terms.
 FLOORS = {
+    "asin": 8,
+    "acos": 8,
     "sinh": 8,
     "cosh": 8,
     "softsign": 8,

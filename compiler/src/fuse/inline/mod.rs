@@ -17,7 +17,7 @@ use super::{Body, FuseContext};
 use crate::ir::{
     AxisId, DType, Dim, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, TensorType,
 };
-use crate::ops::{LowerContext, Movement, Op, OpRules};
+use crate::ops::{Indexing, LowerContext, Movement, Op, OpRules};
 
 /// Chains of inlined nodes longer than this are cut: indices of indices grow with them.
 const MAX_DEPTH: u32 = 24;
@@ -209,9 +209,27 @@ impl<'a> Inliner<'a> {
             let own: Vec<(ExprId, i64)> = own.collect();
             (r.expr(body), own)
         });
-        let own = own.into_iter().map(|(value, size)| DataIndex { node, value, size });
+        let reader = self.reader(node);
+        let own = own.into_iter().map(|(value, size)| DataIndex { node: reader, value, size });
         note(&mut self.indices, &own.collect::<Vec<_>>());
         element
+    }
+
+    /// The node that an index out of range is reported of: of a gradient with the indices of what it is
+    /// the gradient of, that.
+    fn reader(&self, node: NodeId) -> NodeId {
+        let Op::Indexing(Indexing::PutAlongAxis { axis, size }) = self.graph.op(node) else {
+            return node;
+        };
+        let ids = self.graph.operands(node)[0];
+        let takes = |user: &NodeId| {
+            let takes = matches!(self.graph.op(*user), Op::Indexing(Indexing::TakeAlongAxis { axis: own }) if own == axis);
+            let [x, its_ids] = self.graph.operands(*user)[..] else { return false };
+            takes && its_ids == ids && self.graph.tensor_type(x).shape[*axis] == *size
+        };
+        let users =
+            self.graph.users(ids).into_iter().filter(|user| self.lowered.contains_key(user));
+        users.filter(takes).min().unwrap_or(node)
     }
 
     /// Rewrites something of the node's lowering into the pool of the graph, with the elements of
@@ -363,7 +381,8 @@ impl<'a> Inliner<'a> {
             let own = own.into_iter().map(|(value, size)| (r.expr(value), size));
             (index, own.collect::<Vec<_>>())
         });
-        let own = own.into_iter().map(|(value, size)| DataIndex { node, value, size });
+        let reader = self.reader(node);
+        let own = own.into_iter().map(|(value, size)| DataIndex { node: reader, value, size });
         note(&mut self.indices, &own.collect::<Vec<_>>());
         let at = self.exprs.index_axes(&axes);
         let body = self.inline(self.graph.operands(node)[part.operand as usize], &at);

@@ -129,7 +129,15 @@ fn bench_reports_what_a_step_consists_of() {
     let place = Workplace::new("bench_report");
     let bench = "bench mlp.graph --steps 5 --dim batch=32";
     let report = place.json(&format!("{bench} --against eager"));
-    let of_any = ["compile_ms", "compile_phases", "losses", "median_ms", "p10_ms", "p90_ms"];
+    let of_any = [
+        "compile_ms",
+        "compile_passes",
+        "compile_phases",
+        "losses",
+        "median_ms",
+        "p10_ms",
+        "p90_ms",
+    ];
     let of_code = ["arena_bytes", "calls", "eval_calls", "kernels", "library_calls", "waves"];
     let of_both = ["eager", "peak_rss_bytes", "speedup"];
     let mut wanted = [&of_any[..], &of_code, &of_both].concat();
