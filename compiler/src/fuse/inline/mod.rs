@@ -223,9 +223,12 @@ impl<'a> Inliner<'a> {
         };
         let ids = self.graph.operands(node)[0];
         let takes = |user: &NodeId| {
-            let takes = matches!(self.graph.op(*user), Op::Indexing(Indexing::TakeAlongAxis { axis: own }) if own == axis);
-            let [x, its_ids] = self.graph.operands(*user)[..] else { return false };
-            takes && its_ids == ids && self.graph.tensor_type(x).shape[*axis] == *size
+            let Op::Indexing(Indexing::TakeAlongAxis { axis: own }) = self.graph.op(*user) else {
+                return false;
+            };
+            let operands = self.graph.operands(*user);
+            let shape = &self.graph.tensor_type(operands[0]).shape;
+            own == axis && operands[1] == ids && shape[*axis] == *size
         };
         let users =
             self.graph.users(ids).into_iter().filter(|user| self.lowered.contains_key(user));
