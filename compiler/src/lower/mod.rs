@@ -498,10 +498,11 @@ fn wrap_checked(
     [left, body].concat()
 }
 
-/// Takes the checks of what may be another for another value of an axis.
+/// Takes the checks of what may be another for another value of an axis; all, where it has none: what
+/// is never read is not checked.
 fn take_following(exprs: &Exprs, checks: &mut Vec<Stmt>, axis: AxisId) -> Vec<Stmt> {
     let follows = |stmt: &mut Stmt| match stmt {
-        Stmt::Check { value, .. } => exprs.follows(*value, axis),
+        Stmt::Check { value, .. } => exprs.extent(axis) == 0 || exprs.follows(*value, axis),
         _ => unreachable!("a check"),
     };
     checks.extract_if(.., follows).collect()

@@ -94,6 +94,16 @@ fn check_ids(
     Err(TypeError::new(codes::SHAPES_DIFFER, message))
 }
 
+/// Refuses indices into an axis of no elements: each is out of range.
+fn check_axis_has_elements(name: &str, size: &Dim, ids: &TensorType) -> Result<(), TypeError> {
+    if size.as_number() == Some(0) && ids.n_elements().is_some_and(|n| n > 0) {
+        let message = format!("`{name}` with indices {ids} into an axis of 0 elements");
+        return Err(TypeError::new(codes::OUT_OF_RANGE, message)
+            .with_help("every index is out of range there: make the axis longer, or ids empty"));
+    }
+    Ok(())
+}
+
 impl OpRules for Indexing {
     fn signature(&self) -> &'static Signature {
         match self {
@@ -118,12 +128,14 @@ impl OpRules for Indexing {
                 let [x, ids] = exactly(self.signature(), operands)?;
                 check_axis(name, *axis, x)?;
                 check_ids(name, x, ids, Some(*axis))?;
+                check_axis_has_elements(name, &x.shape[*axis], ids)?;
                 Ok(vec![TensorType::new(x.dtype, ids.shape.clone())])
             }
             Indexing::PutAlongAxis { axis, size } => {
                 let [ids, values] = exactly(self.signature(), operands)?;
                 check_axis(name, *axis, values)?;
                 check_ids(name, values, ids, None)?;
+                check_axis_has_elements(name, size, ids)?;
                 accepts(name, values.dtype != DType::Bool, values)?;
                 let mut shape = values.shape.clone();
                 shape[*axis] = size.clone();
