@@ -27,6 +27,8 @@ FAMILIES = [
     shapes.shapes,
     shapes.products,
     shapes.convolutions,
+    shapes.grouped_convolutions,
+    shapes.pools,
     shapes.indexing,
     models.losses,
     models.metrics,

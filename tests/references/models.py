@@ -19,6 +19,7 @@ import optax
 
 from elementwise import absolute
 from references import add, as_f64, case, declared, numbers
+from shapes import grouped
 
 # Losses and optimisers in f64, layers in f32.
 keras.config.set_floatx("float64")
@@ -474,6 +475,29 @@ def layers():
         lambda x, h_w: x @ h_w,
         variables={"h.w": numbers("ddw", (4, 2))},
     )
+    image, filters = numbers("conv image", (2, 7, 6, 4)), numbers("conv w", (3, 2, 4, 5))
+    for name, args, strides, padding, groups in [
+        ("valid", "", 1, "valid", 1),
+        ("same", ', strides=2, padding="same"', 2, "same", 1),
+        ("groups", ", groups=2", 1, "valid", 2),
+    ]:
+        w = filters[:, :, : 4 // groups, :4]
+        case(
+            family,
+            f"conv.{name}",
+            f"h = conv(x, 4, [3, 2]{args}, act=relu)\ny = h",
+            {"x": image},
+            checked(
+                lambda x, w, b: jax.nn.relu(
+                    grouped(x, w, [strides] * 2, padding.upper(), [1, 1], groups) + b
+                ),
+                lambda: L.Conv2D(
+                    4, (3, 2), strides=strides, padding=padding, groups=groups, activation="relu"
+                ),
+            ),
+            variables={"h.w": w, "h.b": numbers("conv b", (4,))},
+            software=CHECKED,
+        )
     case(
         family,
         "dropout",

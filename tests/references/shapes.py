@@ -456,6 +456,37 @@ def products():
     )
 
 
+def grouped(x, w, strides, padding, dilation, groups):
+    """A convolution whose channels are in groups; one or two spatial axes, channels last."""
+    n = x.ndim - 2
+    letters = "DHW"[-n:]
+    return jax.lax.conv_general_dilated(
+        x,
+        w,
+        strides,
+        padding,
+        rhs_dilation=dilation,
+        dimension_numbers=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
+        feature_group_count=groups,
+    )
+
+
+def windows(x, window, strides, padding, dilation, init, f):
+    """A pool by jax.lax.reduce_window, channels last."""
+    one = lambda list: (1, *list, 1)
+    if not isinstance(padding, str):
+        padding = [(0, 0), *padding, (0, 0)]
+    return jax.lax.reduce_window(
+        x,
+        init,
+        f,
+        one(window),
+        one(strides),
+        padding,
+        window_dilation=one(dilation),
+    )
+
+
 def convolved(x, w, strides, padding, dilation):
     """JAX's, in the language's layouts: [n, i.., c] with [k.., c, f]."""
     layout = ("NWC", "WIO", "NWC") if x.ndim == 3 else ("NHWC", "HWIO", "NHWC")
@@ -554,6 +585,198 @@ def convolutions():
             )
         ),
     )
+
+
+def grouped_convolutions():
+    family = "grouped_convolutions"
+    # name: (input, filter, strides, padding, dilation, groups)
+    table = {
+        "two": ((2, 5, 4, 6), (3, 2, 3, 4), 1, "valid", 1, 2),
+        "same": ((1, 5, 6, 4), (3, 3, 2, 6), 2, "same", 1, 2),
+        "wide": ((1, 4, 5, 10), (2, 2, 5, 8), 1, [[1, 0], [0, 2]], 1, 2),
+        "three": ((1, 6, 5, 6), (3, 2, 2, 9), 2, "same", [1, 2], 3),
+        "each": ((2, 5, 4, 3), (3, 3, 1, 3), 1, "same", 1, 3),
+        "each.twice": ((1, 5, 6, 3), (2, 3, 1, 6), 2, [[1, 1], [2, 0]], 1, 3),
+        "each.many": ((1, 4, 4, 2), (3, 3, 1, 10), 1, "valid", 1, 2),
+        "line": ((2, 9, 4), (3, 2, 6), 2, "same", 1, 2),
+        "line.each": ((2, 9, 5), (4, 1, 5), 1, [[3, 0]], 1, 5),
+        "one": ((2, 4, 4, 3), (3, 3, 3, 2), 1, "same", 1, 1),
+    }
+    for name, (of_x, of_w, strides, padding, dilation, groups) in table.items():
+        n = len(of_x) - 2
+        each = lambda value: value if isinstance(value, list) else [value] * n
+        text = f'"{padding}"' if isinstance(padding, str) else str(padding)
+        sides = padding.upper() if isinstance(padding, str) else padding
+        x, w = numbers(f"gx {name}", of_x), numbers(f"gw {name}", of_w)
+        rest = f"strides={strides}, padding={text}, dilation={dilation}"
+        f = lambda x, w: grouped(x, w, each(strides), sides, each(dilation), groups)
+        case(family, name, f"conv{n}d(x, w, {rest}, groups={groups})", {"x": x, "w": w}, f)
+        first = lambda x: jnp.moveaxis(x, -1, 1)
+        case(
+            family,
+            f"{name}.nchw",
+            f'conv{n}d(x, w, {rest}, groups={groups}, layout="nchw")',
+            {"x": np.moveaxis(x, -1, 1), "w": w},
+            lambda x, w: first(f(jnp.moveaxis(x, 1, -1), w)),
+        )
+    for name, of_x, of_w, strides, padding in [
+        ("depthwise", (2, 6, 5, 3), (3, 3, 3, 1), 1, "same"),
+        ("depthwise.multiplied", (1, 5, 6, 2), (2, 3, 2, 3), 2, "valid"),
+    ]:
+        c, m = of_w[2:]
+        depthwise = lambda x, w: grouped(
+            x, w.reshape(*of_w[:2], 1, c * m), [strides] * 2, padding.upper(), [1, 1], c
+        )
+        case(
+            family,
+            name,
+            f'depthwise_conv2d(x, w, strides={strides}, padding="{padding}")',
+            {"x": numbers(f"dx {name}", of_x), "w": numbers(f"dw {name}", of_w)},
+            depthwise,
+        )
+    # As Keras and TensorFlow: the gradient of a convolution by its input, H W out in.
+    for name, of_x, of_w, strides, padding, of_y in [
+        ("same", (2, 3, 4, 3), (3, 3, 2, 3), 2, "same", (6, 8)),
+        ("same.one", (1, 4, 3, 2), (2, 3, 3, 2), 1, "same", (4, 3)),
+        ("valid", (1, 3, 4, 2), (3, 2, 3, 2), 2, "valid", (7, 8)),
+        ("valid.gaps", (1, 3, 2, 2), (2, 1, 3, 2), 3, "valid", (9, 6)),
+        ("explicit", (1, 3, 4, 2), (4, 3, 2, 2), 2, [[1, 1], [0, 2]], (6, 7)),
+    ]:
+        text = f'"{padding}"' if isinstance(padding, str) else str(padding)
+        sides = padding.upper() if isinstance(padding, str) else padding
+        whole = (of_x[0], *of_y, of_w[2])
+        back = lambda dy, w: jax.vjp(
+            lambda x: convolved(x, w, [strides] * 2, sides, [1, 1]), jnp.zeros(whole)
+        )[1](dy)[0]
+        case(
+            family,
+            f"transpose.{name}",
+            f"conv2d_transpose(x, w, strides={strides}, padding={text})",
+            {"x": numbers(f"tx {name}", of_x), "w": numbers(f"tw {name}", of_w)},
+            back,
+        )
+
+
+def pools():
+    family = "pools"
+    # name: (input, window, strides, padding, dilation)
+    table = {
+        "two": ((2, 6, 4, 3), 2, 2, "valid", 1),
+        "odd": ((1, 5, 7, 2), 2, 2, "valid", 1),
+        "overlapping": ((2, 6, 5, 2), 3, 1, "valid", 1),
+        "overlapping.two": ((1, 7, 8, 2), 3, 2, "same", 1),
+        "same": ((1, 5, 6, 2), [2, 3], 1, "same", 1),
+        "same.strides": ((1, 7, 7, 1), 2, [2, 3], "same", 1),
+        "explicit": ((1, 4, 5, 2), 3, 2, [[1, 2], [0, 1]], 1),
+        "gaps": ((1, 7, 8, 2), 2, 3, "valid", 1),
+        "dilated": ((1, 7, 6, 2), [3, 2], 1, "valid", 2),
+        "whole": ((2, 4, 3, 3), [4, 3], 1, "valid", 1),
+        "line": ((2, 9, 3), 3, 2, "same", 1),
+        "line.one": ((1, 5, 2), 1, 1, "valid", 1),
+    }
+    for name, (of_x, window, strides, padding, dilation) in table.items():
+        n = len(of_x) - 2
+        each = lambda value: value if isinstance(value, list) else [value] * n
+        text = f'"{padding}"' if isinstance(padding, str) else str(padding)
+        sides = padding.upper() if isinstance(padding, str) else padding
+        args = (each(window), each(strides), sides, each(dilation))
+        rest = f"{window}, strides={strides}, padding={text}, dilation={dilation}"
+        x = numbers(f"px {name}", of_x)
+        largest = lambda x: windows(x, *args, -jnp.inf, jax.lax.max)
+        total = lambda x: windows(x, *args, 0.0, jax.lax.add)
+        mean = lambda x: total(x) / total(jnp.ones_like(x))
+        # JAX has no gradient of a dilated maximum.
+        if dilation == 1:
+            case(
+                family,
+                f"max.{name}",
+                f"square(max_pool{n}d(x, {rest}))",
+                {"x": x},
+                lambda x: jnp.square(largest(x)),
+            )
+        case(
+            family,
+            f"avg.{name}",
+            f"square(avg_pool{n}d(x, {rest}))",
+            {"x": x},
+            lambda x: jnp.square(mean(x)),
+        )
+        case(
+            family,
+            f"avg.{name}.nchw",
+            f'square(avg_pool{n}d(x, {rest}, layout="nchw"))',
+            {"x": np.moveaxis(x, -1, 1)},
+            lambda x: jnp.moveaxis(jnp.square(mean(jnp.moveaxis(x, 1, -1))), -1, 1),
+        )
+        if n == 2 and dilation == 1 and name in ("two", "overlapping.two"):
+            more = f"window={window}, strides={strides}, padding={text}"
+            case(family, f"max_pool.{name}", f"max_pool(x, {more}) ** 2", {"x": x},
+                 lambda x: jnp.square(largest(x)))
+            case(family, f"avg_pool.{name}", f"avg_pool(x, {more}) ** 2", {"x": x},
+                 lambda x: jnp.square(mean(x)))
+            case(family, f"sum.{name}", f"square(sum_pool2d(x, {rest}))", {"x": x},
+                 lambda x: jnp.square(total(x)))
+            dy = numbers(f"pdy {name}", largest(x).shape)
+            case(
+                family,
+                f"sum_gradient.{name}",
+                f"sum_pool2d_gradient(dy, size={list(of_x[1:3])}, window={rest})",
+                {"dy": dy},
+                lambda dy: jax.vjp(total, jnp.zeros(of_x))[1](dy)[0],
+            )
+            case(
+                family,
+                f"max_gradient.{name}",
+                f"max_pool2d_gradient(dy, max_pool2d_argmax(x, {rest}), size={list(of_x[1:3])}, "
+                f"window={rest})",
+                {"dy": dy, "x": x},
+                lambda dy, x: jax.vjp(largest, x)[1](dy)[0],
+            )
+            case(
+                family,
+                f"take.{name}",
+                f"take_pool2d(x * x, max_pool2d_argmax(x, {rest}), {rest})",
+                {"x": x},
+                lambda x: jax.jvp(largest, (x,), (x * x,))[1],
+            )
+        if n == 1:
+            case(family, f"sum.{name}", f"square(sum_pool1d(x, {rest}))", {"x": x},
+                 lambda x: jnp.square(total(x)))
+            dy = numbers(f"pdy {name}", largest(x).shape)
+            case(
+                family,
+                f"sum_gradient.{name}",
+                f"sum_pool1d_gradient(dy, size={list(of_x[1:2])}, window={rest})",
+                {"dy": dy},
+                lambda dy: jax.vjp(total, jnp.zeros(of_x))[1](dy)[0],
+            )
+            case(
+                family,
+                f"max_gradient.{name}",
+                f"max_pool1d_gradient(dy, max_pool1d_argmax(x, {rest}), size={list(of_x[1:2])}, "
+                f"window={rest})",
+                {"dy": dy, "x": x},
+                lambda dy, x: jax.vjp(largest, x)[1](dy)[0],
+            )
+            case(
+                family,
+                f"take.{name}",
+                f"take_pool1d(x * x, max_pool1d_argmax(x, {rest}), {rest})",
+                {"x": x},
+                lambda x: jax.jvp(largest, (x,), (x * x,))[1],
+            )
+    # Of equal elements the first gets all.
+    for name, x in [
+        ("ties", np.zeros((1, 4, 4, 1), np.float32)),
+        ("ties.relu", np.maximum(numbers("ties", (1, 6, 6, 2)), 0)),
+    ]:
+        case(
+            family,
+            f"max.{name}",
+            "max_pool2d(x, 3, strides=1) * 2",
+            {"x": x},
+            lambda x: windows(x, [3, 3], [1, 1], "VALID", [1, 1], -jnp.inf, jax.lax.max) * 2,
+        )
 
 
 def indexing():

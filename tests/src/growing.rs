@@ -7,8 +7,8 @@ use brolga_compiler::ir::{
     BinaryFn, CompareFn, DType, Dim, Graph, NodeId, Origin, Scalar, TensorType, UnaryFn,
 };
 use brolga_compiler::ops::{
-    self, Build, Control, Conv, ConvResult, Creation, Indexing, Leaf, Movement, Placement, Random,
-    ReduceFn, TypeError, Window,
+    self, Build, Control, Conv, ConvResult, Creation, Indexing, Leaf, Movement, Placement, Pool,
+    PoolFn, Random, ReduceFn, TypeError, Window,
 };
 
 /// Larger values are not made: graphs of them take long and show no more.
@@ -205,7 +205,7 @@ fn step(g: &mut Build<'_>, choice: &mut Choice, operands: [NodeId; 3], course: C
 fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Added {
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
-    match choice.below(29) {
+    match choice.below(30) {
         0..3 => {
             let f = function(g, choice, x, ops::Course::Smooth);
             // Where every function has a value and a moderate slope.
@@ -239,6 +239,7 @@ fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
         24 => spread(g, choice, x),
         25 => mended(g, choice, x, axis),
         26 | 27 => convolved(g, choice, x, y),
+        28 => pooled(g, choice, x, y, &[1, 3]),
         _ => marked(g, choice, x),
     }
 }
@@ -246,7 +247,7 @@ fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
 fn kinked(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Added {
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
-    match choice.below(8) {
+    match choice.below(9) {
         0 => g.unary(function(g, choice, x, ops::Course::Kinked), x),
         1 | 2 => g.reduce(choice.of(&[ReduceFn::Max, ReduceFn::Min]), x, &[axis], choice.flip()),
         3 => g.binary(choice.of(&[BinaryFn::Max, BinaryFn::Min]), x, y),
@@ -265,6 +266,7 @@ fn kinked(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
             let above = g.add(above, tenth)?;
             g.unary(UnaryFn::Sqrt, above)
         }
+        7 => pooled(g, choice, x, y, &[0]),
         _ => random(g, choice, x),
     }
 }
@@ -272,7 +274,7 @@ fn kinked(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
 fn jumping(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Added {
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
-    match choice.below(9) {
+    match choice.below(10) {
         0 => g.unary(function(g, choice, x, ops::Course::Stepped), x),
         1 => g.binary(choice.of(&[BinaryFn::FloorDiv, BinaryFn::Mod]), x, y),
         2 => {
@@ -287,6 +289,7 @@ fn jumping(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Ad
         }
         4 => picked(g, x, y, axis),
         5 => put(g, x, axis),
+        9 => pooled(g, choice, x, y, &[2, 4]),
         6 => logical(g, choice, x, y),
         _ => through_integers(g, choice, x),
     }
@@ -382,14 +385,16 @@ fn convolved(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId) -> Ad
         windows.push(Window { stride, dilation, before, after });
     }
     let [examples, channels, filters] = [(); 3].map(|()| 1 + choice.below(5));
-    let parts = choice.of(&[0, 0, 1, 2, 3]);
+    let (parts, groups) = (choice.of(&[0, 0, 1, 2, 3]), choice.of(&[0, 0, 0, 1, 2, 5]));
     let batch = examples * parts.max(1);
     let [input, filter, output] = sizes;
-    let image = [&[batch], &input[..], &[channels]].concat();
+    let of_groups = [groups];
+    let of_groups = if groups == 0 { &[] } else { &of_groups[..] };
+    let image = [&[batch], &input[..], of_groups, &[channels]].concat();
     let of_parts = [parts];
     let of_parts = if parts == 0 { &[] } else { &of_parts[..] };
-    let weights = [of_parts, &filter[..], &[channels, filters]].concat();
-    let places = [&[batch], &output[..], &[filters]].concat();
+    let weights = [of_parts, &filter[..], &[channels], of_groups, &[filters]].concat();
+    let places = [&[batch], &output[..], of_groups, &[filters]].concat();
     let dims = |sizes: Vec<usize>| sizes.into_iter().map(Dim::from).collect();
     let (result, of_x, of_y) = match choice.below(3) {
         0 => (ConvResult::Output, image, weights),
@@ -397,8 +402,53 @@ fn convolved(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId) -> Ad
         _ => (ConvResult::Filter { size: dims(filter) }, image, places),
     };
     let (x, y) = (shaped(g, x, &of_x)?, shaped(g, y, &of_y)?);
-    let sums = g.node(Conv { result, windows, parts }, &[x, y])?;
+    let sums = g.node(Conv { result, windows, parts, groups }, &[x, y])?;
     g.scale(sums, 0.125)
+}
+
+/// One of these pools or their gradients, of `x` and of numbers made from `y`.
+fn pooled(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId, which: &[usize]) -> Added {
+    let (mut lengths, mut windows, mut sizes) = (vec![], vec![], [vec![], vec![]]);
+    for _ in 0..1 + choice.below(2) {
+        let (length, stride, dilation) =
+            (1 + choice.below(4), choice.of(&[1, 2, 2, 3]), choice.of(&[1, 1, 2]));
+        let (before, after) = (choice.below(4), choice.below(4));
+        let span = (length - 1) * dilation + 1;
+        let input = 1 + choice.below(6) + span.saturating_sub(before + after + 1);
+        let output = (input + before + after - span) / stride + 1;
+        [input, output].into_iter().zip(&mut sizes).for_each(|(n, list)| list.push(n));
+        lengths.push(length);
+        let [stride, dilation, before, after] = [stride, dilation, before, after].map(|n| n as i64);
+        windows.push(Window { stride, dilation, before, after });
+    }
+    let [examples, channels] = [(); 2].map(|()| 1 + choice.below(5));
+    let [input, output] = sizes;
+    let whole = |spatial: &[usize]| [&[examples], spatial, &[channels]].concat();
+    let pool = |f: PoolFn| Pool { f, lengths: lengths.clone(), windows: windows.clone() };
+    let size = || input.iter().copied().map(Dim::from).collect();
+    // The numbers of the first largest of other windows: no gradient reaches them.
+    let ids = |g: &mut Build<'_>| {
+        let y = shaped(g, y, &whole(&input))?;
+        g.node(pool(PoolFn::Argmax), &[y])
+    };
+    match choice.of(which) {
+        f @ (0 | 1) => {
+            let x = shaped(g, x, &whole(&input))?;
+            g.node(pool([PoolFn::Max, PoolFn::Sum][f].clone()), &[x])
+        }
+        2 => {
+            let (x, ids) = (shaped(g, x, &whole(&input))?, ids(g)?);
+            g.node(pool(PoolFn::Take), &[x, ids])
+        }
+        3 => {
+            let dy = shaped(g, x, &whole(&output))?;
+            g.node(pool(PoolFn::Spread { size: size() }), &[dy])
+        }
+        _ => {
+            let (dy, ids) = (shaped(g, x, &whole(&output))?, ids(g)?);
+            g.node(pool(PoolFn::Put { size: size() }), &[dy, ids])
+        }
+    }
 }
 
 /// The first elements of a value, again from the first where there are too few, in a shape.

@@ -126,6 +126,15 @@ impl<'a> Attributes<'a> {
         numbers.ok_or_else(|| self.error(attribute, "must hold numbers known here"))
     }
 
+    /// How many, or `default` where it is left out.
+    pub(super) fn count_or(&self, attribute: &str, default: usize) -> Result<usize, TypeError> {
+        if self.find(attribute).is_none() {
+            return Ok(default);
+        }
+        let number = usize::try_from(self.number(attribute)?).ok();
+        number.ok_or_else(|| self.error(attribute, "must be 0 or more"))
+    }
+
     /// An axis, counted from 0.
     pub(super) fn axis(&self, attribute: &str) -> Result<usize, TypeError> {
         let number = usize::try_from(self.number(attribute)?).ok();

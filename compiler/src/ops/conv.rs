@@ -6,29 +6,32 @@
 //! An operation is the derivative of the form by one of the three tensors. The derivatives of that by
 //! the other two are operations of the family again. With `parts` the examples are as many runs of
 //! equal length, each with a filter of its own, `w: [parts, k.., c, f]`: so the gradient by a filter
-//! can be had as sums over parts of the examples, or of each example.
+//! can be had as sums over parts of the examples, or of each example. With `groups` the channels of
+//! each tensor are in as many groups, an axis of its own, and each group meets its own alone:
+//! `x: [n, i.., g, c]`, `w: [k.., c, g, f]` and `y: [n, o.., g, f]`.
 
 mod attributes;
 mod lowering;
 mod products;
 mod reference;
-mod window;
 
 pub(super) use attributes::{from_attributes, signatures};
 pub use products::{Strided, StridedProduct};
 pub(super) use reference::reference;
-pub use window::Window;
 
-use attributes::{SIGNATURES, written};
+use attributes::written;
 use lowering::{as_contraction, as_reduction};
 
-use super::movement::dilated;
-use super::shape::{accepts, bind, dims_agree, exactly, not_negative, same_dtype};
+use super::shape::{accepts, bind, dims_agree, exactly, same_dtype};
+use super::window::{self, Window};
 use super::{
     Attribute, EvalContext, EvalError, GradientContext, GradientError, LowerContext, Op, OpRules,
     Signature, TypeError, codes, elements,
 };
 use crate::ir::{Binding, Dim, DimError, Literal, Lowering, NodeId, TensorType};
+
+/// A tile of fewer columns does not fill the smallest vector.
+const NARROWEST: usize = 4;
 
 /// A convolution or one of its gradients.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +42,8 @@ pub struct Conv {
     pub windows: Vec<Window>,
     /// How many filters there are, each for a run of the examples; 0 for one without an axis for them.
     pub parts: usize,
+    /// How many groups of channels there are; 0 for tensors without an axis for them.
+    pub groups: usize,
 }
 
 /// The tensor of the form that a convolution computes.
@@ -82,7 +87,12 @@ impl Conv {
 
     /// The same windows with another result.
     fn computing(&self, result: ConvResult) -> Conv {
-        Conv { result, windows: self.windows.clone(), parts: self.parts }
+        Conv { result, ..self.clone() }
+    }
+
+    /// How many axes the groups have.
+    fn grouping(&self) -> usize {
+        usize::from(self.groups > 0)
     }
 
     /// How many axes of a filter come before the spatial ones.
@@ -98,12 +108,13 @@ impl Conv {
     /// The spatial sizes of input and filter. Errors: wrong ranks, or sizes for other axes.
     fn spatial_sizes(&self, a: &TensorType, b: &TensorType) -> Result<[Vec<Dim>; 2], TypeError> {
         let n = self.n_axes();
+        let of_a = n + 2 + self.grouping();
         let of_b = match self.result {
-            ConvResult::Output | ConvResult::Input { .. } => n + 2 + self.leading(),
-            ConvResult::Filter { .. } => n + 2,
+            ConvResult::Output | ConvResult::Input { .. } => of_a + self.leading(),
+            ConvResult::Filter { .. } => of_a,
         };
-        if a.rank() != n + 2 || b.rank() != of_b {
-            let why = format!("the axes must be {} and {of_b}, of which {n} are spatial", n + 2);
+        if a.rank() != of_a || b.rank() != of_b {
+            let why = format!("the axes must be {of_a} and {of_b}, of which {n} are spatial");
             return Err(self.does_not_fit(a, b, &why));
         }
         let (input, filter) = match &self.result {
@@ -123,24 +134,6 @@ impl Conv {
         TypeError::new(codes::SHAPES_CANNOT_BE_MULTIPLIED, message)
     }
 
-    /// Refuses windows that do not move forwards.
-    fn check_windows(&self) -> Result<(), TypeError> {
-        let name = self.signature().name;
-        let refuse =
-            |what: &str| Err(TypeError::new(codes::ATTRIBUTE, format!("`{name}`: {what}")));
-        if !(1..=SIGNATURES.len()).contains(&self.n_axes()) {
-            return refuse("there are one or two spatial axes");
-        }
-        if self.windows.iter().any(|w| w.stride < 1) {
-            return refuse("a stride must be at least 1");
-        }
-        if self.windows.iter().any(|w| w.dilation < 1) {
-            return refuse("a dilation must be at least 1");
-        }
-        let padding = self.windows.iter().flat_map(|w| [w.before, w.after].map(Dim::number));
-        not_negative(name, "a padding", &padding.collect::<Vec<Dim>>())
-    }
-
     /// Refuses examples that are no equal parts, and filters that are not one for each.
     fn check_parts(&self, a: &TensorType, b: &TensorType) -> Result<(), TypeError> {
         let parts = self.parts;
@@ -156,33 +149,11 @@ impl Conv {
         }
         Ok(())
     }
-
-    /// The spatial sizes of the output. Errors: the filter is empty or larger than the padded input.
-    fn output_sizes(&self, input: &[Dim], filter: &[Dim]) -> Result<Vec<Dim>, TypeError> {
-        let name = self.signature().name;
-        not_negative(name, "a dimension", input)?;
-        let size = |((window, input), filter): ((&Window, &Dim), &Dim)| {
-            if filter.as_number().is_some_and(|k| k < 1) {
-                let message = format!("`{name}`: a filter of {filter} elements along an axis");
-                return Err(TypeError::new(codes::OUT_OF_RANGE, message));
-            }
-            let (padded, span) = (window.padded(input)?, dilated(filter, window.dilation)?);
-            if padded.sub(&span)?.as_number().is_some_and(|left| left < 0) {
-                let message = format!(
-                    "`{name}`: the filter spans {span} elements of an axis, the padded input has \
-                     {padded}"
-                );
-                return Err(TypeError::new(codes::OUT_OF_RANGE, message));
-            }
-            Ok(window.outputs(input, filter)?)
-        };
-        self.windows.iter().zip(input).zip(filter).map(size).collect()
-    }
 }
 
 impl OpRules for Conv {
     fn signature(&self) -> &'static Signature {
-        let [output, input, filter] = &SIGNATURES[usize::from(self.n_axes() != 1)];
+        let [output, input, filter] = &attributes::SIGNATURES[usize::from(self.n_axes() != 1)];
         match self.result {
             ConvResult::Output => output,
             ConvResult::Input { .. } => input,
@@ -199,9 +170,9 @@ impl OpRules for Conv {
         let [a, b] = exactly(self.signature(), operands)?;
         same_dtype(name, a, b)?;
         accepts(name, a.dtype.is_float(), a)?;
-        self.check_windows()?;
+        window::check(name, &self.windows)?;
         let [input, filter] = self.spatial_sizes(a, b)?;
-        let output = self.output_sizes(&input, &filter)?;
+        let output = window::places(name, "filter", &self.windows, &input, &filter)?;
         self.check_parts(a, b)?;
         let same = |what: &str, x: &Dim, y: &Dim| match dims_agree(x, y) {
             true => Ok(()),
@@ -212,25 +183,36 @@ impl OpRules for Conv {
             pairs.try_for_each(|(x, y)| same("outputs", x, y))
         };
         let n = self.n_axes();
-        let (first, spatial, last) = (0, 1..=n, n + 1);
+        let groups = [Dim::from(self.groups)];
+        let groups = &groups[..self.grouping()];
+        let in_groups = |found: &[Dim]| match (found, groups) {
+            ([x], [y]) => same("groups", x, y),
+            _ => Ok(()),
+        };
+        let last = n + 1 + self.grouping();
+        let (first, spatial, grouped) = (0, 1..=n, n + 1..last);
+        in_groups(&a.shape[grouped.clone()])?;
         let shape = match &self.result {
             ConvResult::Output => {
                 let w = self.of_filter(&b.shape);
+                in_groups(&w[grouped])?;
                 same("channels", &a.shape[last], &w[n])?;
-                [&a.shape[..=first], &output, &w[last..]].concat()
+                [&a.shape[..=first], &output, groups, &w[last..]].concat()
             }
             ConvResult::Input { size } => {
                 let w = self.of_filter(&b.shape);
+                in_groups(&w[grouped])?;
                 same("channels", &a.shape[last], &w[last])?;
                 outputs(&a.shape[spatial])?;
-                [&a.shape[..=first], size, &w[n..=n]].concat()
+                [&a.shape[..=first], size, groups, &w[n..=n]].concat()
             }
             ConvResult::Filter { size } => {
+                in_groups(&b.shape[grouped])?;
                 same("examples", &a.shape[first], &b.shape[first])?;
                 outputs(&b.shape[spatial])?;
                 let parts = [Dim::from(self.parts)];
                 let parts = &parts[..self.leading()];
-                [parts, size, &a.shape[last..], &b.shape[last..]].concat()
+                [parts, size, &a.shape[last..], groups, &b.shape[last..]].concat()
             }
         };
         Ok(vec![TensorType::new(a.dtype, shape)])
@@ -256,6 +238,7 @@ impl OpRules for Conv {
     fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64 {
         let [_, w, y] = self.exchanged([operands[0], operands[1], result]);
         let filters = w.sizes().and_then(|sizes| sizes.last().copied()).unwrap_or(0) as u64;
+        let filters = filters.saturating_mul(self.groups.max(1) as u64);
         let filters = filters.saturating_mul(self.parts.max(1) as u64);
         let terms_of_output = elements(w).checked_div(filters).unwrap_or(0);
         elements(y).saturating_mul(2).saturating_mul(terms_of_output)
@@ -284,6 +267,9 @@ impl OpRules for Conv {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
         // Which filter an example has is no view of the filters.
         let is_view = self.parts == 0 || matches!(self.result, ConvResult::Filter { .. });
-        if cx.tiles && is_view { as_contraction(self, cx) } else { as_reduction(self, cx) }
+        // Groups of few columns, as each channel by itself, are the lanes of vectors.
+        let narrow = self.groups > 0 && cx.sizes().last().is_some_and(|&n| n < NARROWEST);
+        let tiles = cx.tiles && is_view && !narrow;
+        if tiles { as_contraction(self, cx) } else { as_reduction(self, cx) }
     }
 }

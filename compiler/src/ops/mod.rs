@@ -17,10 +17,12 @@ mod leaf;
 mod movement;
 mod others;
 mod placement;
+mod pool;
 mod random;
 mod reduce;
 mod shape;
 mod table;
+mod window;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +30,7 @@ pub use attributes::Attributes;
 pub use build::Build;
 pub use contract::{Contract, Reference};
 pub use control::{Control, Scan};
-pub use conv::{Conv, ConvResult, Strided, StridedProduct, Window};
+pub use conv::{Conv, ConvResult, Strided, StridedProduct};
 pub use creation::Creation;
 pub use elementwise::Elementwise;
 pub use evaluate::{EvalFailure, EvalPlan, Values, evaluate};
@@ -39,10 +41,12 @@ pub use leaf::Leaf;
 pub use movement::Movement;
 pub use others::ProductOfOthers;
 pub use placement::Placement;
+pub use pool::{Pool, PoolFn};
 pub use random::{Random, random_words};
 pub use reduce::{Reduce, ReduceFn};
 pub(crate) use shape::types_agree;
 pub use table::{build_op, signatures};
+pub use window::Window;
 
 use std::sync::Arc;
 
@@ -71,6 +75,8 @@ pub enum Op {
     Contract(Contract),
     /// Sums of products where a filter moves over an input, and their gradients.
     Conv(Conv),
+    /// Functions of what a window sees where it moves over an input, and their gradients.
+    Pool(Pool),
     /// Parts put somewhere in the result: concat, pad.
     Placement(Placement),
     /// Indices that are data.
@@ -155,6 +161,7 @@ impl Op {
             Op::ProductOfOthers(op) => op,
             Op::Contract(op) => op,
             Op::Conv(op) => op,
+            Op::Pool(op) => op,
             Op::Placement(op) => op,
             Op::Indexing(op) => op,
             Op::Random(op) => op,

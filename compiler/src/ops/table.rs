@@ -2,7 +2,7 @@
 
 use super::{
     Attribute, Attributes, Op, OpRules, Signature, TypeError, codes, contract, control, conv,
-    creation, elementwise, indexing, leaf, movement, others, placement, random, reduce,
+    creation, elementwise, indexing, leaf, movement, others, placement, pool, random, reduce,
 };
 use crate::ir::TensorType;
 
@@ -17,6 +17,7 @@ pub fn signatures() -> Vec<&'static Signature> {
         others::signatures(),
         contract::signatures(),
         conv::signatures(),
+        pool::signatures(),
         placement::signatures(),
         indexing::signatures(),
         random::signatures(),
@@ -27,7 +28,7 @@ pub fn signatures() -> Vec<&'static Signature> {
 
 type Reader = fn(&Attributes<'_>) -> Result<Option<Op>, TypeError>;
 
-const FAMILIES: [Reader; 12] = [
+const FAMILIES: [Reader; 13] = [
     leaf::from_attributes,
     elementwise::from_attributes,
     movement::from_attributes,
@@ -36,6 +37,7 @@ const FAMILIES: [Reader; 12] = [
     others::from_attributes,
     contract::from_attributes,
     conv::from_attributes,
+    pool::from_attributes,
     placement::from_attributes,
     indexing::from_attributes,
     random::from_attributes,

@@ -7,7 +7,8 @@ mod pullback;
 mod values;
 
 use super::{
-    Build, Conv, ConvResult, EvalContext, Leaf, Leaves, Reference, TypeError, Window, evaluate,
+    Build, Conv, ConvResult, EvalContext, Leaf, Leaves, Pool, PoolFn, Reference, TypeError, Window,
+    evaluate,
 };
 use crate::error::CompileError;
 use crate::ir::{Binding, DType, Dim, Graph, Literal, NodeId, Origin, Scalar, TensorType, verify};
@@ -31,11 +32,23 @@ impl Leaves for Feeds<'_> {
     }
 }
 
+/// The pool of windows `[length, stride, dilation, before, after]`, one per axis.
+fn pool(f: PoolFn, windows: &[[i64; 5]]) -> Pool {
+    let window = |&[_, stride, dilation, before, after]: &[i64; 5]| Window {
+        stride,
+        dilation,
+        before,
+        after,
+    };
+    let lengths = windows.iter().map(|w| w[0] as usize).collect();
+    Pool { f, lengths, windows: windows.iter().map(window).collect() }
+}
+
 /// The convolution for a result with a window `[stride, dilation, before, after]` per axis.
 fn conv(result: ConvResult, windows: &[[i64; 4]]) -> Conv {
     let window =
         |&[stride, dilation, before, after]: &[i64; 4]| Window { stride, dilation, before, after };
-    Conv { result, windows: windows.iter().map(window).collect(), parts: 0 }
+    Conv { result, windows: windows.iter().map(window).collect(), parts: 0, groups: 0 }
 }
 
 /// The type that a text such as `f64 n 3` stands for.

@@ -74,9 +74,9 @@ fn split_filter(graph: &mut Graph, costs: &Costs, node: NodeId, conv: &Conv) -> 
     let places = graph.tensor_type(dy).sizes()?;
     let sizes = graph.tensor_type(node).sizes()?;
     let (channels, all): (usize, usize) =
-        (sizes[sizes.len() - 2..].iter().product(), sizes.iter().product());
+        (sizes[conv.windows.len()..].iter().product(), sizes.iter().product());
     let (&n, places) = places.split_first()?;
-    let positions: usize = places[..places.len() - 1].iter().product();
+    let positions: usize = places[..conv.windows.len()].iter().product();
     let products = all.saturating_mul(n).saturating_mul(positions);
     if !is_filter || conv.parts > 0 || channels > costs.few_products || all == 0 {
         return None;

@@ -134,7 +134,7 @@ mod tests {
                 let axes: Vec<_> = [Some(*one), other].into_iter().flatten().collect();
                 let windows: Vec<Window> = axes.iter().map(|axis| window(axis.0)).collect();
                 let parts = one.3;
-                let conv = |result| Conv { result, windows: windows.clone(), parts };
+                let conv = |result| Conv { result, windows: windows.clone(), parts, groups: 0 };
                 let spatial: Vec<usize> = axes.iter().map(|axis| axis.1).collect();
                 let places: Vec<usize> = axes.iter().map(|axis| axis.2).collect();
                 let dims = |sizes: &[usize]| sizes.iter().copied().map(Dim::from).collect();

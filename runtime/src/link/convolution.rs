@@ -33,7 +33,8 @@ pub(crate) fn convolution<T: Multiply>(
     let mut turned = b;
     if conv.swaps_filter() {
         let last = turned.ndim() - 1;
-        turned.swap_axes(last - 1, last);
+        let channels = conv.windows.len() + usize::from(conv.parts > 0);
+        turned.swap_axes(channels, last);
     }
     let (a, b) = (a.as_standard_layout(), turned.as_standard_layout());
     let mut z = ArrayD::<T>::uninit(IxDyn(sizes));

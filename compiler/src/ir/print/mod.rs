@@ -137,6 +137,7 @@ fn line(lines: &mut Lines, graph: &Graph, id: NodeId, operand: &dyn Fn(NodeId) -
         | Op::ProductOfOthers(_)
         | Op::Contract(_)
         | Op::Conv(_)
+        | Op::Pool(_)
         | Op::Placement(_)
         | Op::Indexing(_)
         | Op::Random(_)

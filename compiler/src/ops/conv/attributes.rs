@@ -1,30 +1,21 @@
 //! The names and attributes of convolutions, there and back.
 
-use super::{Conv, ConvResult, Window};
-use crate::ir::{Dim, TensorType};
+use super::{Conv, ConvResult, Window, window};
+use crate::ir::Dim;
 use crate::ops::attributes::Attributes;
 use crate::ops::shape::exactly;
-use crate::ops::{Attribute, AttributeSignature, Op, OpRules, Signature, TypeError, codes};
+use crate::ops::window::{DILATION, PADDING, STRIDES};
+use crate::ops::{Attribute, AttributeSignature, Op, OpRules, Signature, TypeError};
 
-const STRIDES: AttributeSignature = AttributeSignature {
-    name: "strides",
-    default: Some("1"),
-    doc: "how far the filter moves: a number, or one for each axis",
-};
-const PADDING: AttributeSignature = AttributeSignature {
-    name: "padding",
-    default: Some("\"valid\""),
-    doc: "\"valid\", \"same\" as in TensorFlow, a number, or [before, after] for each axis",
-};
-const DILATION: AttributeSignature = AttributeSignature {
-    name: "dilation",
-    default: Some("1"),
-    doc: "how far the filter's elements are apart: a number, or one for each axis",
-};
 const PARTS: AttributeSignature = AttributeSignature {
     name: "parts",
     default: Some("0"),
     doc: "if not 0: the examples are so many equal parts, each with a filter [parts, ..] of its own",
+};
+const GROUPS: AttributeSignature = AttributeSignature {
+    name: "groups",
+    default: Some("0"),
+    doc: "if not 0: the channels are so many groups, each of which meets filters of its own",
 };
 const INPUT_SIZE: AttributeSignature =
     AttributeSignature { name: "size", default: None, doc: "the spatial sizes of the input" };
@@ -32,17 +23,17 @@ const FILTER_SIZE: AttributeSignature =
     AttributeSignature { name: "size", default: None, doc: "the spatial sizes of the filter" };
 
 const fn output(name: &'static str, doc: &'static str) -> Signature {
-    let attributes = &[STRIDES, PADDING, DILATION, PARTS];
+    let attributes = &[STRIDES, PADDING, DILATION, GROUPS, PARTS];
     Signature { name, operands: &["x", "w"], attributes, doc }
 }
 
 const fn input_gradient(name: &'static str, doc: &'static str) -> Signature {
-    let attributes = &[INPUT_SIZE, STRIDES, PADDING, DILATION, PARTS];
+    let attributes = &[INPUT_SIZE, STRIDES, PADDING, DILATION, GROUPS, PARTS];
     Signature { name, operands: &["dy", "w"], attributes, doc }
 }
 
 const fn filter_gradient(name: &'static str, doc: &'static str) -> Signature {
-    let attributes = &[FILTER_SIZE, STRIDES, PADDING, DILATION, PARTS];
+    let attributes = &[FILTER_SIZE, STRIDES, PADDING, DILATION, GROUPS, PARTS];
     Signature { name, operands: &["x", "dy"], attributes, doc }
 }
 
@@ -106,101 +97,23 @@ pub(in crate::ops) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, 
 
 /// The operation with its padding as numbers.
 fn read(a: &Attributes<'_>, n: usize, result: ConvResult) -> Result<Conv, TypeError> {
-    let strides = a.numbers_per_axis("strides", n, 1)?;
-    let dilation = a.numbers_per_axis("dilation", n, 1)?;
-    let window = |(stride, dilation): (i64, i64)| Window { stride, dilation, before: 0, after: 0 };
-    let windows = strides.into_iter().zip(dilation).map(window).collect();
-    let parts = match a.find("parts") {
-        None => 0,
-        Some(Attribute::Dim(parts)) => parts
-            .as_number()
-            .and_then(|parts| usize::try_from(parts).ok())
-            .ok_or_else(|| a.error("parts", "must be a number"))?,
-        Some(_) => return Err(a.error("parts", "must be a number")),
-    };
-    let mut conv = Conv { result, windows, parts };
-    let padding = conv.padding(a)?;
-    for (window, [before, after]) in conv.windows.iter_mut().zip(padding) {
-        (window.before, window.after) = (before, after);
-    }
+    let (groups, parts) = (a.count_or("groups", 0)?, a.count_or("parts", 0)?);
+    let mut conv = Conv { result, windows: vec![Window::PLAIN; n], parts, groups };
+    conv.windows = window::read(a, &vec![1; n], || {
+        let [x, y] = exactly(conv.signature(), a.operands())?;
+        conv.spatial_sizes(x, y)
+    })?;
     Ok(conv)
-}
-
-impl Conv {
-    /// What the attribute says, `[before, after]` per axis.
-    fn padding(&self, a: &Attributes<'_>) -> Result<Vec<[i64; 2]>, TypeError> {
-        const WANTED: &str =
-            "must be \"valid\", \"same\", a number, or [before, after] for each axis";
-        let wrong = || a.error("padding", WANTED);
-        match a.find("padding") {
-            None => Ok(vec![[0, 0]; self.n_axes()]),
-            Some(Attribute::Name(name)) if name == "valid" => Ok(vec![[0, 0]; self.n_axes()]),
-            Some(Attribute::Name(name)) if name == "same" => self.same_padding(a.operands()),
-            Some(Attribute::Dim(side)) => {
-                let side = side.as_number().ok_or_else(wrong)?;
-                Ok(vec![[side, side]; self.n_axes()])
-            }
-            Some(Attribute::DimLists(lists)) if lists.len() == self.n_axes() => {
-                let number = |side: &Dim| side.as_number().ok_or_else(wrong);
-                let pair = |list: &Vec<Dim>| match list.as_slice() {
-                    [before, after] => Ok([number(before)?, number(after)?]),
-                    _ => Err(wrong()),
-                };
-                lists.iter().map(pair).collect()
-            }
-            Some(_) => Err(wrong()),
-        }
-    }
-
-    /// The padding with which there is an output for each stride of the input, the odd element
-    /// after it. Errors: the sizes of the operands do not say how much that is.
-    fn same_padding(&self, operands: &[&TensorType]) -> Result<Vec<[i64; 2]>, TypeError> {
-        self.check_windows()?;
-        let [a, b] = exactly(self.signature(), operands)?;
-        let [input, filter] = self.spatial_sizes(a, b)?;
-        let padding = |((window, input), filter): ((&Window, &Dim), &Dim)| {
-            let total = window.padding_of_same(input, filter)?.as_number().ok_or_else(|| {
-                let name = self.signature().name;
-                let message = format!(
-                    "`{name}`: the padding \"same\" of an input of {input}, a filter of {filter} and \
-                     a stride of {} is no number known here",
-                    window.stride
-                );
-                TypeError::new(codes::ATTRIBUTE, message)
-                    .with_help("write the padding as [before, after] for each axis")
-            })?;
-            let total = total.max(0);
-            Ok([total / 2, total - total / 2])
-        };
-        self.windows.iter().zip(&input).zip(&filter).map(padding).collect()
-    }
 }
 
 /// The attributes of an operation, those with their default in the form that says so.
 pub(super) fn written(conv: &Conv) -> Vec<Attribute> {
-    let number = |f: fn(&Window) -> i64| conv.windows.iter().map(move |w| Dim::number(f(w)));
-    let is_padded = conv.windows.iter().any(|w| w.before != 0 || w.after != 0);
-    let pair = |w: &Window| [w.before, w.after].map(Dim::number).to_vec();
-    let padding = match is_padded {
-        true => Attribute::DimLists(conv.windows.iter().map(pair).collect()),
-        false => Attribute::Name("valid".into()),
-    };
     let size = match &conv.result {
         ConvResult::Output => None,
         ConvResult::Input { size } | ConvResult::Filter { size } => {
             Some(Attribute::Dims(size.clone()))
         }
     };
-    let (strides, dilation) = (number(|w| w.stride), number(|w| w.dilation));
-    let parts = Attribute::Dim(Dim::from(conv.parts));
-    size.into_iter().chain([per_axis(strides), padding, per_axis(dilation), parts]).collect()
-}
-
-/// A list as one number where all are the same.
-fn per_axis(numbers: impl Iterator<Item = Dim>) -> Attribute {
-    let numbers: Vec<Dim> = numbers.collect();
-    match numbers.split_first() {
-        Some((first, rest)) if rest.iter().all(|n| n == first) => Attribute::Dim(first.clone()),
-        Some(_) | None => Attribute::Dims(numbers),
-    }
+    let rest = [conv.groups, conv.parts].map(|n| Attribute::Dim(Dim::from(n)));
+    size.into_iter().chain(window::written(&conv.windows)).chain(rest).collect()
 }

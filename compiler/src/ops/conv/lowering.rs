@@ -1,11 +1,9 @@
 //! How elements of convolutions are computed.
 
 use super::{Conv, ConvResult};
-use crate::ir::{
-    AxisId, BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, IndexId, Lowering, Monoid, Reading,
-    Scalar,
-};
+use crate::ir::{AxisId, BinaryFn, Exprs, IndexId, Lowering, Monoid, Reading, Scalar};
 use crate::ops::LowerContext;
+use crate::ops::window::Within;
 
 /// The terms of an element of the result.
 struct Terms {
@@ -32,7 +30,7 @@ pub(super) fn as_reduction(conv: &Conv, cx: &mut LowerContext<'_>) -> Lowering {
     if sizes.iter().flatten().any(|&size| size == 0) {
         return Lowering::Map { axes, body: zero };
     }
-    let mut within = Within { exprs: &mut *cx.exprs, conditions: vec![] };
+    let mut within = Within::new(&mut *cx.exprs);
     let mut index = |k: usize| -> Vec<IndexId> {
         factors[k].iter().zip(&sizes[k]).map(|(&at, &size)| within.index(at, size)).collect()
     };
@@ -54,7 +52,7 @@ fn terms(conv: &Conv, cx: &mut LowerContext<'_>) -> Terms {
     let examples = y[0].checked_div(conv.parts).unwrap_or(y[0]);
     let sizes = match conv.result {
         ConvResult::Output => w[..=n].to_vec(),
-        ConvResult::Input { .. } => [&w[..n], &w[n + 1..]].concat(),
+        ConvResult::Input { .. } => [&w[..n], &w[w.len() - 1..]].concat(),
         ConvResult::Filter { .. } => [&[examples], &y[1..=n]].concat(),
     };
     let reduced = cx.exprs.axes(&sizes);
@@ -81,6 +79,8 @@ fn factors(
         part.push(exprs.index_div(at[0], examples.max(1) as i64));
     }
     let at = if is_filter { conv.of_filter(at) } else { at };
+    // The groups, and the last axis, of the result.
+    let (grouped, last) = (n + 1..n + 1 + conv.grouping(), n + 1 + conv.grouping());
     let whole = |indices: &[IndexId]| -> Vec<Reading> {
         indices.iter().copied().map(Reading::from).collect()
     };
@@ -96,7 +96,7 @@ fn factors(
                 .map(|(d, w)| input(w.stride, at[d + 1], w.dilation, over[d], w.before).into());
             let i: Vec<Reading> = i.collect();
             let of_w = [&part, over, &at[n + 1..]].concat();
-            [[whole(&at[..1]), i, whole(&over[n..])].concat(), whole(&of_w)]
+            [[whole(&at[..1]), i, whole(&at[grouped]), whole(&over[n..])].concat(), whole(&of_w)]
         }
         ConvResult::Input { .. } => {
             // o = (i + before - k · dilation) / stride.
@@ -105,55 +105,16 @@ fn factors(
                 step: w.stride,
             });
             let o: Vec<Reading> = o.collect();
-            let of_w = [&part, &over[..n], &at[n + 1..], &over[n..]].concat();
-            [[whole(&at[..1]), o, whole(&over[n..])].concat(), whole(&of_w)]
+            let of_w = [&part, &over[..n], &at[last..], &at[grouped.clone()], &over[n..]].concat();
+            [[whole(&at[..1]), o, whole(&at[grouped]), whole(&over[n..])].concat(), whole(&of_w)]
         }
         ConvResult::Filter { .. } => {
             let i = windows
                 .map(|(d, w)| input(w.stride, over[d + 1], w.dilation, at[d], w.before).into());
             let i: Vec<Reading> = i.collect();
             let of_y = [&[example], &over[1..], &at[n + 1..]].concat();
-            [[whole(&[example]), i, whole(&at[n..=n])].concat(), whole(&of_y)]
+            let of_x = [whole(&[example]), i, whole(&at[grouped]), whole(&at[n..=n])].concat();
+            [of_x, whole(&of_y)]
         }
-    }
-}
-
-/// Indices brought inside of their dimensions, and what must hold where they were.
-struct Within<'a> {
-    exprs: &'a mut Exprs,
-    conditions: Vec<ExprId>,
-}
-
-impl Within<'_> {
-    /// The index along a dimension of that size; where there is none another one, whose element
-    /// counts for nothing.
-    fn index(&mut self, at: Reading, size: usize) -> IndexId {
-        let rest = self.exprs.index_mod(at.index, at.step);
-        self.holds(CompareFn::Eq, rest, 0);
-        let at = self.exprs.index_div(at.index, at.step);
-        self.holds(CompareFn::Ge, at, 0);
-        self.holds(CompareFn::Lt, at, size as i64);
-        self.exprs.index_mod(at, size as i64)
-    }
-
-    /// Asks for a comparison to hold, unless it always does.
-    fn holds(&mut self, f: CompareFn, at: IndexId, number: i64) {
-        let (first, last) = self.exprs.range(at);
-        let holds = |i: i64| f.eval(Scalar::I64(i), Scalar::I64(number));
-        if holds(first) && holds(last) {
-            return;
-        }
-        let fits = [first, last, number].iter().all(|&i| i32::try_from(i).is_ok());
-        let dtype = if fits { DType::I32 } else { DType::I64 };
-        let at = self.exprs.intern(Expr::Index(at, dtype));
-        let number = self.exprs.constant(Scalar::I64(number).cast(dtype));
-        let condition = self.exprs.compare(f, at, number);
-        self.conditions.push(condition);
-    }
-
-    /// All that must hold; `None` where that is nothing.
-    fn all(self) -> Option<ExprId> {
-        let Within { exprs, conditions } = self;
-        conditions.into_iter().reduce(|a, b| exprs.binary(BinaryFn::And, a, b))
     }
 }

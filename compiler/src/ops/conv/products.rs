@@ -54,27 +54,28 @@ struct Run {
 
 impl Conv {
     /// The blocks that the result is made of, each element in one of them, of operands with these
-    /// sizes, which `infer` accepts. The second operand is taken with its last two axes swapped if
-    /// [`Conv::swaps_filter`] says so.
+    /// sizes, which `infer` accepts. The second operand is taken with the axes of its channels and of
+    /// its filters swapped if [`Conv::swaps_filter`] says so.
     pub fn products(&self, a: &[usize], b: &[usize], result: &[usize]) -> Vec<StridedProduct> {
         let n = self.n_axes();
         // One spatial axis is the second of two.
         let spatial = |sizes: &[usize]| if n == 1 { [1, sizes[0]] } else { [sizes[0], sizes[1]] };
-        let none = Window { stride: 1, dilation: 1, before: 0, after: 0 };
-        let windows = [if n == 1 { none } else { self.windows[0] }, self.windows[n - 1]];
+        let windows = [if n == 1 { Window::PLAIN } else { self.windows[0] }, self.windows[n - 1]];
         let of_filter = |w: &[usize]| spatial(self.of_filter(w));
         let examples = a[0].checked_div(self.parts).unwrap_or(a[0]);
         let read = spatial(&a[1..]);
         if let ConvResult::Filter { .. } = self.result {
             let axes = Axes { windows, read, taps: spatial(&b[1..]), result: of_filter(result) };
-            self.of_filter_gradient(&axes, examples, [a[n + 1], b[n + 1]])
+            self.of_filter_gradient(&axes, examples, [a[a.len() - 1], b[b.len() - 1]])
         } else {
             let axes = Axes { windows, read, taps: of_filter(b), result: spatial(&result[1..]) };
-            self.of_examples(&axes, [a[0], examples.max(1)], [a[n + 1], result[n + 1]])
+            let channels = [a[a.len() - 1], result[result.len() - 1]];
+            self.of_examples(&axes, [a[0], examples.max(1)], channels)
         }
     }
 
-    /// Whether the products' second operand is the filter with its last two axes swapped.
+    /// Whether the products' second operand is the filter with its axes of channels and filters
+    /// swapped.
     pub fn swaps_filter(&self) -> bool {
         matches!(self.result, ConvResult::Input { .. })
     }
@@ -91,32 +92,35 @@ impl Conv {
         let (step, read_step) = self.steps(&axes.windows[1]);
         let runs = self.runs(axes);
         let rows: Vec<Taps> = (0..result[0]).map(|r| self.taps(axes, 0, r)).collect();
+        let groups = self.groups.max(1);
+        // Elements of all groups at a place, and of a filter's row.
+        let (place, wide) = (inner * groups, columns * groups);
         let mut products = vec![];
-        for example in 0..n {
+        for (example, g) in ndarray::indices((n, groups)) {
             for (r, t0) in rows.iter().enumerate() {
                 products.extend(runs.iter().map(|run| {
                     let t1 = run.taps;
-                    let of_a = [(read[1] * inner) as isize, inner as isize];
-                    let of_b = [taps[1] * inner * columns, inner * columns];
+                    let of_a = [(read[1] * place) as isize, place as isize];
+                    let of_b = [taps[1] * inner * wide, inner * wide];
                     let a = (example * read[0] + t0.at) * read[1] + t1.at;
                     let b = (example / examples * taps[0] + t0.first) * taps[1] + t1.first;
                     let z = (example * result[0] + r) * result[1] + run.first;
-                    let b_steps = [t0.step * of_b[0], t1.step * of_b[1], columns];
+                    let b_steps = [t0.step * of_b[0], t1.step * of_b[1], wide];
                     StridedProduct {
                         rows: run.n,
                         columns,
                         lengths: [t0.n, t1.n, inner],
                         a: Strided {
-                            at: a * inner,
-                            row: read_step * inner,
+                            at: a * place + g * inner,
+                            row: read_step * place,
                             steps: [t0.at_step * of_a[0], t1.at_step * of_a[1], 1],
                         },
                         b: Strided {
-                            at: b * inner * columns,
+                            at: b * inner * wide + g * columns,
                             row: 0,
                             steps: b_steps.map(|step| step as isize),
                         },
-                        z: Strided { at: z * columns, row: step * columns, steps: [0; 3] },
+                        z: Strided { at: z * wide + g * columns, row: step * wide, steps: [0; 3] },
                     }
                 }));
             }
@@ -124,7 +128,8 @@ impl Conv {
         products
     }
 
-    /// The gradient by a filter: a block for each place of the filter, whose rows are the channels.
+    /// The gradient by a filter: a block for each place and group of the filter, whose rows are the
+    /// channels.
     fn of_filter_gradient(
         &self,
         axes: &Axes,
@@ -132,9 +137,11 @@ impl Conv {
         [channels, filters]: [usize; 2],
     ) -> Vec<StridedProduct> {
         let Axes { read, taps, result, .. } = *axes;
-        let of_a = [read[1] * channels, channels].map(|step| step as isize);
-        let of_b = [taps[1] * filters, filters];
-        let block = |part: usize, r0: usize, r1: usize| {
+        let groups = self.groups.max(1);
+        let (of_x, of_y) = (channels * groups, filters * groups);
+        let of_a = [read[1] * of_x, of_x].map(|step| step as isize);
+        let of_b = [taps[1] * of_y, of_y];
+        let block = |part: usize, r0: usize, r1: usize, g: usize| {
             let (t0, t1) = (self.taps(axes, 0, r0), self.taps(axes, 1, r1));
             let a = (part * examples * read[0] + t0.at) * read[1] + t1.at;
             let b = (part * examples * taps[0] + t0.first) * taps[1] + t1.first;
@@ -146,16 +153,20 @@ impl Conv {
                 columns: filters,
                 lengths: [examples, t0.n, t1.n],
                 a: Strided {
-                    at: a * channels,
+                    at: a * of_x + g * channels,
                     row: 1,
                     steps: [read[0] as isize * of_a[0], a_steps[0], a_steps[1]],
                 },
-                b: Strided { at: b * filters, row: 0, steps: b_steps.map(|step| step as isize) },
-                z: Strided { at: z * channels * filters, row: filters, steps: [0; 3] },
+                b: Strided {
+                    at: b * of_y + g * filters,
+                    row: 0,
+                    steps: b_steps.map(|step| step as isize),
+                },
+                z: Strided { at: z * channels * of_y + g * filters, row: of_y, steps: [0; 3] },
             }
         };
-        let places = ndarray::indices((self.parts.max(1), result[0], result[1]));
-        places.into_iter().map(|(part, r0, r1)| block(part, r0, r1)).collect()
+        let places = ndarray::indices((self.parts.max(1), result[0], result[1], groups));
+        places.into_iter().map(|(part, r0, r1, g)| block(part, r0, r1, g)).collect()
     }
 
     /// How far result indices of a run are apart, and what the first operand is read at for them.

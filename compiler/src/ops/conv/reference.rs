@@ -41,17 +41,21 @@ fn each_term(conv: &Conv, [x, w, y]: &[Vec<usize>; 3], mut f: impl FnMut([usize;
     let n = conv.n_axes();
     let examples = y[0].checked_div(conv.parts).unwrap_or(y[0]).max(1);
     let w = conv.of_filter(w);
-    let (channels, filters) = (w[n], w[n + 1]);
+    let (groups, channels, filters) = (conv.groups.max(1), w[n], w[w.len() - 1]);
     for k in ndarray::indices(&w[..n]) {
         for o in ndarray::indices(&y[..=n]) {
             let axis = |d: usize| conv.windows[d].input_at(o[d + 1], k[d], x[d + 1]);
             let Some(i) = (0..n).map(axis).collect::<Option<Vec<usize>>>() else { continue };
-            let of_x = channels * i.iter().zip(&x[1..]).fold(o[0], |p, (i, size)| p * size + i);
+            let of_x = i.iter().zip(&x[1..]).fold(o[0], |p, (i, size)| p * size + i);
             let part = o[0] / examples;
             let of_w = channels * (0..n).fold(part, |p, d| p * w[d] + k[d]);
-            let of_y = filters * (0..=n).fold(0, |p, d| p * y[d] + o[d]);
-            for (c, filter) in ndarray::indices((channels, filters)) {
-                f([of_x + c, (of_w + c) * filters + filter, of_y + filter]);
+            let of_y = (0..=n).fold(0, |p, d| p * y[d] + o[d]);
+            for (g, c, filter) in ndarray::indices((groups, channels, filters)) {
+                f([
+                    (of_x * groups + g) * channels + c,
+                    ((of_w + c) * groups + g) * filters + filter,
+                    (of_y * groups + g) * filters + filter,
+                ]);
             }
         }
     }

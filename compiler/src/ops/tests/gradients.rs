@@ -275,6 +275,55 @@ fn conv_rules() {
         let of_parts: Function = Box::new(move |b, x| b.node(op.clone(), &[x[0], x[1]]));
         check("parts", &types, any, of_parts);
     }
+    for (c, f) in [(2, 3), (1, 1), (1, 2)] {
+        for (result, types) in [
+            (ConvResult::Output, [format!("4 5 2 {c}"), format!("3 {c} 2 {f}")]),
+            (
+                ConvResult::Input { size: size(&[5]) },
+                [format!("4 3 2 {f}"), format!("3 {c} 2 {f}")],
+            ),
+            (ConvResult::Filter { size: size(&[3]) }, [format!("4 5 2 {c}"), format!("4 3 2 {f}")]),
+        ] {
+            let op = Conv { groups: 2, ..conv(result, &[[2, 1, 1, 1]]) };
+            let grouped: Function = Box::new(move |b, x| b.node(op.clone(), &[x[0], x[1]]));
+            let types = types.map(|sizes| format!("f64 {sizes}"));
+            check("groups", &types.each_ref().map(String::as_str), any, grouped);
+        }
+    }
+}
+
+#[test]
+fn pool_rules() {
+    let size = |n: &[i64]| n.iter().copied().map(Dim::number).collect::<Vec<Dim>>();
+    let ids = |b: &mut Build<'_>, x: NodeId, windows: &[[i64; 5]]| {
+        b.node(pool(PoolFn::Argmax, windows), &[x])
+    };
+    for window in [[2, 2, 1, 0, 0], [3, 2, 1, 1, 1], [2, 1, 2, 1, 0], [2, 3, 1, 0, 0]] {
+        for f in [PoolFn::Max, PoolFn::Sum] {
+            let name = format!("{f:?} {window:?}");
+            let one: Function = Box::new(move |b, x| b.node(pool(f.clone(), &[window]), &[x[0]]));
+            check(&name, &["f64 n 5 2"], any, one);
+        }
+        let both = [window, [2, 1, 1, 0, 1]];
+        let two: Function = Box::new(move |b, x| b.node(pool(PoolFn::Max, &both), &[x[0]]));
+        check("max of two axes", &["f64 n 6 m 2"], any, two);
+        let take: Function = Box::new(move |b, x| {
+            let ids = ids(b, x[1], &both)?;
+            b.node(pool(PoolFn::Take, &both), &[x[0], ids])
+        });
+        check("take", &["f64 1 6 4 2", "f64 1 6 4 2"], any, take);
+        let put: Function = Box::new(move |b, x| {
+            let ids = ids(b, x[0], &both)?;
+            let dy = b.node(pool(PoolFn::Sum, &both), &[x[0]])?;
+            b.node(pool(PoolFn::Put { size: size(&[6, 4]) }, &both), &[dy, ids])
+        });
+        check("put", &["f64 1 6 4 2"], any, put);
+        let spread: Function = Box::new(move |b, x| {
+            let dy = b.node(pool(PoolFn::Sum, &[window]), &[x[0]])?;
+            b.node(pool(PoolFn::Spread { size: size(&[6]) }, &[window]), &[dy])
+        });
+        check("spread", &["f64 1 6 2"], any, spread);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::ir::{
 };
 use crate::ops::{
     Contract, Control, Conv, Creation, Elementwise, Indexing, LowerContext, Movement, Op, OpRules,
-    Placement, Reduce, ReduceFn,
+    Placement, PoolFn, Reduce, ReduceFn,
 };
 
 /// The values of axes, and the operands.
@@ -318,6 +318,57 @@ fn convolutions() {
         check(of_parts(ConvResult::Output), &[&x, &w]);
         check(of_parts(ConvResult::Input { size: dims(&[5, 4]) }), &[&y, &w]);
         check(of_parts(ConvResult::Filter { size: dims(&[3, 2]) }), &[&x, &y]);
+        // Wide groups, and channels each by itself; with parts too.
+        for (c, f, parts) in [(3, 4, 0), (1, 1, 0), (1, 2, 0), (4, 1, 2), (2, 5, 2)] {
+            let grouped = |result| Conv { groups: 3, parts, ..conv(result, &windows) };
+            let leading = if parts > 0 { "2" } else { "" };
+            let x = format!("{dtype} 4 5 4 3 {c}");
+            let w = format!("{dtype} {leading} 3 2 {c} 3 {f}");
+            let y = format!("{dtype} 4 3 5 3 {f}");
+            check(grouped(ConvResult::Output), &[&x, &w]);
+            check(grouped(ConvResult::Input { size: dims(&[5, 4]) }), &[&y, &w]);
+            check(grouped(ConvResult::Filter { size: dims(&[3, 2]) }), &[&x, &y]);
+        }
+    }
+}
+
+#[test]
+fn pools() {
+    // Length, stride, dilation and padding of windows; sizes of input and output.
+    let one: [([i64; 5], [usize; 2]); 10] = [
+        ([2, 2, 1, 0, 0], [6, 3]),
+        ([2, 2, 1, 0, 0], [5, 2]),
+        ([3, 2, 1, 1, 1], [5, 3]),
+        ([3, 1, 1, 2, 0], [4, 4]),
+        ([1, 1, 1, 0, 0], [3, 3]),
+        ([2, 3, 1, 1, 0], [7, 3]),
+        ([3, 2, 2, 3, 3], [5, 4]),
+        ([4, 3, 1, 7, 2], [2, 3]),
+        ([5, 1, 1, 4, 4], [1, 5]),
+        ([2, 1, 1, 1, 1], [0, 1]),
+    ];
+    for dtype in [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8] {
+        for (at, &(window, [i, o])) in one.iter().enumerate() {
+            let of_x = |n: usize| format!("{dtype} 2 {n} 3");
+            let size = || vec![Dim::from(i)];
+            for f in [PoolFn::Max, PoolFn::Argmax, PoolFn::Sum] {
+                check(pool(f, &[window]), &[&of_x(i)]);
+            }
+            let ids = format!("i32 2 {o} 3");
+            check(pool(PoolFn::Take, &[window]), &[&of_x(i), &ids]);
+            check(pool(PoolFn::Spread { size: size() }, &[window]), &[&of_x(o)]);
+            check(pool(PoolFn::Put { size: size() }, &[window]), &[&of_x(o), &ids]);
+            let (other, [j, p]) = one[(at + 3) % one.len()];
+            let both = [window, other];
+            let (of_x, of_y) = (format!("{dtype} 1 {i} {j} 2"), format!("{dtype} 1 {o} {p} 2"));
+            let (ids, size) = (format!("i32 1 {o} {p} 2"), || dims(&[i as i64, j as i64]));
+            for f in [PoolFn::Max, PoolFn::Argmax, PoolFn::Sum] {
+                check(pool(f, &both), &[&of_x]);
+            }
+            check(pool(PoolFn::Take, &both), &[&of_x, &ids]);
+            check(pool(PoolFn::Spread { size: size() }, &both), &[&of_y]);
+            check(pool(PoolFn::Put { size: size() }, &both), &[&of_y, &ids]);
+        }
     }
 }
 

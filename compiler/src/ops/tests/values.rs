@@ -308,8 +308,12 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
             vec!["f32 1 1 2 4", "f32 3 3 2 4"],
         ),
         (
-            conv(ConvResult::Filter { size: dims(&[3, 3]) }, &[[1, 1, 0, 0], [1, 3, 1, 1]]).into(),
-            vec!["f32 1 5 5 2", "f32 1 3 1 4"],
+            Conv {
+                groups: 2,
+                ..conv(ConvResult::Filter { size: dims(&[3, 3]) }, &[[1, 1, 0, 0], [1, 3, 1, 1]])
+            }
+            .into(),
+            vec!["f32 1 5 5 2 2", "f32 1 3 1 2 4"],
         ),
         (ProductOfOthers { axis: 1 }.into(), vec!["f32 2 3", "f32 2 3"]),
         (Placement::Concat { axis: 0 }.into(), vec!["f32 2", "f32 3"]),
@@ -332,6 +336,18 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
         (Control::Same.into(), vec!["f32"]),
         (Control::Pending.into(), vec!["f32"]),
     ]);
+    let windows = [[3, 2, 1, 0, 0], [2, 2, 1, 1, 2]];
+    for windows in [&windows[..1], &windows[..]] {
+        let x = format!("f32 2 {} 5", ["", "7", "7 9"][windows.len()]);
+        let ids = x.replace('f', "i");
+        let size = || vec![Dim::from(8usize); windows.len()];
+        for f in [PoolFn::Max, PoolFn::Argmax, PoolFn::Sum, PoolFn::Spread { size: size() }] {
+            all.push((pool(f, windows).into(), vec![x.clone().leak()]));
+        }
+        for f in [PoolFn::Take, PoolFn::Put { size: size() }] {
+            all.push((pool(f, windows).into(), vec![x.clone().leak(), ids.clone().leak()]));
+        }
+    }
     all
 }
 

@@ -171,6 +171,9 @@ functions! {
     /// A product with weights, plus a bias: `[..., n]` to `[..., units]`; variables `w b`; takes
     /// `act`, `bias`, `init`.
     dense(x, units);
+    /// A filter of `size` moved over `[batch, ..., channels]`, with one or two axes between, plus a
+    /// bias; variables `w b`; takes `strides`, `padding`, `dilation`, `groups`, `act`, `bias`, `init`.
+    conv(x, filters, size);
     /// A row of a table for each index: `[...]` to `[..., size]`; variable `table`; takes `init`.
     embedding(ids, count, size);
     /// Zero mean and unit variance over all axes but the last, in training those of the batch;
@@ -202,6 +205,11 @@ functions! {
     /// Attention and a layer of `hidden` units, each after a norm and added to what it was given;
     /// takes `hidden`, `act`, `rate`, `mask`.
     transformer_block(x, heads);
+    /// The largest in each place of a window over `[batch, ..., channels]`; takes `window`, 2 by
+    /// default, `strides`, the window's length by default, and `padding`.
+    max_pool(x);
+    /// The mean of what each place of a window sees, padding left out; as `max_pool`.
+    avg_pool(x);
     /// The mean over all axes between the first and the last.
     global_avg_pool(x);
     /// Images `[batch, height, width, channels]` with each pixel repeated `size` times both ways.
@@ -266,7 +274,25 @@ functions! {
     /// Rises to `lr` in a straight line over the first steps.
     warmup(lr, steps);
 
-    // Operations that layers are made of.
+    // Operations that layers are made of. Those with windows take `strides`, `padding`, `dilation`
+    // and `layout`.
+
+    /// `[n, i, c]` with a filter `[k, c, f]`; takes `groups`.
+    conv1d(x, w);
+    /// `[n, h, w, c]` with a filter `[kh, kw, c, f]`; takes `groups`.
+    conv2d(x, w);
+    /// The gradient of `conv2d` by its input, as a layer: a filter `[kh, kw, f, c]`; takes `groups`.
+    conv2d_transpose(x, w);
+    /// Each channel with filters of its own, `[kh, kw, c, m]`.
+    depthwise_conv2d(x, w);
+    /// The largest in each place of a window over `[n, i, c]`.
+    max_pool1d(x, window);
+    /// The largest in each place of a window over `[n, h, w, c]`.
+    max_pool2d(x, window);
+    /// The mean of what each place of a window sees of `[n, i, c]`.
+    avg_pool1d(x, window);
+    /// The mean of what each place of a window sees of `[n, h, w, c]`.
+    avg_pool2d(x, window);
 
     /// Zeros with probability `rate` in training, and the rest scaled by `1 / (1 - rate)`.
     dropout(x, rate);

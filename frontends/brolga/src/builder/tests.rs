@@ -51,6 +51,9 @@ const INTERNAL: &[&str] = &[
     "split_heads",
     "reduce_loss",
     "hits",
+    "window_of",
+    "strides_of",
+    "transposed_size",
 ];
 
 /// The function of the library that gives a list.

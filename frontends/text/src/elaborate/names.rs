@@ -41,6 +41,7 @@ pub(super) fn keeps_name(graph: &Graph, node: NodeId) -> bool {
         | Op::ProductOfOthers(_)
         | Op::Contract(_)
         | Op::Conv(_)
+        | Op::Pool(_)
         | Op::Placement(_)
         | Op::Indexing(_)
         | Op::Control(_) => false,

@@ -6,12 +6,13 @@ mod files;
 mod gradients;
 mod random;
 mod shapes;
+mod windows;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use brolga_compiler::ir::{BinaryFn, TensorType, UnaryFn};
-use brolga_compiler::ops::{ReduceFn, Signature, build_op, signatures};
+use brolga_compiler::ops::{Attribute, ReduceFn, Signature, build_op, signatures};
 
 use super::attribute::attribute;
 use super::value::{Args, Builtin, FormalSpec, Tensor, Value};
@@ -59,15 +60,6 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
 /// What a later release brings, with what the page calls it.
 const NOT_YET: &[&str] = &[
     "einsum",
-    "conv",
-    "conv2d_transpose",
-    "depthwise_conv2d",
-    "max_pool",
-    "avg_pool",
-    "max_pool1d",
-    "max_pool2d",
-    "avg_pool1d",
-    "avg_pool2d",
     "atan2",
     "cumsum",
     "cumprod",
@@ -152,6 +144,9 @@ fn table() -> &'static HashMap<&'static str, Builtin> {
         for f in ReduceFn::ALL {
             insert(&mut table, &told(f.name(), "x, axis=, keepdims=false", arithmetic::reduce));
         }
+        windows::builtins().for_each(|builtin| {
+            table.insert(builtin.name, builtin);
+        });
         entries().for_each(|entry| insert(&mut table, entry));
         table
     })
@@ -181,9 +176,24 @@ fn operands(signature: &'static Signature) -> Vec<FormalSpec> {
 
 /// An operation that takes its operands and attributes as they are.
 fn plain(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let (tensors, attributes) = given(e, &args)?;
+    let types: Vec<TensorType> = tensors.iter().map(|&x| e.tensor_type(x).clone()).collect();
+    let types: Vec<&TensorType> = types.iter().collect();
+    match build_op(args.builtin.name, &attributes, &types) {
+        Ok(op) => e.add(op, &tensors).map(Value::Tensor),
+        Err(error) => Err(e.type_error(&error)),
+    }
+}
+
+/// Attributes by name.
+type NamedAttributes = Vec<(String, Attribute)>;
+
+/// The operands and the attributes of the compiler's operation of the call's name.
+fn given(e: &mut Elaborator<'_>, args: &Args) -> Result<(Vec<Tensor>, NamedAttributes)> {
     let name = args.builtin.name;
     let signature = signatures().into_iter().find(|signature| signature.name == name);
-    let n_operands = signature.map_or(0, |signature| signature.operands.len());
+    let (n_operands, n_attributes) = signature
+        .map_or((0, 0), |signature| (signature.operands.len(), signature.attributes.len()));
     let mut tensors: Vec<Tensor> = Vec::new();
     let given: Vec<(&Value, Span)> = (0..n_operands).map(|k| args.value(k)).collect();
     let dtype = given.iter().find_map(|(value, _)| match value {
@@ -194,7 +204,7 @@ fn plain(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
         tensors.push(e.materialise(value, dtype, span)?);
     }
     let mut attributes = Vec::new();
-    for (k, formal) in args.builtin.formals.iter().enumerate().skip(n_operands) {
+    for (k, formal) in args.builtin.formals.iter().enumerate().skip(n_operands).take(n_attributes) {
         let Some((value, span)) = args.optional(k) else { continue };
         match attribute(value) {
             Some(attribute) => attributes.push((formal.name.to_owned(), attribute)),
@@ -204,12 +214,7 @@ fn plain(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
             }
         }
     }
-    let types: Vec<TensorType> = tensors.iter().map(|&x| e.tensor_type(x).clone()).collect();
-    let types: Vec<&TensorType> = types.iter().collect();
-    match build_op(name, &attributes, &types) {
-        Ok(op) => e.add(op, &tensors).map(Value::Tensor),
-        Err(error) => Err(e.type_error(&error)),
-    }
+    Ok((tensors, attributes))
 }
 
 impl Elaborator<'_> {
