@@ -149,16 +149,28 @@ fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> Uni
     UnitDim { extent, block: block.min(extent) }
 }
 
-/// How many indices of the last dimension a unit has at least: of what is scattered every unit goes
-/// through all indices, for some adjacent elements each.
+/// How many indices of the last dimension a unit has at least. Of what is scattered every unit goes
+/// through all indices, for some adjacent elements each. Of columns that are reduced a unit has those
+/// of whole cache lines, several if there are units enough.
 fn least_block(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> usize {
-    let is_scattered = |&m: &usize| matches!(values.list[m].work, Work::Scatter(_));
-    let scattered = draft.members.iter().position(is_scattered);
-    let last = scattered.zip(draft.dims.last()).filter(|(at, (_, members))| {
-        members[*at].dim + 1 == values.list[draft.members[*at]].sizes.len()
-    });
-    last.map_or(1, |(_, (extent, _))| extent.div_ceil(cx.costs.min_units.max(1)))
+    let Some((extent, along)) = draft.dims.last() else { return 1 };
+    let each = extent.div_ceil(cx.costs.min_units.max(1));
+    let members = || draft.members.iter().map(|&m| &values.list[m]).zip(along);
+    let is_last = |value: &Value, along: &Along| along.dim + 1 == value.sizes.len();
+    let scatters = |value: &Value| matches!(value.work, Work::Scatter(_));
+    if members().any(|(value, along)| scatters(value) && is_last(value, along)) {
+        return each;
+    }
+    let reduces = |value: &Value| matches!(value.work, Work::Reduce { .. });
+    let runs_along = |(value, along): (&Value, &Along)| {
+        is_last(value, along) && values.reads_adjacent(value, value.axes[along.dim])
+    };
+    let are_columns = members().any(|(value, _)| reduces(value)) && members().all(runs_along);
+    if are_columns { each.min(cx.costs.columns).next_multiple_of(LINE) } else { 1 }
 }
+
+/// Elements of f32 in a cache line.
+const LINE: usize = 16;
 
 /// Leading dimensions until a unit is short enough; the last one in blocks of at least so many.
 fn choose_map(draft: &Draft, least: usize, cx: &FuseContext<'_>) -> Vec<(usize, UnitDim)> {

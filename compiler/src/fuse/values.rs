@@ -166,6 +166,13 @@ impl Values {
         self.list.iter().map(|v| v.cost).sum()
     }
 
+    /// Whether a value reads adjacent elements along one of its axes.
+    pub(super) fn reads_adjacent(&self, value: &Value, axis: AxisId) -> bool {
+        let step = |index: &IndexId| self.exprs.coefficient(*index, axis);
+        let is_adjacent = |index: &[IndexId]| index.last().and_then(step) == Some(1);
+        self.elements(value).iter().any(|(_, index)| is_adjacent(index))
+    }
+
     /// Every read of an element by a value: the node and the index per dimension.
     pub fn elements(&self, value: &Value) -> Vec<(NodeId, Vec<IndexId>)> {
         let mut found = Elements { exprs: &self.exprs, seen: FxHashSet::default(), list: vec![] };

@@ -32,6 +32,10 @@ pub struct Costs {
     pub few_results: usize,
     /// A reduction of fewer elements a result is not worth a second kernel (some 2 microseconds).
     pub long_reduction: usize,
+    /// A part of fewer rows of a reduction along columns is not wanted: each writes a row.
+    pub shortest_column: usize,
+    /// Nor is one of fewer elements: it is not worth a second kernel.
+    pub long_column: usize,
     /// At least so many partial results are made of a long axis: enough for several threads to share.
     pub parts: usize,
     /// A longer part of an axis is not wanted: its functions are computed in the first-level cache.
@@ -39,6 +43,10 @@ pub struct Costs {
     /// An axis of at most so many indices has a partial result for each, if other axes are reduced
     /// too.
     pub most_parts: usize,
+    /// A unit of columns has so many, where there are units enough: several cache lines of each row.
+    pub columns: usize,
+    /// Bytes that stay in a first-level cache while a column is read: of longer ones the rows are read.
+    pub near: usize,
     /// A product with more elements than this has units enough without being split.
     pub few_products: usize,
     /// A product of fewer multiplications is not worth a second kernel.
@@ -77,9 +85,13 @@ impl Default for Costs {
             longest_fold: 4096,
             few_results: 16,
             long_reduction: 1 << 15,
+            shortest_column: 32,
+            long_column: 1 << 14,
             parts: 64,
             longest_part: 4096,
             most_parts: 1024,
+            columns: 64,
+            near: 16 << 10,
             few_products: 1024,
             long_product: 1 << 19,
             shortest_product: 256,

@@ -27,6 +27,7 @@
 mod chunk;
 mod claim;
 mod collapse;
+mod columns;
 mod expand_math;
 mod fma;
 mod interpret;
@@ -40,6 +41,7 @@ mod verify;
 pub use chunk::chunk;
 pub use claim::claim;
 pub use collapse::collapse;
+pub use columns::columns;
 pub use expand_math::{expand_math, expand_pow, expand_unary};
 pub use fma::fma;
 pub use hoist::hoist;

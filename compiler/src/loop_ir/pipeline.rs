@@ -1,8 +1,8 @@
 //! The passes over the loops of a kernel, and the order in which they run. Each keeps every bit of
-//! what the kernel computes, but for `vectorise`, which chooses the order in which vector loops fold,
-//! and `fma`, which rounds less often.
+//! what the kernel computes, but for `vectorise` and `columns`, which choose the order in which loops
+//! fold, and `fma`, which rounds less often.
 
-use super::{Kernel, chunk, claim, collapse, expand_math, fma, hoist, vectorise};
+use super::{Kernel, chunk, claim, collapse, columns, expand_math, fma, hoist, vectorise};
 use crate::ir::{Costs, Target};
 use crate::passes::PassOptions;
 
@@ -43,6 +43,13 @@ pub static LOOP_PIPELINE: &[LoopPass] = &[
         name: "vectorise",
         doc: "runs several elements of a loop at once, where they are adjacent",
         run: |kernel, _| vectorise(kernel),
+        required: false,
+    },
+    // After `vectorise`, which says which loop runs along memory.
+    LoopPass {
+        name: "columns",
+        doc: "reduces along columns row by row",
+        run: |kernel, cx| columns(kernel, cx.costs),
         required: false,
     },
     // While the loops that store are whole: `chunk` cuts them into blocks.

@@ -93,7 +93,7 @@ struct Choice {
 }
 
 /// Loops within each other, and what their bodies read and write.
-struct Nest<'a> {
+pub(super) struct Nest<'a> {
     exprs: &'a Exprs,
     /// The loops, outermost first: parallel ones, then reduced ones.
     levels: Vec<(AxisId, Extent)>,
@@ -114,7 +114,7 @@ struct Store {
 
 impl<'a> Nest<'a> {
     /// The nest that begins with a loop; `None` if its loops must stay as they are.
-    fn of(exprs: &'a Exprs, l: &Loop) -> Option<Nest<'a>> {
+    pub(super) fn of(exprs: &'a Exprs, l: &Loop) -> Option<Nest<'a>> {
         let mut nest = Nest {
             exprs,
             levels: vec![],
@@ -218,6 +218,12 @@ impl<'a> Nest<'a> {
         let end = self.end_of_kind(level);
         let mut within = self.stores.iter().filter(|store| store.depth > level);
         within.all(|store| self.tells_apart(store.index, level..end, end..store.depth))
+    }
+
+    /// Whether the iterations of a loop, moved within all others, leave what others write alone.
+    pub(super) fn may_be_innermost(&self, level: usize) -> bool {
+        let within = self.stores.iter().filter(|store| store.depth > self.n_parallel);
+        within.into_iter().all(|s| self.tells_apart(s.index, level..s.depth, s.depth..s.depth))
     }
 
     /// Whether an index differs in any two iterations of `loops`, whatever `inside` counts.

@@ -1,6 +1,7 @@
 //! Splits a long reduction to few results into partial results and their combination, so that
 //! the partial ones can be units of work: one for each index of the outermost axis, or where that is
 //! long for each of its chunks, all of one length; what is left of the axis is combined last. So with
+//! the sums of long columns, which have adjacent results but no axis before them that makes units; with
 //! a product of few elements over a long axis, as the gradient of a small weight is, and the gradient
 //! by a filter of few channels. The order of the
 //! combination depends on shapes alone. Linear.
@@ -37,16 +38,32 @@ fn split(graph: &mut Graph, costs: &Costs, node: NodeId, reduce: &Reduce) -> Spl
     let all = graph.tensor_type(x).n_elements()?;
     let few = graph.tensor_type(node).n_elements()?;
     let combine = reduce.f.combine()?;
-    if few > costs.few_results || all / few.max(1) < costs.long_reduction {
-        return None;
-    }
-    let (&outer, inner) = reduce.axes.split_first()?;
     let mut parts = Parts::new(graph, costs, node, reduce.f, combine);
-    Some(if inner.is_empty() || sizes[outer] > costs.most_parts {
-        parts.by_chunks(x, outer, inner, &sizes)
-    } else {
-        parts.by_index(x, outer, inner)
-    })
+    if few > costs.few_results || all / few.max(1) < costs.long_reduction {
+        let columns = is_long_column(costs, reduce, &sizes);
+        return columns.then(|| parts.of_columns(x, &reduce.axes, &sizes));
+    }
+    reduce.axes.first()?;
+    Some(parts.over(x, &reduce.axes, &sizes, costs.parts, 2))
+}
+
+/// Whether the last axis is kept of a tensor whose leading axes are too few units, and whose rows are
+/// so many that those of partial results do not count.
+fn is_long_column(costs: &Costs, reduce: &Reduce, sizes: &[usize]) -> bool {
+    let outer = reduce.axes.first().copied().unwrap_or(sizes.len());
+    let keeps_last = reduce.axes.last().is_some_and(|&last| last + 1 < sizes.len());
+    let units: usize = sizes[..outer].iter().product();
+    keeps_last && units < costs.min_units && column_parts(costs, &reduce.axes, sizes) >= FEWEST
+}
+
+/// Fewer parts of columns would not be worth what they write.
+const FEWEST: usize = 4;
+
+/// Into how many parts the rows of columns are cut.
+fn column_parts(costs: &Costs, axes: &[usize], sizes: &[usize]) -> usize {
+    let all: usize = sizes.iter().product();
+    let rows: usize = axes.iter().map(|&axis| sizes[axis]).product();
+    (rows / costs.shortest_column.max(1)).min(all / costs.long_column.max(1)).min(costs.parts)
 }
 
 /// A product of few elements over a long axis, as the sum of products over parts of it.
@@ -78,12 +95,15 @@ fn split_filter(graph: &mut Graph, costs: &Costs, node: NodeId, conv: &Conv) -> 
     let (&n, places) = places.split_first()?;
     let positions: usize = places[..conv.windows.len()].iter().product();
     let products = all.saturating_mul(n).saturating_mul(positions);
-    if !is_filter || conv.parts > 0 || channels > costs.few_products || all == 0 {
+    if !is_filter || conv.parts > 0 || channels > costs.few_products || products == 0 {
         return None;
     }
-    // Parts that are worth a kernel each, all of the same length.
+    // Parts that are worth a kernel each, all of the same length: an example each, if that is worth
+    // the partial results, since then a unit is an example all the way.
     let most = (products / costs.long_product.max(1)).min(costs.parts).min(n);
+    let each = products / n >= costs.long_product / 4 && n <= costs.most_parts;
     let parts = (2..=most).rev().find(|&parts| n.is_multiple_of(parts))?;
+    let parts = if each { n } else { parts };
     let mut split = Parts::new(graph, costs, node, ReduceFn::Sum, BinaryFn::Add);
     Some(split.filter(Conv { parts, ..conv.clone() }, x, dy))
 }
@@ -123,17 +143,60 @@ impl<'a> Parts<'a> {
         self.graph.add(Reduce { f, axes: vec![outer] }, &[partial], &self.origin)
     }
 
-    /// Over the inner axes and chunks of the outer one, then over the chunks, then with the rest.
+    /// Of columns, whose parts have many rows each.
+    fn of_columns(
+        &mut self,
+        x: NodeId,
+        axes: &[usize],
+        sizes: &[usize],
+    ) -> Result<NodeId, TypeError> {
+        let parts = column_parts(self.costs, axes, sizes);
+        self.over(x, axes, sizes, parts, self.costs.shortest_column)
+    }
+
+    /// Over the inner axes, if that makes parts enough of at least `shortest` rows, so that a part is
+    /// what one index of the outer axis makes; else over at least so many chunks of the outer axis and
+    /// of those that are adjacent to it.
+    fn over(
+        &mut self,
+        x: NodeId,
+        axes: &[usize],
+        sizes: &[usize],
+        parts: usize,
+        shortest: usize,
+    ) -> Result<NodeId, TypeError> {
+        let outer = axes[0];
+        let inner: usize = axes[1..].iter().map(|&axis| sizes[axis]).product();
+        let enough = self.costs.min_units.min(parts)..=self.costs.most_parts;
+        if inner >= shortest && enough.contains(&sizes[outer]) {
+            return self.by_index(x, outer, &axes[1..]);
+        }
+        let adjacent = (0..axes.len()).take_while(|&k| axes[k] == outer + k).count();
+        let rows: usize = sizes[outer..outer + adjacent].iter().product();
+        let mut merged = self.graph.tensor_type(x).shape.clone();
+        merged.splice(outer..outer + adjacent, [Dim::from(rows)]);
+        let x = match adjacent {
+            1 => x,
+            _ => self.graph.add(Movement::Reshape { shape: merged }, &[x], &self.partial)?,
+        };
+        let sizes = self.graph.tensor_type(x).sizes().expect("a specialised graph has numbers");
+        let rest: Vec<usize> = axes[adjacent..].iter().map(|axis| axis + 1 - adjacent).collect();
+        self.by_chunks(x, outer, &rest, &sizes, parts)
+    }
+
+    /// Over the inner axes and at least so many chunks of the outer one, then over the chunks, then with
+    /// the rest.
     fn by_chunks(
         &mut self,
         x: NodeId,
         outer: usize,
         inner: &[usize],
         sizes: &[usize],
+        least: usize,
     ) -> Result<NodeId, TypeError> {
         let n = sizes[outer];
         let parts = n.div_ceil(self.costs.longest_part.max(1));
-        let chunk = even(n, parts.max(self.costs.parts).min(self.costs.most_parts));
+        let chunk = even(n, parts.max(least).min(self.costs.most_parts));
         let whole = n - n % chunk;
         let main = self.slice(x, outer, 0..whole)?;
         let main = self.chunks(main, outer, chunk)?;

@@ -70,6 +70,9 @@ pub(super) fn given_back(pool: &Pool, cx: &mut LowerContext<'_>) -> Lowering {
         let w = &pool.windows[d];
         let from_first = cx.exprs.index_scale(at[d + 1], 1, w.before);
         let last = cx.exprs.index_div(from_first, w.stride);
+        if most[d] == 1 {
+            return [last, cx.exprs.index_mod(from_first, w.stride)];
+        }
         let first = cx.exprs.index_scale(last, 1, 1 - most[d] as i64);
         let place = cx.exprs.index_add(first, over[d], 1);
         [place, cx.exprs.index_add(from_first, place, -w.stride)]
