@@ -435,6 +435,12 @@ impl Emitter<'_> {
                 let address = self.address(place, index, 0)?;
                 Val::Many(self.load_many(dtype, address, n).into())
             }
+            // Lanes against memory: a vector that begins at the last lane, turned.
+            Stride::Step(-1) if dtype.size() >= 4 => {
+                let address = self.address(place, index, n - 1)?;
+                let found = self.load_many(dtype, address, n);
+                Val::Many(found.into_iter().rev().map(|x| self.backwards(x)).collect())
+            }
             Stride::Step(_) | Stride::Irregular => {
                 let mut lanes = vec![];
                 for lane in 0..n {
@@ -445,6 +451,19 @@ impl Emitter<'_> {
             }
         };
         Ok(Emitted { val, level, reads })
+    }
+
+    /// The lanes of a register from the last.
+    fn backwards(&mut self, x: Value) -> Value {
+        let ty = self.type_of(x);
+        let (lanes, size) = (ty.lane_count() as usize, ty.lane_type().bytes() as usize);
+        let byte = |i: usize| ((lanes - 1 - i / size) * size + i % size) as u8;
+        let order: Vec<u8> = (0..16).map(byte).collect();
+        let mask = self.func.dfg.immediates.push(order.as_slice().into());
+        let mut at = self.ins();
+        let bytes = at.ins().bitcast(types::I8X16, little(), x);
+        let turned = at.ins().shuffle(bytes, bytes, mask);
+        at.ins().bitcast(ty, little(), turned)
     }
 
     fn load_one(&mut self, dtype: DType, address: Address) -> Value {

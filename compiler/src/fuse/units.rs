@@ -30,10 +30,41 @@ pub(super) fn enough(
         (d.0, of_draft.as_ref().is_some_and(|product| product[u].kind == Kind::Column))
     });
     let before = width(before, cx);
+    if is_tall(values, draft, value, kept, cx) {
+        return false;
+    }
     let keeps_first = draft.dims.is_empty() || kept.first().is_some_and(|k| k.unit == 0);
     keeps_first
         && after >= costs.min_units.min(before)
         && (costs.is_cheap(value.cost) || after >= costs.min_units)
+}
+
+/// Whether a group would have columns alone for units of what does not fit into a cache: each unit would
+/// go down all rows, and take a few lines of every page.
+fn is_tall(
+    values: &Values,
+    draft: &Draft,
+    value: &Value,
+    kept: &[Kept],
+    cx: &FuseContext<'_>,
+) -> bool {
+    let tall = |value: &Value, along: &Along| {
+        let reduced: usize = match &value.work {
+            Work::Reduce { reduced, .. } => {
+                reduced.iter().map(|&axis| values.exprs.extent(axis) as usize).product()
+            }
+            _ => 1,
+        };
+        let elements = value.sizes.iter().product::<usize>().saturating_mul(reduced);
+        let is_column = along.dim + 1 == value.sizes.len()
+            && !is_product(value)
+            && elements > value.sizes[along.dim]
+            && values.reads_adjacent(value, value.axes[along.dim]);
+        is_column && elements.saturating_mul(value.tensor_type.dtype.size()) > cx.target.l2
+    };
+    let [only] = kept else { return false };
+    let members = draft.members.iter().zip(&draft.dims[only.unit].1);
+    tall(value, &only.along) || members.into_iter().any(|(&m, along)| tall(&values.list[m], along))
 }
 
 fn is_product(value: &Value) -> bool {
@@ -104,7 +135,7 @@ pub(super) fn choose(
     match product(values, draft, cx) {
         Some(product) => choose_rows(draft, &product, cx),
         None if cx.costs.is_cheap(draft.cost) => vec![],
-        None => choose_map(draft, least_block(values, draft, cx), cx),
+        None => choose_map(values, draft, cx),
     }
 }
 
@@ -149,10 +180,25 @@ fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> Uni
     UnitDim { extent, block: block.min(extent) }
 }
 
-/// How many indices of the last dimension a unit has at least. Of what is scattered every unit goes
+/// How many indices of a dimension a unit has at least: the last one of a group as [`least_columns`]
+/// says, another one those of a cache line where something is read along it.
+fn least_block(values: &Values, draft: &Draft, u: usize, cx: &FuseContext<'_>) -> usize {
+    let (extent, along) = &draft.dims[u];
+    let members = draft.members.iter().map(|&m| &values.list[m]).zip(along);
+    let turned = |(value, along): (&Value, &Along)| {
+        along.dim + 1 < value.sizes.len()
+            && matches!(value.work, Work::Map(_))
+            && values.reads_adjacent(value, value.axes[along.dim])
+    };
+    let turns = members.into_iter().any(turned) && extent / LINE >= cx.costs.min_units;
+    let columns = if u + 1 == draft.dims.len() { least_columns(values, draft, cx) } else { 1 };
+    columns.max(if turns { LINE } else { 1 })
+}
+
+/// Of the last dimension. Of what is scattered every unit goes
 /// through all indices, for some adjacent elements each. Of columns that are reduced a unit has those
 /// of whole cache lines, several if there are units enough.
-fn least_block(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> usize {
+fn least_columns(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> usize {
     let Some((extent, along)) = draft.dims.last() else { return 1 };
     let each = extent.div_ceil(cx.costs.min_units.max(1));
     let members = || draft.members.iter().map(|&m| &values.list[m]).zip(along);
@@ -169,17 +215,24 @@ fn least_block(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> usize {
     if are_columns { each.min(cx.costs.columns).next_multiple_of(LINE) } else { 1 }
 }
 
+/// So many times the least number of units are plenty: rows are not cut for more.
+const PLENTY: usize = 4;
+
 /// Elements of f32 in a cache line.
 const LINE: usize = 16;
 
-/// Leading dimensions until a unit is short enough; the last one in blocks of at least so many.
-fn choose_map(draft: &Draft, least: usize, cx: &FuseContext<'_>) -> Vec<(usize, UnitDim)> {
+/// Leading dimensions until a unit is short enough, in blocks of at least so many as each wants.
+fn choose_map(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Vec<(usize, UnitDim)> {
     let unit = f64::from(cx.costs.unit);
     let mut chosen = vec![];
     let mut left = draft.cost;
     for (u, (extent, _)) in draft.dims.iter().enumerate() {
         let each = left / *extent as f64;
-        let least = if u + 1 == draft.dims.len() { least } else { 1 };
+        let least = least_block(values, draft, u, cx);
+        let units: usize = chosen.iter().map(|(_, unit): &(usize, UnitDim)| unit.extent).product();
+        if least > 1 && units >= PLENTY * cx.costs.min_units {
+            break;
+        }
         if each >= unit && least == 1 {
             chosen.push((u, UnitDim { extent: *extent, block: 1 }));
             left = each;

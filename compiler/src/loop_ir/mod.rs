@@ -24,6 +24,7 @@
 //! - `Chunk` applies a library function to consecutive elements; a claim changes nothing.
 //! - Loads see the stores before them in program order.
 
+mod blocks;
 mod chunk;
 mod claim;
 mod collapse;
@@ -38,6 +39,7 @@ mod rebuild;
 mod vectorise;
 mod verify;
 
+pub use blocks::blocks;
 pub use chunk::chunk;
 pub use claim::claim;
 pub use collapse::collapse;

@@ -2,7 +2,7 @@
 //! what the kernel computes, but for `vectorise` and `columns`, which choose the order in which loops
 //! fold, and `fma`, which rounds less often.
 
-use super::{Kernel, chunk, claim, collapse, columns, expand_math, fma, hoist, vectorise};
+use super::{Kernel, blocks, chunk, claim, collapse, columns, expand_math, fma, hoist, vectorise};
 use crate::ir::{Costs, Target};
 use crate::passes::PassOptions;
 
@@ -50,6 +50,13 @@ pub static LOOP_PIPELINE: &[LoopPass] = &[
         name: "columns",
         doc: "reduces along columns row by row",
         run: |kernel, cx| columns(kernel, cx.costs),
+        required: false,
+    },
+    // The same.
+    LoopPass {
+        name: "blocks",
+        doc: "moves elements through blocks in the first-level cache",
+        run: |kernel, _| blocks(kernel),
         required: false,
     },
     // While the loops that store are whole: `chunk` cuts them into blocks.

@@ -220,6 +220,33 @@ impl<'a> Nest<'a> {
         within.all(|store| self.tells_apart(store.index, level..end, end..store.depth))
     }
 
+    /// The loop around the vector loop that runs along something which that one reads in steps of at
+    /// least `far` elements; of several the innermost. `None` if a loop is shorter than `least`.
+    pub(super) fn read_along(
+        &self,
+        around: &[(AxisId, Extent)],
+        vector: AxisId,
+        far: usize,
+        least: usize,
+    ) -> Option<usize> {
+        let step =
+            |index: IndexId, axis: AxisId| self.exprs.step(index, axis).map(i64::unsigned_abs);
+        let is_far = |index: IndexId| step(index, vector).is_some_and(|by| by >= far as u64);
+        let runs = |&(axis, extent): &(AxisId, Extent)| {
+            let along = |&(_, index): &(PlaceId, IndexId)| {
+                is_far(index) && step(index, axis).is_some_and(|by| by == 1)
+            };
+            extent.max() >= least && self.loads.iter().any(along)
+        };
+        around.iter().rposition(runs)
+    }
+
+    /// Whether the iterations of these loops, the last of the nest, may run in any order.
+    pub(super) fn may_change_places(&self, loops: Range<usize>) -> bool {
+        self.n_parallel == self.levels.len()
+            && self.stores.iter().all(|s| self.tells_apart(s.index, loops.clone(), 0..0))
+    }
+
     /// Whether the iterations of a loop, moved within all others, leave what others write alone.
     pub(super) fn may_be_innermost(&self, level: usize) -> bool {
         let within = self.stores.iter().filter(|store| store.depth > self.n_parallel);
