@@ -7,8 +7,8 @@ use brolga_compiler::ir::{
     BinaryFn, CompareFn, DType, Dim, Graph, NodeId, Origin, Scalar, TensorType, UnaryFn,
 };
 use brolga_compiler::ops::{
-    self, Build, Control, Conv, ConvResult, Creation, Indexing, Leaf, Movement, Placement, Random,
-    ReduceFn, TypeError, Window,
+    self, Build, Control, Conv, ConvResult, Creation, Indexing, Lag, Leaf, Movement, Placement,
+    Prefix, PrefixFn, Random, ReduceFn, TypeError, Window,
 };
 
 /// Larger values are not made: graphs of them take long and show no more.
@@ -205,7 +205,7 @@ fn step(g: &mut Build<'_>, choice: &mut Choice, operands: [NodeId; 3], course: C
 fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Added {
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
-    match choice.below(29) {
+    match choice.below(30) {
         0..3 => {
             let f = function(g, choice, x, ops::Course::Smooth);
             // Where every function has a value and a moderate slope.
@@ -239,6 +239,7 @@ fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
         24 => spread(g, choice, x),
         25 => mended(g, choice, x, axis),
         26 | 27 => convolved(g, choice, x, y),
+        28 => running(g, choice, x, y, axis),
         _ => marked(g, choice, x),
     }
 }
@@ -364,6 +365,26 @@ fn softmax(g: &mut Build<'_>, x: NodeId, axis: usize) -> Added {
 fn centred(g: &mut Build<'_>, x: NodeId, axis: usize) -> Added {
     let mean = g.mean(x, &[axis], true)?;
     g.sub(x, mean)
+}
+
+/// A running sum, product or recurrence whose factors are below one.
+fn running(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId, axis: usize) -> Added {
+    let (reverse, exclusive) = (choice.flip(), choice.flip());
+    let bounded = g.unary(UnaryFn::Tanh, x)?;
+    let factor = g.scale(bounded, 0.9)?;
+    match choice.below(3) {
+        0 => {
+            let sums = Prefix { f: PrefixFn::Sum { exclusive }, axis, reverse };
+            let sums = g.node(sums, &[x])?;
+            g.scale(sums, 0.125)
+        }
+        1 => g.node(Prefix { f: PrefixFn::Product { exclusive }, axis, reverse }, &[factor]),
+        _ => {
+            let lag = choice.of(&[Lag::None, Lag::Factors, Lag::Both]);
+            let f = PrefixFn::Recurrence(lag);
+            g.node(Prefix { f, axis, reverse }, &choice.of(&[[factor, y], [factor, x]]))
+        }
+    }
 }
 
 /// An image and a filter, or another two tensors of the form, made of the first elements of two

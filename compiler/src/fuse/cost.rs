@@ -26,6 +26,8 @@ pub(super) fn cost(values: &Values, value: &Value) -> f64 {
             elements * 0.13 + parts.iter().map(|p| extent(&p.axes) * per(p.body)).sum::<f64>()
         }
         Work::Scatter(part) => elements * 0.13 + extent(&part.axes) * (0.13 + per(part.body)),
+        // An element waits for the one before it.
+        Work::Prefix(running) => elements * (0.26 + running.bodies().skip(1).map(per).sum::<f64>()),
         Work::Random { .. } => elements,
         Work::Repeat { length, body } => (*length).max(1) as f64 * body.fusion.values.cost(),
         Work::Result => 0.0,
@@ -40,6 +42,9 @@ pub(super) fn operations(values: &Values, value: &Value) -> u32 {
             parts.iter().map(|p| own_size(&values.exprs, p.body)).sum()
         }
         Work::Scatter(part) => own_size(&values.exprs, part.body),
+        Work::Prefix(running) => {
+            running.bodies().skip(1).map(|body| 1 + own_size(&values.exprs, body)).sum()
+        }
         Work::Repeat { body, .. } => body.fusion.values.list.iter().map(|v| v.operations).sum(),
         Work::Contract(_) | Work::Random { .. } | Work::Result => 0,
     }

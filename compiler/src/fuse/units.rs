@@ -150,14 +150,23 @@ fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> Uni
 }
 
 /// How many indices of the last dimension a unit has at least: of what is scattered every unit goes
-/// through all indices, for some adjacent elements each.
+/// through all indices, of a running value through its whole axis, for some adjacent elements each.
 fn least_block(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> usize {
-    let is_scattered = |&m: &usize| matches!(values.list[m].work, Work::Scatter(_));
-    let scattered = draft.members.iter().position(is_scattered);
-    let last = scattered.zip(draft.dims.last()).filter(|(at, (_, members))| {
+    let most = |&m: &usize| match values.list[m].work {
+        Work::Scatter(_) => Some(usize::MAX),
+        // What a unit runs for stays in the first-level cache.
+        Work::Prefix(_) => Some(cx.costs.chunk),
+        Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Placement { .. } => None,
+        Work::Random { .. } | Work::Repeat { .. } | Work::Result => None,
+    };
+    let mut members = draft.members.iter().enumerate();
+    let goes_through = members.find_map(|(at, member)| Some((at, most(member)?)));
+    let last = goes_through.zip(draft.dims.last()).filter(|((at, _), (_, members))| {
         members[*at].dim + 1 == values.list[draft.members[*at]].sizes.len()
     });
-    last.map_or(1, |(_, (extent, _))| extent.div_ceil(cx.costs.min_units.max(1)))
+    last.map_or(1, |((_, most), (extent, _))| {
+        extent.div_ceil(cx.costs.min_units.max(1)).min(most).max(1)
+    })
 }
 
 /// Leading dimensions until a unit is short enough; the last one in blocks of at least so many.

@@ -17,6 +17,7 @@ mod leaf;
 mod movement;
 mod others;
 mod placement;
+mod prefix;
 mod random;
 mod reduce;
 mod shape;
@@ -39,6 +40,7 @@ pub use leaf::Leaf;
 pub use movement::Movement;
 pub use others::ProductOfOthers;
 pub use placement::Placement;
+pub use prefix::{Lag, Prefix, PrefixFn};
 pub use random::{Random, random_words};
 pub use reduce::{Reduce, ReduceFn};
 pub(crate) use shape::types_agree;
@@ -67,6 +69,8 @@ pub enum Op {
     Reduce(Reduce),
     /// The product of the others along an axis: the gradient of a product.
     ProductOfOthers(ProductOfOthers),
+    /// Running values along an axis.
+    Prefix(Prefix),
     /// Sums of products: matmul.
     Contract(Contract),
     /// Sums of products where a filter moves over an input, and their gradients.
@@ -153,6 +157,7 @@ impl Op {
             Op::Creation(op) => op,
             Op::Reduce(op) => op,
             Op::ProductOfOthers(op) => op,
+            Op::Prefix(op) => op,
             Op::Contract(op) => op,
             Op::Conv(op) => op,
             Op::Placement(op) => op,

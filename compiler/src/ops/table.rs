@@ -2,7 +2,7 @@
 
 use super::{
     Attribute, Attributes, Op, OpRules, Signature, TypeError, codes, contract, control, conv,
-    creation, elementwise, indexing, leaf, movement, others, placement, random, reduce,
+    creation, elementwise, indexing, leaf, movement, others, placement, prefix, random, reduce,
 };
 use crate::ir::TensorType;
 
@@ -15,6 +15,7 @@ pub fn signatures() -> Vec<&'static Signature> {
         creation::signatures(),
         reduce::signatures(),
         others::signatures(),
+        prefix::signatures(),
         contract::signatures(),
         conv::signatures(),
         placement::signatures(),
@@ -27,13 +28,14 @@ pub fn signatures() -> Vec<&'static Signature> {
 
 type Reader = fn(&Attributes<'_>) -> Result<Option<Op>, TypeError>;
 
-const FAMILIES: [Reader; 12] = [
+const FAMILIES: [Reader; 13] = [
     leaf::from_attributes,
     elementwise::from_attributes,
     movement::from_attributes,
     creation::from_attributes,
     reduce::from_attributes,
     others::from_attributes,
+    prefix::from_attributes,
     contract::from_attributes,
     conv::from_attributes,
     placement::from_attributes,

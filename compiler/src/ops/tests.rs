@@ -7,7 +7,8 @@ mod pullback;
 mod values;
 
 use super::{
-    Build, Conv, ConvResult, EvalContext, Leaf, Leaves, Reference, TypeError, Window, evaluate,
+    Build, Conv, ConvResult, EvalContext, Lag, Leaf, Leaves, Prefix, PrefixFn, Reference,
+    TypeError, Window, evaluate,
 };
 use crate::error::CompileError;
 use crate::ir::{Binding, DType, Dim, Graph, Literal, NodeId, Origin, Scalar, TensorType, verify};
@@ -36,6 +37,16 @@ fn conv(result: ConvResult, windows: &[[i64; 4]]) -> Conv {
     let window =
         |&[stride, dilation, before, after]: &[i64; 4]| Window { stride, dilation, before, after };
     Conv { result, windows: windows.iter().map(window).collect(), parts: 0 }
+}
+
+/// Every running value along an axis.
+fn prefixes(axis: usize) -> impl Iterator<Item = Prefix> {
+    let switch = [false, true];
+    let sums = switch.map(|exclusive| PrefixFn::Sum { exclusive });
+    let products = switch.map(|exclusive| PrefixFn::Product { exclusive });
+    let recurrences = [Lag::None, Lag::Factors, Lag::Both].map(PrefixFn::Recurrence);
+    let all = sums.into_iter().chain(products).chain(recurrences);
+    all.flat_map(move |f| switch.map(|reverse| Prefix { f, axis, reverse }))
 }
 
 /// The type that a text such as `f64 n 3` stands for.

@@ -135,6 +135,7 @@ fn line(lines: &mut Lines, graph: &Graph, id: NodeId, operand: &dyn Fn(NodeId) -
         | Op::Creation(_)
         | Op::Reduce(_)
         | Op::ProductOfOthers(_)
+        | Op::Prefix(_)
         | Op::Contract(_)
         | Op::Conv(_)
         | Op::Placement(_)

@@ -7,7 +7,7 @@ use crate::ir::{
 };
 use crate::ops::{
     Contract, Control, Conv, Creation, Elementwise, Indexing, LowerContext, Movement, Op, OpRules,
-    Placement, Reduce, ReduceFn,
+    Placement, PrefixFn, Reduce, ReduceFn,
 };
 
 /// The values of axes, and the operands.
@@ -169,6 +169,29 @@ fn read(
             }
             all
         }
+        Lowering::Prefix(running) => {
+            let sizes = result.sizes().expect("numbers");
+            let strides = crate::ir::strides(&sizes);
+            let mut all = vec![Scalar::zero(result.dtype); sizes.iter().product()];
+            let axes = running.axes.iter().enumerate().filter(|(d, _)| *d != running.along);
+            for p in points(&exprs, &axes.map(|(_, &axis)| axis).collect::<Vec<_>>()) {
+                let start = reader(p.clone());
+                let others = (0..sizes.len()).filter(|d| *d != running.along).zip(&p);
+                let base: i64 = others.map(|(d, (_, i))| i * strides[d]).sum();
+                let place = |at: i64| (base + at * strides[running.along]) as usize;
+                let mut last = start.value(running.first);
+                all[place(start.index(running.first_at))] = last;
+                for q in points(&exprs, &[running.steps]) {
+                    let r = reader([p.clone(), q].concat());
+                    let scaled = running.factor.map(|f| BinaryFn::Mul.eval(r.value(f), last));
+                    let scaled = scaled.unwrap_or(last);
+                    let sum = running.term.map(|t| BinaryFn::Add.eval(scaled, r.value(t)));
+                    last = sum.unwrap_or(scaled);
+                    all[place(r.index(running.at))] = last;
+                }
+            }
+            all
+        }
         Lowering::RandomBits { .. } | Lowering::Repeat | Lowering::Leaf => {
             panic!("this is not computed element by element")
         }
@@ -267,6 +290,21 @@ fn reductions() {
             if !f.is_index() {
                 check(Reduce::new(f, &[2, 0]), &[&format!("{dtype} 2 3 17")]);
                 check(Reduce::new(f, &[1]), &[&format!("{dtype} 2 0 3")]);
+            }
+        }
+    }
+}
+
+#[test]
+fn running_values() {
+    for dtype in DType::ALL.into_iter().filter(|d| *d != DType::Bool) {
+        for (axis, sizes) in
+            [(0, "4 3"), (1, "4 3"), (1, "2 7 3"), (0, "1 3"), (0, "0 3"), (0, "2")]
+        {
+            let x = format!("{dtype} {sizes}");
+            for op in prefixes(axis) {
+                let is_recurrence = matches!(op.f, PrefixFn::Recurrence(_));
+                check(op, &[&*x, &x][..1 + usize::from(is_recurrence)]);
             }
         }
     }

@@ -263,6 +263,7 @@ fn random_words_do_not_depend_on_their_number() {
 /// One op of every signature that can be read back.
 fn samples() -> Vec<(Op, Vec<&'static str>)> {
     let dims = |n: &[i64]| n.iter().map(|&n| Dim::number(n)).collect::<Vec<Dim>>();
+    let running = |f| Prefix { f, axis: 1, reverse: true }.into();
     let mut all: Vec<(Op, Vec<&'static str>)> = vec![];
     all.extend(UnaryFn::ALL.map(|f| (f.into(), vec!["f32 2"])));
     all.extend(BinaryFn::ALL.map(|f| (f.into(), vec!["f32 2", "f32 2"])));
@@ -312,6 +313,11 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
             vec!["f32 1 5 5 2", "f32 1 3 1 4"],
         ),
         (ProductOfOthers { axis: 1 }.into(), vec!["f32 2 3", "f32 2 3"]),
+        (running(PrefixFn::Sum { exclusive: true }), vec!["f32 2 3"]),
+        (running(PrefixFn::Product { exclusive: false }), vec!["i64 2 3"]),
+        (running(PrefixFn::Recurrence(Lag::None)), vec!["f32 2 3", "f32 2 3"]),
+        (running(PrefixFn::Recurrence(Lag::Factors)), vec!["f32 2 3", "f32 2 3"]),
+        (running(PrefixFn::Recurrence(Lag::Both)), vec!["f32 2 3", "f32 2 3"]),
         (Placement::Concat { axis: 0 }.into(), vec!["f32 2", "f32 3"]),
         (
             Placement::Pad {

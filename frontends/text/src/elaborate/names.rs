@@ -39,6 +39,7 @@ pub(super) fn keeps_name(graph: &Graph, node: NodeId) -> bool {
         | Op::Creation(_)
         | Op::Reduce(_)
         | Op::ProductOfOthers(_)
+        | Op::Prefix(_)
         | Op::Contract(_)
         | Op::Conv(_)
         | Op::Placement(_)

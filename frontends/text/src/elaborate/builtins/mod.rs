@@ -69,8 +69,6 @@ const NOT_YET: &[&str] = &[
     "avg_pool1d",
     "avg_pool2d",
     "atan2",
-    "cumsum",
-    "cumprod",
     "top_k",
     "top_k_accuracy",
     "sort",

@@ -112,7 +112,7 @@ impl Elaborator<'_> {
         }
     }
 
-    fn axis_argument(&mut self, args: &Args, k: usize, rank: usize) -> Result<usize> {
+    pub(super) fn axis_argument(&mut self, args: &Args, k: usize, rank: usize) -> Result<usize> {
         match args.optional(k) {
             None => Ok(0),
             Some((value, span)) => {
