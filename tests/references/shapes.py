@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from references import as_f64, case, numbers
+from references import NAMES, as_f64, case, numbers
 
 ids = lambda *values: np.array(values, np.int32)
 
@@ -623,6 +623,106 @@ def indexing():
         lambda x, i: x[i],
         types={"y": "i32"},
         software="NumPy",
+    )
+    case(
+        family,
+        "scatter_add",
+        "square(scatter_add(x, i, u))",
+        {"x": table, "i": ids(0, 4, 2, 4), "u": numbers("u", (4, 3))},
+        lambda x, i, u: jnp.square(x.at[i].add(u)),
+    )
+    case(
+        family,
+        "scatter_add.matrix",
+        "square(scatter_add(x, i, u))",
+        {"x": table, "i": ids([0, 4, 2], [4, 4, 0]), "u": numbers("um", (2, 3, 3))},
+        lambda x, i, u: jnp.square(x.at[i].add(u)),
+    )
+    case(
+        family,
+        "scatter_add.last",
+        "square(scatter_add(x, i, u, axis=1))",
+        {"x": table, "i": ids(2, 0, 2), "u": numbers("ul", (5, 3))},
+        lambda x, i, u: jnp.square(x.at[:, i].add(u)),
+    )
+    case(
+        family,
+        "scatter_add.i32",
+        "scatter_add(x, i, 1)",
+        {"x": ids(7, 8, 9), "i": ids(2, 2, 0)},
+        lambda x, i: x.at[i].add(1),
+        types={"y": "i32"},
+    )
+    # JAX has a top_k in which -0 is less than 0.
+    ties = np.round(numbers("ties", (4, 9))) + np.float32(0)
+    special = np.array([3, np.nan, 1, np.inf, -0.0, 0, -np.inf, 3, np.nan], np.float32)
+    for axis in [0, 1]:
+        for down in [False, True]:
+            flags = f"axis={axis}, descending={str(down).lower()}"
+            order = lambda x: jnp.argsort(x, axis=axis, descending=down)
+            for dtype in ["float32", "float64", "int32", "int64"]:
+                case(
+                    family,
+                    f"argsort.{axis}{down:d}.{NAMES[dtype]}",
+                    f"argsort(x, {flags})",
+                    {"x": ties.astype(dtype)},
+                    order,
+                    types={"y": "i32"},
+                    order=0,
+                )
+            case(
+                family,
+                f"sort.{axis}{down:d}",
+                f"sort(x * x, {flags})",
+                {"x": numbers(f"sort{axis}", (7, 5))},
+                lambda x: jnp.take_along_axis(x * x, order(x * x), axis=axis),
+            )
+    case(
+        family,
+        "sort.special",
+        "sort(x)",
+        {"x": special},
+        jnp.sort,
+        order=0,
+        software="NumPy",
+    )
+    case(
+        family,
+        "argsort.special",
+        "argsort(x)",
+        {"x": special},
+        lambda x: np.argsort(np.asarray(x), kind="stable"),
+        types={"y": "i32"},
+        order=0,
+        software="NumPy",
+    )
+    case(
+        family,
+        "top_k",
+        "y, i = top_k(x, 3)\nz = square(y)",
+        {"x": numbers("top", (4, 7))},
+        lambda x: (jnp.square(jax.lax.top_k(x, 3)[0]), jax.lax.top_k(x, 3)[1]),
+        results=("z", "i"),
+        types={"i": "i32"},
+    )
+    case(
+        family,
+        "top_k.ties",
+        "y, i = top_k(x, 9)",
+        {"x": ties},
+        lambda x: tuple(jax.lax.top_k(x, 9)),
+        results=("y", "i"),
+        types={"i": "i32"},
+    )
+    case(
+        family,
+        "top_k.special",
+        "y, i = top_k(x, 9)",
+        {"x": special},
+        lambda x: tuple(jax.lax.top_k(jnp.where(x == 0, 0.0, x), 9)),
+        results=("y", "i"),
+        types={"i": "i32"},
+        order=0,
     )
     case(
         family,

@@ -7,8 +7,8 @@ use brolga_compiler::ir::{
     BinaryFn, CompareFn, DType, Dim, Graph, NodeId, Origin, Scalar, TensorType, UnaryFn,
 };
 use brolga_compiler::ops::{
-    self, Build, Control, Conv, ConvResult, Creation, Indexing, Lag, Leaf, Movement, Placement,
-    Prefix, PrefixFn, Random, ReduceFn, TypeError, Window,
+    self, Argsort, Build, Control, Conv, ConvResult, Creation, Indexing, Lag, Leaf, Movement,
+    Placement, Prefix, PrefixFn, Random, ReduceFn, TypeError, Window,
 };
 
 /// Larger values are not made: graphs of them take long and show no more.
@@ -247,8 +247,12 @@ fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
 fn kinked(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Added {
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
-    match choice.below(8) {
+    match choice.below(9) {
         0 => g.unary(function(g, choice, x, ops::Course::Kinked), x),
+        7 => {
+            let ids = g.node(Argsort { axis, descending: choice.flip() }, &[x])?;
+            g.node(Indexing::TakeAlongAxis { axis }, &[x, ids])
+        }
         1 | 2 => g.reduce(choice.of(&[ReduceFn::Max, ReduceFn::Min]), x, &[axis], choice.flip()),
         3 => g.binary(choice.of(&[BinaryFn::Max, BinaryFn::Min]), x, y),
         // Chosen by position: no value decides.
@@ -338,10 +342,11 @@ fn bell(g: &mut Build<'_>, x: NodeId) -> Added {
 /// A logarithm, a root, a power or a product of what is above one.
 fn mended(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, axis: usize) -> Added {
     let above = above_one(g, x)?;
-    match choice.below(4) {
+    match choice.below(5) {
         0 => g.unary(UnaryFn::Log, above),
-        1 => g.unary(UnaryFn::Sqrt, above),
-        2 => {
+        1 => g.binary(BinaryFn::Atan2, x, above),
+        2 => g.unary(UnaryFn::Sqrt, above),
+        3 => {
             let exponent = g.unary(UnaryFn::Tanh, x)?;
             g.binary(BinaryFn::Pow, above, exponent)
         }

@@ -91,7 +91,8 @@ fn unit_dims(scan: &Scan, values: &Values, costs: &Costs) -> Option<(usize, Vec<
 /// Whether a value is computed by loops or a tile over its own dimensions.
 fn has_loops(value: &Value) -> bool {
     match value.work {
-        Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Prefix(_) => true,
+        Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) => true,
+        Work::Prefix(_) | Work::Sort(_) => true,
         Work::Placement { .. } | Work::Scatter(_) | Work::Random { .. } => false,
         Work::Repeat { .. } | Work::Result => false,
     }

@@ -119,7 +119,7 @@ impl Grouper<'_> {
     fn can_wait(&self, value: &Value) -> bool {
         let may = match value.work {
             Work::Map(_) | Work::Reduce { .. } | Work::Random { .. } => true,
-            Work::Prefix(_) => self.is_short(value),
+            Work::Prefix(_) | Work::Sort(_) => self.is_short(value),
             Work::Contract(_) | Work::Placement { .. } | Work::Scatter(_) => false,
             Work::Repeat { .. } | Work::Result => false,
         };
@@ -334,10 +334,11 @@ impl Grouper<'_> {
         })
     }
 
-    /// Whether a unit's part of a running value, whole along its axis, fits in a local.
+    /// Whether a unit's part of a value that is whole along an axis fits in a local.
     fn is_short(&self, value: &Value) -> bool {
         match &value.work {
             Work::Prefix(running) => value.sizes[running.along] <= self.cx.costs.longest_fold,
+            Work::Sort(sorted) => value.sizes[sorted.along] <= self.cx.costs.longest_fold,
             Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Placement { .. } => true,
             Work::Scatter(_) | Work::Random { .. } | Work::Repeat { .. } | Work::Result => true,
         }
@@ -347,7 +348,7 @@ impl Grouper<'_> {
     fn joinable(&self, draft: &Draft) -> bool {
         let is_open = |&m: &usize| match self.values.list[m].work {
             Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Random { .. } => true,
-            Work::Prefix(_) => self.is_short(&self.values.list[m]),
+            Work::Prefix(_) | Work::Sort(_) => self.is_short(&self.values.list[m]),
             Work::Placement { .. } | Work::Scatter(_) | Work::Repeat { .. } | Work::Result => false,
         };
         let operations = draft.members.iter().map(|&m| self.values.list[m].operations);
@@ -408,6 +409,7 @@ fn alone(values: &Values, value: &Value, i: usize) -> Draft {
         | Work::Reduce { .. }
         | Work::Contract(_)
         | Work::Prefix(_)
+        | Work::Sort(_)
         | Work::Random { .. } => {
             let dims = value.sizes.iter().enumerate();
             let dims = dims.filter(|&(dim, &n)| n > 1 && value.is_whole(dim));
@@ -435,7 +437,8 @@ fn loops(values: &Values, value: &Value) -> Option<Vec<usize>> {
         Work::Map(_) => &[],
         Work::Reduce { reduced, .. } => reduced,
         Work::Contract(_) | Work::Placement { .. } | Work::Scatter(_) => return None,
-        Work::Prefix(_) | Work::Random { .. } | Work::Repeat { .. } | Work::Result => return None,
+        Work::Prefix(_) | Work::Sort(_) | Work::Random { .. } => return None,
+        Work::Repeat { .. } | Work::Result => return None,
     };
     let reduced = reduced.iter().map(|&r| values.exprs.extent(r) as usize);
     Some(value.sizes.iter().copied().chain(reduced).collect())

@@ -75,6 +75,7 @@ impl Fusion {
                 Work::Placement { .. } => "place",
                 Work::Scatter(_) => "scatter",
                 Work::Prefix(_) => "prefix",
+                Work::Sort(_) => "order",
                 Work::Random { .. } => "random",
                 Work::Repeat { .. } => "repeat",
                 Work::Result => "result",
@@ -114,7 +115,7 @@ fn kind(values: &Values, group: &Group, stage: &Stage) -> &'static str {
         Work::Placement { .. } => "parts",
         Work::Scatter(_) => "scatter",
         Work::Prefix(_) => "steps",
-        Work::Random { .. } => "library",
+        Work::Sort(_) | Work::Random { .. } => "library",
         Work::Repeat { .. } | Work::Result => "loop",
         Work::Map(_) | Work::Reduce { .. } => "loops",
     }

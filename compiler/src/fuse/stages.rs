@@ -29,7 +29,7 @@ pub struct Stage {
     pub members: Vec<usize>,
     /// The extents of the loops within a unit, parallel ones first; `None` for stages that are
     /// not a nest of loops over elements (a tile, a placement, what is scattered, a running value,
-    /// random bits, a loop).
+    /// an order, random bits, a loop).
     pub domain: Option<Vec<usize>>,
 }
 
@@ -42,7 +42,11 @@ fn domain(values: &Values, value: &Value) -> Option<Vec<usize>> {
             Some(value.sizes.iter().copied().chain(reduced).collect())
         }
         Work::Contract(_) | Work::Placement { .. } | Work::Scatter(_) => None,
-        Work::Prefix(_) | Work::Random { .. } | Work::Repeat { .. } | Work::Result => None,
+        Work::Prefix(_)
+        | Work::Sort(_)
+        | Work::Random { .. }
+        | Work::Repeat { .. }
+        | Work::Result => None,
     }
 }
 

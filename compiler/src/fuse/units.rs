@@ -157,7 +157,7 @@ fn least_block(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> usize {
         // What a unit runs for stays in the first-level cache.
         Work::Prefix(_) => Some(cx.costs.chunk),
         Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Placement { .. } => None,
-        Work::Random { .. } | Work::Repeat { .. } | Work::Result => None,
+        Work::Sort(_) | Work::Random { .. } | Work::Repeat { .. } | Work::Result => None,
     };
     let mut members = draft.members.iter().enumerate();
     let goes_through = members.find_map(|(at, member)| Some((at, most(member)?)));

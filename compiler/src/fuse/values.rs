@@ -4,7 +4,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Body;
 use crate::ir::{
-    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Monoid, NodeId, Running, Scalar, TensorType,
+    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Monoid, NodeId, Running, Scalar, Sorted,
+    TensorType,
 };
 use crate::ops::{Leaf, Op};
 
@@ -92,6 +93,8 @@ pub enum Work {
     Scatter(PlacedPart),
     /// Elements that follow from each other.
     Prefix(Running),
+    /// Positions of keys, in order.
+    Sort(Sorted),
     /// Philox words.
     Random {
         /// The hash of the node's name.
@@ -127,7 +130,7 @@ pub struct Value {
     pub axes: Vec<AxisId>,
     /// What it computes.
     pub work: Work,
-    /// The indices from data that a map, a reduction or a running value needs, also those on which its element does
+    /// The indices from data that a map, a reduction, a running value or an order needs, also those on which its element does
     /// not depend in the end.
     pub indices: Vec<DataIndex>,
     /// The values and leaves whose elements it reads, each once, by number.
@@ -151,11 +154,12 @@ pub struct Values {
 
 impl Value {
     /// Whether every index of a dimension is computed as the others are, and without them: cuts at
-    /// padding do not go through it, and no value runs along it.
+    /// padding do not go through it, and nothing runs or is put in order along it.
     pub(super) fn is_whole(&self, dim: usize) -> bool {
         match &self.work {
             Work::Contract(boxes) => boxes.iter().all(|b| b.kept[dim].axis == self.axes[dim]),
             Work::Prefix(running) => running.along != dim,
+            Work::Sort(sorted) => sorted.along != dim,
             Work::Map(_) | Work::Reduce { .. } | Work::Placement { .. } | Work::Scatter(_) => true,
             Work::Random { .. } | Work::Repeat { .. } | Work::Result => true,
         }
@@ -195,6 +199,7 @@ impl Values {
                 part.indices.iter().for_each(|i| found.visit(i.value));
             }
             Work::Prefix(running) => running.bodies().for_each(|body| found.visit(body)),
+            Work::Sort(sorted) => found.visit(sorted.key),
             Work::Random { seed, step, .. } => {
                 found.list.extend([(number(*seed), vec![]), (number(*step), vec![])]);
             }

@@ -69,6 +69,9 @@ pub enum Lowering {
     Scatter(Part),
     /// Each element follows from the one before it along a dimension: the loop over it is in order.
     Prefix(Running),
+    /// The element at `axes` is the position of the key that is so far along in ascending order (a
+    /// kernel of the runtime); of equal keys the earlier comes first.
+    Sort(Sorted),
     /// Words of random bits (a kernel of the runtime): the element at row-major position `i` is
     /// the Philox word `i` for (`key`, seed, step), operands 0 and 1.
     RandomBits {
@@ -130,6 +133,19 @@ pub struct Running {
     pub factor: Option<ExprId>,
     /// What is added then; 0 where there is none.
     pub term: Option<ExprId>,
+}
+
+/// What a [`Lowering::Sort`] puts in order: at least two keys, at most [`i32::MAX`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sorted {
+    /// One axis per dimension of the result; that of `along` is not read.
+    pub axes: Vec<AxisId>,
+    /// The dimension that is in order.
+    pub along: usize,
+    /// Counts the keys.
+    pub positions: AxisId,
+    /// An i32 or i64, for each index of the other axes and each position.
+    pub key: ExprId,
 }
 
 impl Running {

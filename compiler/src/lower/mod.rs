@@ -11,6 +11,7 @@ mod parts;
 mod prefix;
 mod random;
 mod repeat;
+mod sort;
 mod waves;
 
 use std::sync::Arc;
@@ -441,6 +442,7 @@ impl<'a> KernelBuilder<'a> {
             Work::Placement { .. } => self.place(at),
             Work::Scatter(part) => self.scatter(at, part),
             Work::Prefix(running) => self.prefix(at, running),
+            Work::Sort(sorted) => self.sort(at, sorted),
             Work::Random { key, seed, step } => self.random(at, *key, *seed, *step),
             Work::Repeat { length, body } => self.repeat(at, *length, body),
             Work::Result => vec![],

@@ -2,6 +2,7 @@
 //!
 //! [`OpRules`] has no default bodies, so that an operation without a rule does not compile.
 
+mod argsort;
 mod arithmetic;
 mod attributes;
 pub mod build;
@@ -25,6 +26,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use argsort::Argsort;
 pub use attributes::Attributes;
 pub use build::Build;
 pub use contract::{Contract, Reference};
@@ -77,6 +79,8 @@ pub enum Op {
     Conv(Conv),
     /// Parts put somewhere in the result: concat, pad.
     Placement(Placement),
+    /// The order of elements.
+    Argsort(Argsort),
     /// Indices that are data.
     Indexing(Indexing),
     /// Random bits.
@@ -161,6 +165,7 @@ impl Op {
             Op::Contract(op) => op,
             Op::Conv(op) => op,
             Op::Placement(op) => op,
+            Op::Argsort(op) => op,
             Op::Indexing(op) => op,
             Op::Random(op) => op,
             Op::Control(op) => op,

@@ -1,8 +1,9 @@
 //! The table of operations by name: what a frontend reads a printed graph back with.
 
 use super::{
-    Attribute, Attributes, Op, OpRules, Signature, TypeError, codes, contract, control, conv,
-    creation, elementwise, indexing, leaf, movement, others, placement, prefix, random, reduce,
+    Attribute, Attributes, Op, OpRules, Signature, TypeError, argsort, codes, contract, control,
+    conv, creation, elementwise, indexing, leaf, movement, others, placement, prefix, random,
+    reduce,
 };
 use crate::ir::TensorType;
 
@@ -19,6 +20,7 @@ pub fn signatures() -> Vec<&'static Signature> {
         contract::signatures(),
         conv::signatures(),
         placement::signatures(),
+        argsort::signatures(),
         indexing::signatures(),
         random::signatures(),
         control::signatures(),
@@ -28,7 +30,7 @@ pub fn signatures() -> Vec<&'static Signature> {
 
 type Reader = fn(&Attributes<'_>) -> Result<Option<Op>, TypeError>;
 
-const FAMILIES: [Reader; 13] = [
+const FAMILIES: [Reader; 14] = [
     leaf::from_attributes,
     elementwise::from_attributes,
     movement::from_attributes,
@@ -39,6 +41,7 @@ const FAMILIES: [Reader; 13] = [
     contract::from_attributes,
     conv::from_attributes,
     placement::from_attributes,
+    argsort::from_attributes,
     indexing::from_attributes,
     random::from_attributes,
     control::from_attributes,

@@ -1,6 +1,6 @@
 //! Which nodes are stored, and what each computes of the elements of the others.
 //!
-//! A value is: a root, a reduction, a contraction, a placement, a running value, random bits, a loop; an
+//! A value is: a root, a reduction, a contraction, a placement, a running value, an order, random bits, a loop; an
 //! expression
 //! too long; and a map that is read more than once, unless it is movement, a cast or one cheap
 //! operation; and then what [`factors`] wants. Everything else is inlined.
@@ -17,7 +17,7 @@ use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory};
 use super::{Body, FuseContext};
 use crate::ir::{
     AxisId, DType, Dim, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, Running,
-    TensorType,
+    Sorted, TensorType,
 };
 use crate::ops::{Indexing, LowerContext, Movement, Op, OpRules};
 
@@ -122,6 +122,7 @@ impl<'a> Inliner<'a> {
             | Lowering::Placement { .. }
             | Lowering::Scatter(_)
             | Lowering::Prefix(_)
+            | Lowering::Sort(_)
             | Lowering::Leaf => Form::Stored,
         };
         self.forms.insert(node, form);
@@ -339,6 +340,11 @@ impl<'a> Inliner<'a> {
             }
             Lowering::Scatter(part) => Work::Scatter(self.part(node, &part)),
             Lowering::Prefix(running) => Work::Prefix(self.running(node, &running, axes)),
+            Lowering::Sort(Sorted { axes: old, along, positions, key }) => {
+                let (pairs, positions) = self.reduced_pairs(node, &old, axes, &[positions]);
+                let key = self.element(node, &pairs, key);
+                Work::Sort(Sorted { axes: axes.to_vec(), along, positions: positions[0], key })
+            }
             Lowering::RandomBits { key } => {
                 let operands = self.graph.operands(node);
                 Work::Random { key, seed: operands[0], step: operands[1] }

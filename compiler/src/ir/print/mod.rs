@@ -139,6 +139,7 @@ fn line(lines: &mut Lines, graph: &Graph, id: NodeId, operand: &dyn Fn(NodeId) -
         | Op::Contract(_)
         | Op::Conv(_)
         | Op::Placement(_)
+        | Op::Argsort(_)
         | Op::Indexing(_)
         | Op::Random(_)
         | Op::Control(_) => {

@@ -6,8 +6,8 @@ use crate::ir::{
     Term, UnaryFn,
 };
 use crate::ops::{
-    Contract, Control, Conv, Creation, Elementwise, Indexing, LowerContext, Movement, Op, OpRules,
-    Placement, PrefixFn, Reduce, ReduceFn,
+    Argsort, Contract, Control, Conv, Creation, Elementwise, Indexing, LowerContext, Movement, Op,
+    OpRules, Placement, PrefixFn, Reduce, ReduceFn,
 };
 
 /// The values of axes, and the operands.
@@ -62,10 +62,10 @@ impl Reader<'_> {
                 self.value(if self.value(*c) == Scalar::Bool(true) { *a } else { *b })
             }
             Expr::Cast(dtype, x) => self.value(*x).cast(*dtype),
+            Expr::Bitcast(dtype, x) => Scalar::from_bits(*dtype, self.value(*x).bits()),
             Expr::Load { .. }
             | Expr::Var(..)
             | Expr::Fma(..)
-            | Expr::Bitcast(..)
             | Expr::ShiftLeft(..)
             | Expr::ShiftRightSigned(..) => panic!("a lowering does not hold this"),
         }
@@ -192,6 +192,26 @@ fn read(
             }
             all
         }
+        Lowering::Sort(sorted) => {
+            let sizes = result.sizes().expect("numbers");
+            let strides = crate::ir::strides(&sizes);
+            let mut all = vec![Scalar::zero(result.dtype); sizes.iter().product()];
+            let axes = sorted.axes.iter().enumerate().filter(|(d, _)| *d != sorted.along);
+            for p in points(&exprs, &axes.map(|(_, &axis)| axis).collect::<Vec<_>>()) {
+                let others = (0..sizes.len()).filter(|d| *d != sorted.along).zip(&p);
+                let base: i64 = others.map(|(d, (_, i))| i * strides[d]).sum();
+                let keys = points(&exprs, &[sorted.positions]).into_iter();
+                let keys = keys.map(|q| reader([p.clone(), q].concat()).value(sorted.key));
+                let keys: Vec<i64> = keys.map(|key| key.cast(DType::I64).bits() as i64).collect();
+                let mut order: Vec<usize> = (0..keys.len()).collect();
+                order.sort_by_key(|&i| keys[i]);
+                for (at, i) in order.into_iter().enumerate() {
+                    let place = base + at as i64 * strides[sorted.along];
+                    all[place as usize] = Scalar::I32(i as i32);
+                }
+            }
+            all
+        }
         Lowering::RandomBits { .. } | Lowering::Repeat | Lowering::Leaf => {
             panic!("this is not computed element by element")
         }
@@ -305,6 +325,19 @@ fn running_values() {
             for op in prefixes(axis) {
                 let is_recurrence = matches!(op.f, PrefixFn::Recurrence(_));
                 check(op, &[&*x, &x][..1 + usize::from(is_recurrence)]);
+            }
+        }
+    }
+}
+
+#[test]
+fn orders() {
+    for dtype in DType::ALL {
+        for (axis, sizes) in
+            [(0, "9 3"), (1, "4 17"), (1, "2 7 3"), (0, "1 3"), (0, "0 3"), (0, "2")]
+        {
+            for descending in [false, true] {
+                check(Argsort { axis, descending }, &[&format!("{dtype} {sizes}")]);
             }
         }
     }

@@ -6,8 +6,8 @@ use super::*;
 use crate::ir::{BinaryFn, CompareFn, NodeId, UnaryFn};
 use crate::ops::evaluate::implied_broadcasts;
 use crate::ops::{
-    Attribute, Contract, Control, Creation, Elementwise, EvalError, Indexing, Movement, Op,
-    OpRules, Placement, ProductOfOthers, Random, Reduce, ReduceFn, Scan, build_op, signatures,
+    Argsort, Attribute, Contract, Control, Creation, Elementwise, EvalError, Indexing, Movement,
+    Op, OpRules, Placement, ProductOfOthers, Random, Reduce, ReduceFn, Scan, build_op, signatures,
 };
 
 fn floats(sizes: &[usize], elements: &[f32]) -> Literal {
@@ -47,6 +47,14 @@ fn empty_reductions_are_neutral() {
     assert_eq!(of(ReduceFn::Prod), "1.0");
     assert_eq!(of(ReduceFn::Max), "-inf");
     assert_eq!(refused(Reduce::new(ReduceFn::ArgMax, &[0]), &["f32 0"]), "E0207");
+}
+
+#[test]
+fn equal_elements_stay_in_their_order() {
+    let x = floats(&[7], &[0.0, f32::NAN, -0.0, -1.0, f32::INFINITY, -f32::NAN, 0.0]);
+    let of = |descending| eval(Argsort { axis: 0, descending }, &[&x]).expect("floats").to_string();
+    assert_eq!(of(false), "[3, 0, 2, 6, 4, 1, 5]");
+    assert_eq!(of(true), "[1, 5, 4, 0, 2, 6, 3]");
 }
 
 #[test]
@@ -329,6 +337,7 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
             .into(),
             vec!["f32 2"],
         ),
+        (Argsort { axis: 1, descending: true }.into(), vec!["f32 2 3"]),
         (Indexing::TakeAlongAxis { axis: 0 }.into(), vec!["f32 2", "i32 3"]),
         (Indexing::PutAlongAxis { axis: 0, size: Dim::symbol("n") }.into(), vec!["i32 3", "f32 3"]),
         (Random::Bits { name: "x.dropout".into(), shape: dims(&[4]) }.into(), vec!["i64", "i64"]),

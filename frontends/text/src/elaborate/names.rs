@@ -43,6 +43,7 @@ pub(super) fn keeps_name(graph: &Graph, node: NodeId) -> bool {
         | Op::Contract(_)
         | Op::Conv(_)
         | Op::Placement(_)
+        | Op::Argsort(_)
         | Op::Indexing(_)
         | Op::Control(_) => false,
     }

@@ -68,11 +68,7 @@ const NOT_YET: &[&str] = &[
     "max_pool2d",
     "avg_pool1d",
     "avg_pool2d",
-    "atan2",
-    "top_k",
     "top_k_accuracy",
-    "sort",
-    "scatter_add",
     "auc",
     "while",
 ];
