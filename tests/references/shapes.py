@@ -296,6 +296,69 @@ def products():
                 jnp.matmul,
                 order=2 if m * n < 100 else 1,
             )
+    einsums = {
+        "matrices": ("ij,jk->ik", [(3, 4), (4, 5)]),
+        "turned": ("ij,jk->ki", [(3, 4), (4, 5)]),
+        "implied": ("ji,kj", [(3, 4), (5, 3)]),
+        "letters": ("za,ab", [(3, 4), (4, 5)]),
+        "inner": ("ij,ij->", [(3, 4), (3, 4)]),
+        "rows": ("ij,ij->i", [(3, 4), (3, 4)]),
+        "columns": ("ij,ij->j", [(3, 4), (3, 4)]),
+        "outer": ("i,j->ji", [(3,), (4,)]),
+        "scalar": (",i->i", [(), (4,)]),
+        "sum": ("ij->j", [(3, 4)]),
+        "transpose": ("ijk->kij", [(2, 3, 4)]),
+        "trace": ("ii", [(4, 4)]),
+        "diagonal": ("iji->ji", [(3, 4, 3)]),
+        "diagonals": ("ii,jji->j", [(3, 3), (4, 4, 3)]),
+        "batch": ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]),
+        "batch_last": ("ijb,jkb->ikb", [(3, 4, 2), (4, 5, 2)]),
+        "two": ("ijk,kjl->il", [(3, 4, 5), (5, 4, 2)]),
+        "four": ("ijklm,jklmn->in", [(2, 2, 3, 2, 2), (2, 3, 2, 2, 3)]),
+        "alone": ("ija,bi->j", [(3, 4, 2), (5, 3)]),
+        "heads": ("bqhd,bkhd->bhqk", [(2, 3, 2, 4), (2, 5, 2, 4)]),
+        "ellipsis": ("...ij,...jk->...ik", [(2, 1, 3, 4), (5, 4, 2)]),
+        "ellipsis_last": ("i...,j...->...ij", [(3, 2, 4), (5, 4)]),
+        "ellipsis_implied": ("...ij,jk", [(2, 3, 4), (4, 5)]),
+        "three": ("ij,jk,kl->il", [(3, 4), (4, 5), (5, 2)]),
+        "bilinear": ("i,ij,j", [(3,), (3, 4), (4,)]),
+        "hadamard": ("ij,ij,ij->ij", [(3, 4), (3, 4), (3, 4)]),
+        "spaces": (" i j , j k -> i k ", [(3, 4), (4, 5)]),
+    }
+    for kind, (equation, sizes) in einsums.items():
+        names = "abc"[: len(sizes)]
+        case(
+            family,
+            f"einsum.{kind}",
+            f'einsum("{equation}", {", ".join(names)})',
+            {n: numbers(f"einsum{kind}{n}", s) for n, s in zip(names, sizes)},
+            lambda *x: jnp.einsum(equation, *x),
+        )
+    case(
+        family,
+        "einsum.f64",
+        'einsum("bij,kjb->bki", a, b)',
+        {
+            "a": numbers("ea", (2, 3, 7), dtype="float64"),
+            "b": numbers("eb", (5, 7, 2), dtype="float64"),
+        },
+        lambda a, b: jnp.einsum("bij,kjb->bki", a, b),
+    )
+    case(
+        family,
+        "einsum.i32",
+        'einsum("ij,kj->ki", a, b)',
+        {"a": np.int32([[1, 2, 3], [4, 5, 6]]), "b": np.int32([[65536, 65536, 1]])},
+        lambda a, b: jnp.einsum("ij,kj->ki", a, b),
+        types={"y": "i32"},
+    )
+    case(
+        family,
+        "contract",
+        'contract(a, b, labels="ij,jk->ik")',
+        {"a": numbers("ca", (3, 4)), "b": numbers("cb", (4, 5))},
+        lambda a, b: a @ b,
+    )
     a, b = numbers("ta", (3, 4)), numbers("tb", (4, 5))
     for ta in [False, True]:
         for tb in [False, True]:

@@ -205,7 +205,7 @@ fn step(g: &mut Build<'_>, choice: &mut Choice, operands: [NodeId; 3], course: C
 fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Added {
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
-    match choice.below(30) {
+    match choice.below(31) {
         0..3 => {
             let f = function(g, choice, x, ops::Course::Smooth);
             // Where every function has a value and a moderate slope.
@@ -240,6 +240,7 @@ fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
         25 => mended(g, choice, x, axis),
         26 | 27 => convolved(g, choice, x, y),
         28 => running(g, choice, x, y, axis),
+        29 => einsum(g, choice, [x, y]),
         _ => marked(g, choice, x),
     }
 }
@@ -370,6 +371,38 @@ fn softmax(g: &mut Build<'_>, x: NodeId, axis: usize) -> Added {
 fn centred(g: &mut Build<'_>, x: NodeId, axis: usize) -> Added {
     let mean = g.mean(x, &[axis], true)?;
     g.sub(x, mean)
+}
+
+/// A sum of products over letters: of two values whose dimensions have any letters that fit.
+fn einsum(g: &mut Build<'_>, choice: &mut Choice, operands: [NodeId; 2]) -> Added {
+    let mut sizes: Vec<Dim> = vec![];
+    let mut labelled = vec![];
+    for x in operands {
+        let mut labels = vec![];
+        for dim in g.shape(x) {
+            let known = (0..sizes.len()).filter(|&l| sizes[l] == dim);
+            let known: Vec<usize> = known.collect();
+            let label = match known.is_empty() || choice.below(3) == 0 {
+                true => {
+                    sizes.push(dim);
+                    sizes.len() - 1
+                }
+                false => choice.of(&known),
+            };
+            labels.push(char::from(b'a' + label as u8));
+        }
+        labelled.push((x, labels));
+    }
+    let mut result = vec![];
+    for label in 0..sizes.len() {
+        if choice.flip() {
+            result.insert(choice.below(result.len() + 1), char::from(b'a' + label as u8));
+        }
+    }
+    let summed = (0..sizes.len()).filter(|&l| !result.contains(&char::from(b'a' + l as u8)));
+    let terms = summed.filter_map(|l| sizes[l].as_number()).product::<i64>();
+    let y = g.einsum(&labelled, &result)?;
+    g.scale(y, 1.0 / terms.max(1) as f64)
 }
 
 /// A running sum, product or recurrence whose factors are below one.

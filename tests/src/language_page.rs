@@ -248,7 +248,6 @@ fn variables_have_the_names_of_the_table() {
 
 /// What the page lists and a later release brings.
 const LATER: &[&str] = &[
-    "einsum",
     "conv2d_transpose",
     "depthwise_conv2d",
     "max_pool1d",

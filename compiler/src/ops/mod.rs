@@ -10,6 +10,7 @@ mod contract;
 mod control;
 mod conv;
 mod creation;
+mod einsum;
 mod elementwise;
 mod evaluate;
 pub(crate) mod functions;
@@ -28,11 +29,12 @@ mod tests;
 
 pub use argsort::Argsort;
 pub use attributes::Attributes;
-pub use build::Build;
+pub use build::{Build, broadcast_shapes};
 pub use contract::{Contract, Reference};
 pub use control::{Control, Scan};
 pub use conv::{Conv, ConvResult, Strided, StridedProduct, Window};
 pub use creation::Creation;
+pub use einsum::Einsum;
 pub use elementwise::Elementwise;
 pub use evaluate::{EvalFailure, EvalPlan, Values, evaluate};
 pub use functions::{Course, Expansion, Instruction};
@@ -75,6 +77,8 @@ pub enum Op {
     Prefix(Prefix),
     /// Sums of products: matmul.
     Contract(Contract),
+    /// Sums of products whose dimensions have labels.
+    Einsum(Einsum),
     /// Sums of products where a filter moves over an input, and their gradients.
     Conv(Conv),
     /// Parts put somewhere in the result: concat, pad.
@@ -163,6 +167,7 @@ impl Op {
             Op::ProductOfOthers(op) => op,
             Op::Prefix(op) => op,
             Op::Contract(op) => op,
+            Op::Einsum(op) => op,
             Op::Conv(op) => op,
             Op::Placement(op) => op,
             Op::Argsort(op) => op,

@@ -2,8 +2,8 @@
 
 use super::{
     Attribute, Attributes, Op, OpRules, Signature, TypeError, argsort, codes, contract, control,
-    conv, creation, elementwise, indexing, leaf, movement, others, placement, prefix, random,
-    reduce,
+    conv, creation, einsum, elementwise, indexing, leaf, movement, others, placement, prefix,
+    random, reduce,
 };
 use crate::ir::TensorType;
 
@@ -18,6 +18,7 @@ pub fn signatures() -> Vec<&'static Signature> {
         others::signatures(),
         prefix::signatures(),
         contract::signatures(),
+        einsum::signatures(),
         conv::signatures(),
         placement::signatures(),
         argsort::signatures(),
@@ -30,7 +31,7 @@ pub fn signatures() -> Vec<&'static Signature> {
 
 type Reader = fn(&Attributes<'_>) -> Result<Option<Op>, TypeError>;
 
-const FAMILIES: [Reader; 14] = [
+const FAMILIES: [Reader; 15] = [
     leaf::from_attributes,
     elementwise::from_attributes,
     movement::from_attributes,
@@ -39,6 +40,7 @@ const FAMILIES: [Reader; 14] = [
     others::from_attributes,
     prefix::from_attributes,
     contract::from_attributes,
+    einsum::from_attributes,
     conv::from_attributes,
     placement::from_attributes,
     argsort::from_attributes,

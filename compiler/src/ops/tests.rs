@@ -7,7 +7,7 @@ mod pullback;
 mod values;
 
 use super::{
-    Build, Conv, ConvResult, EvalContext, Lag, Leaf, Leaves, Prefix, PrefixFn, Reference,
+    Build, Conv, ConvResult, Einsum, EvalContext, Lag, Leaf, Leaves, Prefix, PrefixFn, Reference,
     TypeError, Window, evaluate,
 };
 use crate::error::CompileError;
@@ -37,6 +37,12 @@ fn conv(result: ConvResult, windows: &[[i64; 4]]) -> Conv {
     let window =
         |&[stride, dilation, before, after]: &[i64; 4]| Window { stride, dilation, before, after };
     Conv { result, windows: windows.iter().map(window).collect(), parts: 0 }
+}
+
+/// The product of two tensors by letters.
+fn einsum(a: &str, b: &str, y: &str) -> Einsum {
+    let [a, b, y] = [a, b, y].map(|labels| labels.chars().collect());
+    Einsum { a, b, y }
 }
 
 /// Every running value along an axis.

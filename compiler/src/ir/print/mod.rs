@@ -137,6 +137,7 @@ fn line(lines: &mut Lines, graph: &Graph, id: NodeId, operand: &dyn Fn(NodeId) -
         | Op::ProductOfOthers(_)
         | Op::Prefix(_)
         | Op::Contract(_)
+        | Op::Einsum(_)
         | Op::Conv(_)
         | Op::Placement(_)
         | Op::Argsort(_)

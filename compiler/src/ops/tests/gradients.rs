@@ -251,6 +251,28 @@ fn contract_rules() {
 }
 
 #[test]
+fn einsum_rules() {
+    let cases: [(&str, &[&str], &[&str], &str); 8] = [
+        ("matrices", &["f64 n m", "f64 m 3"], &["ij", "jk"], "ik"),
+        ("turned", &["f64 n m", "f64 m 3"], &["ij", "jk"], "ki"),
+        ("batches", &["f64 2 n m", "f64 3 m 2"], &["bij", "kjb"], "ikb"),
+        ("two sums", &["f64 n 2 m", "f64 m 2 3"], &["ijk", "kjl"], "li"),
+        ("alone", &["f64 n m 2", "f64 3 n"], &["ija", "bi"], "j"),
+        ("outer", &["f64 n", "f64 m"], &["i", "j"], "ji"),
+        ("diagonal", &["f64 n m n"], &["iji"], "ij"),
+        ("three", &["f64 n 2", "f64 2 m", "f64 m n"], &["ij", "jk", "ki"], ""),
+    ];
+    for (name, types, letters, y) in cases {
+        let letters: Vec<Vec<char>> = letters.iter().map(|l| l.chars().collect()).collect();
+        let f: Function = Box::new(move |b, x| {
+            let operands: Vec<_> = x.iter().copied().zip(letters.iter().cloned()).collect();
+            b.einsum(&operands, &y.chars().collect::<Vec<_>>())
+        });
+        check(name, types, any, f);
+    }
+}
+
+#[test]
 fn conv_rules() {
     for (window, k) in [([1, 1, 0, 0], 1), ([1, 1, 1, 2], 3), ([2, 1, 1, 0], 2), ([3, 2, 4, 1], 3)]
     {

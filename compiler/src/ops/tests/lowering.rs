@@ -357,6 +357,31 @@ fn contractions() {
     }
 }
 
+/// Letters of two operands and the result, and the operands' sizes.
+const LETTERS: [([&str; 3], [&str; 2]); 11] = [
+    (["ij", "jk", "ik"], ["2 3", "3 4"]),
+    (["ij", "jk", "ki"], ["2 3", "3 4"]),
+    (["bij", "bkj", "bik"], ["2 3 4", "2 5 4"]),
+    (["bij", "kjb", "kib"], ["2 3 4", "5 4 2"]),
+    (["ijk", "kjl", "il"], ["2 3 4", "4 3 5"]),
+    (["ijkl", "jklm", "im"], ["2 3 2 3", "3 2 3 2"]),
+    (["ijklm", "jklmn", "in"], ["2 2 2 2 2", "2 2 2 2 3"]),
+    (["i", "j", "ij"], ["3", "4"]),
+    (["i", "i", ""], ["7", "7"]),
+    (["", "i", "i"], ["", "4"]),
+    (["ij", "ij", "i"], ["3 0", "3 0"]),
+];
+
+#[test]
+fn products_by_letters() {
+    for dtype in DType::ALL.into_iter().filter(|d| *d != DType::Bool) {
+        for ([a, b, y], sizes) in LETTERS {
+            let types = sizes.map(|sizes| format!("{dtype} {sizes}"));
+            check(einsum(a, b, y), &[&types[0], &types[1]]);
+        }
+    }
+}
+
 #[test]
 fn convolutions() {
     // The windows, and the sizes of input, filter and output.

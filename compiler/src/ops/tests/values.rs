@@ -50,6 +50,17 @@ fn empty_reductions_are_neutral() {
 }
 
 #[test]
+fn letters_that_say_nothing_are_refused() {
+    for (a, b, y) in [("ii", "i", "i"), ("ij", "i", "i"), ("i", "i", "ij"), ("i", "i", "ii")] {
+        assert_eq!(refused(einsum(a, b, y), &["f32 2 2", "f32 2"]), "E0208", "{a},{b}->{y}");
+    }
+    assert_eq!(refused(einsum("ij", "jk", "ik"), &["f32 2 3", "f32 4 5"]), "E0203");
+    assert_eq!(refused(einsum("ij", "jk", "ik"), &["f32 2 3", "f32 3"]), "E0203");
+    assert_eq!(refused(einsum("i", "i", ""), &["f32 2", "f64 2"]), "E0201");
+    assert_eq!(refused(einsum("i", "i", ""), &["bool 2", "bool 2"]), "E0204");
+}
+
+#[test]
 fn equal_elements_stay_in_their_order() {
     let x = floats(&[7], &[0.0, f32::NAN, -0.0, -1.0, f32::INFINITY, -f32::NAN, 0.0]);
     let of = |descending| eval(Argsort { axis: 0, descending }, &[&x]).expect("floats").to_string();
@@ -320,6 +331,8 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
             conv(ConvResult::Filter { size: dims(&[3, 3]) }, &[[1, 1, 0, 0], [1, 3, 1, 1]]).into(),
             vec!["f32 1 5 5 2", "f32 1 3 1 4"],
         ),
+        (einsum("bij", "bjk", "kbi").into(), vec!["f32 2 3 4", "f32 2 4 5"]),
+        (einsum("", "i", "i").into(), vec!["f32", "f32 4"]),
         (ProductOfOthers { axis: 1 }.into(), vec!["f32 2 3", "f32 2 3"]),
         (running(PrefixFn::Sum { exclusive: true }), vec!["f32 2 3"]),
         (running(PrefixFn::Product { exclusive: false }), vec!["i64 2 3"]),

@@ -41,6 +41,7 @@ pub(super) fn keeps_name(graph: &Graph, node: NodeId) -> bool {
         | Op::ProductOfOthers(_)
         | Op::Prefix(_)
         | Op::Contract(_)
+        | Op::Einsum(_)
         | Op::Conv(_)
         | Op::Placement(_)
         | Op::Argsort(_)

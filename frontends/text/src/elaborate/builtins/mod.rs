@@ -2,6 +2,7 @@
 //! call becomes nodes.
 
 mod arithmetic;
+mod einsum;
 mod files;
 mod gradients;
 mod random;
@@ -53,12 +54,11 @@ const fn told(
 fn entries() -> impl Iterator<Item = &'static Entry> {
     let files =
         [arithmetic::ENTRIES, shapes::ENTRIES, random::ENTRIES, gradients::ENTRIES, files::ENTRIES];
-    files.into_iter().flatten()
+    files.into_iter().flatten().chain(einsum::ENTRIES)
 }
 
 /// What a later release brings, with what the page calls it.
 const NOT_YET: &[&str] = &[
-    "einsum",
     "conv",
     "conv2d_transpose",
     "depthwise_conv2d",

@@ -147,7 +147,7 @@ impl Elaborator<'_> {
     }
 
     /// The members of a list as tensors of one element type.
-    fn parts_argument(&mut self, args: &Args, k: usize) -> Result<Vec<Tensor>> {
+    pub(super) fn parts_argument(&mut self, args: &Args, k: usize) -> Result<Vec<Tensor>> {
         let (value, span) = args.value(k);
         let Value::List(list) = value else { return Err(self.wrong_argument(args, k, "a list")) };
         let list = list.to_vec();
