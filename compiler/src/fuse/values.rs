@@ -130,8 +130,8 @@ pub struct Value {
     pub axes: Vec<AxisId>,
     /// What it computes.
     pub work: Work,
-    /// The indices from data that a map, a reduction, a running value or an order needs, also those on which its element does
-    /// not depend in the end.
+    /// The indices from data that a map, a reduction, a running value or an order needs, also those
+    /// on which its element does not depend in the end.
     pub indices: Vec<DataIndex>,
     /// The values and leaves whose elements it reads, each once, by number.
     pub reads: Vec<NodeId>,

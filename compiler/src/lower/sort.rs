@@ -1,6 +1,6 @@
-//! Orders by calls of the library, which sorts i64s: each is a key of 32 bits above its position, so
-//! that no two are equal and equal keys stay in their order. Keys of 64 bits are sorted by their lower
-//! halves and then, as they are in that order, by their upper halves.
+//! Orders by calls of the library, which sorts i64s: each is a key of 32 bits above its position,
+//! so that no two are equal and equal keys stay in their order. Keys of 64 bits are sorted by their
+//! lower halves and then, as they are in that order, by their upper halves.
 
 use rustc_hash::FxHashMap;
 
@@ -9,8 +9,8 @@ use crate::ir::{AxisId, BinaryFn, DType, Expr, ExprId, IndexId, PlaceId, Scalar,
 use crate::loop_ir::{Chunk, ChunkFn, Extent, Local, Stmt};
 
 impl KernelBuilder<'_> {
-    /// For each index of the other dimensions: the keys with their positions, a call that sorts them,
-    /// and the positions as they are then.
+    /// For each index of the other dimensions: the keys with their positions, a call that sorts
+    /// them, and the positions as they are then.
     pub(super) fn sort(&mut self, at: usize, sorted: &Sorted) -> Vec<Stmt> {
         let dims = self.dimensions(at);
         let others = dims.iter().enumerate().filter(|(d, _)| *d != sorted.along);

@@ -116,8 +116,8 @@ impl OpRules for Argsort {
     }
 }
 
-/// An integer, i64 for elements of 64 bits and i32 for others, that is less for one element than for
-/// another where the one comes first, and equal where they are.
+/// An integer, i64 for elements of 64 bits and i32 for others, that is less for one element than
+/// for another where the one comes first, and equal where they are.
 fn key(exprs: &mut Exprs, x: ExprId, descending: bool) -> ExprId {
     let key = match exprs.dtype(x) {
         DType::F32 => key_of_float(exprs, x, Scalar::I32(i32::MIN), Scalar::I32(i32::MAX)),
@@ -132,9 +132,9 @@ fn key(exprs: &mut Exprs, x: ExprId, descending: bool) -> ExprId {
     exprs.binary(BinaryFn::Sub, last, key)
 }
 
-/// The bits of a float are a sign and a size: as an integer they ascend with positive numbers. Those
-/// of a negative one are the smallest integer and its size, which is to be the other way: so is their
-/// difference to that, and `-0` is 0.
+/// The bits of a float are a sign and a size: as an integer they ascend with positive numbers.
+/// Those of a negative one are the smallest integer and its size, which is to be the other way: so
+/// is their difference to that, and `-0` is 0.
 fn key_of_float(exprs: &mut Exprs, x: ExprId, least: Scalar, largest: Scalar) -> ExprId {
     let bits = exprs.intern(Expr::Bitcast(least.dtype(), x));
     let [zero, least, largest] =

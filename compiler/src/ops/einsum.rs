@@ -1,5 +1,5 @@
-//! Products of two tensors whose dimensions are told by labels: what `einsum` is made of, closed under
-//! differentiation.
+//! Products of two tensors whose dimensions are told by labels: what `einsum` is made of, closed
+//! under differentiation.
 
 use ndarray::{ArcArray, Axis, IxDyn};
 
@@ -254,9 +254,9 @@ fn folded<T: Element>(x: ArcArray<T, IxDyn>, sizes: &[usize]) -> Literal {
 type Labelled<'a> = (NodeId, &'a [char]);
 
 impl Build<'_> {
-    /// The sum over all labels that `y` has not of the product of any number of tensors, at least one:
-    /// `einsum`. A label that one tensor has twice is its diagonal. Errors: dimensions of one label
-    /// that differ; a label of `y` that no tensor has, or that it has twice.
+    /// The sum over all labels that `y` has not of the product of any number of tensors, at least
+    /// one: `einsum`. A label that one tensor has twice is its diagonal. Errors: dimensions of one
+    /// label that differ; a label of `y` that no tensor has, or that it has twice.
     pub fn einsum(
         &mut self,
         operands: &[(NodeId, Vec<char>)],
@@ -287,8 +287,8 @@ impl Build<'_> {
         self.in_order(x, &labels, y)
     }
 
-    /// The sum of the products of two tensors, each label of which the other or `y` has: operands and
-    /// result as a tile takes them, where it can compute it.
+    /// The sum of the products of two tensors, each label of which the other or `y` has: operands
+    /// and result as a tile takes them, where it can compute it.
     pub(super) fn contract(
         &mut self,
         (a, of_a): Labelled<'_>,
@@ -341,8 +341,8 @@ impl Build<'_> {
         }
     }
 
-    /// The tensor with each of its labels once: the elements at which the dimensions of a label that
-    /// occurs twice have one index.
+    /// The tensor with each of its labels once: the elements at which the dimensions of a label
+    /// that occurs twice have one index.
     fn diagonals(
         &mut self,
         mut x: NodeId,

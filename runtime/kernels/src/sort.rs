@@ -1,6 +1,7 @@
 //! Sorts numbers in place.
 
-/// Puts `n` numbers in ascending order. Nothing is allocated; of equal numbers none is before another.
+/// Puts `n` numbers in ascending order. Nothing is allocated; of equal numbers none is before
+/// another.
 ///
 /// # Safety
 /// The numbers are readable and writable, and nobody else reads or writes them meanwhile.

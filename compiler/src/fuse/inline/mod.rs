@@ -1,9 +1,9 @@
 //! Which nodes are stored, and what each computes of the elements of the others.
 //!
-//! A value is: a root, a reduction, a contraction, a placement, a running value, an order, random bits, a loop; an
-//! expression
-//! too long; and a map that is read more than once, unless it is movement, a cast or one cheap
-//! operation; and then what [`factors`] wants. Everything else is inlined.
+//! A value is: a root, a reduction, a contraction, a placement, a running value, an order, random
+//! bits, a loop; an expression too long; and a map that is read more than once, unless it is
+//! movement, a cast or one cheap operation; and then what [`factors`] wants. Everything else is
+//! inlined.
 
 mod boxes;
 mod factors;

@@ -12,8 +12,8 @@ pub(in crate::ops) const SIGNATURE: Signature = Signature {
           count, as in C. da = dy b / (a² + b²), db = -dy a / (a² + b²).",
 };
 
-/// `da` and `db`, with both operands by the larger of the two, so that no square is out of range. At
-/// (0, 0), where there is no angle, they are NaN.
+/// `da` and `db`, with both operands by the larger of the two, so that no square is out of range.
+/// At (0, 0), where there is no angle, they are NaN.
 pub(in crate::ops) fn gradient(
     g: &mut Build<'_>,
     [a, b]: [NodeId; 2],

@@ -13,10 +13,10 @@ use crate::source::Span;
 pub(super) const ENTRIES: &[Entry] = &[entry(
     "einsum",
     "equation, operands",
-    "the sum of products that a string tells, as in NumPy: `einsum(\"bij,bjk->bik\", x, y)`. A letter \
-     names a dimension; what the result has not is summed over, a letter that one operand has twice is \
-     its diagonal, `...` are dimensions that broadcast, and without `->` the result has the letters \
-     that occur once, in their order. Operands are multiplied from the left",
+    "the sum of products that a string tells, as in NumPy: `einsum(\"bij,bjk->bik\", x, y)`. A \
+     letter names a dimension; what the result has not is summed over, a letter that one operand \
+     has twice is its diagonal, `...` are dimensions that broadcast, and without `->` the result \
+     has the letters that occur once, in their order. Operands are multiplied from the left",
     einsum,
 )];
 
@@ -163,7 +163,8 @@ fn ellipsis_shape(
     Ok(shape)
 }
 
-/// An operand without the dimensions of its ellipsis that are 1 where others are more, and its labels.
+/// An operand without the dimensions of its ellipsis that are 1 where others are more, and its
+/// labels.
 fn narrowed(
     e: &mut Elaborator<'_>,
     x: Tensor,

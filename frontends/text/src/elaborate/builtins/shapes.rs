@@ -88,15 +88,15 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(
         "top_k",
         "x, k, axis=-1",
-        "the `k` largest elements of `x` along an axis, the largest first, and their indices: of equal \
-         ones the earlier, a NaN before all numbers; dx puts dy where they were",
+        "the `k` largest elements of `x` along an axis, the largest first, and their indices: of \
+         equal ones the earlier, a NaN before all numbers; dx puts dy where they were",
         top_k,
     ),
     entry(
         "scatter_add",
         "x, ids, updates, axis=0",
-        "`x` with `updates` added to its parts along `axis` whose indices are `ids`, each as often as \
-         it is named; dx = dy, dupdates = gather(dy, ids)",
+        "`x` with `updates` added to its parts along `axis` whose indices are `ids`, each as often \
+         as it is named; dx = dy, dupdates = gather(dy, ids)",
         scatter_add,
     ),
     entry(
