@@ -22,6 +22,7 @@ pub mod ops;
 pub mod autodiff;
 pub mod optimizer;
 pub mod specialise;
+pub mod widen;
 
 pub mod passes;
 

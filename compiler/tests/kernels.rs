@@ -218,6 +218,7 @@ fn binary(f: BinaryFn, dtype: DType, constant: bool, [a, b]: [&str; 2]) -> Strin
         | BinaryFn::Max
         | BinaryFn::Min
         | BinaryFn::Pow
+        | BinaryFn::Atan2
         | BinaryFn::ShiftRight => panic!("{} of {dtype} is in no expansion", f.name()),
     }
 }

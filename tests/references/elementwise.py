@@ -440,6 +440,40 @@ def binary():
         case(family, f"{name}.nan", f"{name}(a, b)", ties, f, order=0, software="NumPy")
         case(family, f"{name}.ties", f"{name}(a, b)", {"a": ties["a"][:4], "b": ties["b"][:4]}, f)
         case(family, f"{name}.itself", f"{name}(a, a)", {"a": ties["a"][:4]}, lambda a: f(a, a))
+    for shape in ["same", "row", "column", "outer"]:
+        a, b = SHAPES[shape]
+        inputs = {"a": numbers(f"atan2{shape}a", a), "b": numbers(f"atan2{shape}b", b)}
+        inputs["b"] += np.float32(1 / 1024)
+        case(family, f"atan2.{shape}", "atan2(a, b)", inputs, jnp.arctan2)
+    case(
+        family,
+        "atan2.f64",
+        "atan2(a, b)",
+        {
+            "a": numbers("atan64", (7, 4), dtype="float64"),
+            "b": numbers("btan64", (7, 4), dtype="float64") + 1 / 1024,
+        },
+        jnp.arctan2,
+    )
+    signs = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-30, 1e30]
+    case(
+        family,
+        "atan2.special",
+        "atan2(a, b)",
+        {"a": f32(*signs).reshape(-1, 1), "b": f32(*signs)},
+        jnp.arctan2,
+        order=0,
+        terms=0,
+        software="NumPy",
+    )
+    case(
+        family,
+        "atan2.axes",
+        "atan2(a, b)",
+        {"a": f32(0, 0, 2, -2, 1e-15, 1e15), "b": f32(1, -2, 0, 0, 1e-15, -1e15)},
+        jnp.arctan2,
+        order=1,
+    )
     divisors = numbers("divisors", (3, 4), 0.5, 3)
     for shape in ["same", "row", "column", "outer"]:
         a, b = SHAPES[shape]

@@ -23,6 +23,7 @@ import shapes
 FAMILIES = [
     elementwise.unary,
     elementwise.binary,
+    reductions.prefixes,
     reductions.reductions,
     shapes.shapes,
     shapes.products,

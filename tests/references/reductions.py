@@ -1,7 +1,8 @@
 """Reductions: every axis, with ties, zeros, one element and none.
 
 Written out here, where JAX has another convention: `norm` and `std` have gradient 0 at 0 (JAX NaN);
-`prod` is the product of slices, whose derivatives are right at zeros to every order.
+`prod` is the product of slices, whose derivatives are right at zeros to every order, and so is a
+running product of zeros.
 """
 
 import functools
@@ -10,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from references import case, numbers
+from references import NAMES, case, numbers
 
 f32 = lambda *values: np.array(values, np.float32)
 
@@ -56,6 +57,118 @@ AXES = {
     "two_kept": (", axis=[2, 1], keepdims=true", {"axis": (1, 2), "keepdims": True}),
     "all_kept": (", keepdims=true", {"keepdims": True}),
 }
+
+
+def running(f, x, axis, reverse=False, exclusive=False):
+    """A running sum or product, step by step, so that zeros have the derivatives of products."""
+    x = jnp.moveaxis(x, axis, 0)
+    x = x[::-1] if reverse else x
+    steps = [x[0]] if x.shape[0] else []
+    for row in x[1:]:
+        steps.append(f(steps[-1], row))
+    if exclusive:
+        one = jnp.zeros_like(x[:1]) if f is jnp.add else jnp.ones_like(x[:1])
+        y = jnp.concatenate([one, jnp.stack(steps)[:-1]])
+    else:
+        y = jnp.stack(steps) if steps else x
+    return jnp.moveaxis(y[::-1] if reverse else y, 0, axis)
+
+
+def recurrence(a, b, axis, reverse=False, lag=0):
+    a, b = jnp.moveaxis(a, axis, 0), jnp.moveaxis(b, axis, 0)
+    a, b = (a[::-1], b[::-1]) if reverse else (a, b)
+    y = [jnp.zeros_like(b[0]) if lag == 2 else b[0]]
+    for k in range(1, b.shape[0]):
+        y.append(a[k - (lag > 0)] * y[-1] + b[k - (lag == 2)])
+    y = jnp.stack(y)
+    return jnp.moveaxis(y[::-1] if reverse else y, 0, axis)
+
+
+def prefixes():
+    family = "prefixes"
+    for name, f in [("cumsum", jnp.add), ("cumprod", jnp.multiply)]:
+        numpy = {"cumsum": jnp.cumsum, "cumprod": jnp.cumprod}[name]
+        x = numbers(name, (3, 4, 5), 0.25, 1.75)
+        for axis in [0, 1, -1]:
+            case(
+                family,
+                f"{name}.axis{axis}",
+                f"{name}(x, axis={axis})",
+                {"x": x},
+                lambda x: numpy(x, axis=axis),
+            )
+        case(family, f"{name}.all", f"{name}(x)", {"x": x}, lambda x: numpy(x))
+        for reverse, exclusive in [(True, False), (False, True), (True, True)]:
+            flags = f"reverse={str(reverse).lower()}, exclusive={str(exclusive).lower()}"
+            case(
+                family,
+                f"{name}.{'back' if reverse else 'on'}{'_exclusive' * exclusive}",
+                f"{name}(x, axis=1, {flags})",
+                {"x": x},
+                lambda x: running(f, x, 1, reverse, exclusive),
+            )
+        case(
+            family,
+            f"{name}.f64",
+            f"{name}(x, axis=0)",
+            {"x": numbers(name, (33, 3), 0.25, 1.75, dtype="float64")},
+            lambda x: numpy(x, axis=0),
+        )
+        case(
+            family,
+            f"{name}.odd",
+            f"{name}(x, axis=1)",
+            {"x": numbers(name, (7, 77), 0.5, 1.5)},
+            lambda x: numpy(x, axis=1),
+            order=1,
+            terms=256,
+        )
+        case(family, f"{name}.one", f"{name}(x, axis=0)", {"x": x[:1]}, lambda x: numpy(x, axis=0))
+        case(
+            family,
+            f"{name}.none",
+            f"{name}(x[1:1], axis=0)",
+            {"x": x},
+            lambda x: numpy(x[1:1], axis=0),
+            order=1,
+        )
+        for dtype in ["int32", "int64", "uint8"]:
+            integers = numbers(name, (5, 4), 1, 9, dtype=dtype)
+            case(
+                family,
+                f"{name}.{NAMES[dtype]}",
+                f"{name}(x, axis=0)",
+                {"x": integers},
+                lambda x: getattr(np, name)(np.asarray(x), axis=0, dtype=dtype),
+                types={"y": NAMES[dtype]},
+                software="NumPy",
+            )
+        case(
+            family,
+            f"{name}.special",
+            f"{name}(x, axis=1)",
+            {"x": f32([1, np.nan, 2], [np.inf, 0, -np.inf], [np.inf, 2, 1], [-0.0, -1, 3])},
+            lambda x: numpy(x, axis=1),
+            order=0,
+            software="NumPy",
+        )
+    zeros = f32([0, 2, 3], [0, 0, 3], [0, 0, 0], [1, 0, 4], [1, 2, 0])
+    case(
+        family,
+        "cumprod.zeros",
+        "cumprod(x, axis=1)",
+        {"x": zeros},
+        lambda x: running(jnp.multiply, x, 1),
+    )
+    for lag in range(3):
+        for reverse in [False, True]:
+            case(
+                family,
+                f"recurrence.lag{lag}{'_back' * reverse}",
+                f"recurrence(a, b, 1, reverse={str(reverse).lower()}, lag={lag})",
+                {"a": numbers("a", (3, 6), -1, 1), "b": numbers("b", (3, 6))},
+                lambda a, b: recurrence(a, b, 1, reverse, lag),
+            )
 
 
 def reductions():

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from references import as_f64, case, numbers
+from references import NAMES, as_f64, case, numbers
 
 ids = lambda *values: np.array(values, np.int32)
 
@@ -296,6 +296,69 @@ def products():
                 jnp.matmul,
                 order=2 if m * n < 100 else 1,
             )
+    einsums = {
+        "matrices": ("ij,jk->ik", [(3, 4), (4, 5)]),
+        "turned": ("ij,jk->ki", [(3, 4), (4, 5)]),
+        "implied": ("ji,kj", [(3, 4), (5, 3)]),
+        "letters": ("za,ab", [(3, 4), (4, 5)]),
+        "inner": ("ij,ij->", [(3, 4), (3, 4)]),
+        "rows": ("ij,ij->i", [(3, 4), (3, 4)]),
+        "columns": ("ij,ij->j", [(3, 4), (3, 4)]),
+        "outer": ("i,j->ji", [(3,), (4,)]),
+        "scalar": (",i->i", [(), (4,)]),
+        "sum": ("ij->j", [(3, 4)]),
+        "transpose": ("ijk->kij", [(2, 3, 4)]),
+        "trace": ("ii", [(4, 4)]),
+        "diagonal": ("iji->ji", [(3, 4, 3)]),
+        "diagonals": ("ii,jji->j", [(3, 3), (4, 4, 3)]),
+        "batch": ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]),
+        "batch_last": ("ijb,jkb->ikb", [(3, 4, 2), (4, 5, 2)]),
+        "two": ("ijk,kjl->il", [(3, 4, 5), (5, 4, 2)]),
+        "four": ("ijklm,jklmn->in", [(2, 2, 3, 2, 2), (2, 3, 2, 2, 3)]),
+        "alone": ("ija,bi->j", [(3, 4, 2), (5, 3)]),
+        "heads": ("bqhd,bkhd->bhqk", [(2, 3, 2, 4), (2, 5, 2, 4)]),
+        "ellipsis": ("...ij,...jk->...ik", [(2, 1, 3, 4), (5, 4, 2)]),
+        "ellipsis_last": ("i...,j...->...ij", [(3, 2, 4), (5, 4)]),
+        "ellipsis_implied": ("...ij,jk", [(2, 3, 4), (4, 5)]),
+        "three": ("ij,jk,kl->il", [(3, 4), (4, 5), (5, 2)]),
+        "bilinear": ("i,ij,j", [(3,), (3, 4), (4,)]),
+        "hadamard": ("ij,ij,ij->ij", [(3, 4), (3, 4), (3, 4)]),
+        "spaces": (" i j , j k -> i k ", [(3, 4), (4, 5)]),
+    }
+    for kind, (equation, sizes) in einsums.items():
+        names = "abc"[: len(sizes)]
+        case(
+            family,
+            f"einsum.{kind}",
+            f'einsum("{equation}", {", ".join(names)})',
+            {n: numbers(f"einsum{kind}{n}", s) for n, s in zip(names, sizes)},
+            lambda *x: jnp.einsum(equation, *x),
+        )
+    case(
+        family,
+        "einsum.f64",
+        'einsum("bij,kjb->bki", a, b)',
+        {
+            "a": numbers("ea", (2, 3, 7), dtype="float64"),
+            "b": numbers("eb", (5, 7, 2), dtype="float64"),
+        },
+        lambda a, b: jnp.einsum("bij,kjb->bki", a, b),
+    )
+    case(
+        family,
+        "einsum.i32",
+        'einsum("ij,kj->ki", a, b)',
+        {"a": np.int32([[1, 2, 3], [4, 5, 6]]), "b": np.int32([[65536, 65536, 1]])},
+        lambda a, b: jnp.einsum("ij,kj->ki", a, b),
+        types={"y": "i32"},
+    )
+    case(
+        family,
+        "contract",
+        'contract(a, b, labels="ij,jk->ik")',
+        {"a": numbers("ca", (3, 4)), "b": numbers("cb", (4, 5))},
+        lambda a, b: a @ b,
+    )
     a, b = numbers("ta", (3, 4)), numbers("tb", (4, 5))
     for ta in [False, True]:
         for tb in [False, True]:
@@ -846,6 +909,106 @@ def indexing():
         lambda x, i: x[i],
         types={"y": "i32"},
         software="NumPy",
+    )
+    case(
+        family,
+        "scatter_add",
+        "square(scatter_add(x, i, u))",
+        {"x": table, "i": ids(0, 4, 2, 4), "u": numbers("u", (4, 3))},
+        lambda x, i, u: jnp.square(x.at[i].add(u)),
+    )
+    case(
+        family,
+        "scatter_add.matrix",
+        "square(scatter_add(x, i, u))",
+        {"x": table, "i": ids([0, 4, 2], [4, 4, 0]), "u": numbers("um", (2, 3, 3))},
+        lambda x, i, u: jnp.square(x.at[i].add(u)),
+    )
+    case(
+        family,
+        "scatter_add.last",
+        "square(scatter_add(x, i, u, axis=1))",
+        {"x": table, "i": ids(2, 0, 2), "u": numbers("ul", (5, 3))},
+        lambda x, i, u: jnp.square(x.at[:, i].add(u)),
+    )
+    case(
+        family,
+        "scatter_add.i32",
+        "scatter_add(x, i, 1)",
+        {"x": ids(7, 8, 9), "i": ids(2, 2, 0)},
+        lambda x, i: x.at[i].add(1),
+        types={"y": "i32"},
+    )
+    # JAX has a top_k in which -0 is less than 0.
+    ties = np.round(numbers("ties", (4, 9))) + np.float32(0)
+    special = np.array([3, np.nan, 1, np.inf, -0.0, 0, -np.inf, 3, np.nan], np.float32)
+    for axis in [0, 1]:
+        for down in [False, True]:
+            flags = f"axis={axis}, descending={str(down).lower()}"
+            order = lambda x: jnp.argsort(x, axis=axis, descending=down)
+            for dtype in ["float32", "float64", "int32", "int64"]:
+                case(
+                    family,
+                    f"argsort.{axis}{down:d}.{NAMES[dtype]}",
+                    f"argsort(x, {flags})",
+                    {"x": ties.astype(dtype)},
+                    order,
+                    types={"y": "i32"},
+                    order=0,
+                )
+            case(
+                family,
+                f"sort.{axis}{down:d}",
+                f"sort(x * x, {flags})",
+                {"x": numbers(f"sort{axis}", (7, 5))},
+                lambda x: jnp.take_along_axis(x * x, order(x * x), axis=axis),
+            )
+    case(
+        family,
+        "sort.special",
+        "sort(x)",
+        {"x": special},
+        jnp.sort,
+        order=0,
+        software="NumPy",
+    )
+    case(
+        family,
+        "argsort.special",
+        "argsort(x)",
+        {"x": special},
+        lambda x: np.argsort(np.asarray(x), kind="stable"),
+        types={"y": "i32"},
+        order=0,
+        software="NumPy",
+    )
+    case(
+        family,
+        "top_k",
+        "y, i = top_k(x, 3)\nz = square(y)",
+        {"x": numbers("top", (4, 7))},
+        lambda x: (jnp.square(jax.lax.top_k(x, 3)[0]), jax.lax.top_k(x, 3)[1]),
+        results=("z", "i"),
+        types={"i": "i32"},
+    )
+    case(
+        family,
+        "top_k.ties",
+        "y, i = top_k(x, 9)",
+        {"x": ties},
+        lambda x: tuple(jax.lax.top_k(x, 9)),
+        results=("y", "i"),
+        types={"i": "i32"},
+    )
+    case(
+        family,
+        "top_k.special",
+        "y, i = top_k(x, 9)",
+        {"x": special},
+        lambda x: tuple(jax.lax.top_k(jnp.where(x == 0, 0.0, x), 9)),
+        results=("y", "i"),
+        types={"i": "i32"},
+        order=0,
     )
     case(
         family,

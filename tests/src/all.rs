@@ -6,6 +6,7 @@ mod compare;
 mod filetests;
 mod growing;
 mod language_page;
+mod operations;
 mod programs;
 mod random_graphs;
 mod random_loops;

@@ -11,6 +11,7 @@ const ROOMS: &[&[&str]] = &[
     &["optimizer"],
     &["entry"],
     &["specialise"],
+    &["widen"],
     &["passes"],
     &["fuse"],
     &["loop_ir", "program"],

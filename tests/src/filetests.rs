@@ -15,7 +15,7 @@ mod header;
 mod run;
 
 pub(crate) use header::parse as headers;
-pub(crate) use run::trains_alike;
+pub(crate) use run::{runs_alike, trains_alike};
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};

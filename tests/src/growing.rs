@@ -7,8 +7,8 @@ use brolga_compiler::ir::{
     BinaryFn, CompareFn, DType, Dim, Graph, NodeId, Origin, Scalar, TensorType, UnaryFn,
 };
 use brolga_compiler::ops::{
-    self, Build, Control, Conv, ConvResult, Creation, Indexing, Leaf, Movement, Placement, Pool,
-    PoolFn, Random, ReduceFn, TypeError, Window,
+    self, Argsort, Build, Control, Conv, ConvResult, Creation, Indexing, Lag, Leaf, Movement,
+    Placement, Pool, PoolFn, Prefix, PrefixFn, Random, ReduceFn, TypeError, Window,
 };
 
 /// Larger values are not made: graphs of them take long and show no more.
@@ -205,7 +205,7 @@ fn step(g: &mut Build<'_>, choice: &mut Choice, operands: [NodeId; 3], course: C
 fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Added {
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
-    match choice.below(30) {
+    match choice.below(32) {
         0..3 => {
             let f = function(g, choice, x, ops::Course::Smooth);
             // Where every function has a value and a moderate slope.
@@ -239,7 +239,9 @@ fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
         24 => spread(g, choice, x),
         25 => mended(g, choice, x, axis),
         26 | 27 => convolved(g, choice, x, y),
-        28 => pooled(g, choice, x, y, &[1, 3]),
+        28 => running(g, choice, x, y, axis),
+        29 => einsum(g, choice, [x, y]),
+        30 => pooled(g, choice, x, y, &[1, 3]),
         _ => marked(g, choice, x),
     }
 }
@@ -247,8 +249,12 @@ fn smooth(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
 fn kinked(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Added {
     let rank = g.shape(x).len();
     let axis = choice.below(rank);
-    match choice.below(9) {
+    match choice.below(10) {
         0 => g.unary(function(g, choice, x, ops::Course::Kinked), x),
+        7 => {
+            let ids = g.node(Argsort { axis, descending: choice.flip() }, &[x])?;
+            g.node(Indexing::TakeAlongAxis { axis }, &[x, ids])
+        }
         1 | 2 => g.reduce(choice.of(&[ReduceFn::Max, ReduceFn::Min]), x, &[axis], choice.flip()),
         3 => g.binary(choice.of(&[BinaryFn::Max, BinaryFn::Min]), x, y),
         // Chosen by position: no value decides.
@@ -266,7 +272,7 @@ fn kinked(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
             let above = g.add(above, tenth)?;
             g.unary(UnaryFn::Sqrt, above)
         }
-        7 => pooled(g, choice, x, y, &[0]),
+        8 => pooled(g, choice, x, y, &[0]),
         _ => random(g, choice, x),
     }
 }
@@ -340,10 +346,11 @@ fn bell(g: &mut Build<'_>, x: NodeId) -> Added {
 /// A logarithm, a root, a power or a product of what is above one.
 fn mended(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, axis: usize) -> Added {
     let above = above_one(g, x)?;
-    match choice.below(4) {
+    match choice.below(5) {
         0 => g.unary(UnaryFn::Log, above),
-        1 => g.unary(UnaryFn::Sqrt, above),
-        2 => {
+        1 => g.binary(BinaryFn::Atan2, x, above),
+        2 => g.unary(UnaryFn::Sqrt, above),
+        3 => {
             let exponent = g.unary(UnaryFn::Tanh, x)?;
             g.binary(BinaryFn::Pow, above, exponent)
         }
@@ -367,6 +374,58 @@ fn softmax(g: &mut Build<'_>, x: NodeId, axis: usize) -> Added {
 fn centred(g: &mut Build<'_>, x: NodeId, axis: usize) -> Added {
     let mean = g.mean(x, &[axis], true)?;
     g.sub(x, mean)
+}
+
+/// A sum of products over letters: of two values whose dimensions have any letters that fit.
+fn einsum(g: &mut Build<'_>, choice: &mut Choice, operands: [NodeId; 2]) -> Added {
+    let mut sizes: Vec<Dim> = vec![];
+    let mut labelled = vec![];
+    for x in operands {
+        let mut labels = vec![];
+        for dim in g.shape(x) {
+            let known = (0..sizes.len()).filter(|&l| sizes[l] == dim);
+            let known: Vec<usize> = known.collect();
+            let label = match known.is_empty() || choice.below(3) == 0 {
+                true => {
+                    sizes.push(dim);
+                    sizes.len() - 1
+                }
+                false => choice.of(&known),
+            };
+            labels.push(char::from(b'a' + label as u8));
+        }
+        labelled.push((x, labels));
+    }
+    let mut result = vec![];
+    for label in 0..sizes.len() {
+        if choice.flip() {
+            result.insert(choice.below(result.len() + 1), char::from(b'a' + label as u8));
+        }
+    }
+    let summed = (0..sizes.len()).filter(|&l| !result.contains(&char::from(b'a' + l as u8)));
+    let terms = summed.filter_map(|l| sizes[l].as_number()).product::<i64>();
+    let y = g.einsum(&labelled, &result)?;
+    g.scale(y, 1.0 / terms.max(1) as f64)
+}
+
+/// A running sum, product or recurrence whose factors are below one.
+fn running(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId, axis: usize) -> Added {
+    let (reverse, exclusive) = (choice.flip(), choice.flip());
+    let bounded = g.unary(UnaryFn::Tanh, x)?;
+    let factor = g.scale(bounded, 0.9)?;
+    match choice.below(3) {
+        0 => {
+            let sums = Prefix { f: PrefixFn::Sum { exclusive }, axis, reverse };
+            let sums = g.node(sums, &[x])?;
+            g.scale(sums, 0.125)
+        }
+        1 => g.node(Prefix { f: PrefixFn::Product { exclusive }, axis, reverse }, &[factor]),
+        _ => {
+            let lag = choice.of(&[Lag::None, Lag::Factors, Lag::Both]);
+            let f = PrefixFn::Recurrence(lag);
+            g.node(Prefix { f, axis, reverse }, &choice.of(&[[factor, y], [factor, x]]))
+        }
+    }
 }
 
 /// An image and a filter, or another two tensors of the form, made of the first elements of two

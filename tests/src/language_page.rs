@@ -247,17 +247,7 @@ fn variables_have_the_names_of_the_table() {
 }
 
 /// What the page lists and a later release brings.
-const LATER: &[&str] = &[
-    "atan2",
-    "cumsum",
-    "cumprod",
-    "scatter_add",
-    "top_k",
-    "sort",
-    "einsum",
-    "top_k_accuracy",
-    "auc",
-];
+const LATER: &[&str] = &["top_k_accuracy", "auc"];
 
 /// Optimisers of the page that a later release brings.
 const LATER_OPTIMIZERS: &[&str] = &["rmsprop", "adagrad", "adadelta", "lamb", "lion"];

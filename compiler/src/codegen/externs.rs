@@ -16,6 +16,8 @@ pub enum Extern {
     TileF64,
     /// `brolga_philox(words, n, first, key, seed, step)`.
     Philox,
+    /// `brolga_sort_i64(first, n)`: puts numbers in ascending order.
+    Sort,
     /// `brolga_claim(pool, first, n_bytes)`: makes memory writable for this core, if it is quick.
     Claim,
     /// `brolga_{name}_{dtype}(to, from, n)`: a function of each element.
@@ -28,7 +30,8 @@ impl Extern {
         let math = UnaryFn::ALL.into_iter().filter(|f| f.is_transcendental());
         let math = math.flat_map(|f| [DType::F32, DType::F64].map(|d| Extern::Math(f, d)));
         let mut all =
-            vec![Extern::Wave, Extern::TileF32, Extern::TileF64, Extern::Philox, Extern::Claim];
+            vec![Extern::Wave, Extern::TileF32, Extern::TileF64, Extern::Philox, Extern::Sort];
+        all.push(Extern::Claim);
         all.extend(math);
         all
     }
@@ -40,6 +43,7 @@ impl Extern {
             Extern::TileF32 => "brolga_tile_f32".into(),
             Extern::TileF64 => "brolga_tile_f64".into(),
             Extern::Philox => "brolga_philox".into(),
+            Extern::Sort => "brolga_sort_i64".into(),
             Extern::Claim => "brolga_claim".into(),
             Extern::Math(f, dtype) => format!("brolga_{}_{dtype}", f.name()),
         }
@@ -51,6 +55,7 @@ impl Extern {
             Extern::Wave => 7,
             Extern::TileF32 | Extern::TileF64 => 1,
             Extern::Philox => 6,
+            Extern::Sort => 2,
             Extern::Claim => 3,
             Extern::Math(..) => 3,
         }

@@ -215,7 +215,7 @@ impl Emitter<'_> {
             BinaryFn::Or => self.map2(level, a, b, |at, a, b| at.ins().bor(a, b)),
             BinaryFn::Xor => self.map2(level, a, b, |at, a, b| at.ins().bxor(a, b)),
             BinaryFn::ShiftRight => return self.shift_right_by(level, dtype, a, b),
-            BinaryFn::Pow => return None,
+            BinaryFn::Pow | BinaryFn::Atan2 => return None,
         };
         Some(done)
     }

@@ -92,6 +92,7 @@ fn unit_dims(scan: &Scan, values: &Values, costs: &Costs) -> Option<(usize, Vec<
 fn has_loops(value: &Value) -> bool {
     match value.work {
         Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) => true,
+        Work::Prefix(_) | Work::Sort(_) => true,
         Work::Placement { .. } | Work::Scatter(_) | Work::Random { .. } => false,
         Work::Repeat { .. } | Work::Result => false,
     }

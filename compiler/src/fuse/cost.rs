@@ -26,6 +26,12 @@ pub(super) fn cost(values: &Values, value: &Value) -> f64 {
             elements * 0.13 + parts.iter().map(|p| extent(&p.axes) * per(p.body)).sum::<f64>()
         }
         Work::Scatter(part) => elements * 0.13 + extent(&part.axes) * (0.13 + per(part.body)),
+        // An element waits for the one before it.
+        Work::Prefix(running) => elements * (0.26 + running.bodies().skip(1).map(per).sum::<f64>()),
+        Work::Sort(sorted) => {
+            let steps = (value.sizes[sorted.along] as f64).log2();
+            elements * (per(sorted.key) + 1.2 * steps)
+        }
         Work::Random { .. } => elements,
         Work::Repeat { length, body } => (*length).max(1) as f64 * body.fusion.values.cost(),
         Work::Result => 0.0,
@@ -40,6 +46,10 @@ pub(super) fn operations(values: &Values, value: &Value) -> u32 {
             parts.iter().map(|p| own_size(&values.exprs, p.body)).sum()
         }
         Work::Scatter(part) => own_size(&values.exprs, part.body),
+        Work::Prefix(running) => {
+            running.bodies().skip(1).map(|body| 1 + own_size(&values.exprs, body)).sum()
+        }
+        Work::Sort(sorted) => own_size(&values.exprs, sorted.key),
         Work::Repeat { body, .. } => body.fusion.values.list.iter().map(|v| v.operations).sum(),
         Work::Contract(_) | Work::Random { .. } | Work::Result => 0,
     }
@@ -66,6 +76,7 @@ fn operation_size(expr: &Expr) -> u32 {
         Expr::Index(..) | Expr::Cast(..) | Expr::Bitcast(..) => 0,
         Expr::Unary(f, _) => f.cost(),
         Expr::Binary(BinaryFn::Pow, ..) => 32,
+        Expr::Binary(BinaryFn::Atan2, ..) => 24,
         Expr::Binary(BinaryFn::FloorDiv | BinaryFn::Mod, ..) => 16,
         Expr::Binary(BinaryFn::Div, ..) => 4,
         Expr::Binary(..) | Expr::Compare(..) | Expr::Select(..) => 1,

@@ -119,6 +119,7 @@ impl Grouper<'_> {
     fn can_wait(&self, value: &Value) -> bool {
         let may = match value.work {
             Work::Map(_) | Work::Reduce { .. } | Work::Random { .. } => true,
+            Work::Prefix(_) | Work::Sort(_) => self.is_short(value),
             Work::Contract(_) | Work::Placement { .. } | Work::Scatter(_) => false,
             Work::Repeat { .. } | Work::Result => false,
         };
@@ -283,7 +284,8 @@ impl Grouper<'_> {
                     let first = block(reads.first()?.1[dim])?;
                     let scale = along.scale * first as usize;
                     let same = reads.iter().all(|(_, i)| block(i[dim]) == Some(first));
-                    (same && source.sizes[dim] == extent * scale).then_some(Along { dim, scale })
+                    let fits = same && source.is_whole(dim) && source.sizes[dim] == extent * scale;
+                    fits.then_some(Along { dim, scale })
                 })
             };
             let own: Vec<Along> = dims.iter().zip(extents).map(own).collect::<Option<_>>()?;
@@ -311,6 +313,7 @@ impl Grouper<'_> {
         if !self.cx.options.nodes
             || !may_join(value)
             || matches!(value.work, Work::Placement { .. } | Work::Scatter(_))
+            || !self.is_short(value)
         {
             return None;
         }
@@ -331,10 +334,21 @@ impl Grouper<'_> {
         })
     }
 
+    /// Whether a unit's part of a value that is whole along an axis fits in a local.
+    fn is_short(&self, value: &Value) -> bool {
+        match &value.work {
+            Work::Prefix(running) => value.sizes[running.along] <= self.cx.costs.longest_fold,
+            Work::Sort(sorted) => value.sizes[sorted.along] <= self.cx.costs.longest_fold,
+            Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Placement { .. } => true,
+            Work::Scatter(_) | Work::Random { .. } | Work::Repeat { .. } | Work::Result => true,
+        }
+    }
+
     /// Whether a group takes more members.
     fn joinable(&self, draft: &Draft) -> bool {
         let is_open = |&m: &usize| match self.values.list[m].work {
             Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Random { .. } => true,
+            Work::Prefix(_) | Work::Sort(_) => self.is_short(&self.values.list[m]),
             Work::Placement { .. } | Work::Scatter(_) | Work::Repeat { .. } | Work::Result => false,
         };
         let operations = draft.members.iter().map(|&m| self.values.list[m].operations);
@@ -391,7 +405,12 @@ fn alone(values: &Values, value: &Value, i: usize) -> Draft {
             let dims = value.sizes.iter().enumerate().filter(stays);
             dims.map(|(dim, &n)| (n, vec![Along { dim, scale: 1 }])).collect()
         }
-        Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Random { .. } => {
+        Work::Map(_)
+        | Work::Reduce { .. }
+        | Work::Contract(_)
+        | Work::Prefix(_)
+        | Work::Sort(_)
+        | Work::Random { .. } => {
             let dims = value.sizes.iter().enumerate();
             let dims = dims.filter(|&(dim, &n)| n > 1 && value.is_whole(dim));
             dims.map(|(dim, &n)| (n, vec![Along { dim, scale: 1 }])).collect()
@@ -418,7 +437,8 @@ fn loops(values: &Values, value: &Value) -> Option<Vec<usize>> {
         Work::Map(_) => &[],
         Work::Reduce { reduced, .. } => reduced,
         Work::Contract(_) | Work::Placement { .. } | Work::Scatter(_) => return None,
-        Work::Random { .. } | Work::Repeat { .. } | Work::Result => return None,
+        Work::Prefix(_) | Work::Sort(_) | Work::Random { .. } => return None,
+        Work::Repeat { .. } | Work::Result => return None,
     };
     let reduced = reduced.iter().map(|&r| values.exprs.extent(r) as usize);
     Some(value.sizes.iter().copied().chain(reduced).collect())

@@ -74,6 +74,8 @@ impl Fusion {
                 Work::Contract(_) => "product",
                 Work::Placement { .. } => "place",
                 Work::Scatter(_) => "scatter",
+                Work::Prefix(_) => "prefix",
+                Work::Sort(_) => "order",
                 Work::Random { .. } => "random",
                 Work::Repeat { .. } => "repeat",
                 Work::Result => "result",
@@ -112,7 +114,8 @@ fn kind(values: &Values, group: &Group, stage: &Stage) -> &'static str {
         Work::Contract(_) => "tile",
         Work::Placement { .. } => "parts",
         Work::Scatter(_) => "scatter",
-        Work::Random { .. } => "library",
+        Work::Prefix(_) => "steps",
+        Work::Sort(_) | Work::Random { .. } => "library",
         Work::Repeat { .. } | Work::Result => "loop",
         Work::Map(_) | Work::Reduce { .. } => "loops",
     }

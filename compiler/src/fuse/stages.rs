@@ -28,7 +28,8 @@ pub struct Stage {
     /// The members, by position in the group, operands first.
     pub members: Vec<usize>,
     /// The extents of the loops within a unit, parallel ones first; `None` for stages that are
-    /// not a nest of loops over elements (a tile, a placement, what is scattered, random bits, a loop).
+    /// not a nest of loops over elements (a tile, a placement, what is scattered, a running value,
+    /// an order, random bits, a loop).
     pub domain: Option<Vec<usize>>,
 }
 
@@ -41,7 +42,11 @@ fn domain(values: &Values, value: &Value) -> Option<Vec<usize>> {
             Some(value.sizes.iter().copied().chain(reduced).collect())
         }
         Work::Contract(_) | Work::Placement { .. } | Work::Scatter(_) => None,
-        Work::Random { .. } | Work::Repeat { .. } | Work::Result => None,
+        Work::Prefix(_)
+        | Work::Sort(_)
+        | Work::Random { .. }
+        | Work::Repeat { .. }
+        | Work::Result => None,
     }
 }
 

@@ -195,17 +195,25 @@ fn least_block(values: &Values, draft: &Draft, u: usize, cx: &FuseContext<'_>) -
     columns.max(if turns { LINE } else { 1 })
 }
 
-/// Of the last dimension. Of what is scattered every unit goes
-/// through all indices, for some adjacent elements each. Of columns that are reduced a unit has those
+/// Of the last dimension. Of what is scattered every unit goes through all indices, of a running value
+/// through its whole axis, for some adjacent elements each. Of columns that are reduced a unit has those
 /// of whole cache lines, several if there are units enough.
 fn least_columns(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> usize {
     let Some((extent, along)) = draft.dims.last() else { return 1 };
     let each = extent.div_ceil(cx.costs.min_units.max(1));
     let members = || draft.members.iter().map(|&m| &values.list[m]).zip(along);
     let is_last = |value: &Value, along: &Along| along.dim + 1 == value.sizes.len();
-    let scatters = |value: &Value| matches!(value.work, Work::Scatter(_));
-    if members().any(|(value, along)| scatters(value) && is_last(value, along)) {
-        return each;
+    let most = |value: &Value| match value.work {
+        Work::Scatter(_) => Some(usize::MAX),
+        // What a unit runs for stays in the first-level cache.
+        Work::Prefix(_) => Some(cx.costs.chunk),
+        Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Placement { .. } => None,
+        Work::Sort(_) | Work::Random { .. } | Work::Repeat { .. } | Work::Result => None,
+    };
+    let runs_through =
+        members().find_map(|(value, along)| Some((most(value)?, is_last(value, along))));
+    if let Some((most, true)) = runs_through {
+        return each.min(most).max(1);
     }
     let reduces = |value: &Value| matches!(value.work, Work::Reduce { .. });
     let runs_along = |(value, along): (&Value, &Along)| {

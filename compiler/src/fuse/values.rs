@@ -3,7 +3,10 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Body;
-use crate::ir::{AxisId, Expr, ExprId, Exprs, Graph, IndexId, Monoid, NodeId, Scalar, TensorType};
+use crate::ir::{
+    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Monoid, NodeId, Running, Scalar, Sorted,
+    TensorType,
+};
 use crate::ops::{Leaf, Op};
 
 /// A factor of a contraction: an element of a stored value at an index.
@@ -88,6 +91,10 @@ pub enum Work {
     },
     /// Elements added up where their index says, from zero and in row-major order.
     Scatter(PlacedPart),
+    /// Elements that follow from each other.
+    Prefix(Running),
+    /// Positions of keys, in order.
+    Sort(Sorted),
     /// Philox words.
     Random {
         /// The hash of the node's name.
@@ -123,8 +130,8 @@ pub struct Value {
     pub axes: Vec<AxisId>,
     /// What it computes.
     pub work: Work,
-    /// The indices from data that a map or a reduction needs, also those on which its element does
-    /// not depend in the end.
+    /// The indices from data that a map, a reduction, a running value or an order needs, also those
+    /// on which its element does not depend in the end.
     pub indices: Vec<DataIndex>,
     /// The values and leaves whose elements it reads, each once, by number.
     pub reads: Vec<NodeId>,
@@ -146,11 +153,15 @@ pub struct Values {
 }
 
 impl Value {
-    /// Whether a dimension is computed as a whole: cuts at padding do not go through it.
+    /// Whether every index of a dimension is computed as the others are, and without them: cuts at
+    /// padding do not go through it, and nothing runs or is put in order along it.
     pub(super) fn is_whole(&self, dim: usize) -> bool {
         match &self.work {
             Work::Contract(boxes) => boxes.iter().all(|b| b.kept[dim].axis == self.axes[dim]),
-            _ => true,
+            Work::Prefix(running) => running.along != dim,
+            Work::Sort(sorted) => sorted.along != dim,
+            Work::Map(_) | Work::Reduce { .. } | Work::Placement { .. } | Work::Scatter(_) => true,
+            Work::Random { .. } | Work::Repeat { .. } | Work::Result => true,
         }
     }
 }
@@ -194,6 +205,8 @@ impl Values {
                 part.index.iter().for_each(|&i| found.visit_index(i));
                 part.indices.iter().for_each(|i| found.visit(i.value));
             }
+            Work::Prefix(running) => running.bodies().for_each(|body| found.visit(body)),
+            Work::Sort(sorted) => found.visit(sorted.key),
             Work::Random { seed, step, .. } => {
                 found.list.extend([(number(*seed), vec![]), (number(*step), vec![])]);
             }

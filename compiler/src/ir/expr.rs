@@ -99,12 +99,12 @@ pub enum Expr {
     Cast(DType, ExprId),
     /// `a · b + c` with one rounding. Made by loop passes.
     Fma(ExprId, ExprId, ExprId),
-    /// The same bits as another type of the same size. Made by `expand_math`.
+    /// The same bits as another type of the same size. Made by `expand_math`, and for keys.
     Bitcast(DType, ExprId),
-    /// An integer shifted left by a constant number of bits. Made by `expand_math`.
+    /// An integer shifted left by a constant number of bits. Made by `expand_math`, and for keys.
     ShiftLeft(ExprId, u8),
     /// An integer shifted right by a constant number of bits, the sign moving in. Made by
-    /// `expand_math`.
+    /// `expand_math`, and for keys.
     ShiftRightSigned(ExprId, u8),
 }
 

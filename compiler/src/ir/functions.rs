@@ -35,6 +35,8 @@ pub enum BinaryFn {
     /// `a` to the power of `b`: of floats as in C's `pow`; of integers wrapping, and where `b` is
     /// negative the reciprocal rounded to 0, so 0 but for a base of 1 or -1.
     Pow,
+    /// The angle of the point (b, a) as C's `atan2`, of floats.
+    Atan2,
     /// Bitwise (logical for `bool`) and.
     And,
     /// Bitwise (logical for `bool`) or.
@@ -65,7 +67,7 @@ pub enum CompareFn {
 
 impl BinaryFn {
     /// Every function.
-    pub const ALL: [BinaryFn; 13] = [
+    pub const ALL: [BinaryFn; 14] = [
         BinaryFn::Add,
         BinaryFn::Sub,
         BinaryFn::Mul,
@@ -75,6 +77,7 @@ impl BinaryFn {
         BinaryFn::Max,
         BinaryFn::Min,
         BinaryFn::Pow,
+        BinaryFn::Atan2,
         BinaryFn::And,
         BinaryFn::Or,
         BinaryFn::Xor,
@@ -93,6 +96,7 @@ impl BinaryFn {
             BinaryFn::Max => "maximum",
             BinaryFn::Min => "minimum",
             BinaryFn::Pow => "pow",
+            BinaryFn::Atan2 => "atan2",
             BinaryFn::And => "and",
             BinaryFn::Or => "or",
             BinaryFn::Xor => "xor",
@@ -112,7 +116,8 @@ impl BinaryFn {
             BinaryFn::Pow => Some("**"),
             BinaryFn::And => Some("and"),
             BinaryFn::Or => Some("or"),
-            BinaryFn::Max | BinaryFn::Min | BinaryFn::Xor | BinaryFn::ShiftRight => None,
+            BinaryFn::Max | BinaryFn::Min | BinaryFn::Atan2 => None,
+            BinaryFn::Xor | BinaryFn::ShiftRight => None,
         }
     }
 
@@ -127,7 +132,7 @@ impl BinaryFn {
             | BinaryFn::Max
             | BinaryFn::Min
             | BinaryFn::Pow => !matches!(dtype, DType::Bool),
-            BinaryFn::Div => dtype.is_float(),
+            BinaryFn::Div | BinaryFn::Atan2 => dtype.is_float(),
             BinaryFn::And | BinaryFn::Or => matches!(dtype, DType::Bool),
             BinaryFn::Xor => !dtype.is_float(),
             BinaryFn::ShiftRight => dtype.is_int(),
@@ -145,6 +150,7 @@ impl BinaryFn {
             | BinaryFn::FloorDiv
             | BinaryFn::Mod
             | BinaryFn::Pow
+            | BinaryFn::Atan2
             | BinaryFn::ShiftRight => false,
         }
     }
@@ -170,6 +176,7 @@ impl BinaryFn {
                 | BinaryFn::Max
                 | BinaryFn::Min
                 | BinaryFn::Pow
+                | BinaryFn::Atan2
                 | BinaryFn::ShiftRight => a,
             }),
             (a, _) => a,

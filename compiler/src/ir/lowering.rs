@@ -67,6 +67,11 @@ pub enum Lowering {
     /// Each element is the sum, from zero and in row-major order, of those elements of an operand that
     /// the part puts there; its index may be from data, and then any number of them go to one place.
     Scatter(Part),
+    /// Each element follows from the one before it along a dimension: the loop over it is in order.
+    Prefix(Running),
+    /// The element at `axes` is the position of the key that is so far along in ascending order (a
+    /// kernel of the runtime); of equal keys the earlier comes first.
+    Sort(Sorted),
     /// Words of random bits (a kernel of the runtime): the element at row-major position `i` is
     /// the Philox word `i` for (`key`, seed, step), operands 0 and 1.
     RandomBits {
@@ -106,6 +111,48 @@ pub struct Part {
     pub axes: Vec<AxisId>,
     /// Where in the result the operand's element at `axes` goes, one index per dimension.
     pub index: Vec<IndexId>,
+}
+
+/// How the elements of a [`Lowering::Prefix`] follow from each other: after the first, each is
+/// `factor · before + term`, of what is there. At least two elements follow each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Running {
+    /// One axis per dimension of the result; that of `along` is not read.
+    pub axes: Vec<AxisId>,
+    /// The dimension.
+    pub along: usize,
+    /// Counts the elements after the first.
+    pub steps: AxisId,
+    /// Where the first is along the dimension.
+    pub first_at: IndexId,
+    /// Where the element of a step is along the dimension.
+    pub at: IndexId,
+    /// The first, for each index of the other axes.
+    pub first: ExprId,
+    /// What the element before is multiplied by; 1 where there is none.
+    pub factor: Option<ExprId>,
+    /// What is added then; 0 where there is none.
+    pub term: Option<ExprId>,
+}
+
+/// What a [`Lowering::Sort`] puts in order: at least two keys, at most [`i32::MAX`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sorted {
+    /// One axis per dimension of the result; that of `along` is not read.
+    pub axes: Vec<AxisId>,
+    /// The dimension that is in order.
+    pub along: usize,
+    /// Counts the keys.
+    pub positions: AxisId,
+    /// An i32 or i64, for each index of the other axes and each position.
+    pub key: ExprId,
+}
+
+impl Running {
+    /// The expressions, the first element's first.
+    pub fn bodies(&self) -> impl Iterator<Item = ExprId> {
+        [Some(self.first), self.factor, self.term].into_iter().flatten()
+    }
 }
 
 impl Monoid {

@@ -27,7 +27,7 @@ pub use functions::{BinaryFn, CompareFn, LARGEST_QUOTIENT};
 pub(crate) use functions::{Float, Int};
 pub use graph::{Graph, Metric, MetricKind, Name, Node, NodeId, Origin, Update};
 pub use literal::{Element, Literal};
-pub use lowering::{Lowering, Monoid, Part, Reading};
+pub use lowering::{Lowering, Monoid, Part, Reading, Running, Sorted};
 pub use module::{
     Module, OptimizerArgument, OptimizerCall, ParameterGroup, TrainingStep, Variable, VariableKind,
 };

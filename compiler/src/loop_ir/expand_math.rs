@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use super::Kernel;
 use super::rebuild::Rebuild;
 use crate::ir::{BinaryFn, DType, Expr, ExprId, Exprs, Index, IndexId, Target, Term, UnaryFn};
-use crate::ops::{F64, Math};
+use crate::ops::{F64, Format, Math};
 
 /// Expands all transcendental functions of a kernel; chunks stay as they are.
 pub fn expand_math(kernel: &mut Kernel, target: &Target) {
@@ -50,6 +50,14 @@ pub fn expand_pow(exprs: &mut Exprs, a: ExprId, b: ExprId, target: &Target) -> E
     exprs.cast(dtype, power)
 }
 
+/// The expression of primitive operations that computes `atan2(a, b)` of floats.
+pub fn expand_atan2(exprs: &mut Exprs, a: ExprId, b: ExprId, target: &Target) -> ExprId {
+    match Format::of(exprs.dtype(a)) {
+        Some(format) => Math::new(exprs, format, target).atan2(a, b),
+        None => exprs.binary(BinaryFn::Atan2, a, b),
+    }
+}
+
 struct Expander<'a> {
     exprs: &'a mut Exprs,
     target: &'a Target,
@@ -67,6 +75,7 @@ impl Rebuild for Expander<'_> {
         let new = match expr {
             Expr::Unary(f, x) => expand_unary(self.exprs, f, x, self.target),
             Expr::Binary(BinaryFn::Pow, a, b) => expand_pow(self.exprs, a, b, self.target),
+            Expr::Binary(BinaryFn::Atan2, a, b) => expand_atan2(self.exprs, a, b, self.target),
             Expr::Binary(f @ (BinaryFn::FloorDiv | BinaryFn::Mod), a, b) => {
                 division::expand_division(self.exprs, f, [a, b], self.target)
             }

@@ -361,6 +361,15 @@ impl Machine<'_> {
                     self.store(chunk.to.0, to + i, Scalar::I32(word as i32));
                 }
             }
+            ChunkFn::Sort => {
+                let number = |s: Scalar| s.bits() as i64;
+                let mut all: Vec<i64> =
+                    (0..n).map(|i| number(self.load(chunk.to.0, to + i, DType::I64))).collect();
+                all.sort_unstable();
+                for (i, x) in all.into_iter().enumerate() {
+                    self.store(chunk.to.0, to + i, Scalar::I64(x));
+                }
+            }
             ChunkFn::Claim => {}
         }
     }

@@ -21,7 +21,8 @@
 //! - `Tile` adds a product of matrices into a view; each element is one chain of fused
 //!   multiply-adds in the order of the reduction levels, from 0 or from the element before.
 //! - `Check` reports an index out of range; the load that uses it clamps it.
-//! - `Chunk` applies a library function to consecutive elements; a claim changes nothing.
+//! - `Chunk` applies a library function to consecutive elements, or sorts them; a claim changes
+//!   nothing.
 //! - Loads see the stores before them in program order.
 
 mod blocks;
@@ -44,7 +45,7 @@ pub use chunk::chunk;
 pub use claim::claim;
 pub use collapse::collapse;
 pub use columns::columns;
-pub use expand_math::{expand_math, expand_pow, expand_unary};
+pub use expand_math::{expand_atan2, expand_math, expand_pow, expand_unary};
 pub use fma::fma;
 pub use hoist::hoist;
 #[cfg(test)]
@@ -289,6 +290,8 @@ pub enum ChunkFn {
         /// The place of the step (one i64).
         step: PlaceId,
     },
+    /// The i64s that are there, in ascending order.
+    Sort,
     /// Nothing, but that the elements are about to be written: a hint for the memory.
     Claim,
 }

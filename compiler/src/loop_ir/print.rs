@@ -222,6 +222,7 @@ impl<'a> Printer<'a> {
                     "chunk {n}: {to} = philox(key {key:#018x}, {seed}, {step}, first {first})"
                 ))
             }
+            ChunkFn::Sort => self.line(&format!("sort {n}: {to}")),
             ChunkFn::Claim => self.line(&format!("claim {n}: {to}")),
         }
     }
@@ -337,7 +338,8 @@ impl<'a> Printer<'a> {
             BinaryFn::Mul | BinaryFn::Div | BinaryFn::FloorDiv | BinaryFn::Mod => Strength::Product,
             BinaryFn::Pow => Strength::Power,
             BinaryFn::And | BinaryFn::Or => Strength::Logic,
-            BinaryFn::Max | BinaryFn::Min | BinaryFn::Xor | BinaryFn::ShiftRight => Strength::Atom,
+            BinaryFn::Max | BinaryFn::Min | BinaryFn::Atan2 => Strength::Atom,
+            BinaryFn::Xor | BinaryFn::ShiftRight => Strength::Atom,
         };
         let Some(symbol) = f.symbol() else {
             return (format!("{}({}, {})", f.name(), self.expr(a), self.expr(b)), Strength::Atom);

@@ -8,8 +8,10 @@
 mod contract;
 mod nest;
 mod parts;
+mod prefix;
 mod random;
 mod repeat;
+mod sort;
 mod waves;
 
 use std::sync::Arc;
@@ -439,6 +441,8 @@ impl<'a> KernelBuilder<'a> {
             Work::Contract(boxes) => self.contract(at, boxes),
             Work::Placement { .. } => self.place(at),
             Work::Scatter(part) => self.scatter(at, part),
+            Work::Prefix(running) => self.prefix(at, running),
+            Work::Sort(sorted) => self.sort(at, sorted),
             Work::Random { key, seed, step } => self.random(at, *key, *seed, *step),
             Work::Repeat { length, body } => self.repeat(at, *length, body),
             Work::Result => vec![],

@@ -115,7 +115,7 @@ impl KernelBuilder<'_> {
         lets
     }
 
-    fn bind(&mut self, value: ExprId, lets: &mut Vec<Stmt>) -> ExprId {
+    pub(super) fn bind(&mut self, value: ExprId, lets: &mut Vec<Stmt>) -> ExprId {
         let var = self.exprs.var();
         let dtype = self.exprs.dtype(value);
         lets.push(Stmt::Let(var, value));

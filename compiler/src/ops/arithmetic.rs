@@ -55,7 +55,7 @@ pub(super) fn eval_binary<T: Arithmetic>(
     b: &ArcArray<T, IxDyn>,
 ) -> Literal {
     Literal::new(by_function!(f: BinaryFn [
-        Add Sub Mul Div FloorDiv Mod Max Min Pow And Or Xor ShiftRight
+        Add Sub Mul Div FloorDiv Mod Max Min Pow Atan2 And Or Xor ShiftRight
     ] => zip(a, b, |a, b| T::binary(f, a, b))))
 }
 

@@ -222,7 +222,7 @@ impl Contraction for Reference {
 }
 
 /// The product of integers, which wraps.
-fn integers(a: &Literal, b: &Literal) -> Literal {
+pub(super) fn integers(a: &Literal, b: &Literal) -> Literal {
     match (a, b) {
         (Literal::I32(a), Literal::I32(b)) => batched(a, b, |a, b| {
             chain(a, b, |x: i32, y, acc: i32| acc.wrapping_add(x.wrapping_mul(y)))

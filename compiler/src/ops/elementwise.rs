@@ -7,7 +7,7 @@ use super::attributes::Attributes;
 use super::shape::{accepts, accepts_bool, exactly, same_dtype, same_shape};
 use super::{
     Attribute, AttributeSignature, Course, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError, elements,
+    LowerContext, Op, OpRules, Signature, TypeError, elements, functions,
 };
 use crate::ir::{
     BinaryFn, Binding, CompareFn, DType, DimError, Literal, Lowering, NodeId, TensorType, UnaryFn,
@@ -87,6 +87,7 @@ fn binary_signature(f: BinaryFn) -> &'static Signature {
                 )
             }
         }
+        BinaryFn::Atan2 => const { &functions::atan2::SIGNATURE },
         BinaryFn::And => const { &binary("and", "Logical and of bools.") },
         BinaryFn::Or => const { &binary("or", "Logical or of bools.") },
         BinaryFn::Xor => const { &binary("xor", "Exclusive or of bools or of bits.") },
@@ -241,7 +242,8 @@ impl OpRules for Elementwise {
                 | BinaryFn::Mod
                 | BinaryFn::Max
                 | BinaryFn::Min
-                | BinaryFn::Pow => true,
+                | BinaryFn::Pow
+                | BinaryFn::Atan2 => true,
             },
             Elementwise::Compare(_) => false,
             Elementwise::Select => operand > 0,
@@ -325,6 +327,7 @@ fn accepts_binary(f: BinaryFn, name: &str, x: &TensorType) -> Result<(), TypeErr
         | BinaryFn::Max
         | BinaryFn::Min
         | BinaryFn::Pow
+        | BinaryFn::Atan2
         | BinaryFn::Xor
         | BinaryFn::ShiftRight => accepts(name, f.accepts(x.dtype), x),
     }
@@ -379,6 +382,7 @@ fn binary_gradient(
             let growth = g.mul(y, log)?;
             [Some(g.mul(dy, slope)?), Some(g.mul(dy, growth)?)]
         }
+        BinaryFn::Atan2 => functions::atan2::gradient(&mut g, [a, b], dy)?,
         BinaryFn::FloorDiv
         | BinaryFn::And
         | BinaryFn::Or

@@ -2,6 +2,7 @@
 //!
 //! [`OpRules`] has no default bodies, so that an operation without a rule does not compile.
 
+mod argsort;
 mod arithmetic;
 mod attributes;
 pub mod build;
@@ -9,6 +10,7 @@ mod contract;
 mod control;
 mod conv;
 mod creation;
+mod einsum;
 mod elementwise;
 mod evaluate;
 pub(crate) mod functions;
@@ -18,6 +20,7 @@ mod movement;
 mod others;
 mod placement;
 mod pool;
+mod prefix;
 mod random;
 mod reduce;
 mod shape;
@@ -26,12 +29,14 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use argsort::Argsort;
 pub use attributes::Attributes;
-pub use build::Build;
+pub use build::{Build, broadcast_shapes};
 pub use contract::{Contract, Reference};
 pub use control::{Control, Scan};
 pub use conv::{Conv, ConvResult, Strided, StridedProduct};
 pub use creation::Creation;
+pub use einsum::Einsum;
 pub use elementwise::Elementwise;
 pub use evaluate::{EvalFailure, EvalPlan, Values, evaluate};
 pub use functions::{Course, Expansion, Instruction};
@@ -42,6 +47,7 @@ pub use movement::Movement;
 pub use others::ProductOfOthers;
 pub use placement::Placement;
 pub use pool::{Pool, PoolFn};
+pub use prefix::{Lag, Prefix, PrefixFn};
 pub use random::{Random, random_words};
 pub use reduce::{Reduce, ReduceFn};
 pub(crate) use shape::types_agree;
@@ -71,14 +77,20 @@ pub enum Op {
     Reduce(Reduce),
     /// The product of the others along an axis: the gradient of a product.
     ProductOfOthers(ProductOfOthers),
+    /// Running values along an axis.
+    Prefix(Prefix),
     /// Sums of products: matmul.
     Contract(Contract),
+    /// Sums of products whose dimensions have labels.
+    Einsum(Einsum),
     /// Sums of products where a filter moves over an input, and their gradients.
     Conv(Conv),
     /// Functions of what a window sees where it moves over an input, and their gradients.
     Pool(Pool),
     /// Parts put somewhere in the result: concat, pad.
     Placement(Placement),
+    /// The order of elements.
+    Argsort(Argsort),
     /// Indices that are data.
     Indexing(Indexing),
     /// Random bits.
@@ -159,10 +171,13 @@ impl Op {
             Op::Creation(op) => op,
             Op::Reduce(op) => op,
             Op::ProductOfOthers(op) => op,
+            Op::Prefix(op) => op,
             Op::Contract(op) => op,
+            Op::Einsum(op) => op,
             Op::Conv(op) => op,
             Op::Pool(op) => op,
             Op::Placement(op) => op,
+            Op::Argsort(op) => op,
             Op::Indexing(op) => op,
             Op::Random(op) => op,
             Op::Control(op) => op,

@@ -1,8 +1,9 @@
 //! The table of operations by name: what a frontend reads a printed graph back with.
 
 use super::{
-    Attribute, Attributes, Op, OpRules, Signature, TypeError, codes, contract, control, conv,
-    creation, elementwise, indexing, leaf, movement, others, placement, pool, random, reduce,
+    Attribute, Attributes, Op, OpRules, Signature, TypeError, argsort, codes, contract, control,
+    conv, creation, einsum, elementwise, indexing, leaf, movement, others, placement, pool, prefix,
+    random, reduce,
 };
 use crate::ir::TensorType;
 
@@ -15,10 +16,13 @@ pub fn signatures() -> Vec<&'static Signature> {
         creation::signatures(),
         reduce::signatures(),
         others::signatures(),
+        prefix::signatures(),
         contract::signatures(),
+        einsum::signatures(),
         conv::signatures(),
         pool::signatures(),
         placement::signatures(),
+        argsort::signatures(),
         indexing::signatures(),
         random::signatures(),
         control::signatures(),
@@ -28,17 +32,20 @@ pub fn signatures() -> Vec<&'static Signature> {
 
 type Reader = fn(&Attributes<'_>) -> Result<Option<Op>, TypeError>;
 
-const FAMILIES: [Reader; 13] = [
+const FAMILIES: [Reader; 16] = [
     leaf::from_attributes,
     elementwise::from_attributes,
     movement::from_attributes,
     creation::from_attributes,
     reduce::from_attributes,
     others::from_attributes,
+    prefix::from_attributes,
     contract::from_attributes,
+    einsum::from_attributes,
     conv::from_attributes,
     pool::from_attributes,
     placement::from_attributes,
+    argsort::from_attributes,
     indexing::from_attributes,
     random::from_attributes,
     control::from_attributes,

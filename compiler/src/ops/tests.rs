@@ -7,8 +7,8 @@ mod pullback;
 mod values;
 
 use super::{
-    Build, Conv, ConvResult, EvalContext, Leaf, Leaves, Pool, PoolFn, Reference, TypeError, Window,
-    evaluate,
+    Build, Conv, ConvResult, Einsum, EvalContext, Lag, Leaf, Leaves, Pool, PoolFn, Prefix,
+    PrefixFn, Reference, TypeError, Window, evaluate,
 };
 use crate::error::CompileError;
 use crate::ir::{Binding, DType, Dim, Graph, Literal, NodeId, Origin, Scalar, TensorType, verify};
@@ -49,6 +49,22 @@ fn conv(result: ConvResult, windows: &[[i64; 4]]) -> Conv {
     let window =
         |&[stride, dilation, before, after]: &[i64; 4]| Window { stride, dilation, before, after };
     Conv { result, windows: windows.iter().map(window).collect(), parts: 0, groups: 0 }
+}
+
+/// The product of two tensors by letters.
+fn einsum(a: &str, b: &str, y: &str) -> Einsum {
+    let [a, b, y] = [a, b, y].map(|labels| labels.chars().collect());
+    Einsum { a, b, y }
+}
+
+/// Every running value along an axis.
+fn prefixes(axis: usize) -> impl Iterator<Item = Prefix> {
+    let switch = [false, true];
+    let sums = switch.map(|exclusive| PrefixFn::Sum { exclusive });
+    let products = switch.map(|exclusive| PrefixFn::Product { exclusive });
+    let recurrences = [Lag::None, Lag::Factors, Lag::Both].map(PrefixFn::Recurrence);
+    let all = sums.into_iter().chain(products).chain(recurrences);
+    all.flat_map(move |f| switch.map(|reverse| Prefix { f, axis, reverse }))
 }
 
 /// The type that a text such as `f64 n 3` stands for.

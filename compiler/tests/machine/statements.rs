@@ -365,6 +365,27 @@ fn random_words() {
     case.check("philox");
 }
 
+#[test]
+fn sorted_numbers() {
+    let mut case = Case::default();
+    let (unit, n) = (case.e.axis(3), 50);
+    case.units = vec![unit];
+    let u = case.e.index_axis(unit);
+    let at = case.e.index_scale(u, n as i64, 0);
+    let mixed = |i: i64| Scalar::I64((i * 7919 % 151 - 70) << 33);
+    let numbers: Vec<Scalar> = (0..3 * n as i64).map(mixed).collect();
+    let from = case.input(DType::I64, &numbers);
+    let to = case.output(DType::I64, 3 * n);
+    let axis = case.e.axis(n);
+    let i = case.e.index_axis(axis);
+    let index = case.e.index_add(at, i, 1);
+    let value = case.load(from, index);
+    let copy = vec![Stmt::Store { place: to, index, value }];
+    let sort = Chunk { function: ChunkFn::Sort, to: (to, at), n: Extent::Const(n) };
+    case.body = vec![loop_over(axis, n, LoopKind::Serial, copy), Stmt::Chunk(sort)];
+    case.check("sort");
+}
+
 /// The expanded functions have the interpreter's bits in every kind of loop.
 #[test]
 fn expanded_functions() {

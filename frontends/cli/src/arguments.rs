@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Dump(Dump),
     /// Time compiling and steps.
     Bench(Bench),
+    /// Check every gradient of a training step against central differences, in f64.
+    Gradcheck(Gradcheck),
     /// Show the standard library, or one function of it.
     Std(Named),
     /// List the operations, or describe one.
@@ -343,6 +345,16 @@ pub(crate) struct Bench {
     pub(crate) entry: Option<EntryName>,
     #[command(flatten)]
     pub(crate) weights: Weights,
+}
+
+/// `brolga gradcheck`
+#[derive(Debug, Args)]
+pub(crate) struct Gradcheck {
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// Draw an integer input from `0..N` (repeatable).
+    #[arg(long = "range", value_name = "NAME=N", value_parser = pair)]
+    pub(crate) ranges: Vec<(String, String)>,
 }
 
 /// What `bench` compares with.

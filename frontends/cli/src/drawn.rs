@@ -5,6 +5,8 @@ use brolga::compiler::ops::{Creation, Elementwise, Indexing, Leaf, Movement, Op}
 use brolga::runtime::data::Counter;
 use indexmap::IndexMap;
 
+use crate::failure::Failure;
+
 /// Values for the inputs of a graph whose dimensions are numbers; `ranges` overrides what the
 /// graph says of integers. An integer that indexes nothing is 0 or 1.
 pub(crate) fn inputs(
@@ -29,6 +31,27 @@ pub(crate) fn inputs(
         )
     });
     drawn.collect()
+}
+
+/// What `--range NAME=N` asks of the inputs of a graph.
+pub(crate) fn ranges(
+    graph: &Graph,
+    asked: &[(String, String)],
+) -> Result<IndexMap<String, u64>, Failure> {
+    let mut ranges = IndexMap::new();
+    for (name, n) in asked {
+        let refused = |why: &str| Failure::Usage(format!("error: `--range {name}={n}`: {why}\n"));
+        let input = graph.inputs.iter().find(|&&i| *graph.node(i).name == **name);
+        let unknown = || refused("nothing that is computed needs an input of that name");
+        let of_input = graph.tensor_type(*input.ok_or_else(unknown)?);
+        if !of_input.dtype.is_int() {
+            return Err(refused(&format!("the input is {of_input}, and ranges are for integers")));
+        }
+        let n = n.parse::<u64>().ok().filter(|n| *n > 0);
+        let n = n.ok_or_else(|| refused("it must be a number of at least 1"))?;
+        ranges.insert(name.clone(), n);
+    }
+    Ok(ranges)
 }
 
 fn literal(dtype: DType, sizes: &[usize], element: impl Fn(u64) -> Scalar) -> Literal {

@@ -51,6 +51,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Predict(arguments) => commands::predict::run(&arguments),
         Command::Dump(arguments) => commands::dump::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
+        Command::Gradcheck(arguments) => commands::gradcheck::run(&arguments),
         Command::Std(arguments) => commands::reference::std(&arguments),
         Command::Ops(arguments) => commands::reference::ops(&arguments),
         Command::Explain(arguments) => commands::reference::explain(&arguments),

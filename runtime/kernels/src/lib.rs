@@ -13,6 +13,7 @@ mod isa;
 pub mod math;
 pub mod philox;
 pub mod pool;
+pub mod sort;
 pub mod tile;
 pub mod transpose;
 pub mod wave;
@@ -29,6 +30,7 @@ pub fn symbols() -> Vec<(&'static str, *const u8)> {
         ("brolga_philox", philox::brolga_philox as *const u8),
         ("brolga_pool_free", pool::brolga_pool_free as *const u8),
         ("brolga_pool_new", pool::brolga_pool_new as *const u8),
+        ("brolga_sort_i64", sort::brolga_sort_i64 as *const u8),
         ("brolga_tile_f32", tile::brolga_tile_f32 as *const u8),
         ("brolga_tile_f64", tile::brolga_tile_f64 as *const u8),
         ("brolga_transpose_f32", transpose::brolga_transpose_f32 as *const u8),

@@ -85,6 +85,23 @@ pub(crate) fn trains_alike(header: &Header, module: &Module, ways: &[Way]) -> Re
     Ok(())
 }
 
+/// Whether the oracle, the loop interpreter and machine code agree on every result of a module, the
+/// last two bit for bit, and on several threads too.
+pub(crate) fn runs_alike(header: &Header, module: &Module, entry: Entry) -> Result<(), String> {
+    let (module, binding) = (Arc::new(module.clone()), Binding::default());
+    let case = Case { header, module, entry, binding, steps: 1 };
+    let usual = Way::usual();
+    let wanted = case.values(&usual, Backend::Oracle, 1)?;
+    let by = Tolerance { relative: 1e-5, absolute: 1e-6 };
+    let loops = case.values(&usual, Backend::Interpreter, 1)?;
+    agree("loops", &loops, &wanted, |a, b| close(a, b, by))?;
+    for threads in [1, 3] {
+        let code = case.values(&usual, Backend::Jit, threads)?;
+        agree(&format!("{threads} threads"), &code, &loops, same)?;
+    }
+    Ok(())
+}
+
 /// The elements with four digits, or the mean of more than twelve.
 fn shown(value: &Literal) -> String {
     let digits = |x: f64| {

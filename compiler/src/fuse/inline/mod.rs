@@ -1,8 +1,9 @@
 //! Which nodes are stored, and what each computes of the elements of the others.
 //!
-//! A value is: a root, a reduction, a contraction, a placement, random bits, a loop; an expression
-//! too long; and a map that is read more than once, unless it is movement, a cast or one cheap
-//! operation; and then what [`factors`] wants. Everything else is inlined.
+//! A value is: a root, a reduction, a contraction, a placement, a running value, an order, random
+//! bits, a loop; an expression too long; and a map that is read more than once, unless it is
+//! movement, a cast or one cheap operation; and then what [`factors`] wants. Everything else is
+//! inlined.
 
 mod boxes;
 mod factors;
@@ -15,7 +16,8 @@ use super::cost::{cost, operations, own_size};
 use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory};
 use super::{Body, FuseContext};
 use crate::ir::{
-    AxisId, DType, Dim, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, TensorType,
+    AxisId, DType, Dim, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, Running,
+    Sorted, TensorType,
 };
 use crate::ops::{Indexing, LowerContext, Movement, Op, OpRules};
 
@@ -119,6 +121,8 @@ impl<'a> Inliner<'a> {
             | Lowering::Contract { .. }
             | Lowering::Placement { .. }
             | Lowering::Scatter(_)
+            | Lowering::Prefix(_)
+            | Lowering::Sort(_)
             | Lowering::Leaf => Form::Stored,
         };
         self.forms.insert(node, form);
@@ -335,6 +339,12 @@ impl<'a> Inliner<'a> {
                 Work::Placement { parts, fill }
             }
             Lowering::Scatter(part) => Work::Scatter(self.part(node, &part)),
+            Lowering::Prefix(running) => Work::Prefix(self.running(node, &running, axes)),
+            Lowering::Sort(Sorted { axes: old, along, positions, key }) => {
+                let (pairs, positions) = self.reduced_pairs(node, &old, axes, &[positions]);
+                let key = self.element(node, &pairs, key);
+                Work::Sort(Sorted { axes: axes.to_vec(), along, positions: positions[0], key })
+            }
             Lowering::RandomBits { key } => {
                 let operands = self.graph.operands(node);
                 Work::Random { key, seed: operands[0], step: operands[1] }
@@ -369,6 +379,17 @@ impl<'a> Inliner<'a> {
         let mut pairs = self.pairs(old, axes);
         pairs.extend(self.pairs(reduced, &new));
         (pairs, new)
+    }
+
+    fn running(&mut self, node: NodeId, old: &Running, axes: &[AxisId]) -> Running {
+        let (pairs, steps) = self.reduced_pairs(node, &old.axes, axes, &[old.steps]);
+        let mut body = |body: ExprId| self.element(node, &pairs, body);
+        let (first, factor, term) =
+            (body(old.first), old.factor.map(&mut body), old.term.map(&mut body));
+        let at = |r: &mut Rewrite<'_, ElementFn<'_>>| (r.index(old.first_at), r.index(old.at));
+        let (first_at, at) = self.substitute(node, &pairs, at);
+        let (axes, along, steps) = (axes.to_vec(), old.along, steps[0]);
+        Running { axes, along, steps, first_at, at, first, factor, term }
     }
 
     fn part(&mut self, node: NodeId, part: &crate::ir::Part) -> PlacedPart {

@@ -65,6 +65,7 @@ macro_rules! float {
                         }
                     }
                     BinaryFn::Pow => a.powf(b),
+                    BinaryFn::Atan2 => a.atan2(b),
                     BinaryFn::And | BinaryFn::Or | BinaryFn::Xor | BinaryFn::ShiftRight => a,
                 }
             }
@@ -115,6 +116,7 @@ macro_rules! int {
                     BinaryFn::Max => a.max(b),
                     BinaryFn::Min => a.min(b),
                     BinaryFn::Pow => power(a, b),
+                    BinaryFn::Atan2 => a,
                     BinaryFn::And => a & b,
                     BinaryFn::Or => a | b,
                     BinaryFn::Xor => a ^ b,

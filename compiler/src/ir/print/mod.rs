@@ -135,10 +135,13 @@ fn line(lines: &mut Lines, graph: &Graph, id: NodeId, operand: &dyn Fn(NodeId) -
         | Op::Creation(_)
         | Op::Reduce(_)
         | Op::ProductOfOthers(_)
+        | Op::Prefix(_)
         | Op::Contract(_)
+        | Op::Einsum(_)
         | Op::Conv(_)
         | Op::Pool(_)
         | Op::Placement(_)
+        | Op::Argsort(_)
         | Op::Indexing(_)
         | Op::Random(_)
         | Op::Control(_) => {

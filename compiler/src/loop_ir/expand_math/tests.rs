@@ -142,14 +142,17 @@ fn cos_f32() {
     check_f32(UnaryFn::Cos, 4.0);
 }
 
-/// The values of `a^b` in both formats.
-fn powers(target: &Target) -> impl Fn(f64, f64) -> (f32, f64) {
+/// The expression of a function of two numbers.
+type Expand = fn(&mut Exprs, ExprId, ExprId, &Target) -> ExprId;
+
+/// The values of a function of two numbers in both formats.
+fn both(expand: Expand, target: &Target) -> impl Fn(f64, f64) -> (f32, f64) {
     let target = target.clone();
     move |a, b| {
         let of = |dtype: DType| {
             let mut exprs = Exprs::default();
             let [x, y] = [a, b].map(|v| exprs.constant(Scalar::F64(v).cast(dtype)));
-            let z = expand_pow(&mut exprs, x, y, &target);
+            let z = expand(&mut exprs, x, y, &target);
             Straight::new(&exprs, z).evaluate(Scalar::F64(0.0))
         };
         match (of(DType::F32), of(DType::F64)) {
@@ -197,7 +200,7 @@ fn pow() {
         pairs.push((-(random() * 100.0).floor(), (random() * 20.0).floor() - 10.0));
     }
     for target in [&Target::X86_64_V4, &Target::BASELINE] {
-        let power = powers(target);
+        let power = both(expand_pow, target);
         let mut worst = 0f64;
         for &(a, b) in &pairs {
             let (narrow, wide) = power(a, b);
@@ -210,6 +213,44 @@ fn pow() {
             worst = worst.max(error);
         }
         println!("pow f64 {}: {worst:.2} ulp", target.name);
+    }
+}
+
+#[test]
+fn atan2() {
+    let special = [0.0, 1.0, 2.0, 0.7, 1e-40, 1e-300, 5e-324, 1e30, 1e300, f64::INFINITY, f64::NAN];
+    let special: Vec<f64> = special.into_iter().flat_map(|x: f64| [x, -x]).collect();
+    let mut pairs: Vec<(f64, f64)> =
+        special.iter().flat_map(|&a| special.iter().map(move |&b| (a, b))).collect();
+    let mut state = 3u64;
+    let mut random = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    for _ in 0..20_000 {
+        let size = 10f64.powf(random() * 16.0 - 8.0);
+        let b = random() * 2.0 - 1.0;
+        pairs.push(((random() * 2.0 - 1.0) * size, b * size));
+        pairs.push((b, (random() * 2.0 - 1.0) * size));
+    }
+    let same_sign = |x: f64, y: f64| x.is_sign_negative() == y.is_sign_negative() || y.is_nan();
+    for target in [&Target::X86_64_V4, &Target::BASELINE] {
+        let angle = both(expand_atan2, target);
+        let (mut worst_narrow, mut worst) = (0f64, 0f64);
+        for &(a, b) in &pairs {
+            let (narrow, wide) = angle(a, b);
+            let exact = f64::from(a as f32).atan2(f64::from(b as f32));
+            let error = ulps_f32(narrow, exact);
+            assert!(error <= 2.0, "atan2({a:e}, {b:e}): {narrow:e} instead of {exact:e}");
+            assert!(same_sign(narrow.into(), exact), "atan2({a:e}, {b:e}): {narrow:e}");
+            worst_narrow = worst_narrow.max(error);
+            let error = ulps(wide, Dd(a.atan2(b), 0.0));
+            // The reference itself is one unit off at most.
+            assert!(error <= 3.0, "atan2({a:e}, {b:e}): {wide:e} instead of {:e}", a.atan2(b));
+            assert!(same_sign(wide, a.atan2(b)), "atan2({a:e}, {b:e}): {wide:e}");
+            worst = worst.max(error);
+        }
+        println!("atan2 {}: f32 {worst_narrow:.2} ulp, f64 {worst:.2} ulp", target.name);
     }
 }
 

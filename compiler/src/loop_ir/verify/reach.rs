@@ -252,6 +252,7 @@ impl Walk<'_> {
                 self.first("chunk", *seed)?;
                 self.first("chunk", *step)?;
             }
+            ChunkFn::Sort => self.read("chunk", place, index, &[(n, 1)])?,
             ChunkFn::Claim => return self.within("chunk", place, self.range(index, &[(n, 1)])),
         }
         self.write("chunk", place, index, &[(n, 1)])
@@ -465,6 +466,10 @@ impl Accesses<'_> {
                     self.written.insert(to.0);
                 }
                 ChunkFn::Philox { .. } => {
+                    self.written.insert(to.0);
+                }
+                ChunkFn::Sort => {
+                    self.reads([to.0]);
                     self.written.insert(to.0);
                 }
                 ChunkFn::Claim => {}

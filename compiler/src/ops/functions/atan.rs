@@ -58,14 +58,19 @@ impl Math<'_> {
         let one = self.number(1.0);
         let inverse = self.div(one, size);
         let r = self.select(CompareFn::Gt, size, one, inverse, size);
-        let z = self.mul(r, r);
-        let p = self.polynomial(self.coefficients(&ATAN_F32, &ATAN_F64), z);
-        let cube = self.mul(r, z);
-        let near = self.fma(cube, p, r);
+        let near = self.atan_to_one(r);
         let [high, low] = self.half_pi();
         let far = self.sub(near, low);
         let far = self.sub(high, far);
         let y = self.select(CompareFn::Gt, size, one, far, near);
         self.with_sign(y, x)
+    }
+
+    /// `r + r³ P(r²)`, for 0 ≤ r ≤ 1.
+    pub(super) fn atan_to_one(&mut self, r: ExprId) -> ExprId {
+        let z = self.mul(r, r);
+        let p = self.polynomial(self.coefficients(&ATAN_F32, &ATAN_F64), z);
+        let cube = self.mul(r, z);
+        self.fma(cube, p, r)
     }
 }

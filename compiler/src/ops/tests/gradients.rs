@@ -211,6 +211,24 @@ fn reduce_rules() {
 }
 
 #[test]
+fn running_rules() {
+    for axis in [0, 1] {
+        for op in prefixes(axis) {
+            let name = format!("{op:?}");
+            match op.f {
+                PrefixFn::Sum { .. } | PrefixFn::Product { .. } => {
+                    check(&name, &["f64 n m"], any, Box::new(move |b, x| b.node(op, &[x[0]])));
+                }
+                PrefixFn::Recurrence(_) => {
+                    let types = ["f64 n m", "f64 n m"];
+                    check(&name, &types, any, Box::new(move |b, x| b.node(op, &[x[0], x[1]])));
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn contract_rules() {
     for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
         let a = if ta { "f64 2 3 n" } else { "f64 2 n 3" };
@@ -229,6 +247,28 @@ fn contract_rules() {
     ] {
         let matmul: Function = Box::new(move |b, x| b.matmul(x[0], x[1], (false, false)));
         check(&format!("{a} @ {b_type}"), &[a, b_type], any, matmul);
+    }
+}
+
+#[test]
+fn einsum_rules() {
+    let cases: [(&str, &[&str], &[&str], &str); 8] = [
+        ("matrices", &["f64 n m", "f64 m 3"], &["ij", "jk"], "ik"),
+        ("turned", &["f64 n m", "f64 m 3"], &["ij", "jk"], "ki"),
+        ("batches", &["f64 2 n m", "f64 3 m 2"], &["bij", "kjb"], "ikb"),
+        ("two sums", &["f64 n 2 m", "f64 m 2 3"], &["ijk", "kjl"], "li"),
+        ("alone", &["f64 n m 2", "f64 3 n"], &["ija", "bi"], "j"),
+        ("outer", &["f64 n", "f64 m"], &["i", "j"], "ji"),
+        ("diagonal", &["f64 n m n"], &["iji"], "ij"),
+        ("three", &["f64 n 2", "f64 2 m", "f64 m n"], &["ij", "jk", "ki"], ""),
+    ];
+    for (name, types, letters, y) in cases {
+        let letters: Vec<Vec<char>> = letters.iter().map(|l| l.chars().collect()).collect();
+        let f: Function = Box::new(move |b, x| {
+            let operands: Vec<_> = x.iter().copied().zip(letters.iter().cloned()).collect();
+            b.einsum(&operands, &y.chars().collect::<Vec<_>>())
+        });
+        check(name, types, any, f);
     }
 }
 
@@ -400,6 +440,28 @@ fn products_with_zeros() {
     assert_eq!(gradient_at(prod, &[2.0, 3.0, 4.0]), [12.0, 8.0, 6.0]);
     assert_eq!(gradient_at(prod, &[2.0, 0.0, 4.0]), [0.0, 8.0, 0.0]);
     assert_eq!(gradient_at(prod, &[0.0, 0.0, 4.0]), [0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn running_products_with_zeros() {
+    let f = PrefixFn::Product { exclusive: false };
+    let product = Prefix { f, axis: 0, reverse: false };
+    let of = |x: &[f64]| gradient_at(|b, x| b.node(product, &[x]), x);
+    // Of `x + x y + x y z`: 1 + y + y z, x + x z, x y.
+    assert_eq!(of(&[2.0, 3.0, 4.0]), [16.0, 10.0, 6.0]);
+    assert_eq!(of(&[2.0, 0.0, 4.0]), [1.0, 10.0, 0.0]);
+    assert_eq!(of(&[0.0, 3.0, 0.0]), [4.0, 0.0, 0.0]);
+    assert_eq!(of(&[0.0, 0.0, 0.0]), [1.0, 0.0, 0.0]);
+    let twice = |b: &mut Build<'_>, x: NodeId| {
+        let y = b.node(product, &[x])?;
+        let total = b.sum(y, &[0], false)?;
+        let dx = differentiate(b.graph, total, &[x]).expect("rules")[0].expect("it depends");
+        Ok(dx)
+    };
+    // The sum of all second derivatives with respect to each: 1 + z + y, 1 + z + x, y + x.
+    assert_eq!(gradient_at(twice, &[2.0, 3.0, 4.0]), [8.0, 7.0, 5.0]);
+    assert_eq!(gradient_at(twice, &[0.0, 0.0, 4.0]), [5.0, 5.0, 0.0]);
+    assert_eq!(gradient_at(twice, &[0.0, 0.0, 0.0]), [1.0, 1.0, 0.0]);
 }
 
 #[test]

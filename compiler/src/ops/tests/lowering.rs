@@ -6,8 +6,8 @@ use crate::ir::{
     Term, UnaryFn,
 };
 use crate::ops::{
-    Contract, Control, Conv, Creation, Elementwise, Indexing, LowerContext, Movement, Op, OpRules,
-    Placement, PoolFn, Reduce, ReduceFn,
+    Argsort, Contract, Control, Conv, Creation, Elementwise, Indexing, LowerContext, Movement, Op,
+    OpRules, Placement, PoolFn, PrefixFn, Reduce, ReduceFn,
 };
 
 /// The values of axes, and the operands.
@@ -62,10 +62,10 @@ impl Reader<'_> {
                 self.value(if self.value(*c) == Scalar::Bool(true) { *a } else { *b })
             }
             Expr::Cast(dtype, x) => self.value(*x).cast(*dtype),
+            Expr::Bitcast(dtype, x) => Scalar::from_bits(*dtype, self.value(*x).bits()),
             Expr::Load { .. }
             | Expr::Var(..)
             | Expr::Fma(..)
-            | Expr::Bitcast(..)
             | Expr::ShiftLeft(..)
             | Expr::ShiftRightSigned(..) => panic!("a lowering does not hold this"),
         }
@@ -166,6 +166,49 @@ fn read(
                     crate::ir::Element::scalar(a[ndarray::IxDyn(&at)])
                 });
                 all[position] = BinaryFn::Add.eval(all[position], value);
+            }
+            all
+        }
+        Lowering::Prefix(running) => {
+            let sizes = result.sizes().expect("numbers");
+            let strides = crate::ir::strides(&sizes);
+            let mut all = vec![Scalar::zero(result.dtype); sizes.iter().product()];
+            let axes = running.axes.iter().enumerate().filter(|(d, _)| *d != running.along);
+            for p in points(&exprs, &axes.map(|(_, &axis)| axis).collect::<Vec<_>>()) {
+                let start = reader(p.clone());
+                let others = (0..sizes.len()).filter(|d| *d != running.along).zip(&p);
+                let base: i64 = others.map(|(d, (_, i))| i * strides[d]).sum();
+                let place = |at: i64| (base + at * strides[running.along]) as usize;
+                let mut last = start.value(running.first);
+                all[place(start.index(running.first_at))] = last;
+                for q in points(&exprs, &[running.steps]) {
+                    let r = reader([p.clone(), q].concat());
+                    let scaled = running.factor.map(|f| BinaryFn::Mul.eval(r.value(f), last));
+                    let scaled = scaled.unwrap_or(last);
+                    let sum = running.term.map(|t| BinaryFn::Add.eval(scaled, r.value(t)));
+                    last = sum.unwrap_or(scaled);
+                    all[place(r.index(running.at))] = last;
+                }
+            }
+            all
+        }
+        Lowering::Sort(sorted) => {
+            let sizes = result.sizes().expect("numbers");
+            let strides = crate::ir::strides(&sizes);
+            let mut all = vec![Scalar::zero(result.dtype); sizes.iter().product()];
+            let axes = sorted.axes.iter().enumerate().filter(|(d, _)| *d != sorted.along);
+            for p in points(&exprs, &axes.map(|(_, &axis)| axis).collect::<Vec<_>>()) {
+                let others = (0..sizes.len()).filter(|d| *d != sorted.along).zip(&p);
+                let base: i64 = others.map(|(d, (_, i))| i * strides[d]).sum();
+                let keys = points(&exprs, &[sorted.positions]).into_iter();
+                let keys = keys.map(|q| reader([p.clone(), q].concat()).value(sorted.key));
+                let keys: Vec<i64> = keys.map(|key| key.cast(DType::I64).bits() as i64).collect();
+                let mut order: Vec<usize> = (0..keys.len()).collect();
+                order.sort_by_key(|&i| keys[i]);
+                for (at, i) in order.into_iter().enumerate() {
+                    let place = base + at as i64 * strides[sorted.along];
+                    all[place as usize] = Scalar::I32(i as i32);
+                }
             }
             all
         }
@@ -273,6 +316,34 @@ fn reductions() {
 }
 
 #[test]
+fn running_values() {
+    for dtype in DType::ALL.into_iter().filter(|d| *d != DType::Bool) {
+        for (axis, sizes) in
+            [(0, "4 3"), (1, "4 3"), (1, "2 7 3"), (0, "1 3"), (0, "0 3"), (0, "2")]
+        {
+            let x = format!("{dtype} {sizes}");
+            for op in prefixes(axis) {
+                let is_recurrence = matches!(op.f, PrefixFn::Recurrence(_));
+                check(op, &[&*x, &x][..1 + usize::from(is_recurrence)]);
+            }
+        }
+    }
+}
+
+#[test]
+fn orders() {
+    for dtype in DType::ALL {
+        for (axis, sizes) in
+            [(0, "9 3"), (1, "4 17"), (1, "2 7 3"), (0, "1 3"), (0, "0 3"), (0, "2")]
+        {
+            for descending in [false, true] {
+                check(Argsort { axis, descending }, &[&format!("{dtype} {sizes}")]);
+            }
+        }
+    }
+}
+
+#[test]
 fn contractions() {
     for dtype in DType::ALL.into_iter().filter(|d| *d != DType::Bool) {
         for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -283,6 +354,31 @@ fn contractions() {
         let plain = Contract::Matmul { transpose_a: false, transpose_b: false };
         check(plain, &[&format!("{dtype} 1 5"), &format!("{dtype} 5 1")]);
         check(plain, &[&format!("{dtype} 2 0"), &format!("{dtype} 0 3")]);
+    }
+}
+
+/// Letters of two operands and the result, and the operands' sizes.
+const LETTERS: [([&str; 3], [&str; 2]); 11] = [
+    (["ij", "jk", "ik"], ["2 3", "3 4"]),
+    (["ij", "jk", "ki"], ["2 3", "3 4"]),
+    (["bij", "bkj", "bik"], ["2 3 4", "2 5 4"]),
+    (["bij", "kjb", "kib"], ["2 3 4", "5 4 2"]),
+    (["ijk", "kjl", "il"], ["2 3 4", "4 3 5"]),
+    (["ijkl", "jklm", "im"], ["2 3 2 3", "3 2 3 2"]),
+    (["ijklm", "jklmn", "in"], ["2 2 2 2 2", "2 2 2 2 3"]),
+    (["i", "j", "ij"], ["3", "4"]),
+    (["i", "i", ""], ["7", "7"]),
+    (["", "i", "i"], ["", "4"]),
+    (["ij", "ij", "i"], ["3 0", "3 0"]),
+];
+
+#[test]
+fn products_by_letters() {
+    for dtype in DType::ALL.into_iter().filter(|d| *d != DType::Bool) {
+        for ([a, b, y], sizes) in LETTERS {
+            let types = sizes.map(|sizes| format!("{dtype} {sizes}"));
+            check(einsum(a, b, y), &[&types[0], &types[1]]);
+        }
     }
 }
 

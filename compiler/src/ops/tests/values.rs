@@ -6,8 +6,8 @@ use super::*;
 use crate::ir::{BinaryFn, CompareFn, NodeId, UnaryFn};
 use crate::ops::evaluate::implied_broadcasts;
 use crate::ops::{
-    Attribute, Contract, Control, Creation, Elementwise, EvalError, Indexing, Movement, Op,
-    OpRules, Placement, ProductOfOthers, Random, Reduce, ReduceFn, Scan, build_op, signatures,
+    Argsort, Attribute, Contract, Control, Creation, Elementwise, EvalError, Indexing, Movement,
+    Op, OpRules, Placement, ProductOfOthers, Random, Reduce, ReduceFn, Scan, build_op, signatures,
 };
 
 fn floats(sizes: &[usize], elements: &[f32]) -> Literal {
@@ -47,6 +47,25 @@ fn empty_reductions_are_neutral() {
     assert_eq!(of(ReduceFn::Prod), "1.0");
     assert_eq!(of(ReduceFn::Max), "-inf");
     assert_eq!(refused(Reduce::new(ReduceFn::ArgMax, &[0]), &["f32 0"]), "E0207");
+}
+
+#[test]
+fn letters_that_say_nothing_are_refused() {
+    for (a, b, y) in [("ii", "i", "i"), ("ij", "i", "i"), ("i", "i", "ij"), ("i", "i", "ii")] {
+        assert_eq!(refused(einsum(a, b, y), &["f32 2 2", "f32 2"]), "E0208", "{a},{b}->{y}");
+    }
+    assert_eq!(refused(einsum("ij", "jk", "ik"), &["f32 2 3", "f32 4 5"]), "E0203");
+    assert_eq!(refused(einsum("ij", "jk", "ik"), &["f32 2 3", "f32 3"]), "E0203");
+    assert_eq!(refused(einsum("i", "i", ""), &["f32 2", "f64 2"]), "E0201");
+    assert_eq!(refused(einsum("i", "i", ""), &["bool 2", "bool 2"]), "E0204");
+}
+
+#[test]
+fn equal_elements_stay_in_their_order() {
+    let x = floats(&[7], &[0.0, f32::NAN, -0.0, -1.0, f32::INFINITY, -f32::NAN, 0.0]);
+    let of = |descending| eval(Argsort { axis: 0, descending }, &[&x]).expect("floats").to_string();
+    assert_eq!(of(false), "[3, 0, 2, 6, 4, 1, 5]");
+    assert_eq!(of(true), "[1, 5, 4, 0, 2, 6, 3]");
 }
 
 #[test]
@@ -263,6 +282,7 @@ fn random_words_do_not_depend_on_their_number() {
 /// One op of every signature that can be read back.
 fn samples() -> Vec<(Op, Vec<&'static str>)> {
     let dims = |n: &[i64]| n.iter().map(|&n| Dim::number(n)).collect::<Vec<Dim>>();
+    let running = |f| Prefix { f, axis: 1, reverse: true }.into();
     let mut all: Vec<(Op, Vec<&'static str>)> = vec![];
     all.extend(UnaryFn::ALL.map(|f| (f.into(), vec!["f32 2"])));
     all.extend(BinaryFn::ALL.map(|f| (f.into(), vec!["f32 2", "f32 2"])));
@@ -315,7 +335,14 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
             .into(),
             vec!["f32 1 5 5 2 2", "f32 1 3 1 2 4"],
         ),
+        (einsum("bij", "bjk", "kbi").into(), vec!["f32 2 3 4", "f32 2 4 5"]),
+        (einsum("", "i", "i").into(), vec!["f32", "f32 4"]),
         (ProductOfOthers { axis: 1 }.into(), vec!["f32 2 3", "f32 2 3"]),
+        (running(PrefixFn::Sum { exclusive: true }), vec!["f32 2 3"]),
+        (running(PrefixFn::Product { exclusive: false }), vec!["i64 2 3"]),
+        (running(PrefixFn::Recurrence(Lag::None)), vec!["f32 2 3", "f32 2 3"]),
+        (running(PrefixFn::Recurrence(Lag::Factors)), vec!["f32 2 3", "f32 2 3"]),
+        (running(PrefixFn::Recurrence(Lag::Both)), vec!["f32 2 3", "f32 2 3"]),
         (Placement::Concat { axis: 0 }.into(), vec!["f32 2", "f32 3"]),
         (
             Placement::Pad {
@@ -327,6 +354,7 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
             .into(),
             vec!["f32 2"],
         ),
+        (Argsort { axis: 1, descending: true }.into(), vec!["f32 2 3"]),
         (Indexing::TakeAlongAxis { axis: 0 }.into(), vec!["f32 2", "i32 3"]),
         (Indexing::PutAlongAxis { axis: 0, size: Dim::symbol("n") }.into(), vec!["i32 3", "f32 3"]),
         (Random::Bits { name: "x.dropout".into(), shape: dims(&[4]) }.into(), vec!["i64", "i64"]),

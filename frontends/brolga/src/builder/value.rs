@@ -68,6 +68,18 @@ impl<'g> Value<'g> {
         self.builder.call("argmax", (self, Dim::from(axis)))
     }
 
+    /// The sums of the elements up to each of them along an axis.
+    #[track_caller]
+    pub fn cumsum(self, axis: usize) -> Value<'g> {
+        self.builder.call("cumsum", (self, Dim::from(axis)))
+    }
+
+    /// The products of the elements up to each of them along an axis.
+    #[track_caller]
+    pub fn cumprod(self, axis: usize) -> Value<'g> {
+        self.builder.call("cumprod", (self, Dim::from(axis)))
+    }
+
     /// The same elements in row-major order in another shape.
     #[track_caller]
     pub fn reshape(self, shape: &[Dim]) -> Value<'g> {

@@ -112,19 +112,7 @@ fn drawn_batch(
     let graph = session.entry(entry).map_err(|e| Failure::run(&e, &program.sources))?;
     let graph =
         specialise(&graph.graph, &binding).map_err(|e| Failure::compile(&e, &program.sources))?;
-    let mut ranges = IndexMap::new();
-    for (name, n) in &arguments.ranges {
-        let refused = |why: &str| Failure::Usage(format!("error: `--range {name}={n}`: {why}\n"));
-        let input = graph.inputs.iter().find(|&&i| *graph.node(i).name == **name);
-        let unknown = || refused("nothing that is computed needs an input of that name");
-        let of_input = graph.tensor_type(*input.ok_or_else(unknown)?);
-        if !of_input.dtype.is_int() {
-            return Err(refused(&format!("the input is {of_input}, and ranges are for integers")));
-        }
-        let n = n.parse::<u64>().ok().filter(|n| *n > 0);
-        let n = n.ok_or_else(|| refused("it must be a number of at least 1"))?;
-        ranges.insert(name.clone(), n);
-    }
+    let ranges = drawn::ranges(&graph, &arguments.ranges)?;
     let seed = arguments.model.machine.seed as u64;
     let batches = vec![drawn::inputs(&graph, &ranges, seed)];
     Ok(Feeding { binding, batches })

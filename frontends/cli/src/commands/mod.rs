@@ -8,4 +8,5 @@ pub(crate) mod eval;
 pub(crate) mod predict;
 pub(crate) mod dump;
 pub(crate) mod bench;
+pub(crate) mod gradcheck;
 pub(crate) mod reference;

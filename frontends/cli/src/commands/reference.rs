@@ -3,8 +3,8 @@
 use brolga::compiler::ops::signatures;
 use brolga::compiler::optimizer::{self, ArgumentSignature, Default, OptimizerSignature};
 use brolga::text::codes::Code;
-use brolga::text::{Operation, operations, std_functions, std_source};
-use serde_json::{Value, json};
+use brolga::text::{ELEMENT_TYPES, Operation, operations, std_functions, std_source, support};
+use serde_json::{Map, Value, json};
 
 use crate::arguments::{Explain, Named};
 use crate::failure::Failure;
@@ -44,6 +44,9 @@ fn unknown(what: &str, name: &str, known: &[&str]) -> Failure {
     Failure::Usage(format!("error: there is no {what} `{name}`; there are: {}\n", known.join(", ")))
 }
 
+/// The kind of what is no optimiser.
+const OPERATION: &str = "operation";
+
 /// What `ops` lists.
 struct Listed {
     kind: &'static str,
@@ -65,7 +68,7 @@ fn listed() -> Vec<Listed> {
         let meanings = attributes.filter(|a| is_argument(a.name)).map(|a| (a.name, a.doc));
         let arguments = operation.arguments.iter();
         Listed {
-            kind: "operation",
+            kind: OPERATION,
             name: operation.name,
             arguments: arguments.map(|(name, text)| (*name, text.map(str::to_string))).collect(),
             doc: operation.doc,
@@ -117,9 +120,33 @@ pub(crate) fn ops(arguments: &Named) -> Result<(), Failure> {
             for (name, meaning) in &listed.meanings {
                 outln!("    {name}: {meaning}");
             }
+            let cell = |(element, code): (&str, Option<String>)| match code {
+                Some(code) => format!("{element} ({code})"),
+                None => element.to_string(),
+            };
+            if let Some(types) = types(listed) {
+                let (refused, accepted): (Vec<_>, Vec<_>) =
+                    types.into_iter().partition(|(_, code)| code.is_some());
+                let list =
+                    |cells: Vec<_>| cells.into_iter().map(cell).collect::<Vec<_>>().join(" ");
+                outln!("    runs with: {}", list(accepted));
+                outln!("    refused: {}", list(refused));
+            }
         }
     }
     Ok(())
+}
+
+/// What is said of an element type with which an operation runs.
+const RUNS: &str = "runs";
+
+/// For each element type, the code with which an operation is refused, or none where it runs.
+fn types(listed: &Listed) -> Option<Vec<(&'static str, Option<String>)>> {
+    let of_type = |element: &'static str| {
+        let outcome = support(listed.name, element)?.outcome;
+        Some((element, outcome.err()))
+    };
+    (listed.kind == OPERATION).then(|| ELEMENT_TYPES.into_iter().filter_map(of_type).collect())
 }
 
 /// `sum(x, axis=, keepdims=false)`: what has a `=` may be left out.
@@ -142,7 +169,16 @@ fn listed_json(listed: &Listed) -> Value {
             json!({"name": name, "required": is_needed, "default": default, "doc": meaning(name)})
         })
         .collect();
-    json!({"kind": listed.kind, "name": listed.name, "arguments": arguments, "doc": listed.doc})
+    let mut json = json!({
+        "kind": listed.kind, "name": listed.name, "arguments": arguments, "doc": listed.doc
+    });
+    if let Some(types) = types(listed) {
+        let cell = |(element, code): (&str, Option<String>)| {
+            (element.to_string(), json!(code.unwrap_or_else(|| RUNS.to_string())))
+        };
+        json["types"] = types.into_iter().map(cell).collect::<Map<String, Value>>().into();
+    }
+    json
 }
 
 /// Explains an error code, or lists all.

@@ -161,7 +161,10 @@ fn bench_reports_what_a_step_consists_of() {
 fn references_and_drawings_are_json_too() {
     let place = Workplace::new("references");
     let sum = place.json("ops sum");
-    assert_eq!(members(&sum[0]), ["arguments", "doc", "kind", "name"]);
+    assert_eq!(members(&sum[0]), ["arguments", "doc", "kind", "name", "types"]);
+    assert_eq!(sum[0]["types"]["f64"], "runs");
+    assert_eq!(sum[0]["types"]["bool"], "E0204");
+    assert_eq!(sum[0]["types"]["bf16"], "E0222");
     assert_eq!(place.json("ops adam")[0]["kind"], "optimiser");
     let code = place.json("explain E0203");
     assert_eq!(members(&code[0]), ["code", "explanation", "title"]);
@@ -199,4 +202,42 @@ fn predictions_are_joined_in_the_order_of_the_data() {
     for (name, value) in place.read_npz("run.npz") {
         assert!(whole.contains(&(name.clone(), value)), "{name}");
     }
+}
+
+#[test]
+fn gradients_are_checked_against_differences() {
+    let place = Workplace::new("gradcheck");
+    let report = place.json("gradcheck mlp.graph --dim batch=8");
+    let step = &report["steps"][0];
+    assert_eq!(members(step), ["gradients", "loss", "step"]);
+    let gradients = step["gradients"].as_array().expect("a list");
+    let names: Vec<&Value> = gradients.iter().map(|g| &g["parameter"]).collect();
+    assert_eq!(names, ["hidden.dense.w", "hidden.dense.b", "logits.w", "logits.b"]);
+    for gradient in gradients {
+        assert_eq!(gradient["holds"], true);
+        assert!(gradient["gradient"].as_f64().is_some_and(|g| g != 0.0), "{gradient}");
+        assert!(gradient["off"].as_f64().is_some_and(|off| off < 1e-6), "{gradient}");
+    }
+    // What is cut has no slope of its own: the gradient is half of what the loss shows.
+    let text = "param w: f32[3] = ones\nminimize sum(w * stop_gradient(w)) with sgd()\n";
+    place.write("cut.graph", text);
+    let outcome = place.run("gradcheck cut.graph");
+    assert_eq!(outcome.status, 1, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("1 of 1 gradients are no slopes"), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("no slope"), "{}", outcome.stdout);
+    // States and two steps; bools and indices among the inputs.
+    let text = "input x: f32[batch, 5, 2]\ninput label: i32[batch]\ninput keep: bool[batch]\n\
+        state seen: f32[2] = zeros\nsums = cumsum(x - seen, axis=1)\n\
+        last = tanh(dense(sums[:, -1], 4))\nlogits = dense(last, 3)\n\
+        loss = sparse_softmax_cross_entropy(logits, label, reduction=\"none\")\n\
+        step one: minimize mean(select(keep, loss, 0.0)) over logits with sgd()\n\
+        step two: minimize mean(loss) + l2(params(\"last.*\")) over last with adam()\n";
+    place.write("steps.graph", text);
+    let report = place.json("gradcheck steps.graph --dim batch=3 --range label=3");
+    let steps = report["steps"].as_array().expect("a list");
+    assert_eq!(steps.len(), 2);
+    assert!(steps.iter().all(|step| !step["gradients"].as_array().expect("a list").is_empty()));
+    place.write("none.graph", "input x: f32[3]\noutput y = x\n");
+    let refused = place.run("gradcheck none.graph");
+    assert!(refused.status == 1 && refused.stderr.contains("E0"), "{}", refused.stderr);
 }

@@ -103,9 +103,8 @@ fn integers(f: BinaryFn, a: &Dim, b: &Dim) -> Result<Option<Dim>, BareError> {
         },
         BinaryFn::Max => if difference_sign(a, b)?.is_lt() { b } else { a }.clone(),
         BinaryFn::Min => if difference_sign(a, b)?.is_gt() { b } else { a }.clone(),
-        BinaryFn::Div | BinaryFn::And | BinaryFn::Or | BinaryFn::Xor | BinaryFn::ShiftRight => {
-            return Ok(None);
-        }
+        BinaryFn::Div | BinaryFn::Atan2 => return Ok(None),
+        BinaryFn::And | BinaryFn::Or | BinaryFn::Xor | BinaryFn::ShiftRight => return Ok(None),
     }))
 }
 

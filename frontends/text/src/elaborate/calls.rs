@@ -184,7 +184,13 @@ impl Elaborator<'_> {
     ) -> Result<Value> {
         let names: Vec<&str> = builtin.formals.iter().map(|formal| formal.name).collect();
         let Given { args, name, training } = given;
-        let args = if builtin.name == "concat" { parts_as_list(args) } else { args };
+        let args = match builtin.name {
+            "concat" => parts_as_list(args, 0, |x| matches!(x, Value::Tensor(_))),
+            // A list alone holds the operands.
+            "einsum" if args.len() > 2 => parts_as_list(args, 1, |_| true),
+            "einsum" => parts_as_list(args, 1, |x| !matches!(x, Value::List(_))),
+            _ => args,
+        };
         let values = self.bind_args(builtin.name, &names, args)?;
         for (formal, value) in builtin.formals.iter().zip(&values) {
             if value.is_none() && formal.required {
@@ -456,18 +462,23 @@ fn own_training(function: &Function) -> Option<bool> {
 }
 
 /// The arguments of `concat(a, b, axis=0)`, as it is printed, as `concat([a, b], axis=0)`.
-fn parts_as_list(mut args: Vec<GivenArg>) -> Vec<GivenArg> {
-    let is_part = |arg: &&GivenArg| arg.name.is_none() && matches!(arg.value, Value::Tensor(_));
-    let n_parts = args.iter().take_while(is_part).count();
+fn parts_as_list(
+    mut args: Vec<GivenArg>,
+    first: usize,
+    is_one: impl Fn(&Value) -> bool,
+) -> Vec<GivenArg> {
+    let is_part = |arg: &&GivenArg| arg.name.is_none() && is_one(&arg.value);
+    let n_parts = args.iter().skip(first).take_while(is_part).count();
     if n_parts == 0 {
         return args;
     }
-    let rest = args.split_off(n_parts);
-    let span = args[0].span;
-    let value = Value::list(args.into_iter().map(|arg| arg.value).collect());
-    let mut joined = vec![GivenArg { name: None, value, span }];
-    joined.extend(rest);
-    joined
+    let rest = args.split_off(first + n_parts);
+    let parts = args.split_off(first);
+    let span = parts[0].span;
+    let value = Value::list(parts.into_iter().map(|arg| arg.value).collect());
+    args.push(GivenArg { name: None, value, span });
+    args.extend(rest);
+    args
 }
 
 /// Whether a function makes initial values: its first arguments are `shape` and `dtype`.

@@ -39,10 +39,13 @@ pub(super) fn keeps_name(graph: &Graph, node: NodeId) -> bool {
         | Op::Creation(_)
         | Op::Reduce(_)
         | Op::ProductOfOthers(_)
+        | Op::Prefix(_)
         | Op::Contract(_)
+        | Op::Einsum(_)
         | Op::Conv(_)
         | Op::Pool(_)
         | Op::Placement(_)
+        | Op::Argsort(_)
         | Op::Indexing(_)
         | Op::Control(_) => false,
     }

@@ -1,7 +1,7 @@
 //! Elementwise functions, reductions and products.
 
 use brolga_compiler::ir::{BinaryFn, DType, Dim, UnaryFn};
-use brolga_compiler::ops::{ReduceFn, TypeError};
+use brolga_compiler::ops::{Prefix, PrefixFn, ReduceFn, TypeError};
 
 use super::super::operators::Operand;
 use super::super::value::{Bare, Value};
@@ -20,6 +20,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         "the product `a @ b`, batched; da = dy @ transposed b, db = transposed a @ dy",
         matmul,
     ),
+    told("cumsum", "x, axis=, reverse=false, exclusive=false", running),
+    told("cumprod", "x, axis=, reverse=false, exclusive=false", running),
     entry("mean", "x, axis=, keepdims=false", "sum(x) / n over the axes; dx = dy / n", mean),
 ];
 
@@ -129,6 +131,30 @@ fn operands(e: &mut Elaborator<'_>, args: &Args) -> Result<(Tensor, Vec<usize>, 
     let keepdims = e.switch_argument(args, 2)?;
     e.at = args.span;
     Ok((x, axes, keepdims))
+}
+
+/// `cumsum(x, axis)` and `cumprod(x, axis)`; without an axis, of all elements in row-major order.
+pub(super) fn running(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let x = e.tensor_argument(&args, 0)?;
+    let rank = e.tensor_type(x).rank();
+    let axis = match args.optional(1) {
+        None => None,
+        Some(_) => Some(e.axis_argument(&args, 1, rank)?),
+    };
+    let (reverse, exclusive) = (e.switch_argument(&args, 2)?, e.switch_argument(&args, 3)?);
+    let f = match args.builtin.name {
+        "cumsum" => PrefixFn::Sum { exclusive },
+        _ => PrefixFn::Product { exclusive },
+    };
+    e.at = args.span;
+    let y = e.build(&[x], |build, x| match axis {
+        Some(axis) => build.node(Prefix { f, axis, reverse }, &[x[0]]),
+        None => {
+            let flat = build.reshape(x[0], &[Dim::number(-1)])?;
+            build.node(Prefix { f, axis: 0, reverse }, &[flat])
+        }
+    })?;
+    Ok(Value::Tensor(y))
 }
 
 /// The index of the extreme element among all, in row-major order.

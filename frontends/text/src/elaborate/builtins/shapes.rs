@@ -1,11 +1,13 @@
 //! Shapes, parts and indices.
 
 use brolga_compiler::ir::{CompareFn, DType, Dim, NodeId, Scalar, TensorType};
-use brolga_compiler::ops::{Build, Creation, Indexing, Movement, Placement, TypeError, codes};
+use brolga_compiler::ops::{
+    Argsort, Build, Creation, Indexing, Movement, Placement, TypeError, codes,
+};
 
 use super::super::types::default_dtype;
 use super::super::value::{Bare, Value, members};
-use super::{Args, Elaborator, Entry, Result, Tensor, entry};
+use super::{Args, Elaborator, Entry, Result, Tensor, entry, told};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 
@@ -76,6 +78,28 @@ pub(super) const ENTRIES: &[Entry] = &[
         gather,
     ),
     entry(
+        "sort",
+        "x, axis=-1, descending=false",
+        "the elements of `x` along an axis in order; equal ones stay in theirs, and a NaN is the \
+         largest: it comes last, or first where the largest do; dx puts dy where they were",
+        sort,
+    ),
+    told("argsort", "x, axis=-1, descending=false", argsort),
+    entry(
+        "top_k",
+        "x, k, axis=-1",
+        "the `k` largest elements of `x` along an axis, the largest first, and their indices: of \
+         equal ones the earlier, a NaN before all numbers; dx puts dy where they were",
+        top_k,
+    ),
+    entry(
+        "scatter_add",
+        "x, ids, updates, axis=0",
+        "`x` with `updates` added to its parts along `axis` whose indices are `ids`, each as often \
+         as it is named; dx = dy, dupdates = gather(dy, ids)",
+        scatter_add,
+    ),
+    entry(
         "take_along_axis",
         "x, ids, axis",
         "the elements of `x` along `axis` whose indices are `ids`, a tensor of its rank",
@@ -112,7 +136,7 @@ impl Elaborator<'_> {
         }
     }
 
-    fn axis_argument(&mut self, args: &Args, k: usize, rank: usize) -> Result<usize> {
+    pub(super) fn axis_argument(&mut self, args: &Args, k: usize, rank: usize) -> Result<usize> {
         match args.optional(k) {
             None => Ok(0),
             Some((value, span)) => {
@@ -123,7 +147,7 @@ impl Elaborator<'_> {
     }
 
     /// The members of a list as tensors of one element type.
-    fn parts_argument(&mut self, args: &Args, k: usize) -> Result<Vec<Tensor>> {
+    pub(super) fn parts_argument(&mut self, args: &Args, k: usize) -> Result<Vec<Tensor>> {
         let (value, span) = args.value(k);
         let Value::List(list) = value else { return Err(self.wrong_argument(args, k, "a list")) };
         let list = list.to_vec();
@@ -430,26 +454,78 @@ pub(super) fn gather(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
     Ok(Value::Tensor(y))
 }
 
-/// The indices as one axis of a tensor like `x`; what is taken gets their shape there.
+/// `scatter_add(x, ids, updates, axis=0)`: what [`gather`] is the gradient of, added to `x`.
+pub(super) fn scatter_add(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let x = e.tensor_argument(&args, 0)?;
+    let ((ids, ids_span), (updates, updates_span)) = (args.value(1), args.value(2));
+    let dtype = e.tensor_type(x).dtype;
+    let ids = e.materialise(&ids.clone(), Some(DType::I32), ids_span)?;
+    let updates = e.materialise(&updates.clone(), Some(dtype), updates_span)?;
+    let rank = e.tensor_type(x).rank();
+    let axis = e.axis_argument(&args, 3, rank)?;
+    e.at = args.span;
+    let y = e.build(&[x, ids, updates], |build, nodes| {
+        scattered(build, [nodes[0], nodes[1], nodes[2]], axis)
+    })?;
+    Ok(Value::Tensor(y))
+}
+
+/// The indices as one axis of a tensor like `x`, with their number.
+fn row_of_ids(
+    build: &mut Build<'_>,
+    x: NodeId,
+    ids: NodeId,
+    axis: usize,
+) -> std::result::Result<(NodeId, Vec<Dim>), TypeError> {
+    let (of_x, of_ids) = (build.tensor_type(x), build.tensor_type(ids));
+    check_ids(&of_ids)?;
+    if axis >= of_x.rank() {
+        let message = format!("{of_x} has no axis to index");
+        return Err(TypeError::new(codes::NO_SUCH_AXIS, message));
+    }
+    let n = of_ids.shape.iter().try_fold(Dim::number(1), |n, d| n.mul(d))?;
+    let mut row = vec![Dim::number(1); of_x.rank()];
+    row[axis] = n.clone();
+    let mut wide = of_x.shape;
+    wide[axis] = n;
+    let ids = build.reshape(ids, &row)?;
+    Ok((build.broadcast_to(ids, &wide)?, wide))
+}
+
+/// What is taken gets the shape of the indices instead of the axis.
 fn gathered(
     build: &mut Build<'_>,
     x: NodeId,
     ids: NodeId,
     axis: usize,
 ) -> std::result::Result<NodeId, TypeError> {
-    let (of_x, of_ids) = (build.tensor_type(x), build.tensor_type(ids));
-    check_ids(&of_ids)?;
-    let n = of_ids.shape.iter().try_fold(Dim::number(1), |n, d| n.mul(d))?;
-    let mut row = vec![Dim::number(1); of_x.rank()];
-    row[axis] = n.clone();
-    let mut wide = of_x.shape.clone();
-    wide[axis] = n;
-    let ids = build.reshape(ids, &row)?;
-    let ids = build.broadcast_to(ids, &wide)?;
+    let (of_ids, mut shape) = (build.shape(ids), build.shape(x));
+    let (ids, _) = row_of_ids(build, x, ids, axis)?;
     let taken = build.node(Indexing::TakeAlongAxis { axis }, &[x, ids])?;
-    let mut shape = of_x.shape;
-    shape.splice(axis..=axis, of_ids.shape);
+    shape.splice(axis..=axis, of_ids);
     build.reshape(taken, &shape)
+}
+
+/// `x` and the sums of the updates, which have the shape of what [`gathered`] takes.
+fn scattered(
+    build: &mut Build<'_>,
+    [x, ids, updates]: [NodeId; 3],
+    axis: usize,
+) -> std::result::Result<NodeId, TypeError> {
+    let (of_x, of_ids) = (build.tensor_type(x), build.shape(ids));
+    let (row, wide) = row_of_ids(build, x, ids, axis)?;
+    let mut wanted = of_x.clone();
+    wanted.shape.splice(axis..=axis, of_ids);
+    let of_updates = build.tensor_type(updates);
+    if of_updates.dtype != of_x.dtype {
+        let message = format!("`scatter_add` of {of_updates} to {of_x}: the element types differ");
+        return Err(TypeError::new(codes::DTYPES_DIFFER, message));
+    }
+    let updates = build.broadcast_to(updates, &wanted.shape)?;
+    let updates = build.reshape(updates, &wide)?;
+    let put = Indexing::PutAlongAxis { axis, size: of_x.shape[axis].clone() };
+    let sums = build.node(put, &[row, updates])?;
+    build.add(x, sums)
 }
 
 fn check_ids(of_ids: &TensorType) -> std::result::Result<(), TypeError> {
@@ -459,6 +535,63 @@ fn check_ids(of_ids: &TensorType) -> std::result::Result<(), TypeError> {
     let message = format!("indices are i32, not {}", of_ids.dtype);
     let error = TypeError::new(codes::DTYPE_REFUSED, message);
     Err(error.with_help("write `cast(..., i32)` around them"))
+}
+
+/// The axis that is given, or the last.
+fn last_axis(e: &mut Elaborator<'_>, args: &Args, k: usize, rank: usize) -> Result<usize> {
+    if args.optional(k).is_some() {
+        return e.axis_argument(args, k, rank);
+    }
+    rank.checked_sub(1).ok_or_else(|| {
+        let message = format!("`{}` of a scalar: it has no axis", args.builtin.name);
+        e.error(Code::NoSuchAxis, message, args.value(0).1, "")
+    })
+}
+
+/// `sort(x, axis=-1, descending=false)`
+pub(super) fn sort(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let (x, op) = ordered(e, &args)?;
+    let y = e.build(&[x], |build, x| {
+        let ids = build.node(op, &[x[0]])?;
+        build.node(Indexing::TakeAlongAxis { axis: op.axis }, &[x[0], ids])
+    })?;
+    Ok(Value::Tensor(y))
+}
+
+/// `argsort(x, axis=-1, descending=false)`
+pub(super) fn argsort(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let (x, op) = ordered(e, &args)?;
+    e.add(op, &[x]).map(Value::Tensor)
+}
+
+fn ordered(e: &mut Elaborator<'_>, args: &Args) -> Result<(Tensor, Argsort)> {
+    let x = e.tensor_argument(args, 0)?;
+    let rank = e.tensor_type(x).rank();
+    let axis = last_axis(e, args, 1, rank)?;
+    let descending = e.switch_argument(args, 2)?;
+    e.at = args.span;
+    Ok((x, Argsort { axis, descending }))
+}
+
+/// `top_k(x, k, axis=-1)`: the elements and their indices.
+pub(super) fn top_k(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
+    let x = e.tensor_argument(&args, 0)?;
+    let mut len = e.tensor_type(x).shape.clone();
+    let axis = last_axis(e, &args, 2, len.len())?;
+    let (k, span) = args.value(1);
+    let size = len[axis].clone();
+    len[axis] = e.dim(&k.clone(), span)?;
+    let (n, wanted) = (size.as_number(), len[axis].as_number());
+    if wanted.is_some_and(|k| k < 0 || n.is_some_and(|n| k > n)) {
+        let message = format!("`top_k` of {} elements along an axis of {size}", len[axis]);
+        return Err(e.error(Code::OutOfRange, message, span, ""));
+    }
+    e.at = args.span;
+    let order = e.add(Argsort { axis, descending: true }, &[x])?;
+    let (start, step) = (vec![Dim::number(0); len.len()], vec![1; len.len()]);
+    let ids = e.add(Movement::Slice { start, len, step }, &[order])?;
+    let values = e.add(Indexing::TakeAlongAxis { axis }, &[x, ids])?;
+    e.list(vec![Value::Tensor(values), Value::Tensor(ids)], args.span)
 }
 
 /// `take_along_axis(x, ids, axis)`

@@ -1,0 +1,169 @@
+//! The order of elements along an axis, in which `sort` and `top_k` take them.
+
+use std::cmp::Ordering;
+
+use ndarray::{ArcArray, ArrayD, Axis, IxDyn};
+
+use super::arithmetic::Arithmetic;
+use super::attributes::Attributes;
+use super::shape::{check_axis, exactly};
+use super::{
+    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
+    LowerContext, Op, OpRules, Signature, TypeError, codes,
+};
+use crate::ir::{
+    BinaryFn, Binding, CompareFn, DType, Dim, DimError, Expr, ExprId, Exprs, Literal, Lowering,
+    NodeId, Scalar, Sorted, TensorType,
+};
+use crate::with_array;
+
+/// The indices of the elements along an axis in ascending or descending order, as i32. Equal ones
+/// stay in the order in which they are; a NaN is the largest, and `-0` equals `0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Argsort {
+    /// The axis.
+    pub axis: usize,
+    /// Whether the largest comes first.
+    pub descending: bool,
+}
+
+impl From<Argsort> for Op {
+    fn from(op: Argsort) -> Op {
+        Op::Argsort(op)
+    }
+}
+
+static ARGSORT: Signature = Signature {
+    name: "argsort",
+    operands: &["x"],
+    attributes: &[
+        AttributeSignature { name: "axis", default: None, doc: "the axis that is ordered" },
+        AttributeSignature {
+            name: "descending",
+            default: Some("false"),
+            doc: "whether the largest comes first",
+        },
+    ],
+    doc: "The indices (i32) that put the elements along an axis in order. Equal elements stay in \
+          their order, also where the largest comes first; a NaN is the largest. No gradient.",
+};
+
+/// The signatures of the family.
+pub(super) fn signatures() -> Vec<&'static Signature> {
+    vec![&ARGSORT]
+}
+
+/// The operation of that name, if it is one of the family.
+pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeError> {
+    if a.name() != ARGSORT.name {
+        return Ok(None);
+    }
+    Ok(Some(Argsort { axis: a.axis("axis")?, descending: a.switch("descending")? }.into()))
+}
+
+impl OpRules for Argsort {
+    fn signature(&self) -> &'static Signature {
+        &ARGSORT
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        vec![Attribute::Dim(Dim::from(self.axis)), Attribute::Bool(self.descending)]
+    }
+
+    fn infer(&self, operands: &[&TensorType]) -> Result<Vec<TensorType>, TypeError> {
+        let [x] = exactly(&ARGSORT, operands)?;
+        check_axis(ARGSORT.name, self.axis, x)?;
+        let n = &x.shape[self.axis];
+        if n.as_number().is_some_and(|n| n > i64::from(i32::MAX)) {
+            let message = format!("`argsort` of {x}: the indices of axis {} are no i32", self.axis);
+            return Err(TypeError::new(codes::TOO_LARGE, message));
+        }
+        Ok(vec![TensorType::new(DType::I32, x.shape.clone())])
+    }
+
+    fn specialise(&self, _: &Binding) -> Result<Op, DimError> {
+        Ok((*self).into())
+    }
+
+    fn eval(&self, _: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
+        Ok(vec![with_array!(operands[0], x => self.indices(x))])
+    }
+
+    fn carries(&self, _: usize) -> bool {
+        false
+    }
+
+    fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
+        0
+    }
+
+    fn gradient(&self, _: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
+        Ok(vec![None])
+    }
+
+    fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
+        let sizes = cx.sizes();
+        let axes = cx.exprs.axes(&sizes);
+        if sizes[self.axis] < 2 {
+            return Lowering::Map { axes, body: cx.exprs.constant(Scalar::I32(0)) };
+        }
+        let positions = cx.exprs.axis(sizes[self.axis]);
+        let mut index = cx.exprs.index_axes(&axes);
+        index[self.axis] = cx.exprs.index_axis(positions);
+        let x = cx.element(0, &index);
+        let key = key(cx.exprs, x, self.descending);
+        Lowering::Sort(Sorted { axes, along: self.axis, positions, key })
+    }
+}
+
+/// An integer, i64 for elements of 64 bits and i32 for others, that is less for one element than
+/// for another where the one comes first, and equal where they are.
+fn key(exprs: &mut Exprs, x: ExprId, descending: bool) -> ExprId {
+    let key = match exprs.dtype(x) {
+        DType::F32 => key_of_float(exprs, x, Scalar::I32(i32::MIN), Scalar::I32(i32::MAX)),
+        DType::F64 => key_of_float(exprs, x, Scalar::I64(i64::MIN), Scalar::I64(i64::MAX)),
+        DType::I32 | DType::I64 => x,
+        DType::U8 | DType::Bool => exprs.cast(DType::I32, x),
+    };
+    if !descending {
+        return key;
+    }
+    let last = exprs.constant(Scalar::I64(-1).cast(exprs.dtype(key)));
+    exprs.binary(BinaryFn::Sub, last, key)
+}
+
+/// The bits of a float are a sign and a size: as an integer they ascend with positive numbers.
+/// Those of a negative one are the smallest integer and its size, which is to be the other way: so
+/// is their difference to that, and `-0` is 0.
+fn key_of_float(exprs: &mut Exprs, x: ExprId, least: Scalar, largest: Scalar) -> ExprId {
+    let bits = exprs.intern(Expr::Bitcast(least.dtype(), x));
+    let [zero, least, largest] =
+        [Scalar::zero(least.dtype()), least, largest].map(|s| exprs.constant(s));
+    let is_negative = exprs.compare(CompareFn::Lt, bits, zero);
+    let mirrored = exprs.binary(BinaryFn::Sub, least, bits);
+    let key = exprs.select(is_negative, mirrored, bits);
+    let is_nan = exprs.compare(CompareFn::Ne, x, x);
+    exprs.select(is_nan, largest, key)
+}
+
+impl Argsort {
+    fn indices<T: Arithmetic>(&self, x: &ArcArray<T, IxDyn>) -> Literal {
+        let axis = Axis(self.axis);
+        let mut y: ArrayD<i32> = ArrayD::zeros(x.raw_dim());
+        for (row, mut to) in x.lanes(axis).into_iter().zip(y.lanes_mut(axis)) {
+            let mut indices: Vec<i32> = (0..row.len() as i32).collect();
+            indices.sort_by(|&i, &j| {
+                let order = order(&row[i as usize], &row[j as usize]);
+                if self.descending { order.reverse() } else { order }
+            });
+            to.iter_mut().zip(indices).for_each(|(to, i)| *to = i);
+        }
+        Literal::new(y)
+    }
+}
+
+/// Which of two elements is less; a NaN is the largest.
+fn order<T: PartialOrd>(a: &T, b: &T) -> Ordering {
+    let is_nan = |x: &T| x.partial_cmp(x).is_none();
+    a.partial_cmp(b).unwrap_or_else(|| is_nan(a).cmp(&is_nan(b)))
+}
