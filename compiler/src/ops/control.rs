@@ -1,5 +1,8 @@
 //! Control: a region run so many times, the choice of one result, and marks on values.
 
+mod gradient;
+mod kept;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -234,7 +237,7 @@ impl OpRules for Control {
 
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         match self {
-            Control::Scan(_) => Err(GradientError::NotYet("scan")),
+            Control::Scan(scan) => gradient::gradient(scan, cx),
             Control::StopGradient => Ok(vec![None]),
             // Of a result, the walk knows to which of the operand's results it belongs.
             Control::Result { .. } | Control::Remat | Control::Same | Control::Pending => {

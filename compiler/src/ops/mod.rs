@@ -19,6 +19,7 @@ mod others;
 mod placement;
 mod random;
 mod reduce;
+mod region;
 mod shape;
 mod table;
 #[cfg(test)]
@@ -41,6 +42,9 @@ pub use others::ProductOfOthers;
 pub use placement::Placement;
 pub use random::{Random, random_words};
 pub use reduce::{Reduce, ReduceFn};
+pub(crate) use region::{
+    differentiable_from, differentiable_to, parameter_number, with_parameters,
+};
 pub(crate) use shape::types_agree;
 pub use table::{build_op, signatures};
 
@@ -363,9 +367,6 @@ pub enum GradientError {
     /// The operation has none.
     #[error("`{0}` has no gradient")]
     None(&'static str),
-    /// This release has none.
-    #[error("the gradient of `{0}` is not supported in this release")]
-    NotYet(&'static str),
     /// A node of the operation's region has none.
     #[error(transparent)]
     InRegion(Box<CompileError>),
@@ -416,6 +417,8 @@ pub struct GradientContext<'a> {
     pub node: NodeId,
     /// One cotangent per result; at least one is there.
     pub cotangents: &'a [Option<NodeId>],
+    /// For each operand, whether its cotangent is wanted; the walk drops the others.
+    pub wanted: &'a [bool],
     /// Name and provenance of the nodes that the rule adds.
     pub origin: Origin,
     /// How cotangents are pulled back through a graph: the reverse walk that calls the rule.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::parameters::with_parameters;
 use crate::error::CompileError;
 use crate::ir::{Graph, NodeId};
+use crate::ops::with_parameters;
 use crate::ops::{Control, Leaf, Op, Scan, TypeError};
 
 pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {

@@ -10,7 +10,6 @@ mod dce;
 mod loop_axes;
 mod loop_results;
 mod own_roots;
-mod parameters;
 mod prod_others;
 mod simplify;
 mod split_reductions;
