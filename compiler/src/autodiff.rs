@@ -2,6 +2,8 @@
 //! each operation for its rule. The result is nodes of the same graph, which can be differentiated
 //! again. (Griewank and Walther 2008, "Evaluating derivatives", chapter 3.)
 
+mod chunks;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::CompileError;
@@ -36,14 +38,16 @@ pub fn differentiate(
 /// What the `cotangents` make of each of `xs`, as nodes of `graph`: the sum over them of the
 /// cotangent times the derivative of its result with respect to the `x`, of the type of the `x`;
 /// `None` where no result depends on it by a differentiable path. The cotangent of a node is
-/// called `d.` and its name. Linear in the nodes. Errors: a cotangent is not of the type of its
-/// result; an operation on the way has no gradient.
+/// called `d.` and its name. A loop whose carries are to be computed again is cut into chunks first.
+/// Linear in the nodes. Errors: a cotangent is not of the type of its result; an operation on the way
+/// has no gradient.
 pub fn pullback(
     graph: &mut Graph,
     cotangents: &[Cotangent],
     xs: &[NodeId],
 ) -> Result<Vec<Option<NodeId>>, CompileError> {
     let ends: Vec<NodeId> = cotangents.iter().map(|c| c.node).collect();
+    chunks::cut(graph, &ends)?;
     let order = graph.order_from(&ends);
     let between = differentiable_from(graph, &order, &xs.iter().copied().collect());
     let mut walk = Walk::new(graph);

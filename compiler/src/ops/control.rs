@@ -12,8 +12,9 @@ use super::attributes::Attributes;
 use super::evaluate::{EvalFailure, EvalPlan, Values};
 use super::shape::{dims_agree, exactly, types_agree};
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError, Leaf,
-    Leaves, LowerContext, Op, OpRules, RegionError, Signature, TypeError, codes,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, Leaf, Leaves, LowerContext, Op, OpRules, RegionError, Signature, TypeError,
+    captured_once, codes,
 };
 use crate::ir::{
     Binding, DType, Dim, DimError, Element, Graph, Literal, Lowering, NodeId, Scalar, TensorType,
@@ -246,6 +247,17 @@ impl OpRules for Control {
         }
     }
 
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        match self {
+            // A loop would have to carry many of each; a variable is one.
+            Control::Scan(_) | Control::Result { .. } | Control::Pending => Ok(None),
+            Control::StopGradient | Control::Remat | Control::Same => {
+                let x = cx.alike()?[0];
+                cx.build().node(self.clone(), &[x]).map(Some)
+            }
+        }
+    }
+
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
         match self {
             Control::Scan(_) => Lowering::Repeat,
@@ -278,6 +290,18 @@ impl Scan {
     /// Which operands are values around the loop that the body reads as they are.
     pub fn captured(&self) -> Range<usize> {
         self.n_carries + self.n_sequences..self.n_operands()
+    }
+
+    /// The same loop with its operands, given each value around it once, in the order in which the
+    /// body reads them, as the language does.
+    pub(crate) fn capturing_once(
+        self,
+        operands: Vec<NodeId>,
+    ) -> Result<(Scan, Vec<NodeId>), TypeError> {
+        Ok(match captured_once(&self, &operands)? {
+            Some((body, operands)) => (Scan { body: Arc::new(body), ..self }, operands),
+            None => (self, operands),
+        })
     }
 
     /// How many values the body emits.

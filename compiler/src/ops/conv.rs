@@ -25,8 +25,8 @@ use lowering::{as_contraction, as_reduction};
 use super::movement::dilated;
 use super::shape::{accepts, bind, dims_agree, exactly, not_negative, same_dtype};
 use super::{
-    Attribute, EvalContext, EvalError, GradientContext, GradientError, LowerContext, Op, OpRules,
-    Signature, TypeError, codes, elements,
+    Attribute, BatchContext, EvalContext, EvalError, GradientContext, GradientError, LowerContext,
+    Op, OpRules, Signature, TypeError, codes, elements,
 };
 use crate::ir::{Binding, Dim, DimError, Literal, Lowering, NodeId, TensorType};
 
@@ -279,6 +279,11 @@ impl OpRules for Conv {
             ConvResult::Filter { .. } => (g.node(input(), &[b, dz])?, g.node(output(), &[a, dz])?),
         };
         Ok(vec![Some(da), Some(db)])
+    }
+
+    fn batch(&self, _: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        // Filters and images have one axis of examples, which many would have to share.
+        Ok(None)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

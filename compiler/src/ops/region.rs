@@ -3,7 +3,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Leaf, Op, OpRules, TypeError};
+use super::{Leaf, Op, OpRules, Scan, TypeError};
 use crate::ir::{Graph, Name, NodeId};
 
 /// A region with a parameter for each of `kept`, in that order, and these outputs. A parameter of
@@ -28,6 +28,62 @@ pub(crate) fn with_parameters(
     region.copy_into(&mut new, &region.order_from(&roots), &mut map)?;
     new.outputs = outputs.iter().map(|(name, id)| (name.clone(), map[id])).collect();
     Ok(new)
+}
+
+/// The body and the operands of a loop that is given each value around it once, in the order in which
+/// its body reads them, and none that the body does not read; `None` where that is so. Linear.
+pub(crate) fn captured_once(
+    scan: &Scan,
+    operands: &[NodeId],
+) -> Result<Option<(Graph, Vec<NodeId>)>, TypeError> {
+    let captures = captures(scan, operands);
+    let n_inner = scan.captured().start;
+    if captures.operands == operands[n_inner..] {
+        return Ok(None);
+    }
+    let body = renumbered(scan, &captures)?;
+    Ok(Some((body, [&operands[..n_inner], &captures.operands].concat())))
+}
+
+/// What a body reads of the values around it.
+struct Captures {
+    /// The values, in the order in which they are first read.
+    operands: Vec<NodeId>,
+    /// For each parameter of the body that is read, which of them it stands for.
+    of_parameter: FxHashMap<NodeId, usize>,
+}
+
+fn captures(scan: &Scan, operands: &[NodeId]) -> Captures {
+    let captured = scan.captured();
+    let mut captures = Captures { operands: vec![], of_parameter: FxHashMap::default() };
+    for id in scan.body.order_from(&scan.body.roots()) {
+        let Op::Leaf(Leaf::Parameter { number, .. }) = scan.body.op(id) else { continue };
+        if captured.contains(number) {
+            let operand = operands[*number];
+            let known = captures.operands.iter().position(|&o| o == operand);
+            captures.of_parameter.insert(id, known.unwrap_or(captures.operands.len()));
+            if known.is_none() {
+                captures.operands.push(operand);
+            }
+        }
+    }
+    captures
+}
+
+/// The body with a parameter for each captured value.
+fn renumbered(scan: &Scan, captures: &Captures) -> Result<Graph, TypeError> {
+    let body = &*scan.body;
+    let n_inner = scan.captured().start;
+    let first_of = |k: usize| {
+        let parameters = body.inputs[scan.captured()].iter();
+        parameters.copied().find(|p| captures.of_parameter.get(p) == Some(&k))
+    };
+    let inner = body.inputs[..n_inner].iter().copied();
+    let captured = (0..captures.operands.len()).filter_map(first_of);
+    let iteration = body.inputs[scan.n_operands()..].iter().copied();
+    let kept: Vec<NodeId> = inner.chain(captured).chain(iteration).collect();
+    let same = captures.of_parameter.iter().map(|(&parameter, k)| (parameter, n_inner + k));
+    with_parameters(body, &kept, &same.collect(), &body.outputs)
 }
 
 /// The number of the parameter that a node of a region is, if it is one.

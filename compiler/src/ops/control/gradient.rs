@@ -26,16 +26,19 @@ pub(super) fn gradient(
     let Some(pulled) = pull_back(scan, &ways, cx, &mut body)? else {
         return Ok(vec![None; scan.n_operands()]);
     };
+    // Before the forward loop changes, which may capture in another order then.
+    let operands = cx.graph.operands(cx.node).to_vec();
     let kept = keep(scan, &pulled, cx, &mut body)?;
-    backward(scan, &pulled, &kept, cx, &body)
+    let given = Given { scan, operands: &operands, pulled: &pulled, kept: &kept };
+    backward(&given, cx, &body)
 }
 
 /// Which cotangents go from iteration to iteration, and which leave the loop.
 struct Ways {
     /// The carries that have a cotangent in some iteration.
     carries: Vec<usize>,
-    /// The emitted values that have one, by the number of the result.
-    emitted: Vec<usize>,
+    /// The emitted values that have one, by the number of the result, and that of the result.
+    emitted: Vec<(usize, NodeId)>,
     /// The sequences whose elements' cotangents are wanted.
     sequences: Vec<usize>,
     /// The captured values whose cotangent is wanted.
@@ -46,12 +49,17 @@ impl Ways {
     fn of(scan: &Scan, cx: &GradientContext<'_>) -> Ways {
         let varied = varied(scan, cx.wanted);
         let has = |k: &usize| cx.cotangents[*k].is_some();
-        let emitted: Vec<usize> = (scan.n_carries..scan.body.outputs.len()).filter(has).collect();
+        let emitted = scan.n_carries..scan.body.outputs.len();
+        let emitted: Vec<(usize, NodeId)> =
+            emitted.filter_map(|k| Some((k, cx.cotangents[k]?))).collect();
         let mut carries: Vec<usize> =
             (0..scan.n_carries).filter(|k| has(k) && varied.contains(k)).collect();
         // A carry has a cotangent where a later iteration makes one of it.
         let reached = loop {
-            let ends = carries.iter().chain(&emitted).map(|&k| scan.body.outputs[k].1);
+            let ends = carries
+                .iter()
+                .chain(emitted.iter().map(|(k, _)| k))
+                .map(|&k| scan.body.outputs[k].1);
             let reached = differentiable_to(&scan.body, &ends.collect::<Vec<NodeId>>());
             let reaches = |k: &usize| reached.contains(&scan.body.inputs[*k]);
             let all = (0..scan.n_carries).filter(|k| varied.contains(k));
@@ -92,15 +100,15 @@ struct Pulled {
     carried: Vec<NodeId>,
     /// Of which operand each of them makes the cotangent.
     of_carried: Vec<usize>,
-    /// The new parameters for the cotangents of emitted values, with the number of the result.
-    emitted: Vec<(usize, NodeId)>,
+    /// The new parameters for the cotangents of emitted values, with those of the results.
+    emitted: Vec<(NodeId, NodeId)>,
     /// The sequences of whose elements the cotangents are emitted, by the number of the operand.
     elements: Vec<usize>,
 }
 
 impl Pulled {
     fn parameters(&self) -> impl Iterator<Item = NodeId> {
-        self.carried.iter().copied().chain(self.emitted.iter().map(|(_, id)| *id))
+        self.carried.iter().copied().chain(self.emitted.iter().map(|(parameter, _)| *parameter))
     }
 }
 
@@ -123,8 +131,8 @@ fn pull_back(
         carried.push(cotangent(body, k)?);
     }
     let mut emitted = vec![];
-    for &k in &ways.emitted {
-        emitted.push((k, cotangent(body, k)?));
+    for &(k, stacked) in &ways.emitted {
+        emitted.push((cotangent(body, k)?, stacked));
     }
     let operands = [&ways.carries, &ways.sequences, &ways.captured].into_iter().flatten();
     let xs: Vec<NodeId> = operands.map(|&k| scan.body.inputs[k]).collect();
@@ -204,7 +212,9 @@ fn keep(
     if outputs.len() > scan.body.outputs.len() {
         let forward = with_parameters(body, &scan.body.inputs, &FxHashMap::default(), &outputs)?;
         let operands = cx.graph.operands(cx.node).to_vec();
-        cx.graph.rebuild(cx.node, Scan { body: Arc::new(forward), ..scan.clone() }, &operands)?;
+        let scan = Scan { body: Arc::new(forward), ..scan.clone() };
+        let (scan, operands) = scan.capturing_once(operands)?;
+        cx.graph.rebuild(cx.node, scan, &operands)?;
     }
     let mut kept = vec![];
     for (&node, &result) in chosen.iter().zip(&results) {
@@ -269,60 +279,68 @@ fn result_of(
     }
 }
 
+/// What the backward loop is made of.
+struct Given<'a> {
+    /// The forward loop, as it was, with its operands.
+    scan: &'a Scan,
+    operands: &'a [NodeId],
+    pulled: &'a Pulled,
+    kept: &'a [Kept],
+}
+
 /// Adds the backward loop; the cotangents of the operands of the forward one.
 fn backward(
-    scan: &Scan,
-    pulled: &Pulled,
-    kept: &[Kept],
+    given: &Given<'_>,
     cx: &mut GradientContext<'_>,
     body: &Graph,
 ) -> Result<Vec<Option<NodeId>>, GradientError> {
-    let needed: FxHashSet<NodeId> = body.order_from(&body.roots()).into_iter().collect();
-    let forward = cx.graph.operands(cx.node).to_vec();
-    let input = |k: usize| scan.body.inputs[k];
-    let mut sequences: Vec<(NodeId, NodeId)> = vec![];
-    sequences.extend(scan.sequences().map(|k| (input(k), forward[k])));
-    sequences.extend(kept.iter().map(|kept| (kept.parameter, kept.stacked)));
-    for &(k, parameter) in &pulled.emitted {
-        let cotangent = cx.cotangents[k].ok_or(GradientError::None("scan"))?;
-        sequences.push((parameter, cotangent));
-    }
-    let captured: Vec<(NodeId, NodeId)> = scan
-        .captured()
-        .map(|k| (input(k), forward[k]))
-        .filter(|(p, _)| needed.contains(p))
-        .collect();
-    sequences = walked(cx.graph, sequences, &needed);
-    let mut operands = vec![];
-    for &k in &pulled.of_carried {
-        operands.push(
-            match cx.cotangents.get(k).copied().flatten().filter(|_| k < scan.n_carries) {
-                Some(cotangent) => cotangent,
-                None => cx.build().zeros_like(forward[k])?,
-            },
-        );
-    }
-    operands.extend(sequences.iter().chain(&captured).map(|(_, operand)| *operand));
-    let parameters = sequences.iter().chain(&captured).map(|(parameter, _)| *parameter);
-    let iteration = scan.body.inputs.last().copied();
-    let parameters: Vec<NodeId> =
-        pulled.carried.iter().copied().chain(parameters).chain(iteration).collect();
-    let op = Scan {
-        body: Arc::new(with_parameters(body, &parameters, &FxHashMap::default(), &body.outputs)?),
-        n_carries: pulled.carried.len(),
-        n_sequences: sequences.len(),
-        axis: scan.axis,
-        reverse: !scan.reverse,
-        length: scan.length.clone(),
-    };
+    let Given { scan, pulled, .. } = *given;
+    let (op, operands) = loop_of(given, cx, body)?;
     let node = cx.build().node(op, &operands)?;
     let of_results = pulled.of_carried.iter().chain(&pulled.elements);
     let mut cotangents = vec![None; scan.n_operands()];
     for (index, &k) in of_results.enumerate() {
-        let name: Name = format!("d.{}", cx.graph.node(forward[k]).name).into();
+        let name: Name = format!("d.{}", cx.graph.node(given.operands[k]).name).into();
         cotangents[k] = Some(result_of(cx, node, index, &name)?);
     }
     Ok(cotangents)
+}
+
+/// The backward loop with its operands.
+fn loop_of(
+    given: &Given<'_>,
+    cx: &mut GradientContext<'_>,
+    body: &Graph,
+) -> Result<(Scan, Vec<NodeId>), GradientError> {
+    let Given { scan, operands: forward, pulled, kept } = *given;
+    let needed: FxHashSet<NodeId> = body.order_from(&body.roots()).into_iter().collect();
+    let forward_of = |k: usize| (scan.body.inputs[k], forward[k]);
+    let kept = kept.iter().map(|kept| (kept.parameter, kept.stacked));
+    let sequences = scan.sequences().map(forward_of).chain(kept).chain(pulled.emitted.clone());
+    let sequences = walked(cx.graph, sequences.collect(), &needed);
+    let captured = scan.captured().map(forward_of).filter(|(p, _)| needed.contains(p));
+    let n_sequences = sequences.len();
+    let read: Vec<(NodeId, NodeId)> = sequences.into_iter().chain(captured).collect();
+    let mut operands = vec![];
+    for &k in &pulled.of_carried {
+        let last = if k < scan.n_carries { cx.cotangents[k] } else { None };
+        operands.push(match last {
+            Some(cotangent) => cotangent,
+            None => cx.build().zeros_like(forward[k])?,
+        });
+    }
+    operands.extend(read.iter().map(|(_, operand)| *operand));
+    let parameters = pulled.carried.iter().chain(read.iter().map(|(parameter, _)| parameter));
+    let parameters: Vec<NodeId> = parameters.chain(scan.body.inputs.last()).copied().collect();
+    let op = Scan {
+        body: Arc::new(with_parameters(body, &parameters, &FxHashMap::default(), &body.outputs)?),
+        n_carries: pulled.carried.len(),
+        n_sequences,
+        axis: scan.axis,
+        reverse: !scan.reverse,
+        length: scan.length.clone(),
+    };
+    Ok(op.capturing_once(operands)?)
 }
 
 /// The sequences that a backward body reads; where it reads none, the smallest: a loop has one.
