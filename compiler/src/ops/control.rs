@@ -3,6 +3,8 @@
 mod gradient;
 mod kept;
 
+pub(crate) use kept::takes_long;
+
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -28,6 +28,7 @@ mod tests;
 pub use attributes::Attributes;
 pub use build::Build;
 pub use contract::{Contract, Reference};
+pub(crate) use control::takes_long;
 pub use control::{Control, Scan};
 pub use conv::{Conv, ConvResult, Strided, StridedProduct, Window};
 pub use creation::Creation;

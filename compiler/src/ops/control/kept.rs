@@ -123,7 +123,7 @@ impl Facts<'_> {
 
 /// Whether an operation is not done twice: a transcendental function, a reduction, a product, what has
 /// a kernel of its own.
-fn takes_long(op: &Op) -> bool {
+pub(crate) fn takes_long(op: &Op) -> bool {
     match op {
         Op::Elementwise(Elementwise::Unary(f)) => f.is_transcendental(),
         Op::Elementwise(Elementwise::Binary(f)) => *f == BinaryFn::Pow,
