@@ -2,12 +2,15 @@
 //! each operation for its rule. The result is nodes of the same graph, which can be differentiated
 //! again. (Griewank and Walther 2008, "Evaluating derivatives", chapter 3.)
 
+mod chunks;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::CompileError;
 use crate::ir::{BinaryFn, Graph, NodeId, Origin};
 use crate::ops::{
-    Build, Cotangent, GradientContext, GradientError, OpRules, TypeError, codes, types_agree,
+    Build, Cotangent, GradientContext, GradientError, OpRules, TypeError, codes,
+    differentiable_from, types_agree,
 };
 
 /// The derivative of the float scalar `y` with respect to each of `xs`, as nodes of `graph`; of
@@ -35,16 +38,18 @@ pub fn differentiate(
 /// What the `cotangents` make of each of `xs`, as nodes of `graph`: the sum over them of the
 /// cotangent times the derivative of its result with respect to the `x`, of the type of the `x`;
 /// `None` where no result depends on it by a differentiable path. The cotangent of a node is
-/// called `d.` and its name. Linear in the nodes. Errors: a cotangent is not of the type of its
-/// result; an operation on the way has no gradient.
+/// called `d.` and its name. A loop whose carries are to be computed again is cut into chunks first.
+/// Linear in the nodes. Errors: a cotangent is not of the type of its result; an operation on the way
+/// has no gradient.
 pub fn pullback(
     graph: &mut Graph,
     cotangents: &[Cotangent],
     xs: &[NodeId],
 ) -> Result<Vec<Option<NodeId>>, CompileError> {
     let ends: Vec<NodeId> = cotangents.iter().map(|c| c.node).collect();
+    chunks::cut(graph, &ends)?;
     let order = graph.order_from(&ends);
-    let between = between(graph, &order, xs);
+    let between = differentiable_from(graph, &order, &xs.iter().copied().collect());
     let mut walk = Walk::new(graph);
     for cotangent in cotangents.iter().filter(|c| between.contains(&c.node)) {
         walk.begin(cotangent).map_err(|e| CompileError::of_type(e, walk.graph, cotangent.node))?;
@@ -60,21 +65,6 @@ fn cotangent_origin(graph: &Graph, node: NodeId) -> Origin {
     let node = graph.node(node);
     let name = format!("d.{}", node.name).into();
     Origin { name: Some(name), provenance: node.provenance.with_role("gradient") }
-}
-
-/// The nodes that lie on a differentiable path from one of `xs`. `order` has operands first.
-fn between(graph: &Graph, order: &[NodeId], xs: &[NodeId]) -> FxHashSet<NodeId> {
-    let xs: FxHashSet<NodeId> = xs.iter().copied().collect();
-    let mut between = FxHashSet::default();
-    for &node in order {
-        let is_float = graph.node(node).types.iter().any(|t| t.dtype.is_float());
-        let mut operands = graph.operands(node).iter().enumerate();
-        let follows = operands.any(|(k, o)| graph.op(node).carries(k) && between.contains(o));
-        if is_float && (follows || xs.contains(&node)) {
-            between.insert(node);
-        }
-    }
-    between
 }
 
 /// The state of the walk.
@@ -114,13 +104,14 @@ impl Walk<'_> {
             }
         }
         let op = self.graph.op(node).clone();
+        let operands = self.graph.operands(node).to_vec();
+        let wanted: Vec<bool> = operands.iter().map(|o| between.contains(o)).collect();
         let of_operands = {
             let graph = &mut *self.graph;
-            let cotangents = &cotangents;
-            let mut cx = GradientContext { graph, node, cotangents, origin, pullback };
+            let (cotangents, wanted) = (&cotangents, &wanted);
+            let mut cx = GradientContext { graph, node, cotangents, wanted, origin, pullback };
             op.gradient(&mut cx)?
         };
-        let operands = self.graph.operands(node).to_vec();
         for (operand, cotangent) in operands.into_iter().zip(of_operands) {
             if let Some(cotangent) = cotangent.filter(|_| between.contains(&operand)) {
                 self.accumulate(operand, op.picked_result().unwrap_or(0), cotangent)?;

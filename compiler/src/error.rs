@@ -79,7 +79,7 @@ impl CompileError {
         match error {
             GradientError::Type(error) => CompileError::of_type(error, graph, node),
             GradientError::InRegion(error) => *error,
-            other @ (GradientError::None(_) | GradientError::NotYet(_)) => {
+            other @ GradientError::None(_) => {
                 let provenance = &graph.node(node).provenance;
                 CompileError::new(codes::NO_GRADIENT, other.to_string(), provenance)
                     .with_help("`stop_gradient` around it keeps it out of the gradient")

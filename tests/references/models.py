@@ -617,7 +617,6 @@ def layers():
         software=CHECKED,
     )
 
-    # The gradient of a loop is not in the language yet: recurrent layers forward.
     units = 2
     series = {"x": numbers("series", (2, 4, 3))}
     for name, (gates, run, make) in RECURRENT.items():
@@ -641,7 +640,6 @@ def layers():
                 f,
                 variables=weights,
                 software=CHECKED,
-                order=0,
                 terms=128,
             )
         doubles = {k: v.astype(np.float64) for k, v in weights.items()}
@@ -652,7 +650,6 @@ def layers():
             {"x": series["x"].astype(np.float64)},
             forward,
             variables=doubles,
-            order=0,
             terms=128,
         )
         results = ("h", "last", "cell") if name == "lstm" else ("h", "last")
@@ -668,7 +665,6 @@ def layers():
             state,
             variables=weights,
             software=CHECKED,
-            order=0,
             terms=128,
             results=results,
         )
@@ -692,7 +688,6 @@ def layers():
         checked_both,
         variables=both,
         software=CHECKED,
-        order=0,
         terms=128,
     )
 
@@ -811,7 +806,6 @@ def loops():
         carry, out = jax.lax.scan(f, start, xs, reverse=reverse)
         return (*carry, out) if isinstance(carry, tuple) else (carry, out)
 
-    # The gradient of a loop is not in the language yet.
     case(
         family,
         "sum",
@@ -819,7 +813,6 @@ def loops():
         x,
         lambda x: run(lambda h, e: (h + e * e,) * 2, x, jnp.zeros(3)),
         results=("last", "y"),
-        order=0,
     )
     case(
         family,
@@ -828,7 +821,6 @@ def loops():
         {**x, "h0": numbers("h0", (3,))},
         lambda x, h0: run(lambda h, e: (jnp.tanh(h + e), jnp.tanh(h + e) * e), x, h0),
         results=("last", "y"),
-        order=0,
     )
     case(
         family,
@@ -837,7 +829,6 @@ def loops():
         x,
         lambda x: run(lambda h, e: (0.5 * h + e,) * 2, x, jnp.zeros(3), True),
         results=("last", "y"),
-        order=0,
     )
     case(
         family,
@@ -846,7 +837,6 @@ def loops():
         x,
         lambda x: (lambda l, o: (l, o.T))(*run(lambda h, e: (0.5 * h + e,) * 2, x.T, jnp.zeros(4))),
         results=("last", "y"),
-        order=0,
     )
     case(
         family,
@@ -857,7 +847,180 @@ def loops():
             lambda c, e: ((c[1] * e, c[0] + e), c[1] * e - c[0] - e), x, (jnp.zeros(3), jnp.ones(3))
         ),
         results=("a", "b", "y"),
-        order=0,
+    )
+
+    # Captured values, whose gradients add up over the iterations; rows of a batch along axis 1.
+    rows = {"x": numbers("scan rows", (2, 4, 3)), "w": numbers("scan w", (3, 3), -1, 1)}
+    h0 = {"h0": numbers("scan h0", (2, 3))}
+    over = lambda f, x, start, reverse=False: run(f, jnp.moveaxis(x, 1, 0), start, reverse)
+    moved = lambda last, y: (last, jnp.moveaxis(y, 0, 1))
+
+    def captured(x, w, h0, reverse=False):
+        step = lambda h, e: (jnp.tanh(e @ w + h @ w.T),) * 2
+        return moved(*over(step, x, h0, reverse))
+
+    for name, text, options in [
+        ("captured", "", {}),
+        ("captured.reverse", ", reverse=true", {"reverse": True}),
+    ]:
+        case(
+            family,
+            name,
+            f"last, y = scan(e in x, axis=1, h = h0{text}) {{\n"
+            "    h = tanh(e @ w + matmul(h, w, transpose_b=true))\n    emit h\n}",
+            {**rows, **h0},
+            lambda x, w, h0: captured(x, w, h0, **options),
+            results=("last", "y"),
+            terms=256,
+        )
+    # The carry of the iteration before is read by what is emitted, and a value of it is a scalar,
+    # which does not have the axis that it would be stacked along.
+    case(
+        family,
+        "scalars",
+        "last, s, y = scan(e in x, axis=1, h = h0, s = 0.5) {\n    n = exp(-s * s)\n"
+        "    s = s * mean(e * h) + n\n    emit h * n\n    h = sin(h) + e * s\n}",
+        {"x": rows["x"], **h0},
+        lambda x, h0: (
+            lambda c, y: (*c, jnp.moveaxis(y, 0, 1))
+        )(
+            *jax.lax.scan(
+                lambda c, e: (
+                    lambda n: (
+                        lambda s: ((jnp.sin(c[0]) + e * s, s), c[0] * n)
+                    )(c[1] * jnp.mean(e * c[0]) + n)
+                )(jnp.exp(-(c[1] ** 2))),
+                (h0, 0.5),
+                jnp.moveaxis(x, 1, 0),
+            )
+        ),
+        results=("last", "s", "y"),
+        terms=512,
+    )
+    # Two sequences, one of them of whole numbers, and a carry of whole numbers that picks rows.
+    case(
+        family,
+        "integers",
+        "last, k, y = scan(e in x, i in ids, h = h0, k = 1) {\n    k = (k + i) % 3\n"
+        "    h = sin(h) * gather(w, k) + e\n    emit h * cast(i, f32)\n}",
+        {**x, "ids": np.array([2, 0, 1, 1], np.int32), "w": rows["w"], "h0": numbers("h0", (3,))},
+        lambda x, ids, w, h0: (lambda c, y: (c[0], c[1], y))(
+            *jax.lax.scan(
+                lambda c, e: (
+                    lambda k: (lambda h: ((h, k), h * e[1]))(jnp.sin(c[0]) * w[k] + e[0])
+                )((c[1] + e[1]) % 3),
+                (h0, jnp.int32(1)),
+                (x, ids),
+            )
+        ),
+        results=("last", "k", "y"),
+        types={"k": "i32"},
+        terms=256,
+    )
+    # Which carries have a cotangent shows after two iterations: c reaches y by way of b and a.
+    case(
+        family,
+        "chain",
+        "a, b, c = scan(e in x, a = h0, b = h0, c = h0) {\n    a, b, c = [a + b * b, b * e + c, c * 0.5]\n}"
+        "\ny = a",
+        {**x, "h0": numbers("h0", (3,))},
+        lambda x, h0: jax.lax.scan(
+            lambda c, e: ((c[0] + c[1] * c[1], c[1] * e + c[2], c[2] * 0.5), None), (h0,) * 3, x
+        )[0][0],
+        terms=256,
+    )
+
+    def nested(x, w, h0):
+        def inner(e):
+            def step(g, v):
+                g = jnp.tanh(g * v + e)
+                return g, g * e
+
+            return step
+
+        def outer(h, e):
+            g, steps = jax.lax.scan(inner(e), h, w)
+            return g + jnp.mean(steps, 0) * h, steps
+
+        return jax.lax.scan(outer, h0, x)
+
+    case(
+        family,
+        "nested",
+        "last, y = scan(e in x, h = h0) {\n    g, steps = scan(v in w, g = h) {\n"
+        "        g = tanh(g * v + e)\n        emit g * e\n    }\n"
+        "    h = g + mean(steps, axis=0) * h\n    emit steps\n}",
+        {**x, "w": rows["w"], "h0": numbers("h0", (3,))},
+        nested,
+        results=("last", "y"),
+        terms=512,
+    )
+    # A gradient within the body, of what the body computes, and the number of the iteration.
+    case(
+        family,
+        "gradient_within",
+        "last, y = scan(e in x, i in iota(4), h = h0) {\n    u = h * e\n"
+        "    energy = sum(sin(u) * cast(i, f32))\n    h = h - 0.1 * grad(energy, u)\n    emit h\n}",
+        {**x, "h0": numbers("h0", (3,))},
+        lambda x, h0: run(
+            lambda h, e: (h - 0.1 * jnp.cos(h * e[0]) * e[1],) * 2,
+            (x, jnp.arange(4.0)),
+            h0,
+        ),
+        results=("last", "y"),
+    )
+    # What is kept has kinks, conditions and whole rows of the captured matrix.
+    case(
+        family,
+        "kinks",
+        "last, y = scan(e in x, h = h0) {\n    u = h @ w + e\n    h = select(u > 0.3, u, 0.2 * u)\n"
+        "    emit maximum(h, e) + abs(u)\n}",
+        {**x, "w": rows["w"], "h0": numbers("h0", (3,))},
+        lambda x, w, h0: run(
+            lambda h, e: (
+                lambda u: (lambda h: (h, jnp.maximum(h, e) + jnp.abs(u)))(
+                    jnp.where(u > 0.3, u, 0.2 * u)
+                )
+            )(h @ w + e),
+            x,
+            h0,
+        ),
+        results=("last", "y"),
+        terms=256,
+    )
+    # The third derivative: y is a gradient through the loop itself.
+    through = lambda x, h0: jnp.sum(run(lambda h, e: (jnp.sin(h * e),) * 2, x, h0)[1])
+    case(
+        family,
+        "third_order",
+        "_, all = scan(e in x, h = h0) {\n    h = sin(h * e)\n    emit h\n}\ny = grad(sum(all), x)",
+        {**x, "h0": numbers("h0", (3,))},
+        lambda x, h0: jax.grad(through)(x, h0),
+        terms=1024,
+    )
+    # No iteration: the last carry is the first.
+    case(
+        family,
+        "empty",
+        "last, y = scan(e in x, h = h0) {\n    h = tanh(h @ w) + e\n    emit h\n}",
+        {
+            "x": np.zeros((0, 3), np.float32),
+            "w": rows["w"],
+            "h0": numbers("h0", (3,)),
+        },
+        lambda x, w, h0: run(lambda h, e: (jnp.tanh(h @ w) + e,) * 2, x, h0),
+        results=("last", "y"),
+    )
+    doubles = {k: v.astype(np.float64) for k, v in {**rows, **h0}.items()}
+    case(
+        family,
+        "f64",
+        "last, y = scan(e in x, axis=1, h = h0) {\n"
+        "    h = tanh(e @ w + matmul(h, w, transpose_b=true))\n    emit h\n}",
+        doubles,
+        captured,
+        results=("last", "y"),
+        terms=256,
     )
 
 

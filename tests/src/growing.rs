@@ -84,6 +84,11 @@ impl Growing {
         Growing::of(graph, nodes)
     }
 
+    /// The element type of the nodes that it began with.
+    pub(crate) fn dtype(&self) -> DType {
+        self.graph.tensor_type(self.nodes[0]).dtype
+    }
+
     /// The course of a node.
     pub(crate) fn course(&self, node: NodeId) -> Course {
         self.courses.get(&node).copied().unwrap_or(Course::Smooth)

@@ -272,44 +272,51 @@ fn nudged(literal: &Literal, i: usize, by: f64) -> Literal {
     Literal::from_vec(literal.sizes(), nudged.collect()).expect("the same sizes")
 }
 
+/// The mean of a node: what a gradient is taken of.
+pub(crate) fn mean_of(graph: &mut Graph, node: NodeId) -> Result<NodeId, TestCaseError> {
+    let axes: Vec<usize> = (0..graph.tensor_type(node).rank()).collect();
+    let origin = Origin::named("v", Default::default());
+    Build { graph, origin: &origin }.mean(node, &axes, false).map_err(fail)
+}
+
+/// Whether the gradients of a float scalar with respect to a graph's inputs are its slopes: elements
+/// of them against central differences. Returns the gradients.
+pub(crate) fn are_slopes(graph: &mut Graph, loss: NodeId) -> Result<Vec<NodeId>, TestCaseError> {
+    let inputs_of = graph.inputs.clone();
+    let gradients = differentiate(graph, loss, &inputs_of).map_err(fail)?;
+    let fed = inputs(graph, 11);
+    for (&input, gradient) in inputs_of.iter().zip(&gradients) {
+        let Some(gradient) = *gradient else { continue };
+        let name = graph.node(input).name.clone();
+        let analytic = value(graph, gradient, &fed)?;
+        for (i, found) in analytic.scalars().enumerate().step_by(3) {
+            // Wide enough for rounding, narrow enough for the third derivative.
+            let h = 1e-5;
+            let at = |by: f64| {
+                let mut fed = fed.clone();
+                fed.insert(name.clone(), nudged(&fed[&name], i, by));
+                let loss = value(graph, loss, &fed)?;
+                Ok::<f64, TestCaseError>(loss.scalars().map(Scalar::to_f64).sum())
+            };
+            let slope = (at(h)? - at(-h)?) / (2.0 * h);
+            let off = (slope - found.to_f64()).abs();
+            if off.is_nan() || off > 1e-6 * (1.0 + slope.abs()) {
+                let text = graph.to_string();
+                return Err(fail(format!("d {name}[{i}] is {found}, the slope {slope}\n{text}")));
+            }
+        }
+    }
+    Ok(gradients.into_iter().flatten().collect())
+}
+
 #[test]
 fn random_gradients_are_slopes() {
     let result = runner(96).run(&vec(any::<u32>(), 2..16), |choices| {
         let mut growing = Growing::new(DType::F64, 3, 4);
         choices.iter().for_each(|&choice| growing.grow(choice, Course::Smooth));
         let Growing { mut graph, nodes, .. } = growing;
-        let last = *nodes.last().expect("there are inputs");
-        let axes: Vec<usize> = (0..graph.tensor_type(last).rank()).collect();
-        let origin = Origin::named("v", Default::default());
-        let loss = Build { graph: &mut graph, origin: &origin }.mean(last, &axes, false);
-        let loss = loss.map_err(fail)?;
-        let inputs_of = graph.inputs.clone();
-        let gradients = differentiate(&mut graph, loss, &inputs_of).map_err(fail)?;
-        let fed = inputs(&graph, 11);
-        for (&input, gradient) in inputs_of.iter().zip(gradients) {
-            let Some(gradient) = gradient else { continue };
-            let name = graph.node(input).name.clone();
-            let analytic = value(&graph, gradient, &fed)?;
-            for (i, found) in analytic.scalars().enumerate().step_by(3) {
-                // Wide enough for rounding, narrow enough for the third derivative.
-                let h = 1e-5;
-                let at = |by: f64| {
-                    let mut fed = fed.clone();
-                    fed.insert(name.clone(), nudged(&fed[&name], i, by));
-                    let loss = value(&graph, loss, &fed)?;
-                    Ok::<f64, TestCaseError>(loss.scalars().map(Scalar::to_f64).sum())
-                };
-                let slope = (at(h)? - at(-h)?) / (2.0 * h);
-                let off = (slope - found.to_f64()).abs();
-                if off.is_nan() || off > 1e-6 * (1.0 + slope.abs()) {
-                    let text = graph.to_string();
-                    return Err(fail(format!(
-                        "d {name}[{i}] is {found}, the slope {slope}\n{text}"
-                    )));
-                }
-            }
-        }
-        Ok(())
+        let loss = mean_of(&mut graph, *nodes.last().expect("there are inputs"))?;
+        are_slopes(&mut graph, loss).map(|_| ())
     });
     assert!(result.is_ok(), "{}", result.err().map(|e| e.to_string()).unwrap_or_default());
 }

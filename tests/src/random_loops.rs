@@ -1,9 +1,10 @@
 //! Random loops in random graphs: what runs them agrees. Bodies read carries, elements of sequences
 //! along any axis, values around them and the iteration; carries change places, are kept or computed;
-//! loops stand in loops.
+//! loops stand in loops. Their gradients, of the first order and of the second, are slopes.
 
 use std::sync::Arc;
 
+use brolga_compiler::autodiff::differentiate;
 use brolga_compiler::ir::{Costs, DType, Dim, Graph, Name, NodeId, Origin, TensorType, UnaryFn};
 use brolga_compiler::ops::{Build, Control, Leaf, Scan, TypeError};
 use brolga_compiler::passes::PIPELINE;
@@ -12,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::growing::{Course, Growing};
-use crate::random_graphs::{agree, fail, runner};
+use crate::random_graphs::{agree, are_slopes, fail, mean_of, runner};
 
 /// Choices, used up one by one; 0 when there are none left.
 struct Choices(std::vec::IntoIter<u32>);
@@ -74,7 +75,7 @@ fn draft(
     types[n_carries..n_carries + n_sequences].iter_mut().for_each(|t| {
         t.shape.remove(axis);
     });
-    let mut body = body(&types)?;
+    let mut body = body(&types, around.dtype())?;
     for _ in 0..2 + choices.next() % 6 {
         body.grow(choices.next(), Course::Smooth);
     }
@@ -89,8 +90,8 @@ fn draft(
     Ok(Some(Draft { operands, scan, course }))
 }
 
-/// A body with parameters of these types, and the number of the iteration as a float.
-fn body(types: &[TensorType]) -> Result<Growing, TypeError> {
+/// A body with parameters of these types, and the number of the iteration as a float of a type.
+fn body(types: &[TensorType], dtype: DType) -> Result<Growing, TypeError> {
     let mut graph = Graph::default();
     let iteration = TensorType::scalar(DType::I64);
     for (number, tensor_type) in types.iter().chain([&iteration]).enumerate() {
@@ -102,7 +103,7 @@ fn body(types: &[TensorType]) -> Result<Growing, TypeError> {
     let mut nodes = parameters.to_vec();
     let origin = origin();
     let mut g = Build { graph: &mut graph, origin: &origin };
-    let number = g.cast(iteration, DType::F32)?;
+    let number = g.cast(iteration, dtype)?;
     nodes.push(g.scale(number, 0.125)?);
     Ok(Growing::of(graph, nodes))
 }
@@ -161,7 +162,7 @@ fn add_loop(into: &mut Growing, choices: &mut Choices, depth: usize) -> Result<(
 
 /// Adds an input that a loop over rows or planes can walk.
 fn add_sequence(growing: &mut Growing, sizes: &[usize]) -> Result<(), TestCaseError> {
-    let tensor_type = TensorType::of_sizes(DType::F32, sizes);
+    let tensor_type = TensorType::of_sizes(growing.dtype(), sizes);
     let leaf = Leaf::Input { name: "s".into(), tensor_type };
     let named = Origin::named("s", Default::default());
     let id = growing.graph.add(leaf, &[], &named).map_err(|e| fail(e.to_string()))?;
@@ -170,27 +171,73 @@ fn add_sequence(growing: &mut Growing, sizes: &[usize]) -> Result<(), TestCaseEr
     Ok(())
 }
 
+/// A graph with loops, as choices say.
+fn with_loops(
+    dtype: DType,
+    (m, n): (usize, usize),
+    choices: &mut Choices,
+    depth: usize,
+) -> Result<Growing, TestCaseError> {
+    let mut growing = Growing::new(dtype, m, n);
+    add_sequence(&mut growing, &[m, 4, n])?;
+    for _ in 0..choices.next() % 4 {
+        growing.grow(choices.next(), Course::Smooth);
+    }
+    for _ in 0..2 {
+        let added = add_loop(&mut growing, choices, depth);
+        added.map_err(|e| fail(e.to_string()))?;
+        growing.grow(choices.next(), Course::Smooth);
+    }
+    Ok(growing)
+}
+
+/// Makes the gradients of the mean of the last node outputs, as far as it depends on inputs.
+fn add_gradients(growing: &mut Growing) -> Result<(), TestCaseError> {
+    let graph = &mut growing.graph;
+    let loss = mean_of(graph, *growing.nodes.last().expect("there are inputs"))?;
+    let inputs = graph.inputs.clone();
+    let gradients = differentiate(graph, loss, &inputs).map_err(fail)?;
+    let gradients = gradients.into_iter().enumerate();
+    let named = gradients.filter_map(|(k, gradient)| Some((format!("g{k}").into(), gradient?)));
+    graph.outputs.extend(named);
+    Ok(())
+}
+
 #[test]
 fn random_loops_agree() {
     let choices = (vec(any::<u32>(), 60..120), 0..6usize, 0..3usize);
     let result = runner(192).run(&choices, |(choices, size, depth)| {
-        let (m, n) = [(1, 1), (7, 5), (3, 33), (5, 77), (33, 66), (40, 3)][size];
+        let sizes = [(1, 1), (7, 5), (3, 33), (5, 77), (33, 66), (40, 3)][size];
         let mut choices = Choices(choices.into_iter());
-        let mut growing = Growing::new(DType::F32, m, n);
-        add_sequence(&mut growing, &[m, 4, n])?;
-        for _ in 0..choices.next() % 4 {
-            growing.grow(choices.next(), Course::Smooth);
-        }
-        for _ in 0..2 {
-            let added = add_loop(&mut growing, &mut choices, depth);
-            added.map_err(|e| fail(e.to_string()))?;
-            growing.grow(choices.next(), Course::Smooth);
-        }
+        let mut growing = with_loops(DType::F32, sizes, &mut choices, depth)?;
         let number = choices.next();
         growing.end(number);
+        if choices.next().is_multiple_of(2) {
+            add_gradients(&mut growing)?;
+        }
         capture_once(&mut growing.graph);
         let jumps = !growing.is_continuous();
         agree(growing.graph, |_| jumps, number)
+    });
+    assert!(result.is_ok(), "{}", result.err().map(|e| e.to_string()).unwrap_or_default());
+}
+
+#[test]
+fn random_loops_have_slopes() {
+    let choices = (vec(any::<u32>(), 60..120), 0..3usize, 0..2usize);
+    let result = runner(96).run(&choices, |(choices, size, depth)| {
+        let mut choices = Choices(choices.into_iter());
+        let sizes = [(1, 2), (2, 3), (3, 1)][size];
+        let mut growing = with_loops(DType::F64, sizes, &mut choices, depth)?;
+        if !growing.is_continuous() {
+            return Ok(());
+        }
+        let graph = &mut growing.graph;
+        let loss = mean_of(graph, *growing.nodes.last().expect("there are inputs"))?;
+        let gradients = are_slopes(graph, loss)?;
+        let Some(&slope) = gradients.last() else { return Ok(()) };
+        let loss = mean_of(graph, slope)?;
+        are_slopes(graph, loss).map(|_| ())
     });
     assert!(result.is_ok(), "{}", result.err().map(|e| e.to_string()).unwrap_or_default());
 }

@@ -13,7 +13,7 @@ use super::groups::{self, Group};
 use super::inline::values;
 use super::values::{Value, Values, Work};
 use super::{FuseContext, Fusion, groups_of, stages};
-use crate::ir::{Costs, IndexId, NodeId};
+use crate::ir::{AxisId, Costs, IndexId, NodeId};
 use crate::ops::Scan;
 
 /// The body of a loop, which repeats.
@@ -73,7 +73,9 @@ fn one_group(scan: &Scan, values: &Values, length: usize, cx: &FuseContext<'_>) 
 
 /// The dimension of each value along which units need nothing of each other, with their number.
 fn unit_dims(scan: &Scan, values: &Values, costs: &Costs) -> Option<(usize, Vec<usize>)> {
-    if values.list.len() > costs.max_members || !values.list.iter().all(has_loops) {
+    if values.list.len() > costs.max_members
+        || !values.list.iter().all(|value| has_loops(values, value))
+    {
         return None;
     }
     let reads: Vec<Vec<(NodeId, Vec<IndexId>)>> =
@@ -88,13 +90,27 @@ fn unit_dims(scan: &Scan, values: &Values, costs: &Costs) -> Option<(usize, Vec<
     })
 }
 
-/// Whether a value is computed by loops or a tile over its own dimensions.
-fn has_loops(value: &Value) -> bool {
+/// Whether a value is computed by loops or a tile over its own dimensions, or of parts that have all
+/// of its rows.
+fn has_loops(values: &Values, value: &Value) -> bool {
     match value.work {
         Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) => true,
         Work::Prefix(_) | Work::Sort(_) => true,
-        Work::Placement { .. } | Work::Scatter(_) | Work::Random { .. } => false,
+        Work::Placement { .. } => groups::shares_rows(values, value),
+        Work::Scatter(_) | Work::Random { .. } => false,
         Work::Repeat { .. } | Work::Result => false,
+    }
+}
+
+/// Whether an axis is that of a dimension of a value; of a placement only its rows have one.
+fn is_own_axis(value: &Value, dim: usize, axis: AxisId) -> bool {
+    match &value.work {
+        Work::Placement { parts, .. } => dim == 0 && parts.iter().any(|p| p.axes[0] == axis),
+        Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Scatter(_) => {
+            value.axes[dim] == axis
+        }
+        Work::Prefix(_) | Work::Sort(_) => value.axes[dim] == axis,
+        Work::Random { .. } | Work::Repeat { .. } | Work::Result => value.axes[dim] == axis,
     }
 }
 
@@ -115,7 +131,14 @@ impl Search<'_> {
     fn set(&mut self, node: NodeId, dim: usize) -> Option<()> {
         let sizes = self.scan.body.tensor_type(node).sizes()?;
         let known = *self.dims.entry(node).or_insert(dim);
-        let is_whole = self.values.get(node).is_none_or(|value| value.is_whole(dim));
+        let is_whole = self.values.get(node).is_none_or(|value| match value.work {
+            Work::Placement { .. } => dim == 0,
+            Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Scatter(_) => {
+                value.is_whole(dim)
+            }
+            Work::Prefix(_) | Work::Sort(_) => value.is_whole(dim),
+            Work::Random { .. } | Work::Repeat { .. } | Work::Result => value.is_whole(dim),
+        });
         (is_whole && known == dim && sizes.get(dim) == Some(&self.n)).then_some(())
     }
 
@@ -160,12 +183,13 @@ impl Search<'_> {
             match (of_node.copied(), own.copied()) {
                 (Some(dim), _) => {
                     let axis = axis_of(dim)?;
-                    let own = value.axes.iter().position(|&a| a == axis)?;
+                    let own = (0..value.axes.len()).find(|&d| is_own_axis(value, d, axis))?;
                     self.set(value.node, own)?;
                 }
                 (None, Some(own)) => {
                     let mut dims = 0..index.len();
-                    let dim = dims.find(|&d| axis_of(d) == Some(value.axes[own]))?;
+                    let is_own = |a: AxisId| is_own_axis(value, own, a);
+                    let dim = dims.find(|&d| axis_of(d).is_some_and(is_own))?;
                     self.set(*node, dim)?;
                 }
                 (None, None) => {}

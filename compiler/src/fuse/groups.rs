@@ -420,7 +420,7 @@ fn alone(values: &Values, value: &Value, i: usize) -> Draft {
 }
 
 /// Whether every part of a placement has all rows of the result, each at its place.
-fn shares_rows(values: &Values, value: &Value) -> bool {
+pub(super) fn shares_rows(values: &Values, value: &Value) -> bool {
     let Work::Placement { parts, .. } = &value.work else { return false };
     value.sizes.first().is_some_and(|&n| n > 1)
         && parts.iter().all(|part| {

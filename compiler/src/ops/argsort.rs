@@ -8,8 +8,8 @@ use super::arithmetic::Arithmetic;
 use super::attributes::Attributes;
 use super::shape::{check_axis, exactly};
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError, codes,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes,
 };
 use crate::ir::{
     BinaryFn, Binding, CompareFn, DType, Dim, DimError, Expr, ExprId, Exprs, Literal, Lowering,
@@ -99,6 +99,12 @@ impl OpRules for Argsort {
 
     fn gradient(&self, _: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         Ok(vec![None])
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let operands = cx.alike()?;
+        let many = Argsort { axis: self.axis + 1, ..self.clone() };
+        cx.build().node(many, &operands).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

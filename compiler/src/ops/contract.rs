@@ -6,8 +6,9 @@ use super::attributes::Attributes;
 use super::conv;
 use super::shape::{accepts, dims_agree, exactly, same_dtype};
 use super::{
-    Attribute, AttributeSignature, Contraction, Conv, EvalContext, EvalError, GradientContext,
-    GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes, elements,
+    Attribute, AttributeSignature, BatchContext, Contraction, Conv, EvalContext, EvalError,
+    GradientContext, GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes,
+    elements,
 };
 use crate::ir::{
     BinaryFn, Binding, DType, Dim, DimError, Element, IndexId, Literal, Lowering, Monoid, NodeId,
@@ -166,6 +167,13 @@ impl OpRules for Contract {
             g.node(product(!ta, false), &[a, dy])?
         };
         Ok(vec![Some(da), Some(db)])
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        // One right matrix for all: the products are one of more rows.
+        let Contract::Matmul { transpose_a, transpose_b } = *self;
+        let [a, b] = [cx.operands[0].node, cx.operands[1].node];
+        cx.build().matmul(a, b, (transpose_a, transpose_b)).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

@@ -1,5 +1,10 @@
 //! Control: a region run so many times, the choice of one result, and marks on values.
 
+mod gradient;
+mod kept;
+
+pub(crate) use kept::takes_long;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,8 +14,9 @@ use super::attributes::Attributes;
 use super::evaluate::{EvalFailure, EvalPlan, Values};
 use super::shape::{dims_agree, exactly, types_agree};
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError, Leaf,
-    Leaves, LowerContext, Op, OpRules, RegionError, Signature, TypeError, codes,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, Leaf, Leaves, LowerContext, Op, OpRules, RegionError, Signature, TypeError,
+    captured_once, codes,
 };
 use crate::ir::{
     Binding, DType, Dim, DimError, Element, Graph, Literal, Lowering, NodeId, Scalar, TensorType,
@@ -234,11 +240,22 @@ impl OpRules for Control {
 
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         match self {
-            Control::Scan(_) => Err(GradientError::NotYet("scan")),
+            Control::Scan(scan) => gradient::gradient(scan, cx),
             Control::StopGradient => Ok(vec![None]),
             // Of a result, the walk knows to which of the operand's results it belongs.
             Control::Result { .. } | Control::Remat | Control::Same | Control::Pending => {
                 Ok(vec![Some(cx.dy())])
+            }
+        }
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        match self {
+            // A loop would have to carry many of each; a variable is one.
+            Control::Scan(_) | Control::Result { .. } | Control::Pending => Ok(None),
+            Control::StopGradient | Control::Remat | Control::Same => {
+                let x = cx.alike()?[0];
+                cx.build().node(self.clone(), &[x]).map(Some)
             }
         }
     }
@@ -275,6 +292,18 @@ impl Scan {
     /// Which operands are values around the loop that the body reads as they are.
     pub fn captured(&self) -> Range<usize> {
         self.n_carries + self.n_sequences..self.n_operands()
+    }
+
+    /// The same loop with its operands, given each value around it once, in the order in which the
+    /// body reads them, as the language does.
+    pub(crate) fn capturing_once(
+        self,
+        operands: Vec<NodeId>,
+    ) -> Result<(Scan, Vec<NodeId>), TypeError> {
+        Ok(match captured_once(&self, &operands)? {
+            Some((body, operands)) => (Scan { body: Arc::new(body), ..self }, operands),
+            None => (self, operands),
+        })
     }
 
     /// How many values the body emits.

@@ -23,10 +23,10 @@ use attributes::written;
 use lowering::{as_contraction, as_reduction};
 
 use super::shape::{accepts, bind, dims_agree, exactly, same_dtype};
-use super::window::{self, Window};
+use super::window::{self, Window, examples_of_all, examples_of_each};
 use super::{
-    Attribute, EvalContext, EvalError, GradientContext, GradientError, LowerContext, Op, OpRules,
-    Signature, TypeError, codes, elements,
+    Attribute, BatchContext, EvalContext, EvalError, GradientContext, GradientError, LowerContext,
+    Op, OpRules, Signature, TypeError, codes, elements,
 };
 use crate::ir::{Binding, Dim, DimError, Literal, Lowering, NodeId, TensorType};
 
@@ -262,6 +262,20 @@ impl OpRules for Conv {
             ConvResult::Filter { .. } => (g.node(input(), &[b, dz])?, g.node(output(), &[a, dz])?),
         };
         Ok(vec![Some(da), Some(db)])
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let [a, b] = [cx.operands[0], cx.operands[1]];
+        // Filters of their own, or sums over the examples of each, are not one convolution.
+        let is_filter = matches!(self.result, ConvResult::Filter { .. });
+        if b.varies || is_filter || self.parts > 0 {
+            return Ok(None);
+        }
+        let length = cx.length.clone();
+        let mut g = cx.build();
+        let a = examples_of_all(&mut g, a.node)?;
+        let y = g.node(self.clone(), &[a, b.node])?;
+        examples_of_each(&mut g, y, length).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

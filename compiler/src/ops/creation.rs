@@ -5,8 +5,8 @@ use ndarray::{ArrayD, IxDyn};
 use super::attributes::Attributes;
 use super::shape::{accepts, bind, check_axis, exactly, not_negative, numbers};
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Op, OpRules, Signature, TypeError,
 };
 use crate::ir::{Binding, DType, Dim, DimError, Expr, Literal, Lowering, NodeId, TensorType};
 
@@ -115,6 +115,11 @@ impl OpRules for Creation {
 
     fn gradient(&self, _: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         Ok(vec![])
+    }
+
+    fn batch(&self, _: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        // It has no operand that could be many.
+        Ok(None)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

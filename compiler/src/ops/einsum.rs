@@ -7,8 +7,9 @@ use super::attributes::Attributes;
 use super::contract::integers;
 use super::shape::{accepts, dims_agree, exactly, same_dtype};
 use super::{
-    Attribute, AttributeSignature, Build, Creation, EvalContext, EvalError, GradientContext,
-    GradientError, Indexing, LowerContext, Op, OpRules, Signature, TypeError, codes,
+    Attribute, AttributeSignature, BatchContext, Build, Creation, EvalContext, EvalError,
+    GradientContext, GradientError, Indexing, LowerContext, Op, OpRules, Signature, TypeError,
+    codes,
 };
 use crate::ir::{
     AxisId, BinaryFn, Binding, DType, Dim, DimError, Element, IndexId, Literal, Lowering, Monoid,
@@ -193,6 +194,20 @@ impl OpRules for Einsum {
         let da = g.contract((dy, &self.y), (b, &self.b), &self.a)?;
         let db = g.contract((a, &self.a), (dy, &self.y), &self.b)?;
         Ok(vec![Some(da), Some(db)])
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let all = [&self.a, &self.b, &self.y];
+        let is_free = |label: &char| !all.iter().any(|labels| labels.contains(label));
+        let Some(label) = ('a'..='z').chain('A'..='Z').find(is_free) else { return Ok(None) };
+        let with = |labels: &[char], varies: bool| {
+            let leading = if varies { &[label][..] } else { &[] };
+            [leading, labels].concat()
+        };
+        let [a, b] = [cx.operands[0], cx.operands[1]];
+        let (of_a, of_b) = (with(&self.a, a.varies), with(&self.b, b.varies));
+        let many = Einsum { a: of_a, b: of_b, y: with(&self.y, true) };
+        cx.build().node(many, &[a.node, b.node]).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

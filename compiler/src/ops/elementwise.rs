@@ -6,8 +6,8 @@ use super::arithmetic::{cast_literal, eval_binary, eval_compare, eval_select, of
 use super::attributes::Attributes;
 use super::shape::{accepts, accepts_bool, exactly, same_dtype, same_shape};
 use super::{
-    Attribute, AttributeSignature, Course, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError, elements, functions,
+    Attribute, AttributeSignature, BatchContext, Course, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Op, OpRules, Signature, TypeError, elements, functions,
 };
 use crate::ir::{
     BinaryFn, Binding, CompareFn, DType, DimError, Literal, Lowering, NodeId, TensorType, UnaryFn,
@@ -279,6 +279,11 @@ impl OpRules for Elementwise {
                 Ok(vec![Some(cx.build().cast(dy, dtype)?)])
             }
         }
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let operands = cx.alike()?;
+        cx.build().node(*self, &operands).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

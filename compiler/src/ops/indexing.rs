@@ -6,8 +6,8 @@ use super::arithmetic::Arithmetic;
 use super::attributes::Attributes;
 use super::shape::{accepts, check_axis, dims_agree, exactly, not_negative};
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError, codes,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes,
 };
 use crate::ir::{
     BinaryFn, Binding, CompareFn, DType, Dim, DimError, Element, Expr, Literal, Lowering, NodeId,
@@ -193,6 +193,17 @@ impl OpRules for Indexing {
                 Ok(vec![None, Some(cx.build().node(take, &[dy, ids])?)])
             }
         }
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let operands = cx.alike()?;
+        let many = match self {
+            Indexing::TakeAlongAxis { axis } => Indexing::TakeAlongAxis { axis: axis + 1 },
+            Indexing::PutAlongAxis { axis, size } => {
+                Indexing::PutAlongAxis { axis: axis + 1, size: size.clone() }
+            }
+        };
+        cx.build().node(many, &operands).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Attribute, AttributeSignature, Attributes, EvalContext, EvalError, GradientContext,
-    GradientError, LowerContext, Op, OpRules, Signature, TypeError,
+    Attribute, AttributeSignature, Attributes, BatchContext, EvalContext, EvalError,
+    GradientContext, GradientError, LowerContext, Op, OpRules, Signature, TypeError,
 };
 use crate::ir::{
     Binding, DType, Dim, DimError, Literal, Lowering, Name, NodeId, Scalar, TensorType,
@@ -233,6 +233,11 @@ impl OpRules for Leaf {
 
     fn gradient(&self, _: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         Ok(vec![])
+    }
+
+    fn batch(&self, _: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        // It has no operand that could be many.
+        Ok(None)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

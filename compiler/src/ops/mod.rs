@@ -23,6 +23,7 @@ mod pool;
 mod prefix;
 mod random;
 mod reduce;
+mod region;
 mod shape;
 mod table;
 mod window;
@@ -33,6 +34,7 @@ pub use argsort::Argsort;
 pub use attributes::Attributes;
 pub use build::{Build, broadcast_shapes};
 pub use contract::{Contract, Reference};
+pub(crate) use control::takes_long;
 pub use control::{Control, Scan};
 pub use conv::{Conv, ConvResult, Strided, StridedProduct};
 pub use creation::Creation;
@@ -50,6 +52,9 @@ pub use pool::{Pool, PoolFn};
 pub use prefix::{Lag, Prefix, PrefixFn};
 pub use random::{Random, random_words};
 pub use reduce::{Reduce, ReduceFn};
+pub(crate) use region::{
+    captured_once, differentiable_from, differentiable_to, parameter_number, with_parameters,
+};
 pub(crate) use shape::types_agree;
 pub use table::{build_op, signatures};
 pub use window::Window;
@@ -157,6 +162,9 @@ pub trait OpRules {
     /// The cotangents of the operands as nodes of the graph, one per operand; `None` where there
     /// is none (integers) or it is zero.
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError>;
+    /// The operation of each of many: of operands of which some have one more leading axis, as nodes
+    /// whose result has it too; `None` for an operation that has no sensible form of that.
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError>;
     /// How an element of the result is computed; every dimension is a number.
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering;
 }
@@ -252,6 +260,9 @@ impl OpRules for Op {
     }
     fn gradient(&self, cx: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         self.rules().gradient(cx)
+    }
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        self.rules().batch(cx)
     }
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
         self.rules().lower(cx)
@@ -385,9 +396,6 @@ pub enum GradientError {
     /// The operation has none.
     #[error("`{0}` has no gradient")]
     None(&'static str),
-    /// This release has none.
-    #[error("the gradient of `{0}` is not supported in this release")]
-    NotYet(&'static str),
     /// A node of the operation's region has none.
     #[error(transparent)]
     InRegion(Box<CompileError>),
@@ -438,6 +446,8 @@ pub struct GradientContext<'a> {
     pub node: NodeId,
     /// One cotangent per result; at least one is there.
     pub cotangents: &'a [Option<NodeId>],
+    /// For each operand, whether its cotangent is wanted; the walk drops the others.
+    pub wanted: &'a [bool],
     /// Name and provenance of the nodes that the rule adds.
     pub origin: Origin,
     /// How cotangents are pulled back through a graph: the reverse walk that calls the rule.
@@ -486,6 +496,45 @@ impl GradientContext<'_> {
     /// The cotangent of the only result.
     pub fn dy(&self) -> NodeId {
         self.cotangents[0].expect("the walk calls a rule only with a cotangent")
+    }
+}
+
+/// An operand of an operation that is done for many at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batched {
+    /// The node.
+    pub node: NodeId,
+    /// Whether it has the leading axis; else it is the same for all.
+    pub varies: bool,
+}
+
+/// What a `batch` rule may use: it adds nodes to `graph` at `origin`.
+pub struct BatchContext<'a> {
+    /// The graph that holds the operands and takes the new nodes.
+    pub graph: &'a mut Graph,
+    /// The operands; at least one varies.
+    pub operands: &'a [Batched],
+    /// The length of the leading axis.
+    pub length: Dim,
+    /// Name and provenance of the nodes that the rule adds.
+    pub origin: Origin,
+}
+
+impl BatchContext<'_> {
+    /// Adds nodes at the origin.
+    pub fn build(&mut self) -> Build<'_> {
+        Build { graph: self.graph, origin: &self.origin }
+    }
+
+    /// The operands, all with the leading axis: what is the same for all is repeated along it.
+    pub fn alike(&mut self) -> Result<Vec<NodeId>, TypeError> {
+        let mut alike = vec![];
+        for &Batched { node, varies } in self.operands {
+            let mut shape = self.graph.tensor_type(node).shape.clone();
+            shape.insert(0, self.length.clone());
+            alike.push(if varies { node } else { self.build().broadcast_to(node, &shape)? });
+        }
+        Ok(alike)
     }
 }
 

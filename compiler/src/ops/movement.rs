@@ -7,8 +7,8 @@ use super::shape::{
     bind, check_axes, dims_agree, exactly, not_negative, numbers, one_per_axis, product,
 };
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Placement, Signature, TypeError, codes,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Op, OpRules, Placement, Signature, TypeError, codes,
 };
 use crate::ir::{
     Agreement, Binding, Dim, DimError, Element, IndexId, Literal, Lowering, NodeId, Scalar,
@@ -220,6 +220,35 @@ impl OpRules for Movement {
             }
         };
         Ok(vec![Some(dx)])
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let x = cx.alike()?[0];
+        let n = cx.length.clone();
+        let with = |first: Dim, list: &[Dim]| [&[first], list].concat();
+        let many = match self {
+            Movement::Reshape { shape } => Movement::Reshape { shape: with(n, shape) },
+            Movement::Transpose { perm } => Movement::Transpose {
+                perm: std::iter::once(0).chain(perm.iter().map(|axis| axis + 1)).collect(),
+            },
+            Movement::Broadcast { shape } => {
+                // Axes that it lacks come after the first one.
+                let mut padded = cx.build().shape(x);
+                let missing = shape.len() + 1 - padded.len();
+                padded.splice(1..1, vec![Dim::number(1); missing]);
+                let x = cx.build().reshape(x, &padded)?;
+                return cx.build().broadcast_to(x, &with(n, shape)).map(Some);
+            }
+            Movement::Slice { start, len, step } => Movement::Slice {
+                start: with(Dim::number(0), start),
+                len: with(n, len),
+                step: [&[1], step.as_slice()].concat(),
+            },
+            Movement::Reverse { axes } => {
+                Movement::Reverse { axes: axes.iter().map(|axis| axis + 1).collect() }
+            }
+        };
+        cx.build().node(many, &[x]).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

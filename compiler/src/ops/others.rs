@@ -9,8 +9,8 @@ use super::arithmetic::{Arithmetic, of_type};
 use super::attributes::Attributes;
 use super::shape::{accepts, check_axis, same_dtype, same_shape};
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError, codes, elements,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes, elements,
 };
 use crate::ir::{BinaryFn, Binding, Dim, DimError, Literal, Lowering, NodeId, Scalar, TensorType};
 use crate::with_array;
@@ -118,6 +118,11 @@ impl OpRules for ProductOfOthers {
             cotangents.push(Some(g.node(*self, &instead)?));
         }
         Ok(cotangents)
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let x = cx.alike()?[0];
+        cx.build().node(ProductOfOthers { axis: self.axis + 1 }, &[x]).map(Some)
     }
 
     fn lower(&self, _: &mut LowerContext<'_>) -> Lowering {

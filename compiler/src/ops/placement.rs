@@ -9,8 +9,8 @@ use super::shape::{
     bind, check_axis, dims_agree, exactly, not_negative, numbers, one_per_axis, same_dtype,
 };
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Movement, Op, OpRules, Signature, TypeError, codes,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Movement, Op, OpRules, Signature, TypeError, codes,
 };
 use crate::ir::{
     Binding, Dim, DimError, Element, Literal, Lowering, NodeId, Part, Scalar, TensorType,
@@ -226,6 +226,21 @@ impl OpRules for Placement {
                 Ok(vec![Some(cx.build().node(slice, &[dy])?)])
             }
         }
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let operands = cx.alike()?;
+        let first = |list: &[Dim]| [&[Dim::number(0)], list].concat();
+        let many = match self {
+            Placement::Concat { axis } => Placement::Concat { axis: axis + 1 },
+            Placement::Pad { before, after, interior, value } => Placement::Pad {
+                before: first(before),
+                after: first(after),
+                interior: first(interior),
+                value: *value,
+            },
+        };
+        cx.build().node(many, &operands).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

@@ -16,9 +16,10 @@ pub(super) use attributes::{from_attributes, signatures};
 
 use super::shape::{accepts, bind, dims_agree, exactly};
 use super::window::{self, Window};
+use super::window::{examples_of_all, examples_of_each};
 use super::{
-    Attribute, EvalContext, EvalError, GradientContext, GradientError, LowerContext, Op, OpRules,
-    Signature, TypeError, codes, elements,
+    Attribute, BatchContext, EvalContext, EvalError, GradientContext, GradientError, LowerContext,
+    Op, OpRules, Signature, TypeError, codes, elements,
 };
 use crate::ir::{Binding, DType, Dim, DimError, Literal, Lowering, NodeId, TensorType};
 
@@ -211,6 +212,17 @@ impl OpRules for Pool {
             (PoolFn::Take | PoolFn::Put { .. } | PoolFn::Argmax, _) => return Ok(vec![None]),
         };
         Ok([Some(dx)].into_iter().chain(numbers.map(|_| None)).collect())
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let mut operands = cx.alike()?;
+        let length = cx.length.clone();
+        let mut g = cx.build();
+        for x in &mut operands {
+            *x = examples_of_all(&mut g, *x)?;
+        }
+        let y = g.node(self.clone(), &operands)?;
+        examples_of_each(&mut g, y, length).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

@@ -10,8 +10,8 @@ use super::arithmetic::{Arithmetic, of_type};
 use super::attributes::Attributes;
 use super::shape::{accepts, check_axis, exactly, same_dtype, same_shape};
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError, elements,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Op, OpRules, Signature, TypeError, elements,
 };
 use crate::ir::{
     AxisId, BinaryFn, Binding, DType, Dim, DimError, ExprId, IndexId, Literal, Lowering, NodeId,
@@ -260,6 +260,12 @@ impl OpRules for Prefix {
                 vec![Some(cx.build().mul(db, y)?), Some(db)]
             }
         })
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let operands = cx.alike()?;
+        let many = Prefix { axis: self.axis + 1, ..self.clone() };
+        cx.build().node(many, &operands).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

@@ -6,8 +6,8 @@ use ndarray::{ArrayD, IxDyn};
 use super::attributes::Attributes;
 use super::shape::{accepts, bind, exactly, not_negative, numbers};
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, Signature, TypeError,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Op, OpRules, Signature, TypeError,
 };
 use crate::ir::{
     Binding, DType, Dim, DimError, Literal, Lowering, Name, NodeId, TensorType, philox_block,
@@ -115,6 +115,11 @@ impl OpRules for Random {
 
     fn gradient(&self, _: &mut GradientContext<'_>) -> Result<Vec<Option<NodeId>>, GradientError> {
         Ok(vec![None, None])
+    }
+
+    fn batch(&self, _: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        // An element depends on one step, the operand: many steps are many operations.
+        Ok(None)
     }
 
     fn lower(&self, _: &mut LowerContext<'_>) -> Lowering {

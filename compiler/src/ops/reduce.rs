@@ -7,8 +7,9 @@ use super::attributes::Attributes;
 use super::movement::axes_attribute;
 use super::shape::{accepts, accepts_bool, check_axes, exactly, product};
 use super::{
-    Attribute, AttributeSignature, EvalContext, EvalError, GradientContext, GradientError,
-    LowerContext, Op, OpRules, ProductOfOthers, Signature, TypeError, codes, elements,
+    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
+    GradientError, LowerContext, Op, OpRules, ProductOfOthers, Signature, TypeError, codes,
+    elements,
 };
 use crate::ir::{
     BinaryFn, Binding, CompareFn, DType, DimError, Element, Literal, Lowering, Monoid, NodeId,
@@ -263,6 +264,12 @@ impl OpRules for Reduce {
             ReduceFn::All | ReduceFn::Any | ReduceFn::ArgMax | ReduceFn::ArgMin => None,
         };
         Ok(vec![dx])
+    }
+
+    fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
+        let x = cx.alike()?[0];
+        let axes: Vec<usize> = self.axes.iter().map(|axis| axis + 1).collect();
+        cx.build().node(Reduce::new(self.f, &axes), &[x]).map(Some)
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

@@ -1,6 +1,7 @@
 //! Every rule of every family against an independent account of the same thing: gradients
 //! against central differences, lowering against `eval`, printed attributes against `build_op`.
 
+mod batch;
 mod gradients;
 mod lowering;
 mod pullback;

@@ -8,8 +8,8 @@ pub(super) use within::Within;
 
 use super::movement::dilated;
 use super::shape::not_negative;
-use super::{TypeError, codes};
-use crate::ir::{Dim, DimError};
+use super::{Build, TypeError, codes};
+use crate::ir::{Dim, DimError, NodeId};
 
 /// How a window (a filter, or what a pool looks at) moves along an axis of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +74,21 @@ impl Window {
         let whole = (at % self.stride == 0).then_some(at / self.stride);
         whole.and_then(|at| usize::try_from(at).ok()).filter(|&at| at < size)
     }
+}
+
+/// The examples of many tensors `[m, n, ..]` as those of one, `[m · n, ..]`.
+pub(super) fn examples_of_all(g: &mut Build<'_>, x: NodeId) -> Result<NodeId, TypeError> {
+    let mut shape = g.shape(x);
+    let all = shape[0].mul(&shape[1])?;
+    shape.splice(..2, [all]);
+    g.reshape(x, &shape)
+}
+
+/// The way back: `[m · n, ..]` as `m` tensors.
+pub(super) fn examples_of_each(g: &mut Build<'_>, y: NodeId, m: Dim) -> Result<NodeId, TypeError> {
+    let mut shape = g.shape(y);
+    shape.splice(..1, [m, Dim::number(-1)]);
+    g.reshape(y, &shape)
 }
 
 /// Refuses windows that do not move forwards, for the operation of that name.

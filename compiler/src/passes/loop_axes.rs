@@ -1,7 +1,7 @@
-//! Gives every loop elements that lie together in memory: where a sequence or what is emitted runs
-//! along its last axis, neighbours within an element would be a whole sequence apart, and neither a
-//! tile nor a vector could take them. Such a loop runs along axis 0 of transposed sequences, and
-//! what it emits is transposed back. No other loop changes, and no value. Linear.
+//! Gives every loop elements that lie together in memory: it runs along axis 0 of transposed sequences,
+//! and what it emits is transposed back. Along another axis an element would lie in pieces; along the
+//! last, even neighbours would be a whole sequence apart. Between the loop of a forward pass and
+//! the one of its gradient the transposes cancel. No value changes. Linear.
 
 use crate::error::CompileError;
 use crate::ir::{Graph, NodeId, Origin};
@@ -10,19 +10,11 @@ use crate::ops::{Movement, Scan, TypeError};
 pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
     for node in graph.order() {
         let Some(scan) = graph.op(node).scan().cloned() else { continue };
-        if scatters(graph, node, &scan) {
+        if scan.axis > 0 {
             rewrite(graph, node, &scan).map_err(|e| CompileError::of_type(e, graph, node))?;
         }
     }
     Ok(())
-}
-
-/// Whether an element of a sequence or of what is emitted has its own last axis apart.
-fn scatters(graph: &Graph, node: NodeId, scan: &Scan) -> bool {
-    let operands = graph.operands(node)[scan.sequences()].iter();
-    let sequences = operands.map(|&o| graph.tensor_type(o).rank());
-    let emitted = graph.node(node).types[scan.n_carries..].iter().map(|t| t.rank());
-    sequences.chain(emitted).any(|rank| rank >= 2 && rank == scan.axis + 1)
 }
 
 fn rewrite(graph: &mut Graph, node: NodeId, scan: &Scan) -> Result<(), TypeError> {

@@ -7,11 +7,14 @@ mod captures;
 mod const_fold;
 mod cse;
 mod dce;
+mod join_pads;
 mod loop_axes;
 mod loop_results;
+mod outside;
 mod own_roots;
-mod parameters;
 mod prod_others;
+mod scan_hoist;
+mod scan_sink;
 mod simplify;
 mod split_reductions;
 
@@ -46,6 +49,27 @@ pub static PIPELINE: &[Pass] = &[
         name: "dce",
         doc: "removes what no root needs",
         run: |graph, _| dce::run(graph),
+        required: false,
+    },
+    // Before sums leave loops, which emit what they are sums of.
+    Pass {
+        name: "join_pads",
+        doc: "writes sums of padded parts as the parts side by side",
+        run: |graph, _| join_pads::run(graph),
+        required: false,
+    },
+    // On loops along axis 0, and before the simplifications, which see its products.
+    Pass {
+        name: "scan_sink",
+        doc: "takes sums of products out of loops",
+        run: |graph, _| scan_sink::run(graph),
+        required: false,
+    },
+    // After the sums are out, which read what no carry reaches, too.
+    Pass {
+        name: "scan_hoist",
+        doc: "takes out of loops what no carry reaches",
+        run: |graph, _| scan_hoist::run(graph),
         required: false,
     },
     // Before the simplifications, which see its products.

@@ -53,6 +53,24 @@ fn what_check_finds_is_what_training_needs() {
 }
 
 #[test]
+fn a_loop_that_is_computed_again_takes_the_memory_of_its_chunks() {
+    let place = Workplace::new("long_loop");
+    let bytes = |next: &str| {
+        let text = format!(
+            "input x: f32[batch, 10000]\nparam w: f32[16, 16] = orthogonal\n\
+             h = scan(x_t in x, axis=1, h = zeros([batch, 16])) {{\n    h = {next}\n}}\n\
+             minimize mean(square(h)) with sgd(lr=0.1)\n"
+        );
+        place.write("long.graph", &text);
+        let report = place.json("check long.graph --dim batch=8");
+        report["entries"][0]["peak_bytes"].as_u64().expect("a number")
+    };
+    // Of 10,000 carries of half a kilobyte some 200 are kept at a time; the data are 320,000 bytes.
+    assert!(bytes("tanh(h @ w + expand_dims(x_t, 1))") > 5_000_000);
+    assert!(bytes("remat(tanh(h @ w + expand_dims(x_t, 1)))") < 1_000_000);
+}
+
+#[test]
 fn params_of_the_size_that_is_assumed_are_counted() {
     let place = Workplace::new("counted");
     assert_eq!(place.json("check shapes.graph")["trainable"], 32);

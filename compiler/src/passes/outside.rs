@@ -1,0 +1,76 @@
+//! Values of a loop's body for all iterations at once, outside of the loop: what `scan_hoist` and
+//! `scan_sink` share. Sequences and what is emitted have the iterations as their first axis.
+
+use rustc_hash::FxHashMap;
+
+use crate::ir::{Graph, NodeId, Origin};
+use crate::ops::{BatchContext, Batched, Op, OpRules, Scan, TypeError, parameter_number};
+
+/// The values of a body that are known outside of its loop.
+pub(super) struct Outside<'a> {
+    /// The graph around the loop.
+    pub(super) graph: &'a mut Graph,
+    /// The loop.
+    pub(super) scan: &'a Scan,
+    /// Its operands.
+    pub(super) operands: &'a [NodeId],
+    /// What is known so far; `None` for what has been found not to be.
+    known: FxHashMap<NodeId, Option<Batched>>,
+}
+
+impl<'a> Outside<'a> {
+    pub(super) fn new(graph: &'a mut Graph, scan: &'a Scan, operands: &'a [NodeId]) -> Outside<'a> {
+        Outside { graph, scan, operands, known: FxHashMap::default() }
+    }
+
+    /// Notes where a value of the body is.
+    pub(super) fn note(&mut self, inside: NodeId, value: Batched) {
+        self.known.insert(inside, Some(value));
+    }
+
+    /// The value of all iterations of a node of the body, which is computed if it can be; `None`
+    /// where it depends on a carry or on the number of the iteration, or some operation has no form
+    /// for many. `allowed` says which operations may be done outside.
+    pub(super) fn of(
+        &mut self,
+        inside: NodeId,
+        allowed: &dyn Fn(&Op) -> bool,
+    ) -> Result<Option<Batched>, TypeError> {
+        let body = self.scan.body.clone();
+        // By order, not by recursion: bodies are long.
+        for node in body.order_from(&[inside]) {
+            if !self.known.contains_key(&node) {
+                let value = self.computed(&body, node, allowed)?;
+                self.known.insert(node, value);
+            }
+        }
+        Ok(self.known[&inside])
+    }
+
+    fn computed(
+        &mut self,
+        body: &Graph,
+        node: NodeId,
+        allowed: &dyn Fn(&Op) -> bool,
+    ) -> Result<Option<Batched>, TypeError> {
+        if let Some(number) = parameter_number(body, node) {
+            let is_given = (self.scan.n_carries..self.scan.n_operands()).contains(&number);
+            let varies = self.scan.sequences().contains(&number);
+            return Ok(is_given.then(|| Batched { node: self.operands[number], varies }));
+        }
+        let operands: Option<Vec<Batched>> =
+            body.operands(node).iter().map(|o| self.known.get(o).copied().flatten()).collect();
+        let op = body.op(node).clone();
+        let Some(operands) = operands.filter(|_| allowed(&op)) else { return Ok(None) };
+        let origin = body.origin(node);
+        if operands.iter().all(|o| !o.varies) {
+            let operands: Vec<NodeId> = operands.iter().map(|o| o.node).collect();
+            let node = self.graph.add(op, &operands, &origin)?;
+            return Ok(Some(Batched { node, varies: false }));
+        }
+        let length = self.scan.length.clone();
+        let origin = Origin { name: origin.name.map(|n| format!("{n}.all").into()), ..origin };
+        let mut cx = BatchContext { graph: self.graph, operands: &operands, length, origin };
+        Ok(op.batch(&mut cx)?.map(|node| Batched { node, varies: true }))
+    }
+}

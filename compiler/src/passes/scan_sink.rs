@@ -1,0 +1,193 @@
+//! Takes sums out of loops: a carry to which each iteration adds a product becomes one product after
+//! the loop, over all iterations, of factors that the loop emits. So the gradient of a weight that a
+//! loop reads is a product of as many rows as there are in all iterations. A carry to which is added
+//! what can be computed of sequences and of what is emitted becomes one sum of that. A value is the
+//! same up to the order of sums. Linear.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::outside::Outside;
+use crate::error::CompileError;
+use crate::ir::{BinaryFn, Dim, Graph, NodeId, Origin};
+use crate::ops::{
+    Batched, Build, Contract, Control, Elementwise, Leaf, Op, Reduce, ReduceFn, Scan, TypeError,
+};
+
+pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
+    for node in graph.order() {
+        let Some(scan) = graph.op(node).scan().filter(|scan| scan.axis == 0).cloned() else {
+            continue;
+        };
+        sink(graph, node, scan).map_err(|e| CompileError::of_type(e, graph, node))?;
+    }
+    Ok(())
+}
+
+/// A carry that only adds up.
+#[derive(Clone, Copy)]
+struct Sum {
+    /// Its number.
+    carry: usize,
+    /// What an iteration adds.
+    term: NodeId,
+    /// The result that is read.
+    result: NodeId,
+}
+
+fn sink(graph: &mut Graph, node: NodeId, scan: Scan) -> Result<(), TypeError> {
+    let sums = sums(graph, node, &scan);
+    let body = scan.body.clone();
+    let is_product = |sum: &&Sum| matches!(body.op(sum.term), Op::Contract(_));
+    let scan = emitting(graph, node, scan, sums.iter().filter(is_product))?;
+    let operands = graph.operands(node).to_vec();
+    for sum in sums {
+        let Some(total) = total(graph, (node, &scan, &operands), sum.term)? else { continue };
+        let origin = graph.origin(sum.result);
+        let first = operands[sum.carry];
+        let value = Build { graph: &mut *graph, origin: &origin }.add(first, total)?;
+        graph.replace_uses(sum.result, value);
+    }
+    Ok(())
+}
+
+/// The carries that nothing reads but the sum that is their next value, and that are read after the
+/// loop.
+fn sums(graph: &Graph, node: NodeId, scan: &Scan) -> Vec<Sum> {
+    let body = &*scan.body;
+    let roots = body.roots();
+    let live: FxHashSet<NodeId> = graph.order().into_iter().collect();
+    let picks = |k: usize| {
+        let is_read = |id: &NodeId| graph.op(*id).picked_result() == Some(k) && live.contains(id);
+        graph.users(node).into_iter().find(is_read)
+    };
+    let sum = |carry: usize| {
+        let (parameter, next) = (body.inputs[carry], body.outputs[carry].1);
+        let is_sum = matches!(body.op(next), Op::Elementwise(Elementwise::Binary(BinaryFn::Add)));
+        let alone = body.users(parameter) == [next]
+            && body.users(next).is_empty()
+            && roots.iter().filter(|&&root| root == next || root == parameter).count() == 1;
+        let [a, b] = *body.operands(next) else { return None };
+        let term = if a == parameter { b } else { a };
+        (is_sum && alone && term != parameter).then_some(())?;
+        Some(Sum { carry, term, result: picks(carry)? })
+    };
+    (0..scan.n_carries).filter_map(sum).collect()
+}
+
+/// The loop, rebuilt so that it emits the factors of these sums of products.
+fn emitting<'a>(
+    graph: &mut Graph,
+    node: NodeId,
+    scan: Scan,
+    sums: impl Iterator<Item = &'a Sum>,
+) -> Result<Scan, TypeError> {
+    let mut body = (*scan.body).clone();
+    for factor in sums.flat_map(|sum| scan.body.operands(sum.term)) {
+        let given = matches!(body.op(*factor), Op::Leaf(Leaf::Parameter { number, .. })
+            if (scan.n_carries..scan.n_operands()).contains(number));
+        let emitted = body.outputs[scan.n_carries..].iter().any(|(_, id)| id == factor);
+        if !given && !emitted {
+            body.outputs.push((body.node(*factor).name.clone(), *factor));
+        }
+    }
+    if body.outputs.len() == scan.body.outputs.len() {
+        return Ok(scan);
+    }
+    let scan = Scan { body: Arc::new(body), ..scan };
+    let operands = graph.operands(node).to_vec();
+    graph.rebuild(node, scan.clone(), &operands)?;
+    Ok(scan)
+}
+
+/// What is cheap enough to be computed of what is there.
+fn allowed(op: &Op) -> bool {
+    match op {
+        Op::Leaf(leaf) => matches!(leaf, Leaf::Constant(_) | Leaf::Dim { .. }),
+        Op::Elementwise(Elementwise::Unary(f)) => !f.is_transcendental(),
+        Op::Elementwise(Elementwise::Binary(f)) => *f != BinaryFn::Pow,
+        Op::Elementwise(Elementwise::Compare(_) | Elementwise::Select | Elementwise::Cast(_)) => {
+            true
+        }
+        Op::Movement(_) | Op::Creation(_) => true,
+        Op::Reduce(reduce) => reduce.f == ReduceFn::Sum,
+        Op::Contract(_) | Op::Conv(_) | Op::Placement(_) | Op::ProductOfOthers(_) => false,
+        Op::Prefix(_) | Op::Einsum(_) | Op::Pool(_) | Op::Argsort(_) => false,
+        Op::Indexing(_) | Op::Random(_) | Op::Control(_) => false,
+    }
+}
+
+/// The sum of a term over all iterations, if it can be computed of sequences and of what the loop
+/// emits.
+fn total(
+    graph: &mut Graph,
+    (node, scan, operands): (NodeId, &Scan, &[NodeId]),
+    term: NodeId,
+) -> Result<Option<NodeId>, TypeError> {
+    let body = &*scan.body;
+    let mut outside = Outside::new(graph, scan, operands);
+    for (index, (name, inside)) in body.outputs.iter().enumerate().skip(scan.n_carries) {
+        let provenance = body.node(*inside).provenance.clone();
+        let origin = Origin::named(&format!("{name}.all"), provenance);
+        let picks = |id: &NodeId| outside.graph.op(*id).picked_result() == Some(index);
+        let known = outside.graph.users(node).into_iter().find(picks);
+        let node = match known {
+            Some(known) => known,
+            None => outside.graph.add(Control::Result { index }, &[node], &origin)?,
+        };
+        outside.note(*inside, Batched { node, varies: true });
+    }
+    let origin = body.origin(term);
+    if let Op::Contract(product) = *body.op(term) {
+        let [a, b] = *body.operands(term) else { return Ok(None) };
+        let (a, b) = (outside.of(a, &allowed)?, outside.of(b, &allowed)?);
+        let (Some(a), Some(b)) = (a, b) else { return Ok(None) };
+        if !a.varies && !b.varies {
+            return Ok(None);
+        }
+        let mut build = Build { graph: outside.graph, origin: &origin };
+        return product_of_all(&mut build, product, a, b).map(Some);
+    }
+    let Some(value) = outside.of(term, &allowed)?.filter(|value| value.varies) else {
+        return Ok(None);
+    };
+    let sum = Reduce::new(ReduceFn::Sum, &[0]);
+    outside.graph.add(sum, &[value.node], &origin).map(Some)
+}
+
+/// `∑ a_t · b_t` over the iterations.
+fn product_of_all(
+    build: &mut Build<'_>,
+    product: Contract,
+    a: Batched,
+    b: Batched,
+) -> Result<NodeId, TypeError> {
+    let Contract::Matmul { transpose_a, transpose_b } = product;
+    let is_matrix = build.shape(b.node).len() == 2 + usize::from(b.varies);
+    if a.varies && b.varies && is_matrix {
+        // The rows of all iterations under each other.
+        let a = if transpose_a { a.node } else { build.transpose(a.node, &[0, 2, 1])? };
+        let b = if transpose_b { build.transpose(b.node, &[0, 2, 1])? } else { b.node };
+        let (a, b) = (flat(build, a)?, flat(build, b)?);
+        return build.node(Contract::Matmul { transpose_a: true, transpose_b: false }, &[a, b]);
+    }
+    if a.varies && b.varies {
+        let each = build.node(product, &[a.node, b.node])?;
+        return build.sum(each, &[0], false);
+    }
+    let summed = |build: &mut Build<'_>, x: Batched| match x.varies {
+        true => build.sum(x.node, &[0], false),
+        false => Ok(x.node),
+    };
+    let (a, b) = (summed(build, a)?, summed(build, b)?);
+    build.node(product, &[a, b])
+}
+
+/// `[n, rows, columns]` as `[n rows, columns]`.
+fn flat(build: &mut Build<'_>, x: NodeId) -> Result<NodeId, TypeError> {
+    let shape = build.shape(x);
+    let rows = shape[0].mul(&shape[1])?;
+    let columns: Dim = shape[2].clone();
+    build.reshape(x, &[rows, columns])
+}
