@@ -41,7 +41,7 @@ mod verify;
 pub use chunk::chunk;
 pub use claim::claim;
 pub use collapse::collapse;
-pub use expand_math::{expand_atan2, expand_math, expand_pow, expand_unary};
+pub use expand_math::{expand_binary, expand_math, expand_unary};
 pub use fma::fma;
 pub use hoist::hoist;
 #[cfg(test)]
