@@ -29,8 +29,11 @@ pub(super) fn cost(values: &Values, value: &Value) -> f64 {
         // An element waits for the one before it.
         Work::Prefix(running) => elements * (0.26 + running.bodies().skip(1).map(per).sum::<f64>()),
         Work::Sort(sorted) => {
-            let steps = (value.sizes[sorted.along] as f64).log2();
-            elements * (per(sorted.key) + 1.2 * steps)
+            // All keys are made, and halved until what is wanted is apart; that is sorted.
+            let (n, wanted) =
+                (extent(&[sorted.positions]), value.sizes[sorted.along].max(1) as f64);
+            let rows = elements / wanted;
+            rows * (n * (per(sorted.key) + 2.4) + 1.2 * wanted * wanted.log2())
         }
         Work::Random { .. } => elements,
         Work::Repeat { length, body } => (*length).max(1) as f64 * body.fusion.values.cost(),

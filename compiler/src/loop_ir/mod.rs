@@ -286,8 +286,11 @@ pub enum ChunkFn {
         /// The place of the step (one i64).
         step: PlaceId,
     },
-    /// The i64s that are there, in ascending order.
-    Sort,
+    /// The i64s that are there: so many of the smallest in ascending order, then the others in any.
+    Sort {
+        /// How many.
+        first: usize,
+    },
     /// Nothing, but that the elements are about to be written: a hint for the memory.
     Claim,
 }
