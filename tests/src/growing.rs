@@ -257,7 +257,9 @@ fn kinked(g: &mut Build<'_>, choice: &mut Choice, [x, y, z]: [NodeId; 3]) -> Add
     match choice.below(10) {
         0 => g.unary(function(g, choice, x, ops::Course::Kinked), x),
         7 => {
-            let ids = g.node(Argsort { axis, descending: choice.flip() }, &[x])?;
+            let n = size(g, x, axis) as usize;
+            let count = choice.flip().then(|| Dim::from(1 + choice.below(n)));
+            let ids = g.node(Argsort { axis, descending: choice.flip(), count }, &[x])?;
             g.node(Indexing::TakeAlongAxis { axis }, &[x, ids])
         }
         1 | 2 => g.reduce(choice.of(&[ReduceFn::Max, ReduceFn::Min]), x, &[axis], choice.flip()),

@@ -16,7 +16,8 @@ pub enum Extern {
     TileF64,
     /// `brolga_philox(words, n, first, key, seed, step)`.
     Philox,
-    /// `brolga_sort_i64(first, n)`: puts numbers in ascending order.
+    /// `brolga_sort_i64(numbers, n, first)`: puts so many of the smallest first, in ascending
+    /// order.
     Sort,
     /// `brolga_claim(pool, first, n_bytes)`: makes memory writable for this core, if it is quick.
     Claim,
@@ -55,7 +56,7 @@ impl Extern {
             Extern::Wave => 7,
             Extern::TileF32 | Extern::TileF64 => 1,
             Extern::Philox => 6,
-            Extern::Sort => 2,
+            Extern::Sort => 3,
             Extern::Claim => 3,
             Extern::Math(..) => 3,
         }

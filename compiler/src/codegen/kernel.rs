@@ -47,7 +47,7 @@ fn chunk_extern(chunk: &Chunk) -> Option<Extern> {
             function.is_transcendental().then_some(Extern::Math(*function, *dtype))
         }
         ChunkFn::Philox { .. } => Some(Extern::Philox),
-        ChunkFn::Sort => Some(Extern::Sort),
+        ChunkFn::Sort { .. } => Some(Extern::Sort),
         ChunkFn::Claim => Some(Extern::Claim),
     }
 }
@@ -544,7 +544,10 @@ impl Emitter<'_> {
                 let (seed, step) = (self.word(*seed), self.word(*step));
                 self.call(function, &[to, n, first, key, seed, step], externs)?;
             }
-            ChunkFn::Sort => self.call(function, &[to, n], externs)?,
+            ChunkFn::Sort { first } => {
+                let first = self.ins().ins().iconst(types::I64, *first as i64);
+                self.call(function, &[to, n, first], externs)?;
+            }
             ChunkFn::Claim => {
                 let size = self.kernel.place_dtype(chunk.to.0).size();
                 let (frame, offset) = (self.frame, std::mem::offset_of!(Frame, pool) as i32);

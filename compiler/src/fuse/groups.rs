@@ -338,7 +338,10 @@ impl Grouper<'_> {
     fn is_short(&self, value: &Value) -> bool {
         match &value.work {
             Work::Prefix(running) => value.sizes[running.along] <= self.cx.costs.longest_fold,
-            Work::Sort(sorted) => value.sizes[sorted.along] <= self.cx.costs.longest_fold,
+            Work::Sort(sorted) => {
+                let n = self.values.exprs.extent(sorted.positions) as usize;
+                n <= self.cx.costs.longest_fold
+            }
             Work::Map(_) | Work::Reduce { .. } | Work::Contract(_) | Work::Placement { .. } => true,
             Work::Scatter(_) | Work::Random { .. } | Work::Repeat { .. } | Work::Result => true,
         }

@@ -1,51 +1,16 @@
-//! The functions of two elements: one meaning for `eval`, the loop interpreter and, through
-//! the same enums, code generation.
+//! The values of functions of two elements: one meaning for `eval`, the loop interpreter and,
+//! through the same enums, code generation. What else is known of them is in
+//! `ops/functions/binary`.
 //!
 //! Integers wrap, `x / 0` and `x % 0` are 0, casts saturate and NaN casts to 0. Floats divide with
 //! a remainder as NumPy does.
 
 mod numbers;
 
-use super::{DType, Scalar};
+use super::{BinaryFn, Scalar};
 
 pub use numbers::LARGEST_QUOTIENT;
 pub(crate) use numbers::{Float, Int};
-
-/// Functions of two elements of the same type, which is also the result's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum BinaryFn {
-    /// `a + b`.
-    Add,
-    /// `a - b`.
-    Sub,
-    /// `a * b`.
-    Mul,
-    /// `a / b`, of floats.
-    Div,
-    /// `a / b` rounded down; for integers 0 where `b` is 0.
-    FloorDiv,
-    /// What the division rounded down leaves of `a`, with the sign of `b`; for integers 0 where `b`
-    /// is 0. Exact but for a last rounding where the signs differ; in f64 0 where `|a / b|` is
-    /// [`LARGEST_QUOTIENT`] or more.
-    Mod,
-    /// The larger; NaN if either is.
-    Max,
-    /// The smaller; NaN if either is.
-    Min,
-    /// `a` to the power of `b`: of floats as in C's `pow`; of integers wrapping, and where `b` is
-    /// negative the reciprocal rounded to 0, so 0 but for a base of 1 or -1.
-    Pow,
-    /// The angle of the point (b, a) as C's `atan2`, of floats.
-    Atan2,
-    /// Bitwise (logical for `bool`) and.
-    And,
-    /// Bitwise (logical for `bool`) or.
-    Or,
-    /// Bitwise (logical for `bool`) exclusive or.
-    Xor,
-    /// `a` shifted right by `b` modulo the width, zeros moving in; of integers.
-    ShiftRight,
-}
 
 /// Comparisons of two elements of the same type; the result is a `bool`. With a NaN only `Ne`
 /// is true.
@@ -66,95 +31,6 @@ pub enum CompareFn {
 }
 
 impl BinaryFn {
-    /// Every function.
-    pub const ALL: [BinaryFn; 14] = [
-        BinaryFn::Add,
-        BinaryFn::Sub,
-        BinaryFn::Mul,
-        BinaryFn::Div,
-        BinaryFn::FloorDiv,
-        BinaryFn::Mod,
-        BinaryFn::Max,
-        BinaryFn::Min,
-        BinaryFn::Pow,
-        BinaryFn::Atan2,
-        BinaryFn::And,
-        BinaryFn::Or,
-        BinaryFn::Xor,
-        BinaryFn::ShiftRight,
-    ];
-
-    /// The name of the operation (`add`).
-    pub const fn name(self) -> &'static str {
-        match self {
-            BinaryFn::Add => "add",
-            BinaryFn::Sub => "sub",
-            BinaryFn::Mul => "mul",
-            BinaryFn::Div => "div",
-            BinaryFn::FloorDiv => "floor_div",
-            BinaryFn::Mod => "mod",
-            BinaryFn::Max => "maximum",
-            BinaryFn::Min => "minimum",
-            BinaryFn::Pow => "pow",
-            BinaryFn::Atan2 => "atan2",
-            BinaryFn::And => "and",
-            BinaryFn::Or => "or",
-            BinaryFn::Xor => "xor",
-            BinaryFn::ShiftRight => "shift_right",
-        }
-    }
-
-    /// The operator of the language (`+`), for those that have one.
-    pub const fn symbol(self) -> Option<&'static str> {
-        match self {
-            BinaryFn::Add => Some("+"),
-            BinaryFn::Sub => Some("-"),
-            BinaryFn::Mul => Some("*"),
-            BinaryFn::Div => Some("/"),
-            BinaryFn::FloorDiv => Some("//"),
-            BinaryFn::Mod => Some("%"),
-            BinaryFn::Pow => Some("**"),
-            BinaryFn::And => Some("and"),
-            BinaryFn::Or => Some("or"),
-            BinaryFn::Max | BinaryFn::Min | BinaryFn::Atan2 => None,
-            BinaryFn::Xor | BinaryFn::ShiftRight => None,
-        }
-    }
-
-    /// Whether the function exists for elements of this type.
-    pub const fn accepts(self, dtype: DType) -> bool {
-        match self {
-            BinaryFn::Add
-            | BinaryFn::Sub
-            | BinaryFn::Mul
-            | BinaryFn::FloorDiv
-            | BinaryFn::Mod
-            | BinaryFn::Max
-            | BinaryFn::Min
-            | BinaryFn::Pow => !matches!(dtype, DType::Bool),
-            BinaryFn::Div | BinaryFn::Atan2 => dtype.is_float(),
-            BinaryFn::And | BinaryFn::Or => matches!(dtype, DType::Bool),
-            BinaryFn::Xor => !dtype.is_float(),
-            BinaryFn::ShiftRight => dtype.is_int(),
-        }
-    }
-
-    /// Whether `f(a, b)` is `f(b, a)`, bit for bit but for the payload of a NaN.
-    pub const fn is_commutative(self) -> bool {
-        match self {
-            BinaryFn::Add | BinaryFn::Mul | BinaryFn::And | BinaryFn::Or | BinaryFn::Xor => true,
-            // The sign of a zero depends on the order.
-            BinaryFn::Max | BinaryFn::Min => false,
-            BinaryFn::Sub
-            | BinaryFn::Div
-            | BinaryFn::FloorDiv
-            | BinaryFn::Mod
-            | BinaryFn::Pow
-            | BinaryFn::Atan2
-            | BinaryFn::ShiftRight => false,
-        }
-    }
-
     /// The value at `(a, b)`, of the same type; `a` where the types differ or are not accepted.
     pub fn eval(self, a: Scalar, b: Scalar) -> Scalar {
         match (a, b) {

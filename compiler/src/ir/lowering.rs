@@ -135,7 +135,8 @@ pub struct Running {
     pub term: Option<ExprId>,
 }
 
-/// What a [`Lowering::Sort`] puts in order: at least two keys, at most [`i32::MAX`].
+/// What a [`Lowering::Sort`] puts in order: at least two keys, at most [`i32::MAX`], of which the
+/// result may have the first alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sorted {
     /// One axis per dimension of the result; that of `along` is not read.

@@ -18,12 +18,12 @@ mod target;
 mod tensor_type;
 mod verify;
 
-pub use crate::ops::functions::UnaryFn;
+pub use crate::ops::functions::{BinaryFn, UnaryFn};
 pub use costs::Costs;
 pub use dim::{Agreement, Binding, Dim, DimError, Symbol};
 pub use dtype::DType;
 pub use expr::{AxisId, Expr, ExprId, Exprs, Index, IndexId, PlaceId, Term, VarId, strides};
-pub use functions::{BinaryFn, CompareFn, LARGEST_QUOTIENT};
+pub use functions::{CompareFn, LARGEST_QUOTIENT};
 pub(crate) use functions::{Float, Int};
 pub use graph::{Graph, Metric, MetricKind, Name, Node, NodeId, Origin, Update};
 pub use literal::{Element, Literal};

@@ -4,15 +4,11 @@
 //! floats with a remainder, and powers of integers, which are exact. Runs after `fma`, which would
 //! change roundings that are chosen there. Linear.
 
-mod division;
-mod powers;
-
 use rustc_hash::FxHashMap;
 
 use super::Kernel;
 use super::rebuild::Rebuild;
-use crate::ir::{BinaryFn, DType, Expr, ExprId, Exprs, Index, IndexId, Target, Term, UnaryFn};
-use crate::ops::{F64, Format, Math};
+use crate::ir::{BinaryFn, Expr, ExprId, Exprs, Index, IndexId, Target, Term, UnaryFn};
 
 /// Expands all transcendental functions of a kernel; chunks stay as they are.
 pub fn expand_math(kernel: &mut Kernel, target: &Target) {
@@ -35,27 +31,15 @@ pub fn expand_unary(exprs: &mut Exprs, f: UnaryFn, x: ExprId, target: &Target) -
     }
 }
 
-/// The expression of primitive operations that computes `a^b`: of floats as C's `pow`, of integers
-/// by products.
-pub fn expand_pow(exprs: &mut Exprs, a: ExprId, b: ExprId, target: &Target) -> ExprId {
-    let dtype = exprs.dtype(a);
-    if !dtype.is_float() {
-        return division::expand_power(exprs, a, b);
-    }
-    // An f32 has its last places right if it is computed in f64.
-    let (x, y) = (exprs.cast(DType::F64, a), exprs.cast(DType::F64, b));
-    let mut math = Math::new(exprs, &F64, target);
-    let power = if dtype == DType::F32 { math.power_f32(x, y) } else { math.power_f64(x, y) };
-    let power = math.power_ends(x, y, power);
-    exprs.cast(dtype, power)
-}
-
-/// The expression of primitive operations that computes `atan2(a, b)` of floats.
-pub fn expand_atan2(exprs: &mut Exprs, a: ExprId, b: ExprId, target: &Target) -> ExprId {
-    match Format::of(exprs.dtype(a)) {
-        Some(format) => Math::new(exprs, format, target).atan2(a, b),
-        None => exprs.binary(BinaryFn::Atan2, a, b),
-    }
+/// The expression of primitive operations that computes `f(a, b)`; that itself where it is
+/// primitive for the element type.
+pub fn expand_binary(
+    exprs: &mut Exprs,
+    f: BinaryFn,
+    [a, b]: [ExprId; 2],
+    target: &Target,
+) -> ExprId {
+    f.expand(exprs, [a, b], target).unwrap_or_else(|| exprs.binary(f, a, b))
 }
 
 struct Expander<'a> {
@@ -74,11 +58,7 @@ impl Rebuild for Expander<'_> {
         let expr = expr.map_operands(&mut |x| self.expr(x));
         let new = match expr {
             Expr::Unary(f, x) => expand_unary(self.exprs, f, x, self.target),
-            Expr::Binary(BinaryFn::Pow, a, b) => expand_pow(self.exprs, a, b, self.target),
-            Expr::Binary(BinaryFn::Atan2, a, b) => expand_atan2(self.exprs, a, b, self.target),
-            Expr::Binary(f @ (BinaryFn::FloorDiv | BinaryFn::Mod), a, b) => {
-                division::expand_division(self.exprs, f, [a, b], self.target)
-            }
+            Expr::Binary(f, a, b) => expand_binary(self.exprs, f, [a, b], self.target),
             Expr::Load { place, index, dtype } => {
                 let index = self.index(index);
                 self.exprs.intern(Expr::Load { place, index, dtype })
@@ -90,7 +70,6 @@ impl Rebuild for Expander<'_> {
             Expr::Const(..)
             | Expr::Element { .. }
             | Expr::Var(..)
-            | Expr::Binary(..)
             | Expr::Compare(..)
             | Expr::Select(..)
             | Expr::Cast(..)

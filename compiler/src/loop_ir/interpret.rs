@@ -361,7 +361,7 @@ impl Machine<'_> {
                     self.store(chunk.to.0, to + i, Scalar::I32(word as i32));
                 }
             }
-            ChunkFn::Sort => {
+            ChunkFn::Sort { first: _ } => {
                 let number = |s: Scalar| s.bits() as i64;
                 let mut all: Vec<i64> =
                     (0..n).map(|i| number(self.load(chunk.to.0, to + i, DType::I64))).collect();

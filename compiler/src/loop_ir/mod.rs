@@ -45,7 +45,7 @@ pub use chunk::chunk;
 pub use claim::claim;
 pub use collapse::collapse;
 pub use columns::columns;
-pub use expand_math::{expand_atan2, expand_math, expand_pow, expand_unary};
+pub use expand_math::{expand_binary, expand_math, expand_unary};
 pub use fma::fma;
 pub use hoist::hoist;
 #[cfg(test)]
@@ -290,8 +290,11 @@ pub enum ChunkFn {
         /// The place of the step (one i64).
         step: PlaceId,
     },
-    /// The i64s that are there, in ascending order.
-    Sort,
+    /// The i64s that are there: so many of the smallest in ascending order, then the others in any.
+    Sort {
+        /// How many.
+        first: usize,
+    },
     /// Nothing, but that the elements are about to be written: a hint for the memory.
     Claim,
 }

@@ -222,7 +222,7 @@ impl<'a> Printer<'a> {
                     "chunk {n}: {to} = philox(key {key:#018x}, {seed}, {step}, first {first})"
                 ))
             }
-            ChunkFn::Sort => self.line(&format!("sort {n}: {to}")),
+            ChunkFn::Sort { first } => self.line(&format!("sort {first} of {n}: {to}")),
             ChunkFn::Claim => self.line(&format!("claim {n}: {to}")),
         }
     }

@@ -15,7 +15,8 @@ impl KernelBuilder<'_> {
         let dims = self.dimensions(at);
         let others = dims.iter().enumerate().filter(|(d, _)| *d != sorted.along);
         let others: Vec<Dimension> = others.map(|(_, d)| *d).collect();
-        let n = self.value(at).sizes[sorted.along];
+        let n = self.values.exprs.extent(sorted.positions) as usize;
+        let wanted = self.value(at).sizes[sorted.along];
         let from = self.counter(n);
         let axes = sorted.axes.iter().enumerate().filter(|(d, _)| *d != sorted.along);
         let mut pairs: Vec<(AxisId, IndexId)> =
@@ -24,12 +25,12 @@ impl KernelBuilder<'_> {
         let none = FxHashMap::default();
         let checks = self.checks_of(&pairs, &none, &self.value(at).indices);
         let key = self.rewrite(&pairs, &none, sorted.key);
-        let to = self.counter(n);
+        let to = self.counter(wanted);
         let (mut stmts, position) = match self.exprs.dtype(key) {
-            DType::I64 => self.by_halves(at, n, (&from, key), &to, checks),
+            DType::I64 => self.by_halves(at, (n, wanted), (&from, key), &to, checks),
             DType::I32 | DType::U8 | DType::Bool | DType::F32 | DType::F64 => {
                 let keys = self.packing(at, "keys", n);
-                let stmts = self.pack(&keys, &from, key, checks);
+                let stmts = self.pack((&keys, wanted), &from, key, checks);
                 (stmts, self.unpacked(&keys, to.index))
             }
         };
@@ -46,7 +47,7 @@ impl KernelBuilder<'_> {
     fn by_halves(
         &mut self,
         at: usize,
-        n: usize,
+        (n, wanted): (usize, usize),
         (from, key): (&Counter, ExprId),
         to: &Counter,
         checks: Vec<Stmt>,
@@ -65,13 +66,13 @@ impl KernelBuilder<'_> {
         let sign = self.exprs.constant(Scalar::I64(i64::MIN));
         let half = self.exprs.binary(BinaryFn::Add, half, sign);
         let half = self.exprs.intern(Expr::ShiftRightSigned(half, HALF));
-        stmts.extend(self.pack(&lower, &again, half, vec![]));
+        stmts.extend(self.pack((&lower, n), &again, half, vec![]));
         let again = self.counter(n);
         let position = self.unpacked(&lower, again.index);
         let position = self.exprs.index_data(position, n);
         let key = self.loaded(&keys, position);
         let half = self.exprs.intern(Expr::ShiftRightSigned(key, HALF));
-        stmts.extend(self.pack(&upper, &again, half, vec![]));
+        stmts.extend(self.pack((&upper, wanted), &again, half, vec![]));
         let position = self.unpacked(&upper, to.index);
         let position = self.exprs.index_data(position, n);
         (stmts, self.unpacked(&lower, position))
@@ -91,10 +92,10 @@ impl KernelBuilder<'_> {
         Packing { place, n }
     }
 
-    /// Fills a local with keys of 32 bits and their positions, and sorts it.
+    /// Fills a local with keys of 32 bits and their positions, and sorts so many of the first.
     fn pack(
         &mut self,
-        to: &Packing,
+        (to, first): (&Packing, usize),
         counter: &Counter,
         key: ExprId,
         checks: Vec<Stmt>,
@@ -105,9 +106,9 @@ impl KernelBuilder<'_> {
         let value = self.exprs.binary(BinaryFn::Add, key, position);
         let store = Stmt::Store { place: to.place, index: counter.index, value };
         let mut stmts = wrap_checked(&self.exprs, &[counter.level], checks, vec![store]);
-        let first = self.exprs.index_constant(0);
-        let n = Extent::Const(to.n);
-        stmts.push(Stmt::Chunk(Chunk { function: ChunkFn::Sort, to: (to.place, first), n }));
+        let start = self.exprs.index_constant(0);
+        let (function, n) = (ChunkFn::Sort { first }, Extent::Const(to.n));
+        stmts.push(Stmt::Chunk(Chunk { function, to: (to.place, start), n }));
         stmts
     }
 

@@ -19,12 +19,14 @@ use crate::with_array;
 
 /// The indices of the elements along an axis in ascending or descending order, as i32. Equal ones
 /// stay in the order in which they are; a NaN is the largest, and `-0` equals `0`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Argsort {
     /// The axis.
     pub axis: usize,
     /// Whether the largest comes first.
     pub descending: bool,
+    /// How many of the first there are; all without.
+    pub count: Option<Dim>,
 }
 
 impl From<Argsort> for Op {
@@ -43,6 +45,11 @@ static ARGSORT: Signature = Signature {
             default: Some("false"),
             doc: "whether the largest comes first",
         },
+        AttributeSignature {
+            name: "count",
+            default: Some("-1"),
+            doc: "how many of the first there are; -1 for all",
+        },
     ],
     doc: "The indices (i32) that put the elements along an axis in order. Equal elements stay in \
           their order, also where the largest comes first; a NaN is the largest. No gradient.",
@@ -58,7 +65,9 @@ pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeErro
     if a.name() != ARGSORT.name {
         return Ok(None);
     }
-    Ok(Some(Argsort { axis: a.axis("axis")?, descending: a.switch("descending")? }.into()))
+    let count = if a.find("count").is_some() { Some(a.dim("count")?) } else { None };
+    let count = count.filter(|count| count.as_number() != Some(-1));
+    Ok(Some(Argsort { axis: a.axis("axis")?, descending: a.switch("descending")?, count }.into()))
 }
 
 impl OpRules for Argsort {
@@ -67,7 +76,9 @@ impl OpRules for Argsort {
     }
 
     fn attributes(&self) -> Vec<Attribute> {
-        vec![Attribute::Dim(Dim::from(self.axis)), Attribute::Bool(self.descending)]
+        let count = self.count.clone().unwrap_or(Dim::number(-1));
+        let axis = Attribute::Dim(Dim::from(self.axis));
+        vec![axis, Attribute::Bool(self.descending), Attribute::Dim(count)]
     }
 
     fn infer(&self, operands: &[&TensorType]) -> Result<Vec<TensorType>, TypeError> {
@@ -78,11 +89,21 @@ impl OpRules for Argsort {
             let message = format!("`argsort` of {x}: the indices of axis {} are no i32", self.axis);
             return Err(TypeError::new(codes::TOO_LARGE, message));
         }
-        Ok(vec![TensorType::new(DType::I32, x.shape.clone())])
+        let mut shape = x.shape.clone();
+        if let Some(count) = &self.count {
+            let wanted = count.as_number();
+            if wanted.is_some_and(|k| k < 0 || n.as_number().is_some_and(|n| k > n)) {
+                let message = format!("the first {count} of {n} elements along axis {}", self.axis);
+                return Err(TypeError::new(codes::OUT_OF_RANGE, message));
+            }
+            shape[self.axis] = count.clone();
+        }
+        Ok(vec![TensorType::new(DType::I32, shape)])
     }
 
-    fn specialise(&self, _: &Binding) -> Result<Op, DimError> {
-        Ok((*self).into())
+    fn specialise(&self, binding: &Binding) -> Result<Op, DimError> {
+        let count = self.count.as_ref().map(|count| count.evaluate(binding)).transpose()?;
+        Ok(Argsort { count: count.map(Dim::number), ..self.clone() }.into())
     }
 
     fn eval(&self, _: &EvalContext<'_>, operands: &[&Literal]) -> Result<Vec<Literal>, EvalError> {
@@ -108,12 +129,12 @@ impl OpRules for Argsort {
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
-        let sizes = cx.sizes();
-        let axes = cx.exprs.axes(&sizes);
-        if sizes[self.axis] < 2 {
+        let axes = cx.exprs.axes(&cx.sizes());
+        let n = cx.operand_sizes(0)[self.axis];
+        if n < 2 || cx.sizes()[self.axis] == 0 {
             return Lowering::Map { axes, body: cx.exprs.constant(Scalar::I32(0)) };
         }
-        let positions = cx.exprs.axis(sizes[self.axis]);
+        let positions = cx.exprs.axis(n);
         let mut index = cx.exprs.index_axes(&axes);
         index[self.axis] = cx.exprs.index_axis(positions);
         let x = cx.element(0, &index);
@@ -155,7 +176,11 @@ fn key_of_float(exprs: &mut Exprs, x: ExprId, least: Scalar, largest: Scalar) ->
 impl Argsort {
     fn indices<T: Arithmetic>(&self, x: &ArcArray<T, IxDyn>) -> Literal {
         let axis = Axis(self.axis);
-        let mut y: ArrayD<i32> = ArrayD::zeros(x.raw_dim());
+        let mut sizes = x.raw_dim();
+        if let Some(count) = self.count.as_ref().and_then(Dim::as_number) {
+            sizes[self.axis] = count as usize;
+        }
+        let mut y: ArrayD<i32> = ArrayD::zeros(sizes);
         for (row, mut to) in x.lanes(axis).into_iter().zip(y.lanes_mut(axis)) {
             let mut indices: Vec<i32> = (0..row.len() as i32).collect();
             indices.sort_by(|&i, &j| {

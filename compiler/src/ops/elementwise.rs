@@ -7,7 +7,7 @@ use super::attributes::Attributes;
 use super::shape::{accepts, accepts_bool, exactly, same_dtype, same_shape};
 use super::{
     Attribute, AttributeSignature, BatchContext, Course, EvalContext, EvalError, GradientContext,
-    GradientError, LowerContext, Op, OpRules, Signature, TypeError, elements, functions,
+    GradientError, LowerContext, Op, OpRules, Signature, TypeError, elements,
 };
 use crate::ir::{
     BinaryFn, Binding, CompareFn, DType, DimError, Literal, Lowering, NodeId, TensorType, UnaryFn,
@@ -52,49 +52,6 @@ impl From<CompareFn> for Op {
 
 const fn binary(name: &'static str, doc: &'static str) -> Signature {
     Signature { name, operands: &["a", "b"], attributes: &[], doc }
-}
-
-fn binary_signature(f: BinaryFn) -> &'static Signature {
-    match f {
-        BinaryFn::Add => const { &binary("add", "y = a + b, da = db = dy.") },
-        BinaryFn::Sub => const { &binary("sub", "y = a - b, da = dy, db = -dy.") },
-        BinaryFn::Mul => const { &binary("mul", "y = a b, da = dy b, db = dy a.") },
-        BinaryFn::Div => const { &binary("div", "y = a / b, da = dy / b, db = -dy y / b.") },
-        BinaryFn::FloorDiv => {
-            const { &binary("floor_div", "a / b rounded down; 0 where an integer b is 0.") }
-        }
-        BinaryFn::Mod => {
-            const {
-                &binary(
-                    "mod",
-                    "y = a - floor(a / b) b, as NumPy's (in f64 0 from |a / b| = 2^53 on); \
-                     da = dy, db = -dy floor(a / b).",
-                )
-            }
-        }
-        BinaryFn::Max => {
-            const { &binary("maximum", "The larger; NaN if either is. A tie halves dy.") }
-        }
-        BinaryFn::Min => {
-            const { &binary("minimum", "The smaller; NaN if either is. A tie halves dy.") }
-        }
-        BinaryFn::Pow => {
-            const {
-                &binary(
-                    "pow",
-                    "y = a^b, da = dy b a^(b - 1), db = dy y ln a (0 at a = 0). Integers wrap; a \
-                     negative b gives 0, but ±1 for a base of ±1.",
-                )
-            }
-        }
-        BinaryFn::Atan2 => const { &functions::atan2::SIGNATURE },
-        BinaryFn::And => const { &binary("and", "Logical and of bools.") },
-        BinaryFn::Or => const { &binary("or", "Logical or of bools.") },
-        BinaryFn::Xor => const { &binary("xor", "Exclusive or of bools or of bits.") },
-        BinaryFn::ShiftRight => {
-            const { &binary("shift_right", "a shifted right by b bits, zeros moving in.") }
-        }
-    }
 }
 
 fn compare_signature(f: CompareFn) -> &'static Signature {
@@ -148,7 +105,7 @@ impl OpRules for Elementwise {
     fn signature(&self) -> &'static Signature {
         match self {
             Elementwise::Unary(f) => f.signature(),
-            Elementwise::Binary(f) => binary_signature(*f),
+            Elementwise::Binary(f) => f.signature(),
             Elementwise::Compare(f) => compare_signature(*f),
             Elementwise::Select => &SELECT,
             Elementwise::Cast(_) => &CAST,
@@ -229,22 +186,7 @@ impl OpRules for Elementwise {
     fn carries(&self, operand: usize) -> bool {
         match self {
             Elementwise::Unary(f) => f.course() != Course::Stepped,
-            Elementwise::Binary(f) => match f {
-                BinaryFn::FloorDiv
-                | BinaryFn::And
-                | BinaryFn::Or
-                | BinaryFn::Xor
-                | BinaryFn::ShiftRight => false,
-                BinaryFn::Add
-                | BinaryFn::Sub
-                | BinaryFn::Mul
-                | BinaryFn::Div
-                | BinaryFn::Mod
-                | BinaryFn::Max
-                | BinaryFn::Min
-                | BinaryFn::Pow
-                | BinaryFn::Atan2 => true,
-            },
+            Elementwise::Binary(f) => f.has_gradient(),
             Elementwise::Compare(_) => false,
             Elementwise::Select => operand > 0,
             Elementwise::Cast(_) => true,
@@ -261,7 +203,10 @@ impl OpRules for Elementwise {
                 let at = [cx.operand(0), cx.node, cx.dy()];
                 Ok(vec![f.gradient(&mut cx.build(), at)?])
             }
-            Elementwise::Binary(f) => Ok(binary_gradient(*f, cx)?.into()),
+            Elementwise::Binary(f) => {
+                let at = [cx.operand(0), cx.operand(1), cx.node, cx.dy()];
+                Ok(f.gradient(&mut cx.build(), at)?.into())
+            }
             Elementwise::Compare(_) => Ok(vec![None, None]),
             Elementwise::Select => {
                 let (cond, dy) = (cx.operand(0), cx.dy());
@@ -317,81 +262,11 @@ impl OpRules for Elementwise {
 }
 
 fn accepts_binary(f: BinaryFn, name: &str, x: &TensorType) -> Result<(), TypeError> {
-    match f {
-        BinaryFn::And | BinaryFn::Or => accepts_bool(name, x),
-        BinaryFn::Div if x.dtype.is_int() => {
-            let help = "write `//`, which rounds down, or `cast(..., f32)` around the operands";
-            accepts(name, false, x).map_err(|error| error.with_help(help))
-        }
-        BinaryFn::Div
-        | BinaryFn::Add
-        | BinaryFn::Sub
-        | BinaryFn::Mul
-        | BinaryFn::FloorDiv
-        | BinaryFn::Mod
-        | BinaryFn::Max
-        | BinaryFn::Min
-        | BinaryFn::Pow
-        | BinaryFn::Atan2
-        | BinaryFn::Xor
-        | BinaryFn::ShiftRight => accepts(name, f.accepts(x.dtype), x),
+    if f.is_logical() {
+        return accepts_bool(name, x);
     }
-}
-
-fn binary_gradient(
-    f: BinaryFn,
-    cx: &mut GradientContext<'_>,
-) -> Result<[Option<NodeId>; 2], TypeError> {
-    let (a, b, y, dy) = (cx.operand(0), cx.operand(1), cx.node, cx.dy());
-    let mut g = cx.build();
-    Ok(match f {
-        BinaryFn::Add => [Some(dy), Some(dy)],
-        BinaryFn::Sub => [Some(dy), Some(g.neg(dy)?)],
-        BinaryFn::Mul => [Some(g.mul(dy, b)?), Some(g.mul(dy, a)?)],
-        BinaryFn::Div => {
-            let da = g.div(dy, b)?;
-            let db = g.mul(da, y)?;
-            [Some(da), Some(g.neg(db)?)]
-        }
-        BinaryFn::Mod => {
-            let floor = g.binary(BinaryFn::FloorDiv, a, b)?;
-            let db = g.mul(dy, floor)?;
-            [Some(dy), Some(g.neg(db)?)]
-        }
-        BinaryFn::Max | BinaryFn::Min => {
-            let (zero, half) = (g.zeros_like(dy)?, g.scale(dy, 0.5)?);
-            let tie = g.compare(CompareFn::Eq, a, b)?;
-            let rest = g.select(tie, half, zero)?;
-            let (greater, less) =
-                (g.compare(CompareFn::Gt, a, b)?, g.compare(CompareFn::Lt, a, b)?);
-            let (of_a, of_b) = if f == BinaryFn::Max { (greater, less) } else { (less, greater) };
-            [Some(g.select(of_a, dy, rest)?), Some(g.select(of_b, dy, rest)?)]
-        }
-        BinaryFn::Pow => {
-            let (zero, one) = (g.zeros_like(a)?, g.constant_like(a, 1.0)?);
-            let size = g.unary(UnaryFn::Abs, a)?;
-            let some = g.compare(CompareFn::Gt, size, zero)?;
-            let constant = g.compare(CompareFn::Eq, b, zero)?;
-            // Where a and b are 0 the slope is 0, not the 0 · ∞ of b a^(b - 1). Where b alone is 0 it
-            // is that product, which has a derivative by b.
-            let cut = g.unary(UnaryFn::Not, some)?;
-            let cut = g.binary(BinaryFn::And, cut, constant)?;
-            let base = g.select(cut, one, a)?;
-            let less_one = g.sub(b, one)?;
-            let power = g.binary(BinaryFn::Pow, base, less_one)?;
-            let slope = g.mul(b, power)?;
-            let slope = g.select(cut, zero, slope)?;
-            let at_zero = g.compare(CompareFn::Eq, a, zero)?;
-            let base = g.select(at_zero, one, a)?;
-            let log = g.unary(UnaryFn::Log, base)?;
-            let growth = g.mul(y, log)?;
-            [Some(g.mul(dy, slope)?), Some(g.mul(dy, growth)?)]
-        }
-        BinaryFn::Atan2 => functions::atan2::gradient(&mut g, [a, b], dy)?,
-        BinaryFn::FloorDiv
-        | BinaryFn::And
-        | BinaryFn::Or
-        | BinaryFn::Xor
-        | BinaryFn::ShiftRight => [None, None],
+    accepts(name, f.accepts(x.dtype), x).map_err(|error| match f.for_integers() {
+        Some(instead) if x.dtype.is_int() => error.with_help(instead),
+        Some(_) | None => error,
     })
 }

@@ -42,7 +42,6 @@ pub use einsum::Einsum;
 pub use elementwise::Elementwise;
 pub use evaluate::{EvalFailure, EvalPlan, Values, evaluate};
 pub use functions::{Course, Expansion, Instruction};
-pub(crate) use functions::{F64, Format, Math};
 pub use indexing::Indexing;
 pub use leaf::Leaf;
 pub use movement::Movement;

@@ -381,7 +381,7 @@ fn sorted_numbers() {
     let index = case.e.index_add(at, i, 1);
     let value = case.load(from, index);
     let copy = vec![Stmt::Store { place: to, index, value }];
-    let sort = Chunk { function: ChunkFn::Sort, to: (to, at), n: Extent::Const(n) };
+    let sort = Chunk { function: ChunkFn::Sort { first: n }, to: (to, at), n: Extent::Const(n) };
     case.body = vec![loop_over(axis, n, LoopKind::Serial, copy), Stmt::Chunk(sort)];
     case.check("sort");
 }

@@ -1,6 +1,6 @@
 //! Right sides: operations on names, and closed graphs as one expression.
 
-use crate::ir::{BinaryFn, CompareFn, DType, Dim, Graph, Literal, NodeId, Scalar, UnaryFn};
+use crate::ir::{CompareFn, DType, Dim, Graph, Literal, NodeId, Scalar, UnaryFn};
 use crate::ops::{
     Attribute, AttributeSignature, Contract, Elementwise, Leaf, Op, OpRules, Signature,
 };
@@ -19,19 +19,7 @@ pub(super) fn call(name: &str, arguments: &[String]) -> String {
 /// The sign that stands between the operands of an operation.
 fn infix(op: &Op) -> Option<&'static str> {
     match op {
-        Op::Elementwise(Elementwise::Binary(f)) => match f {
-            BinaryFn::Add => Some("+"),
-            BinaryFn::Sub => Some("-"),
-            BinaryFn::Mul => Some("*"),
-            BinaryFn::Div => Some("/"),
-            BinaryFn::FloorDiv => Some("//"),
-            BinaryFn::Mod => Some("%"),
-            BinaryFn::Pow => Some("**"),
-            BinaryFn::And => Some("and"),
-            BinaryFn::Or => Some("or"),
-            BinaryFn::Max | BinaryFn::Min | BinaryFn::Atan2 => None,
-            BinaryFn::Xor | BinaryFn::ShiftRight => None,
-        },
+        Op::Elementwise(Elementwise::Binary(f)) => f.symbol(),
         Op::Elementwise(Elementwise::Compare(f)) => Some(CompareFn::symbol(*f)),
         Op::Contract(Contract::Matmul { transpose_a: false, transpose_b: false }) => Some("@"),
         _ => None,

@@ -2,7 +2,7 @@
 
 use super::super::interpret::Straight;
 use super::*;
-use crate::ir::Scalar;
+use crate::ir::{DType, Scalar};
 
 fn straight(f: UnaryFn, dtype: DType, target: &Target) -> Straight {
     let mut exprs = Exprs::default();
@@ -142,17 +142,14 @@ fn cos_f32() {
     check_f32(UnaryFn::Cos, 4.0);
 }
 
-/// The expression of a function of two numbers.
-type Expand = fn(&mut Exprs, ExprId, ExprId, &Target) -> ExprId;
-
 /// The values of a function of two numbers in both formats.
-fn both(expand: Expand, target: &Target) -> impl Fn(f64, f64) -> (f32, f64) {
+fn both(f: BinaryFn, target: &Target) -> impl Fn(f64, f64) -> (f32, f64) {
     let target = target.clone();
     move |a, b| {
         let of = |dtype: DType| {
             let mut exprs = Exprs::default();
             let [x, y] = [a, b].map(|v| exprs.constant(Scalar::F64(v).cast(dtype)));
-            let z = expand(&mut exprs, x, y, &target);
+            let z = expand_binary(&mut exprs, f, [x, y], &target);
             Straight::new(&exprs, z).evaluate(Scalar::F64(0.0))
         };
         match (of(DType::F32), of(DType::F64)) {
@@ -200,7 +197,7 @@ fn pow() {
         pairs.push((-(random() * 100.0).floor(), (random() * 20.0).floor() - 10.0));
     }
     for target in [&Target::X86_64_V4, &Target::BASELINE] {
-        let power = both(expand_pow, target);
+        let power = both(BinaryFn::Pow, target);
         let mut worst = 0f64;
         for &(a, b) in &pairs {
             let (narrow, wide) = power(a, b);
@@ -235,7 +232,7 @@ fn atan2() {
     }
     let same_sign = |x: f64, y: f64| x.is_sign_negative() == y.is_sign_negative() || y.is_nan();
     for target in [&Target::X86_64_V4, &Target::BASELINE] {
-        let angle = both(expand_atan2, target);
+        let angle = both(BinaryFn::Atan2, target);
         let (mut worst_narrow, mut worst) = (0f64, 0f64);
         for &(a, b) in &pairs {
             let (narrow, wide) = angle(a, b);
@@ -286,10 +283,7 @@ fn exact_functions() {
                     let other = number(dtype);
                     let c = exprs.constant(other);
                     let [a, b] = if known { [x, c] } else { [c, x] };
-                    let y = match f {
-                        BinaryFn::Pow => expand_pow(&mut exprs, a, b, target),
-                        _ => division::expand_division(&mut exprs, f, [a, b], target),
-                    };
+                    let y = expand_binary(&mut exprs, f, [a, b], target);
                     let straight = Straight::new(&exprs, y);
                     for _ in 0..400 {
                         let x = number(dtype);

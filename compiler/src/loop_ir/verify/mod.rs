@@ -458,7 +458,7 @@ impl Verifier<'_> {
         let to = match &chunk.function {
             ChunkFn::Math { dtype, .. } => *dtype,
             ChunkFn::Philox { .. } => DType::I32,
-            ChunkFn::Sort => DType::I64,
+            ChunkFn::Sort { .. } => DType::I64,
             ChunkFn::Claim => self.kernel.place_dtype(chunk.to.0),
         };
         self.write("chunk", chunk.to.0, to)?;
@@ -477,7 +477,7 @@ impl Verifier<'_> {
                 self.place("chunk", *seed, DType::I64)?;
                 self.place("chunk", *step, DType::I64)
             }
-            ChunkFn::Sort | ChunkFn::Claim => Ok(()),
+            ChunkFn::Sort { .. } | ChunkFn::Claim => Ok(()),
         }
     }
 }

@@ -252,7 +252,7 @@ impl Walk<'_> {
                 self.first("chunk", *seed)?;
                 self.first("chunk", *step)?;
             }
-            ChunkFn::Sort => self.read("chunk", place, index, &[(n, 1)])?,
+            ChunkFn::Sort { .. } => self.read("chunk", place, index, &[(n, 1)])?,
             ChunkFn::Claim => return self.within("chunk", place, self.range(index, &[(n, 1)])),
         }
         self.write("chunk", place, index, &[(n, 1)])
@@ -468,7 +468,7 @@ impl Accesses<'_> {
                 ChunkFn::Philox { .. } => {
                     self.written.insert(to.0);
                 }
-                ChunkFn::Sort => {
+                ChunkFn::Sort { .. } => {
                     self.reads([to.0]);
                     self.written.insert(to.0);
                 }

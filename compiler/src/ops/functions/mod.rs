@@ -2,15 +2,17 @@
 //! of them, from which every table is made: the enum, names and signatures, accepted types, values,
 //! gradients, expansions, and (by `compiler/tests/kernels.rs`) the runtime's kernels.
 //!
-//! A new function is a file and a line of the list. What it leaves out does not compile.
+//! A new function is a file and a line of the list. What it leaves out does not compile. The
+//! functions of two elements are in [`binary`], in the same form.
 
-pub(super) mod atan2;
+mod binary;
 mod math;
 
 use crate::ir::{DType, ExprId, Exprs, Literal, NodeId, Scalar, Target};
 
 use super::{Build, Signature, TypeError};
-pub(crate) use math::{F64, Format, Math};
+pub use binary::BinaryFn;
+use math::{Format, Math};
 
 /// Lists the functions, each as its module and its name in the enum.
 macro_rules! functions {

@@ -63,7 +63,9 @@ fn letters_that_say_nothing_are_refused() {
 #[test]
 fn equal_elements_stay_in_their_order() {
     let x = floats(&[7], &[0.0, f32::NAN, -0.0, -1.0, f32::INFINITY, -f32::NAN, 0.0]);
-    let of = |descending| eval(Argsort { axis: 0, descending }, &[&x]).expect("floats").to_string();
+    let of = |descending| {
+        eval(Argsort { axis: 0, descending, count: None }, &[&x]).expect("floats").to_string()
+    };
     assert_eq!(of(false), "[3, 0, 2, 6, 4, 1, 5]");
     assert_eq!(of(true), "[1, 5, 4, 0, 2, 6, 3]");
 }
@@ -354,7 +356,11 @@ fn samples() -> Vec<(Op, Vec<&'static str>)> {
             .into(),
             vec!["f32 2"],
         ),
-        (Argsort { axis: 1, descending: true }.into(), vec!["f32 2 3"]),
+        (Argsort { axis: 1, descending: true, count: None }.into(), vec!["f32 2 3"]),
+        (
+            Argsort { axis: 1, descending: true, count: Some(Dim::number(2)) }.into(),
+            vec!["f32 2 3"],
+        ),
         (Indexing::TakeAlongAxis { axis: 0 }.into(), vec!["f32 2", "i32 3"]),
         (Indexing::PutAlongAxis { axis: 0, size: Dim::symbol("n") }.into(), vec!["i32 3", "f32 3"]),
         (Random::Bits { name: "x.dropout".into(), shape: dims(&[4]) }.into(), vec!["i64", "i64"]),

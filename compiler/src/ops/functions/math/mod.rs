@@ -6,11 +6,15 @@
 //! approximations (Remez' exchange, in 60 digits) on the reduced ranges that stand beside them,
 //! their coefficients rounded to the element type.
 
+mod division;
 mod format;
 mod large;
+mod powers;
 mod turns;
 
+pub(super) use division::{expand_quotient, expand_remainder};
 pub(crate) use format::{F64, Format};
+pub(super) use powers::expand_power;
 pub(crate) use turns::Turn;
 
 use crate::ir::{BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, Scalar, Target, UnaryFn};

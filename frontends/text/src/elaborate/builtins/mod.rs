@@ -5,6 +5,7 @@ mod arithmetic;
 mod einsum;
 mod files;
 mod gradients;
+mod orders;
 mod random;
 mod shapes;
 mod windows;
@@ -53,9 +54,16 @@ const fn told(
 
 /// The entries of all files.
 fn entries() -> impl Iterator<Item = &'static Entry> {
-    let files =
-        [arithmetic::ENTRIES, shapes::ENTRIES, random::ENTRIES, gradients::ENTRIES, files::ENTRIES];
-    files.into_iter().flatten().chain(einsum::ENTRIES)
+    let files = [
+        arithmetic::ENTRIES,
+        einsum::ENTRIES,
+        shapes::ENTRIES,
+        orders::ENTRIES,
+        random::ENTRIES,
+        gradients::ENTRIES,
+        files::ENTRIES,
+    ];
+    files.into_iter().flatten()
 }
 
 /// What a later release brings, with what the page calls it.

@@ -1,13 +1,11 @@
 //! Shapes, parts and indices.
 
 use brolga_compiler::ir::{CompareFn, DType, Dim, NodeId, Scalar, TensorType};
-use brolga_compiler::ops::{
-    Argsort, Build, Creation, Indexing, Movement, Placement, TypeError, codes,
-};
+use brolga_compiler::ops::{Build, Creation, Indexing, Movement, Placement, TypeError, codes};
 
 use super::super::types::default_dtype;
 use super::super::value::{Bare, Value, members};
-use super::{Args, Elaborator, Entry, Result, Tensor, entry, told};
+use super::{Args, Elaborator, Entry, Result, Tensor, entry};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 
@@ -76,21 +74,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         "the parts of `x` along `axis` whose indices are `ids`; dx adds up dy where an index \
          repeats",
         gather,
-    ),
-    entry(
-        "sort",
-        "x, axis=-1, descending=false",
-        "the elements of `x` along an axis in order; equal ones stay in theirs, and a NaN is the \
-         largest: it comes last, or first where the largest do; dx puts dy where they were",
-        sort,
-    ),
-    told("argsort", "x, axis=-1, descending=false", argsort),
-    entry(
-        "top_k",
-        "x, k, axis=-1",
-        "the `k` largest elements of `x` along an axis, the largest first, and their indices: of \
-         equal ones the earlier, a NaN before all numbers; dx puts dy where they were",
-        top_k,
     ),
     entry(
         "scatter_add",
@@ -535,63 +518,6 @@ fn check_ids(of_ids: &TensorType) -> std::result::Result<(), TypeError> {
     let message = format!("indices are i32, not {}", of_ids.dtype);
     let error = TypeError::new(codes::DTYPE_REFUSED, message);
     Err(error.with_help("write `cast(..., i32)` around them"))
-}
-
-/// The axis that is given, or the last.
-fn last_axis(e: &mut Elaborator<'_>, args: &Args, k: usize, rank: usize) -> Result<usize> {
-    if args.optional(k).is_some() {
-        return e.axis_argument(args, k, rank);
-    }
-    rank.checked_sub(1).ok_or_else(|| {
-        let message = format!("`{}` of a scalar: it has no axis", args.builtin.name);
-        e.error(Code::NoSuchAxis, message, args.value(0).1, "")
-    })
-}
-
-/// `sort(x, axis=-1, descending=false)`
-pub(super) fn sort(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
-    let (x, op) = ordered(e, &args)?;
-    let y = e.build(&[x], |build, x| {
-        let ids = build.node(op, &[x[0]])?;
-        build.node(Indexing::TakeAlongAxis { axis: op.axis }, &[x[0], ids])
-    })?;
-    Ok(Value::Tensor(y))
-}
-
-/// `argsort(x, axis=-1, descending=false)`
-pub(super) fn argsort(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
-    let (x, op) = ordered(e, &args)?;
-    e.add(op, &[x]).map(Value::Tensor)
-}
-
-fn ordered(e: &mut Elaborator<'_>, args: &Args) -> Result<(Tensor, Argsort)> {
-    let x = e.tensor_argument(args, 0)?;
-    let rank = e.tensor_type(x).rank();
-    let axis = last_axis(e, args, 1, rank)?;
-    let descending = e.switch_argument(args, 2)?;
-    e.at = args.span;
-    Ok((x, Argsort { axis, descending }))
-}
-
-/// `top_k(x, k, axis=-1)`: the elements and their indices.
-pub(super) fn top_k(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
-    let x = e.tensor_argument(&args, 0)?;
-    let mut len = e.tensor_type(x).shape.clone();
-    let axis = last_axis(e, &args, 2, len.len())?;
-    let (k, span) = args.value(1);
-    let size = len[axis].clone();
-    len[axis] = e.dim(&k.clone(), span)?;
-    let (n, wanted) = (size.as_number(), len[axis].as_number());
-    if wanted.is_some_and(|k| k < 0 || n.is_some_and(|n| k > n)) {
-        let message = format!("`top_k` of {} elements along an axis of {size}", len[axis]);
-        return Err(e.error(Code::OutOfRange, message, span, ""));
-    }
-    e.at = args.span;
-    let order = e.add(Argsort { axis, descending: true }, &[x])?;
-    let (start, step) = (vec![Dim::number(0); len.len()], vec![1; len.len()]);
-    let ids = e.add(Movement::Slice { start, len, step }, &[order])?;
-    let values = e.add(Indexing::TakeAlongAxis { axis }, &[x, ids])?;
-    e.list(vec![Value::Tensor(values), Value::Tensor(ids)], args.span)
 }
 
 /// `take_along_axis(x, ids, axis)`

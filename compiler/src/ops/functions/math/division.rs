@@ -1,10 +1,8 @@
-//! Floats divided with a remainder, as NumPy does it, and powers of integers: in straight line,
-//! with the bits of `ir/functions.rs`.
+//! Floats divided with a remainder, as NumPy does it: in straight line, with the bits of
+//! `ir/functions.rs`.
 
-use crate::ir::{
-    BinaryFn, CompareFn, DType, ExprId, Exprs, LARGEST_QUOTIENT, Scalar, Target, UnaryFn,
-};
-use crate::ops::{F64, Format, Math};
+use super::{F64, Format, Math};
+use crate::ir::{BinaryFn, CompareFn, DType, ExprId, Exprs, LARGEST_QUOTIENT, Target, UnaryFn};
 
 /// Bits of a quotient whose product with an f32 is exact in f64.
 const STEP: i32 = 29;
@@ -12,72 +10,39 @@ const STEP: i32 = 29;
 /// Quotients of f32 have at most 277 bits, those over 254 with a denormal divisor of few bits.
 const N_STEPS: i32 = 9;
 
-/// The expression of primitive operations that computes `a // b` or `a % b`; that function itself
-/// where the operands are no floats.
-pub(super) fn expand_division(
+/// The expression that computes `a // b` of floats.
+pub(in super::super) fn expand_quotient(
     exprs: &mut Exprs,
-    f: BinaryFn,
     [a, b]: [ExprId; 2],
     target: &Target,
-) -> ExprId {
-    let Some(format) = Format::of(exprs.dtype(a)) else { return exprs.binary(f, a, b) };
-    let rest = if format.float == DType::F32 {
-        let wide = [a, b].map(|x| exprs.cast(DType::F64, x));
-        let mut math = Math::new(exprs, &F64, target);
-        let rest = math.rest_f32(wide);
-        exprs.cast(DType::F32, rest)
-    } else {
-        Math::new(exprs, format, target).rest_f64([a, b])
-    };
-    let mut math = Math::new(exprs, format, target);
-    if f == BinaryFn::Mod { math.remainder(b, rest) } else { math.quotient(a, b, rest) }
+) -> Option<ExprId> {
+    let (format, rest) = rest(exprs, [a, b], target)?;
+    Some(Math::new(exprs, format, target).quotient(a, b, rest))
 }
 
-/// The expression of products that computes `a` to the power of `b`, of integers: by squares, as
-/// many as a known exponent needs.
-pub(super) fn expand_power(exprs: &mut Exprs, a: ExprId, b: ExprId) -> ExprId {
-    let dtype = exprs.dtype(a);
-    let mut integer = |x: i64| exprs.constant(Scalar::I64(x).cast(dtype));
-    let [zero, one, minus] = [0, 1, -1].map(&mut integer);
-    let known = match exprs.as_constant(b) {
-        Some(Scalar::I32(n)) => u64::try_from(n).ok(),
-        Some(Scalar::I64(n)) => u64::try_from(n).ok(),
-        Some(Scalar::U8(n)) => Some(u64::from(n)),
-        Some(Scalar::F32(_) | Scalar::F64(_) | Scalar::Bool(_)) | None => None,
-    };
-    let width = if dtype == DType::U8 { 8 } else { 8 * dtype.size() as u32 - 1 };
-    let n_bits = known.map_or(width, |n| u64::BITS - n.leading_zeros());
-    let (mut power, mut square) = (one, a);
-    for bit in 0..n_bits {
-        if bit > 0 {
-            square = exprs.binary(BinaryFn::Mul, square, square);
-        }
-        let more = match power == one {
-            true => square,
-            false => exprs.binary(BinaryFn::Mul, power, square),
-        };
-        let bit = 1i64 << bit;
-        power = match known {
-            Some(n) if n & bit as u64 == 0 => power,
-            Some(_) => more,
-            None => {
-                let bit = exprs.constant(Scalar::I64(bit).cast(dtype));
-                let set = exprs.binary(BinaryFn::And, b, bit);
-                let set = exprs.compare(CompareFn::Ne, set, zero);
-                exprs.select(set, more, power)
-            }
-        };
+/// The expression that computes `a % b` of floats.
+pub(in super::super) fn expand_remainder(
+    exprs: &mut Exprs,
+    [a, b]: [ExprId; 2],
+    target: &Target,
+) -> Option<ExprId> {
+    let (format, rest) = rest(exprs, [a, b], target)?;
+    Some(Math::new(exprs, format, target).remainder(b, rest))
+}
+
+/// What whole multiples of `b` leave of `a`, with the sign of `a`, of floats.
+fn rest(
+    exprs: &mut Exprs,
+    [a, b]: [ExprId; 2],
+    target: &Target,
+) -> Option<(&'static Format, ExprId)> {
+    let format = Format::of(exprs.dtype(a))?;
+    if format.float == DType::F64 {
+        return Some((format, Math::new(exprs, format, target).rest_f64([a, b])));
     }
-    if known.is_some() || dtype == DType::U8 {
-        return power;
-    }
-    // The lower bits of a negative exponent have its parity, which is what a base of ±1 needs.
-    let negative = exprs.compare(CompareFn::Lt, b, zero);
-    let above = exprs.compare(CompareFn::Ne, a, one);
-    let below = exprs.compare(CompareFn::Ne, a, minus);
-    let other = exprs.binary(BinaryFn::And, above, below);
-    let nothing = exprs.binary(BinaryFn::And, negative, other);
-    exprs.select(nothing, zero, power)
+    let wide = [a, b].map(|x| exprs.cast(DType::F64, x));
+    let rest = Math::new(exprs, &F64, target).rest_f32(wide);
+    Some((format, exprs.cast(DType::F32, rest)))
 }
 
 impl Math<'_> {

@@ -1,7 +1,7 @@
-//! Powers of floats.
+//! Powers: of floats in straight line, of integers by products.
 
-use crate::ir::{BinaryFn, CompareFn, ExprId, UnaryFn};
-use crate::ops::Math;
+use super::{F64, Math};
+use crate::ir::{BinaryFn, CompareFn, DType, ExprId, Exprs, Scalar, Target, UnaryFn};
 
 /// `((2 atanh s − 2 s) / s³ − 2/3) / s²` by s², for |s| ≤ 3 − 2√2.
 const LOG_IN_TWO: [f64; 7] = [
@@ -20,9 +20,74 @@ const TWO_THIRDS: [f64; 2] = [0.6666666666666666, 3.700743415417188e-17];
 /// What the two parts of ln 2 leave.
 const LN2_THIRD: f64 = 1.1612227229362532e-26;
 
+/// The expression that computes `a^b`: of floats as C's `pow`, of integers by products.
+pub(in super::super) fn expand_power(
+    exprs: &mut Exprs,
+    [a, b]: [ExprId; 2],
+    target: &Target,
+) -> Option<ExprId> {
+    let dtype = exprs.dtype(a);
+    if !dtype.is_float() {
+        return Some(power_of_integers(exprs, a, b));
+    }
+    // An f32 has its last places right if it is computed in f64.
+    let (x, y) = (exprs.cast(DType::F64, a), exprs.cast(DType::F64, b));
+    let mut math = Math::new(exprs, &F64, target);
+    let power = if dtype == DType::F32 { math.power_f32(x, y) } else { math.power_f64(x, y) };
+    let power = math.power_ends(x, y, power);
+    Some(exprs.cast(dtype, power))
+}
+
+/// The expression of products that computes `a` to the power of `b`, of integers: by squares, as
+/// many as a known exponent needs.
+fn power_of_integers(exprs: &mut Exprs, a: ExprId, b: ExprId) -> ExprId {
+    let dtype = exprs.dtype(a);
+    let mut integer = |x: i64| exprs.constant(Scalar::I64(x).cast(dtype));
+    let [zero, one, minus] = [0, 1, -1].map(&mut integer);
+    let known = match exprs.as_constant(b) {
+        Some(Scalar::I32(n)) => u64::try_from(n).ok(),
+        Some(Scalar::I64(n)) => u64::try_from(n).ok(),
+        Some(Scalar::U8(n)) => Some(u64::from(n)),
+        Some(Scalar::F32(_) | Scalar::F64(_) | Scalar::Bool(_)) | None => None,
+    };
+    let width = if dtype == DType::U8 { 8 } else { 8 * dtype.size() as u32 - 1 };
+    let n_bits = known.map_or(width, |n| u64::BITS - n.leading_zeros());
+    let (mut power, mut square) = (one, a);
+    for bit in 0..n_bits {
+        if bit > 0 {
+            square = exprs.binary(BinaryFn::Mul, square, square);
+        }
+        let more = match power == one {
+            true => square,
+            false => exprs.binary(BinaryFn::Mul, power, square),
+        };
+        let bit = 1i64 << bit;
+        power = match known {
+            Some(n) if n & bit as u64 == 0 => power,
+            Some(_) => more,
+            None => {
+                let bit = exprs.constant(Scalar::I64(bit).cast(dtype));
+                let set = exprs.binary(BinaryFn::And, b, bit);
+                let set = exprs.compare(CompareFn::Ne, set, zero);
+                exprs.select(set, more, power)
+            }
+        };
+    }
+    if known.is_some() || dtype == DType::U8 {
+        return power;
+    }
+    // The lower bits of a negative exponent have its parity, which is what a base of ±1 needs.
+    let negative = exprs.compare(CompareFn::Lt, b, zero);
+    let above = exprs.compare(CompareFn::Ne, a, one);
+    let below = exprs.compare(CompareFn::Ne, a, minus);
+    let other = exprs.binary(BinaryFn::And, above, below);
+    let nothing = exprs.binary(BinaryFn::And, negative, other);
+    exprs.select(nothing, zero, power)
+}
+
 impl Math<'_> {
     /// `|x|^y` for operands of 24 bits.
-    pub(super) fn power_f32(&mut self, x: ExprId, y: ExprId) -> ExprId {
+    fn power_f32(&mut self, x: ExprId, y: ExprId) -> ExprId {
         let size = self.exprs.unary(UnaryFn::Abs, x);
         let log = self.log(size);
         let exponent = self.mul(y, log);
@@ -30,7 +95,7 @@ impl Math<'_> {
     }
 
     /// `|x|^y` with the logarithm in two parts of f64.
-    pub(super) fn power_f64(&mut self, x: ExprId, y: ExprId) -> ExprId {
+    fn power_f64(&mut self, x: ExprId, y: ExprId) -> ExprId {
         let size = self.exprs.unary(UnaryFn::Abs, x);
         let (k, f) = self.exponent_and_fraction(size);
         let (high, low) = self.log_in_two(k, f);
@@ -103,7 +168,7 @@ impl Math<'_> {
 
     /// `x^y` from `|x|^y`: the sign, and what C's `pow` says of 0, 1, negative numbers, infinity
     /// and NaN.
-    pub(super) fn power_ends(&mut self, x: ExprId, y: ExprId, power: ExprId) -> ExprId {
+    fn power_ends(&mut self, x: ExprId, y: ExprId, power: ExprId) -> ExprId {
         let [zero, one, half, minus, nan] =
             [0.0, 1.0, 0.5, f64::NEG_INFINITY, f64::NAN].map(|c| self.number(c));
         let size = self.exprs.unary(UnaryFn::Abs, x);
