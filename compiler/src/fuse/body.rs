@@ -129,7 +129,11 @@ struct Search<'a> {
 impl Search<'_> {
     /// Notes the dimension of a value or carry; `None` if it is known to be another.
     fn set(&mut self, node: NodeId, dim: usize) -> Option<()> {
-        let sizes = self.scan.body.tensor_type(node).sizes()?;
+        // A copy for a tile is a value, and no node of the body.
+        let sizes = match self.values.get(node) {
+            Some(value) => value.sizes.clone(),
+            None => self.scan.body.tensor_type(node).sizes()?,
+        };
         let known = *self.dims.entry(node).or_insert(dim);
         let is_whole = self.values.get(node).is_none_or(|value| match value.work {
             Work::Placement { .. } => dim == 0,

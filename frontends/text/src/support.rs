@@ -115,6 +115,9 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
 const PROGRAMS: &[(&str, &str)] = &[
     ("and", "input a: $[2, 3]\ninput b: $[2, 3]\noutput y = a and b"),
     ("append", "input x: $[2]\noutput y = append([x], x)[1]"),
+    ("avg_pool", "input x: $[1, 4, 4, 2]\noutput y = avg_pool(x)"),
+    ("avg_pool1d", "input x: $[1, 4, 2]\noutput y = avg_pool1d(x, 2)"),
+    ("avg_pool2d", "input x: $[1, 4, 4, 2]\noutput y = avg_pool2d(x, 2)"),
     ("batch_number", "output y = cast(batch_number(), $)"),
     ("bernoulli", "input p: $\noutput y = bernoulli([2, 3], p)"),
     ("broadcast_to", "input x: $[3]\noutput y = broadcast_to(x, [2, 3])"),
@@ -122,6 +125,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("concat", "input x: $[2, 3]\noutput y = concat([x, x], 0)"),
     ("constant", "output y = cast(1, $)"),
     ("contract", "input x: $[2, 3]\noutput y = contract(x, x, labels=\"ij,kj->ik\")"),
+    ("conv", "input x: $[1, 5, 5, 2]\noutput y = conv(x, 4, 3)"),
     ("conv1d", "input x: $[1, 5, 2]\ninput w: $[3, 2, 4]\noutput y = conv1d(x, w)"),
     (
         "conv1d_filter_gradient",
@@ -142,6 +146,14 @@ const PROGRAMS: &[(&str, &str)] = &[
         "input dy: $[1, 3, 3, 4]\ninput w: $[3, 3, 2, 4]\n\
          output y = conv2d_input_gradient(dy, w, 5)",
     ),
+    (
+        "conv2d_transpose",
+        "input x: $[1, 3, 3, 4]\ninput w: $[3, 3, 2, 4]\noutput y = conv2d_transpose(x, w)",
+    ),
+    (
+        "depthwise_conv2d",
+        "input x: $[1, 5, 5, 2]\ninput w: $[3, 3, 2, 2]\noutput y = depthwise_conv2d(x, w)",
+    ),
     ("dim", "input x: $[2, 3]\noutput y = cast(dim(x, 0), $)"),
     ("dropout", "input x: $[2, 3]\noutput y = dropout(x, 0.5, training=true)"),
     ("dtype", "input x: $[2, 3]\noutput y = zeros([2], dtype=dtype(x))"),
@@ -160,6 +172,21 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("len", "input x: $[2]\noutput y = cast(len([x, x]), $)"),
     ("load", "state w: $[3] = load(\"w.npy\")\noutput y = w"),
     ("matmul", "input a: $[2, 3]\ninput b: $[3, 2]\noutput y = matmul(a, b)"),
+    ("max_pool", "input x: $[1, 4, 4, 2]\noutput y = max_pool(x)"),
+    ("max_pool1d", "input x: $[1, 4, 2]\noutput y = max_pool1d(x, 2)"),
+    ("max_pool1d_argmax", "input x: $[1, 4, 2]\noutput y = max_pool1d_argmax(x, 2)"),
+    (
+        "max_pool1d_gradient",
+        "input dy: $[1, 2, 2]\ninput ids: i32[1, 2, 2]\n\
+         output y = max_pool1d_gradient(dy, ids, 4, 2)",
+    ),
+    ("max_pool2d", "input x: $[1, 4, 4, 2]\noutput y = max_pool2d(x, 2)"),
+    ("max_pool2d_argmax", "input x: $[1, 4, 4, 2]\noutput y = max_pool2d_argmax(x, 2)"),
+    (
+        "max_pool2d_gradient",
+        "input dy: $[1, 2, 2, 2]\ninput ids: i32[1, 2, 2, 2]\n\
+         output y = max_pool2d_gradient(dy, ids, [4, 4], 2)",
+    ),
     ("not", "input x: $[2, 3]\noutput y = not x"),
     ("one_hot", "input ids: i32[3]\noutput y = one_hot(ids, 4, dtype=$)"),
     ("ones", "output y = ones([2, 3], dtype=$)"),
@@ -194,9 +221,24 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("squeeze", "input x: $[2, 1]\noutput y = squeeze(x)"),
     ("stack", "input x: $[2, 3]\noutput y = stack([x, x])"),
     ("step", "output y = cast(step, $)"),
+    ("sum_pool1d", "input x: $[1, 4, 2]\noutput y = sum_pool1d(x, 2)"),
+    ("sum_pool1d_gradient", "input dy: $[1, 2, 2]\noutput y = sum_pool1d_gradient(dy, 4, 2)"),
+    ("sum_pool2d", "input x: $[1, 4, 4, 2]\noutput y = sum_pool2d(x, 2)"),
+    (
+        "sum_pool2d_gradient",
+        "input dy: $[1, 2, 2, 2]\noutput y = sum_pool2d_gradient(dy, [4, 4], 2)",
+    ),
     (
         "take_along_axis",
         "input x: $[2, 3]\ninput ids: i32[2, 3]\noutput y = take_along_axis(x, ids, 0)",
+    ),
+    (
+        "take_pool1d",
+        "input x: $[1, 4, 2]\ninput ids: i32[1, 2, 2]\noutput y = take_pool1d(x, ids, 2)",
+    ),
+    (
+        "take_pool2d",
+        "input x: $[1, 4, 4, 2]\ninput ids: i32[1, 2, 2, 2]\noutput y = take_pool2d(x, ids, 2)",
     ),
     ("tile", "input x: $[2, 3]\noutput y = tile(x, [2, 1])"),
     ("top_k", "input x: $[2, 3]\nv, i = top_k(x, 2)\noutput v\noutput i"),
