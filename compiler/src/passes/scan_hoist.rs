@@ -123,7 +123,7 @@ fn worth(scan: &Scan) -> Vec<NodeId> {
     for &id in &order {
         let operands = body.operands(id);
         let any = |set: &FxHashSet<NodeId>| operands.iter().any(|o| set.contains(o));
-        let (varies, follows) = (any(&varying), any(&long));
+        let varies = any(&varying);
         if any(&reached) {
             reached.insert(id);
         }
@@ -131,13 +131,16 @@ fn worth(scan: &Scan) -> Vec<NodeId> {
             varying.insert(id);
         }
         let is_long = match varies {
-            true => matches!(body.op(id), Op::Contract(_)),
+            // A product with a matrix around the loop: of two factors that differ there is nothing
+            // to share, and all of their products may be far larger than they are.
+            true => matches!(body.op(id), Op::Contract(_)) && !varying.contains(&operands[1]),
             false => takes_long(body.op(id)) || is_upright(body, id),
         };
-        // A varying value that follows what is the same in all iterations is not worth its memory.
-        let long_operands =
-            operands.iter().any(|o| long.contains(o) && varying.contains(o) == varies);
-        if is_long || (follows && long_operands) {
+        // What follows is taken out, too, if it is of the same kind and no larger.
+        let size = |x: NodeId| body.tensor_type(x).n_elements().unwrap_or(usize::MAX);
+        let leads =
+            |o: &NodeId| long.contains(o) && varying.contains(o) == varies && size(id) <= size(*o);
+        if is_long || operands.iter().any(leads) {
             long.insert(id);
         }
     }
