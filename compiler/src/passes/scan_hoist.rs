@@ -120,6 +120,9 @@ fn worth(scan: &Scan) -> Vec<NodeId> {
     );
     let mut reached: FxHashSet<NodeId> = inputs[..scan.n_carries].iter().copied().collect();
     reached.extend(inputs.last());
+    // An iteration with a loop in it has rows enough for its products, and all iterations at once could
+    // be far more than are wanted in memory: chunks that are computed again are such iterations.
+    let has_loop = order.iter().any(|&id| body.op(id).scan().is_some());
     for &id in &order {
         let operands = body.operands(id);
         let any = |set: &FxHashSet<NodeId>| operands.iter().any(|o| set.contains(o));
@@ -133,6 +136,7 @@ fn worth(scan: &Scan) -> Vec<NodeId> {
         let is_long = match varies {
             // A product with a matrix around the loop: of two factors that differ there is nothing
             // to share, and all of their products may be far larger than they are.
+            true if has_loop => false,
             true => matches!(body.op(id), Op::Contract(_)) && !varying.contains(&operands[1]),
             false => takes_long(body.op(id)) || is_upright(body, id),
         };
