@@ -115,9 +115,6 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
 const PROGRAMS: &[(&str, &str)] = &[
     ("and", "input a: $[2, 3]\ninput b: $[2, 3]\noutput y = a and b"),
     ("append", "input x: $[2]\noutput y = append([x], x)[1]"),
-    ("avg_pool", "input x: $[1, 4, 4, 2]\noutput y = avg_pool(x)"),
-    ("avg_pool1d", "input x: $[1, 4, 2]\noutput y = avg_pool1d(x, 2)"),
-    ("avg_pool2d", "input x: $[1, 4, 4, 2]\noutput y = avg_pool2d(x, 2)"),
     ("batch_number", "output y = cast(batch_number(), $)"),
     ("bernoulli", "input p: $\noutput y = bernoulli([2, 3], p)"),
     ("broadcast_to", "input x: $[3]\noutput y = broadcast_to(x, [2, 3])"),
@@ -125,7 +122,6 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("concat", "input x: $[2, 3]\noutput y = concat([x, x], 0)"),
     ("constant", "output y = cast(1, $)"),
     ("contract", "input x: $[2, 3]\noutput y = contract(x, x, labels=\"ij,kj->ik\")"),
-    ("conv", "input x: $[1, 5, 5, 2]\noutput y = conv(x, 4, 3)"),
     ("conv1d", "input x: $[1, 5, 2]\ninput w: $[3, 2, 4]\noutput y = conv1d(x, w)"),
     (
         "conv1d_filter_gradient",
@@ -146,14 +142,6 @@ const PROGRAMS: &[(&str, &str)] = &[
         "input dy: $[1, 3, 3, 4]\ninput w: $[3, 3, 2, 4]\n\
          output y = conv2d_input_gradient(dy, w, 5)",
     ),
-    (
-        "conv2d_transpose",
-        "input x: $[1, 3, 3, 4]\ninput w: $[3, 3, 2, 4]\noutput y = conv2d_transpose(x, w)",
-    ),
-    (
-        "depthwise_conv2d",
-        "input x: $[1, 5, 5, 2]\ninput w: $[3, 3, 2, 2]\noutput y = depthwise_conv2d(x, w)",
-    ),
     ("dim", "input x: $[2, 3]\noutput y = cast(dim(x, 0), $)"),
     ("dropout", "input x: $[2, 3]\noutput y = dropout(x, 0.5, training=true)"),
     ("dtype", "input x: $[2, 3]\noutput y = zeros([2], dtype=dtype(x))"),
@@ -172,7 +160,6 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("len", "input x: $[2]\noutput y = cast(len([x, x]), $)"),
     ("load", "state w: $[3] = load(\"w.npy\")\noutput y = w"),
     ("matmul", "input a: $[2, 3]\ninput b: $[3, 2]\noutput y = matmul(a, b)"),
-    ("max_pool", "input x: $[1, 4, 4, 2]\noutput y = max_pool(x)"),
     ("max_pool1d", "input x: $[1, 4, 2]\noutput y = max_pool1d(x, 2)"),
     ("max_pool1d_argmax", "input x: $[1, 4, 2]\noutput y = max_pool1d_argmax(x, 2)"),
     (
