@@ -264,7 +264,7 @@ impl OpRules for Prefix {
 
     fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
         let operands = cx.alike()?;
-        let many = Prefix { axis: self.axis + 1, ..self.clone() };
+        let many = Prefix { axis: self.axis + 1, ..*self };
         cx.build().node(many, &operands).map(Some)
     }
 
