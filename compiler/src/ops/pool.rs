@@ -99,6 +99,11 @@ impl Pool {
     fn shapes(&self, x: &TensorType) -> Result<[Vec<Dim>; 2], TypeError> {
         let name = self.signature().name;
         window::check(name, &self.windows)?;
+        let all = self.lengths.iter().try_fold(1usize, |n, &k| n.checked_mul(k));
+        if all.is_none_or(|n| i32::try_from(n).is_err()) {
+            let message = format!("`{name}`: a window of more elements than an i32 can number");
+            return Err(TypeError::new(codes::OUT_OF_RANGE, message));
+        }
         let size = self.input_size(x)?;
         let lengths: Vec<Dim> = self.lengths.iter().copied().map(Dim::from).collect();
         let places = window::places(name, "window", &self.windows, &size, &lengths)?;

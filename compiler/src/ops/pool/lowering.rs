@@ -52,8 +52,9 @@ pub(super) fn seen(pool: &Pool, cx: &mut LowerContext<'_>) -> Lowering {
     Lowering::Reduce { axes, reduced, monoid, body }
 }
 
-/// The gradients: what every element of the input is given by the places that see it, at most
-/// `ceil(span / stride)` along an axis.
+/// The gradients: what every element of the input is given by the places that see it. Along an axis
+/// these are at most `ceil(span / stride)`, and at most one for each element of the window: whichever
+/// are fewer are gone through, the places in ascending order.
 pub(super) fn given_back(pool: &Pool, cx: &mut LowerContext<'_>) -> Lowering {
     let n = pool.n_axes();
     let axes = cx.exprs.axes(&cx.sizes());
@@ -62,27 +63,33 @@ pub(super) fn given_back(pool: &Pool, cx: &mut LowerContext<'_>) -> Lowering {
     if places.contains(&0) {
         return Lowering::Map { axes, body: zero };
     }
-    let most: Vec<usize> = (0..n).map(|d| most_places(pool, d)).collect();
+    let most: Vec<usize> = (0..n).map(|d| most_places(pool, d).min(pool.lengths[d])).collect();
     let reduced = cx.exprs.axes(&most);
     let (at, over) = (cx.exprs.index_axes(&axes), cx.exprs.index_axes(&reduced));
-    // Along each axis, in ascending order: the place, and the element of the window there.
-    let mut along = |d: usize| -> [IndexId; 2] {
+    // Along each axis: the place, and the element of the window there.
+    let mut along = |d: usize| -> [Reading; 2] {
         let w = &pool.windows[d];
         let from_first = cx.exprs.index_scale(at[d + 1], 1, w.before);
-        let last = cx.exprs.index_div(from_first, w.stride);
-        if most[d] == 1 {
-            return [last, cx.exprs.index_mod(from_first, w.stride)];
+        if most[d] < most_places(pool, d) {
+            let element = cx.exprs.index_scale(over[d], -1, most[d] as i64 - 1);
+            let place = cx.exprs.index_add(from_first, element, -w.dilation);
+            return [Reading { index: place, step: w.stride }, element.into()];
         }
-        let first = cx.exprs.index_scale(last, 1, 1 - most[d] as i64);
-        let place = cx.exprs.index_add(first, over[d], 1);
-        [place, cx.exprs.index_add(from_first, place, -w.stride)]
+        let last = cx.exprs.index_div(from_first, w.stride);
+        let (place, rest) = if most[d] == 1 {
+            (last, cx.exprs.index_mod(from_first, w.stride))
+        } else {
+            let first = cx.exprs.index_scale(last, 1, 1 - most[d] as i64);
+            let place = cx.exprs.index_add(first, over[d], 1);
+            (place, cx.exprs.index_add(from_first, place, -w.stride))
+        };
+        [place.into(), Reading { index: rest, step: w.dilation }]
     };
-    let pairs: Vec<[IndexId; 2]> = (0..n).map(&mut along).collect();
+    let pairs: Vec<[Reading; 2]> = (0..n).map(&mut along).collect();
     let mut within = Within::new(&mut *cx.exprs);
     let (mut index, mut of_window) = (vec![at[0]], vec![]);
     for (d, [place, element]) in pairs.into_iter().enumerate() {
-        index.push(within.index(Reading::from(place), places[d + 1]));
-        let element = Reading { index: element, step: pool.windows[d].dilation };
+        index.push(within.index(place, places[d + 1]));
         of_window.push(within.index(element, pool.lengths[d]));
     }
     index.push(at[n + 1]);

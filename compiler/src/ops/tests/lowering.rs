@@ -436,8 +436,11 @@ fn convolutions() {
 #[test]
 fn pools() {
     // Length, stride, dilation and padding of windows; sizes of input and output.
-    let one: [([i64; 5], [usize; 2]); 10] = [
+    let one: [([i64; 5], [usize; 2]); 13] = [
         ([2, 2, 1, 0, 0], [6, 3]),
+        ([2, 1, 4, 1, 3], [5, 5]),
+        ([3, 2, 5, 4, 0], [9, 2]),
+        ([2, 3, 7, 5, 5], [6, 3]),
         ([2, 2, 1, 0, 0], [5, 2]),
         ([3, 2, 1, 1, 1], [5, 3]),
         ([3, 1, 1, 2, 0], [4, 4]),
