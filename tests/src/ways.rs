@@ -69,6 +69,7 @@ pub(crate) fn extremes() -> Vec<Way> {
         cheap: 0,
         unit: 40,
         min_units: 2,
+        plenty_units: 8,
         chunk: 16,
         shortest_chunk: 4,
         longest_fold: 64,
@@ -82,6 +83,10 @@ pub(crate) fn extremes() -> Vec<Way> {
         most_parts: 6,
         few_products: usize::MAX,
         long_product: 0,
+        long_example: 0,
+        large_factor: 64,
+        few_rows: 2,
+        many_rows: 3,
         shortest_product: 3,
         siblings: 2,
         serial: 0,
@@ -94,7 +99,13 @@ pub(crate) fn extremes() -> Vec<Way> {
     // Kernels hold little, and products with padding are reductions.
     let small = Costs { max_members: 3, max_operations: 40, max_inline: 4, max_boxes: 1, ..dear };
     // Nothing is worth sharing.
-    let cheap = Costs { cheap: u32::MAX, unit: u32::MAX, min_units: usize::MAX, ..measured };
+    let cheap = Costs {
+        cheap: u32::MAX,
+        unit: u32::MAX,
+        min_units: usize::MAX,
+        plenty_units: usize::MAX,
+        ..measured
+    };
     let usual = Way::usual();
     let way = |(name, costs, tile): (&str, Costs, (usize, usize))| Way {
         tile,

@@ -79,11 +79,11 @@ impl Shared {
     fn part(&self, part: usize, parts: usize) {
         let mut tile = self.0;
         let bounds = |n: usize| (n * part / parts, n * (part + 1) / parts);
-        if tile.m >= tile.n {
-            let (first, end) = bounds(tile.m);
-            tile.m = end - first;
-            tile.a = tile.a.cast::<f32>().wrapping_offset(first as isize * tile.a_row).cast();
-            tile.c = tile.c.cast::<f32>().wrapping_offset(first as isize * tile.c_row).cast();
+        if tile.m[1] >= tile.n {
+            let (first, end) = bounds(tile.m[1]);
+            tile.m[1] = end - first;
+            tile.a = tile.a.cast::<f32>().wrapping_offset(first as isize * tile.a_row[1]).cast();
+            tile.c = tile.c.cast::<f32>().wrapping_offset(first as isize * tile.c_row[1]).cast();
         } else {
             let (first, end) = bounds(tile.n);
             tile.n = end - first;
@@ -126,10 +126,10 @@ fn products(effort: &Effort, pool: &Pool) {
             c: c.as_mut_ptr().cast(),
             a: a.as_ptr().cast(),
             b: b.as_ptr().cast(),
-            m,
+            m: [1, m],
             n,
-            c_row: n as isize,
-            a_row,
+            c_row: [0, n as isize],
+            a_row: [0, a_row],
             len: [1, 1, k],
             a_step: [0, 0, a_step],
             b_step: [0, 0, n as isize],
@@ -191,19 +191,19 @@ impl Conv {
         (2 * self.images * self.out() * self.out() * 9 * self.channels * self.filters) as f64
     }
 
-    /// A row of an image's result: a reduction over the rows of the filter, and over its columns and
-    /// channels, which are contiguous.
-    fn forward(self, Operands { x, w, y }: &Operands, image: usize, row: usize) {
+    /// An image's result: a reduction over the rows of the filter, and over its columns and channels,
+    /// which are contiguous.
+    fn forward(self, Operands { x, w, y }: &Operands, image: usize) {
         let Conv { side, channels, filters, .. } = self;
         let out = self.out();
         let tile = Tile {
-            c: y[(image * out + row) * out * filters..].as_ptr().cast_mut().cast(),
-            a: x[(image * side + row) * side * channels..].as_ptr().cast(),
+            c: y[image * out * out * filters..].as_ptr().cast_mut().cast(),
+            a: x[image * side * side * channels..].as_ptr().cast(),
             b: w.as_ptr().cast(),
-            m: out,
+            m: [out, out],
             n: filters,
-            c_row: filters as isize,
-            a_row: channels as isize,
+            c_row: [out * filters, filters].map(|step| step as isize),
+            a_row: [side * channels, channels].map(|step| step as isize),
             len: [1, 3, 3 * channels],
             a_step: [0, (side * channels) as isize, 1],
             b_step: [0, (3 * channels * filters) as isize, filters as isize],
@@ -228,10 +228,10 @@ impl Conv {
             c: w[row * 3 * channels * filters + column..].as_ptr().cast_mut().cast(),
             a: x[row * side * channels..].as_ptr().cast(),
             b: y[column..].as_ptr().cast(),
-            m: 3 * channels,
+            m: [1, 3 * channels],
             n: BLOCK,
-            c_row: filters as isize,
-            a_row: 1,
+            c_row: [0, filters as isize],
+            a_row: [0, 1],
             len: [images, out, out],
             a_step: [image.0 as isize, (side * channels) as isize, channels as isize],
             b_step: [image.1 as isize, (out * filters) as isize, filters as isize],
@@ -249,8 +249,7 @@ fn convolutions(effort: &Effort, pool: &Pool) {
         let conv = Conv { images, side, ..conv };
         let operands = &conv.operands();
         let name = format!("{images}x{side}^2x{}->{}", conv.channels, conv.filters);
-        let image =
-            |image: usize| (0..conv.out()).for_each(|row| conv.forward(operands, image, row));
+        let image = |image: usize| conv.forward(operands, image);
         let one = effort.time(|| (0..images).for_each(image));
         let two = effort.time(|| pool.run(images, &image));
         print_rates(&format!("{name} fwd"), conv.flops(), one, two);

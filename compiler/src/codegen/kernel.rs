@@ -16,7 +16,7 @@ use crate::program::Frame;
 type Result<T> = std::result::Result<T, CodegenError>;
 
 /// Bytes of the descriptor that a tile takes.
-const TILE_BYTES: u32 = 17 * 8;
+const TILE_BYTES: u32 = 20 * 8;
 
 /// The runtime's functions that a kernel calls.
 pub(super) fn externs_of(kernel: &Kernel) -> Vec<Extern> {
@@ -497,12 +497,13 @@ impl Emitter<'_> {
         let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, TILE_BYTES, 3);
         let slot = self.func.create_sized_stack_slot(slot);
         let descriptor = self.at(0).ins().stack_addr(types::I64, slot, 0);
-        let (m, n) = (self.extent(tile.m), self.extent(tile.n));
+        let (m, n) = (tile.m.map(|m| self.extent(m)), self.extent(tile.n));
         let mut words = vec![];
         for view in [&tile.c, &tile.a, &tile.b] {
             words.push(Int::Value(self.pointer(view.place, view.offset)?, self.here()));
         }
-        words.extend([m, n, Int::Const(tile.c.row), Int::Const(tile.a.row)]);
+        words.extend([m[0], m[1], n]);
+        words.extend(tile.c.row.into_iter().chain(tile.a.row).map(Int::Const));
         words.extend(tile.len.map(|n| Int::Const(n as i64)));
         words.extend(tile.a_step.map(Int::Const));
         words.extend(tile.b_step.map(Int::Const));

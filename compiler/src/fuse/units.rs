@@ -3,7 +3,7 @@
 use super::FuseContext;
 use super::draft::{Along, Draft, Kept, UnitDim};
 use super::values::{Value, Values, Work};
-use crate::ir::IndexId;
+use crate::ir::{AxisId, IndexId};
 
 /// Whether the unit dimensions that are left are enough for the work of a group with one more value.
 pub(super) fn enough(
@@ -76,6 +76,8 @@ struct OfProduct {
     kind: Kind,
     /// How many of its indices there are to one of the unit dimension.
     scale: usize,
+    /// How many indices of the unit dimension a unit has at least, where there are units enough.
+    least: usize,
 }
 
 /// What a dimension of a product is for its tile.
@@ -99,18 +101,55 @@ fn product(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Option<Vec<O
         _ if rows == Some(dim) => Kind::Row,
         _ => Kind::Outer,
     };
-    let of = |Along { dim, scale }: Along| OfProduct { kind: kind(dim), scale };
-    Some(draft.dims.iter().map(|(_, members)| of(members[at])).collect())
+    let of = |(_, members): &(usize, Vec<Along>)| {
+        let Along { dim, scale } = members[at];
+        let kind = kind(dim);
+        let rows = if kind == Kind::Row { cx.costs.many_rows } else { cx.costs.few_rows };
+        OfProduct { kind, scale, least: indices_of(rows, values, draft, members, cx) }
+    };
+    Some(draft.dims.iter().map(of).collect())
+}
+
+/// How many indices of a unit dimension, given with where it is in each member, are so many rows of
+/// every product of the group that reads a large right factor and has that dimension for rows.
+fn indices_of(
+    wanted: usize,
+    values: &Values,
+    draft: &Draft,
+    along: &[Along],
+    cx: &FuseContext<'_>,
+) -> usize {
+    let each = |(&m, along): (&usize, &Along)| {
+        let value = &values.list[m];
+        let Work::Contract(boxes) = &value.work else { return 1 };
+        let extent = |&axis: &AxisId| values.exprs.extent(axis) as usize;
+        let steps = boxes.iter().map(|b| b.reduced.iter().map(extent).product::<usize>()).max();
+        let columns = value.sizes.last().copied().unwrap_or(1);
+        let elements = steps.unwrap_or(0).saturating_mul(columns);
+        let bytes = elements.saturating_mul(value.tensor_type.dtype.size());
+        let is_large = bytes > cx.costs.large_factor;
+        if !is_large || right_has(values, value, along.dim) {
+            return 1;
+        }
+        let dims = 0..value.sizes.len().saturating_sub(1);
+        let others = dims.filter(|&dim| dim != along.dim && !right_has(values, value, dim));
+        let rows = along.scale * others.map(|dim| value.sizes[dim]).product::<usize>();
+        wanted.div_ceil(rows.max(1))
+    };
+    draft.members.iter().zip(along).map(each).max().unwrap_or(1)
+}
+
+/// Whether the right factor of a product has one of its dimensions.
+fn right_has(values: &Values, product: &Value, dim: usize) -> bool {
+    let Work::Contract(boxes) = &product.work else { return false };
+    let has_it = |&i: &IndexId| values.exprs.has_axis(i, product.axes[dim]);
+    boxes.iter().any(|b| b.b.index.iter().any(has_it))
 }
 
 /// The dimension that is the rows of a product's tile: the right factor has it not. The inner one that
 /// fills a tile, else the longest.
 fn rows(values: &Values, product: &Value, cx: &FuseContext<'_>) -> Option<usize> {
-    let Work::Contract(boxes) = &product.work else { return None };
-    let is_row = |&dim: &usize| {
-        let has_it = |&i: &IndexId| values.exprs.has_axis(i, product.axes[dim]);
-        !boxes.iter().any(|b| b.b.index.iter().any(has_it))
-    };
+    let is_row = |&dim: &usize| !right_has(values, product, dim);
     let dims: Vec<usize> = (0..product.sizes.len().saturating_sub(1)).filter(is_row).collect();
     let fills = |dim: &&usize| product.sizes[**dim] >= cx.target.tile.0;
     let longest = || dims.iter().max_by_key(|&&dim| product.sizes[dim]);
@@ -151,14 +190,12 @@ fn choose_rows(
     for (u, of) in product.iter().enumerate().filter(|(_, of)| of.kind != Kind::Column) {
         let unit = blocks(draft.dims[u].0, of, cost, cx);
         chosen.push((u, unit));
-        if unit.block > 1 || of.kind == Kind::Row {
+        let are_plenty = number(&chosen) >= cx.costs.plenty_units;
+        if unit.block > 1 || of.kind == Kind::Row || are_plenty {
             break;
         }
         cost /= unit.extent as f64;
     }
-    let number = |units: &[(usize, UnitDim)]| -> usize {
-        units.iter().map(|(_, unit)| unit.extent.div_ceil(unit.block)).product()
-    };
     let alone = |(u, of): (usize, &OfProduct)| (u, blocks(draft.dims[u].0, of, draft.cost, cx));
     let most = product.iter().enumerate().map(alone).max_by_key(|&unit| number(&[unit]));
     match most {
@@ -167,14 +204,23 @@ fn choose_rows(
     }
 }
 
-/// A dimension of a product in blocks: an even number of them, of at most two tiles' rows each or of
-/// whole tiles of columns; or as many tiles as are long enough for a unit.
+/// How many units that makes.
+fn number(units: &[(usize, UnitDim)]) -> usize {
+    units.iter().map(|(_, unit)| unit.extent.div_ceil(unit.block)).product()
+}
+
+/// A dimension of a product in blocks: an even number of them, of at most two tiles' rows each, if
+/// these are enough, or of whole tiles of columns; or as many tiles as are long enough for a unit.
 fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> UnitDim {
     let (rows, columns) = cx.target.tile;
     let all = extent * of.scale;
+    let least = of.least.min(extent / cx.costs.min_units.max(1));
     let block = match of.kind {
-        Kind::Outer => (f64::from(cx.costs.unit) * extent as f64 / cost).ceil().max(1.0) as usize,
-        Kind::Row => extent.div_ceil(2 * all.div_ceil(2 * rows)),
+        Kind::Outer => {
+            let long = (f64::from(cx.costs.unit) * extent as f64 / cost).ceil() as usize;
+            long.max(least).max(1)
+        }
+        Kind::Row => extent.div_ceil(2 * all.div_ceil(2 * rows.max(least * of.scale))),
         Kind::Column => extent.div_ceil(2 * all.div_ceil(4 * columns)).next_multiple_of(columns),
     };
     UnitDim { extent, block: block.min(extent) }
@@ -223,9 +269,6 @@ fn least_columns(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> usize 
     if are_columns { each.min(cx.costs.columns).next_multiple_of(LINE) } else { 1 }
 }
 
-/// So many times the least number of units are plenty: rows are not cut for more.
-const PLENTY: usize = 4;
-
 /// Elements of f32 in a cache line.
 const LINE: usize = 16;
 
@@ -238,7 +281,7 @@ fn choose_map(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Vec<(usiz
         let each = left / *extent as f64;
         let least = least_block(values, draft, u, cx);
         let units: usize = chosen.iter().map(|(_, unit): &(usize, UnitDim)| unit.extent).product();
-        if least > 1 && units >= PLENTY * cx.costs.min_units {
+        if least > 1 && units >= cx.costs.plenty_units {
             break;
         }
         if each >= unit && least == 1 {

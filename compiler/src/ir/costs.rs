@@ -12,6 +12,8 @@ pub struct Costs {
     pub unit: u32,
     /// A group must keep so many units, unless it is cheap: fewer cannot keep several threads busy.
     pub min_units: usize,
+    /// So many units are plenty: rows are not cut for more.
+    pub plenty_units: usize,
     /// A group takes so many values: the code of a kernel is compiled as a whole, and the time that
     /// takes grows faster than its length.
     pub max_members: usize,
@@ -36,6 +38,8 @@ pub struct Costs {
     pub shortest_column: usize,
     /// Nor is one of fewer elements: it is not worth a second kernel.
     pub long_column: usize,
+    /// Fewer parts of columns are not worth what they write.
+    pub fewest_column_parts: usize,
     /// At least so many partial results are made of a long axis: enough for several threads to share.
     pub parts: usize,
     /// A longer part of an axis is not wanted: its functions are computed in the first-level cache.
@@ -51,9 +55,20 @@ pub struct Costs {
     pub few_products: usize,
     /// A product of fewer multiplications is not worth a second kernel.
     pub long_product: usize,
+    /// Of so many multiplications an example, the gradient by a filter of few channels is summed up
+    /// for each example first.
+    pub long_example: usize,
     /// A shorter part of the axis that a product sums over is not wanted: each part writes a whole
     /// result.
     pub shortest_product: usize,
+    /// Bytes of a right factor that stay in a cache from one unit to the next: a larger one is read
+    /// anew by each.
+    pub large_factor: usize,
+    /// So many rows of a product with a large right factor a unit has at least, where there are units
+    /// enough: reading it counts for less than computing with it then.
+    pub few_rows: usize,
+    /// So many, if it has nothing but rows: they are worth a copy of the factor for the cache.
+    pub many_rows: usize,
     /// A product is cut into so many boxes at its padding, each with a tile of its own; if there were
     /// more, it is a reduction.
     pub max_boxes: usize,
@@ -77,6 +92,7 @@ impl Default for Costs {
             cheap: 5_000,
             unit: 2_000,
             min_units: 8,
+            plenty_units: 32,
             max_members: 64,
             max_operations: 512,
             max_inline: 96,
@@ -87,6 +103,7 @@ impl Default for Costs {
             long_reduction: 1 << 15,
             shortest_column: 32,
             long_column: 1 << 14,
+            fewest_column_parts: 4,
             parts: 64,
             longest_part: 4096,
             most_parts: 1024,
@@ -94,7 +111,11 @@ impl Default for Costs {
             near: 16 << 10,
             few_products: 1024,
             long_product: 1 << 19,
+            long_example: 1 << 17,
             shortest_product: 256,
+            large_factor: 512 << 10,
+            few_rows: 4,
+            many_rows: 112,
             max_boxes: 64,
             siblings: 8,
             serial: 1_500,

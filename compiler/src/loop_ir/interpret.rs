@@ -316,10 +316,15 @@ impl Machine<'_> {
         let at = |start: usize, steps: [i64; 3], [i, j, k]: [usize; 3]| {
             start as i64 + steps[0] * i as i64 + steps[1] * j as i64 + steps[2] * k as i64
         };
-        for i in 0..self.count(tile.m) {
-            let a = (a as i64 + tile.a.row * i as i64) as usize;
+        let m = tile.m.map(|m| self.count(m));
+        for i in 0..m[0] * m[1] {
+            let row = |start: usize, steps: [i64; 2]| {
+                let [outer, inner] = [i / m[1], i % m[1]].map(|index| index as i64);
+                (start as i64 + steps[0] * outer + steps[1] * inner) as usize
+            };
+            let a = row(a, tile.a.row);
             for j in 0..self.count(tile.n) {
-                let to = (c as i64 + tile.c.row * i as i64) as usize + j;
+                let to = row(c, tile.c.row) + j;
                 let mut sum = Scalar::zero(tile.dtype);
                 if tile.accumulate {
                     sum = self.load(tile.c.place, to, tile.dtype);

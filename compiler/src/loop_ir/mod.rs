@@ -215,22 +215,23 @@ pub struct Loop {
     pub folds: Vec<Fold>,
 }
 
-/// A matrix in a memory: rows `row` elements apart, its first element at `offset`.
+/// A matrix in a memory, its first element at `offset`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct View {
     /// The memory.
     pub place: PlaceId,
     /// The position of the first element; it reads axes outside of the tile alone.
     pub offset: IndexId,
-    /// The distance of rows in elements; unused for the right factor.
-    pub row: i64,
+    /// The distances of rows in elements, on each level of the tile's rows; unused for the right
+    /// factor.
+    pub row: [i64; 2],
     /// The distance of columns in elements; unused for the left factor. The library takes adjacent
     /// ones alone, so it is 1 where there is more than one column.
     pub column: i64,
 }
 
-/// `c[i, j] = (accumulate ? c[i, j] : 0) + Σ a[i, r] · b[r, j]`, over three strided levels `r`.
-/// The columns of `b` and `c` are adjacent.
+/// `c[i, j] = (accumulate ? c[i, j] : 0) + Σ a[i, r] · b[r, j]`, over three strided levels `r`, for
+/// rows `i` of two levels. The columns of `b` and `c` are adjacent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tile {
     /// The element type, a float.
@@ -241,8 +242,8 @@ pub struct Tile {
     pub a: View,
     /// The right factor.
     pub b: View,
-    /// Rows of the result.
-    pub m: Extent,
+    /// Rows of the result, outer level first.
+    pub m: [Extent; 2],
     /// Columns of the result.
     pub n: Extent,
     /// Lengths of the levels of the reduction, outermost first.

@@ -187,14 +187,21 @@ impl<'a> Printer<'a> {
         self.axes.get(&axis).cloned().unwrap_or_else(|| format!("unbound {axis}"))
     }
 
-    fn view(&mut self, view: &View) -> String {
-        let at = self.element(view.place, view.offset);
-        format!("{at} by {}", view.row)
+    fn view(&mut self, view: &View, [rows, _]: [Extent; 2]) -> String {
+        let (at, [outer, inner]) = (self.element(view.place, view.offset), view.row);
+        match rows {
+            Extent::Const(1) => format!("{at} by {inner}"),
+            _ => format!("{at} by [{outer}, {inner}]"),
+        }
     }
 
     fn tile(&mut self, tile: &Tile) -> fmt::Result {
-        let (m, n) = (self.count(tile.m), self.count(tile.n));
-        let (a, c) = (self.view(&tile.a), self.view(&tile.c));
+        let n = self.count(tile.n);
+        let m = match tile.m {
+            [Extent::Const(1), m] => self.count(m),
+            [outer, inner] => format!("({} x {})", self.count(outer), self.count(inner)),
+        };
+        let (a, c) = (self.view(&tile.a, tile.m), self.view(&tile.c, tile.m));
         let b = self.element(tile.b.place, tile.b.offset);
         let sign = if tile.accumulate { "+=" } else { "=" };
         let list = |x: &[i64; 3]| format!("[{}, {}, {}]", x[0], x[1], x[2]);

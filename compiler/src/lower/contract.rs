@@ -45,9 +45,9 @@ impl Level {
     }
 }
 
-/// Takes the rows of the tile out of the loops around it: a level that only the left factor and the
-/// result have, with those that continue it. The inner one that has so many rows as the tile keeps in
-/// registers, else the longest.
+/// Takes a level of the tile's rows out of the loops around it: a level that only the left factor and
+/// the result have, with those that continue it. The inner one that has so many rows as the tile keeps
+/// in registers, else the longest.
 fn take_rows(outer: &mut Vec<Level>, enough: usize) -> Level {
     let rows = (0..outer.len()).filter(|&at| outer[at].b == 0).map(|at| continued(outer, at));
     let longest = rows.max_by_key(|(row, taken)| (row.extent.max().min(enough), taken[0]));
@@ -97,9 +97,10 @@ impl KernelBuilder<'_> {
         let (column, others) = dims.split_last().expect("a product has columns");
         let column = level(column).unwrap_or_else(Level::one);
         let mut outer: Vec<Level> = others.iter().filter_map(level).collect();
-        let row = take_rows(&mut outer, self.target.tile.0);
+        let inner = take_rows(&mut outer, self.target.tile.0);
+        let rows = [take_rows(&mut outer, self.target.tile.0), inner];
         let sums: Vec<Level> = sums.iter().filter_map(level).collect();
-        let tile = self.tile(value.tensor_type.dtype, abc, &row, &column, &sums);
+        let tile = self.tile(value.tensor_type.dtype, abc, &rows, &column, &sums);
         let outer: Vec<(AxisId, Extent)> = outer.iter().map(|l| (l.axes[0], l.extent)).collect();
         wrap(&outer, vec![Stmt::Tile(tile)])
     }
@@ -120,12 +121,13 @@ impl KernelBuilder<'_> {
         &mut self,
         dtype: DType,
         [a, b, c]: [Strided; 3],
-        row: &Level,
+        rows: &[Level; 2],
         column: &Level,
         sums: &[Level],
     ) -> Tile {
-        let inside: Vec<AxisId> =
-            sums.iter().chain([row, column]).flat_map(|l| &l.axes).copied().collect();
+        let inside = sums.iter().chain(rows).chain([column]);
+        let inside: Vec<AxisId> = inside.flat_map(|l| &l.axes).copied().collect();
+        let [outer, inner] = rows;
         let (mut len, mut a_step, mut b_step) = ([1; 3], [0; 3], [0; 3]);
         // Levels are numbered from the outermost; unused ones are the outer ones.
         for (level, sum) in (0..3).rev().zip(sums.iter().rev()) {
@@ -133,10 +135,10 @@ impl KernelBuilder<'_> {
         }
         Tile {
             dtype,
-            c: self.view(c, &inside, (row.c, column.c)),
-            a: self.view(a, &inside, (row.a, 0)),
-            b: self.view(b, &inside, (0, column.b)),
-            m: row.extent,
+            c: self.view(c, &inside, ([outer.c, inner.c], column.c)),
+            a: self.view(a, &inside, ([outer.a, inner.a], 0)),
+            b: self.view(b, &inside, ([0, 0], column.b)),
+            m: [outer.extent, inner.extent],
             n: column.extent,
             len,
             a_step,
@@ -165,7 +167,7 @@ impl KernelBuilder<'_> {
     }
 
     /// The view with the axes that the tile itself runs over at 0.
-    fn view(&mut self, x: Strided, inside: &[AxisId], (row, column): (i64, i64)) -> View {
+    fn view(&mut self, x: Strided, inside: &[AxisId], (row, column): ([i64; 2], i64)) -> View {
         let mut offset = x.position;
         for &axis in inside {
             let step = self.step(x, axis);

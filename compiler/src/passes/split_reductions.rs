@@ -53,11 +53,10 @@ fn is_long_column(costs: &Costs, reduce: &Reduce, sizes: &[usize]) -> bool {
     let outer = reduce.axes.first().copied().unwrap_or(sizes.len());
     let keeps_last = reduce.axes.last().is_some_and(|&last| last + 1 < sizes.len());
     let units: usize = sizes[..outer].iter().product();
-    keeps_last && units < costs.min_units && column_parts(costs, &reduce.axes, sizes) >= FEWEST
+    keeps_last
+        && units < costs.min_units
+        && column_parts(costs, &reduce.axes, sizes) >= costs.fewest_column_parts
 }
-
-/// Fewer parts of columns would not be worth what they write.
-const FEWEST: usize = 4;
 
 /// Into how many parts the rows of columns are cut.
 fn column_parts(costs: &Costs, axes: &[usize], sizes: &[usize]) -> usize {
@@ -84,28 +83,50 @@ fn split_product(graph: &mut Graph, costs: &Costs, node: NodeId, product: Contra
     Some(split.product(product, (a, of_a), (b, of_b), even(n, parts)))
 }
 
-/// The gradient by a filter of few channels as the sum of those over parts of the examples.
+/// The gradient by a filter as the sum of those over parts of the examples.
 fn split_filter(graph: &mut Graph, costs: &Costs, node: NodeId, conv: &Conv) -> Split {
     let is_filter = matches!(conv.result, ConvResult::Filter { .. });
     let [x, dy] = *graph.operands(node) else { return None };
     let places = graph.tensor_type(dy).sizes()?;
     let sizes = graph.tensor_type(node).sizes()?;
-    let (channels, all): (usize, usize) =
-        (sizes[conv.windows.len()..].iter().product(), sizes.iter().product());
     let (&n, places) = places.split_first()?;
     let positions: usize = places[..conv.windows.len()].iter().product();
+    let all: usize = sizes.iter().product();
     let products = all.saturating_mul(n).saturating_mul(positions);
-    if !is_filter || conv.parts > 0 || channels > costs.few_products || products == 0 {
+    if !is_filter || conv.parts > 0 || products == 0 {
         return None;
     }
-    // Parts that are worth a kernel each, all of the same length: an example each, if that is worth
-    // the partial results, since then a unit is an example all the way.
-    let most = (products / costs.long_product.max(1)).min(costs.parts).min(n);
-    let each = products / n >= costs.long_product / 4 && n <= costs.most_parts;
-    let parts = (2..=most).rev().find(|&parts| n.is_multiple_of(parts))?;
-    let parts = if each { n } else { parts };
+    let channels: usize = sizes[conv.windows.len()..].iter().product();
+    let parts = if channels <= costs.few_products {
+        // Parts that are worth a kernel each: an example each, if that is worth the partial results,
+        // since then a unit is an example all the way.
+        let most = (products / costs.long_product.max(1)).min(costs.parts).min(n);
+        let each = products / n >= costs.long_example && n <= costs.most_parts;
+        if each { n } else { (2..=most).rev().find(|&parts| n.is_multiple_of(parts))? }
+    } else {
+        near_parts(graph, costs, [x, dy, node], n)?
+    };
     let mut split = Parts::new(graph, costs, node, ReduceFn::Sum, BinaryFn::Add);
     Some(split.filter(Conv { parts, ..conv.clone() }, x, dy))
+}
+
+/// Into how many parts of one length the examples are cut so that those of a part stay in a cache; if
+/// they are more than one, and the partial results are much smaller than the operands.
+fn near_parts(
+    graph: &Graph,
+    costs: &Costs,
+    [x, dy, filter]: [NodeId; 3],
+    examples: usize,
+) -> Option<usize> {
+    let bytes = |node: NodeId| {
+        let of_node = graph.tensor_type(node);
+        Some(of_node.n_elements()?.saturating_mul(of_node.dtype.size()))
+    };
+    let (operands, partial) = (bytes(x)?.saturating_add(bytes(dy)?), bytes(filter)?);
+    let least = operands.div_ceil(costs.large_factor.max(1));
+    let parts = (least..=examples).find(|&parts| examples.is_multiple_of(parts))?;
+    let are_small = parts.saturating_mul(partial) <= operands / 2;
+    (parts > 1 && are_small).then_some(parts)
 }
 
 /// A reduction that is split.

@@ -319,10 +319,10 @@ fn tiles() {
             let a_at = case.e.index_scale(u, (block * k) as i64, 0);
             let tile = |place: PlaceId, offset: IndexId, accumulate: bool| Tile {
                 dtype,
-                c: View { place, offset, row: n as i64, column: 1 },
-                a: View { place: a, offset: a_at, row: k as i64, column: 0 },
-                b: View { place: b, offset: zero, row: n as i64, column: 1 },
-                m: rows,
+                c: View { place, offset, row: [0, n as i64], column: 1 },
+                a: View { place: a, offset: a_at, row: [0, k as i64], column: 0 },
+                b: View { place: b, offset: zero, row: [0, n as i64], column: 1 },
+                m: [Extent::Const(1), rows],
                 n: Extent::Const(n),
                 len: [1, 1, k],
                 a_step: [0, 0, 1],

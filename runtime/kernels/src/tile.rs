@@ -4,7 +4,8 @@
 //!
 //! The three strided reduction levels let it read operands where they lie: a transposed matrix, the
 //! windows of a convolution (rows of the filter; its columns and channels), the images of a batch.
-//! Nothing is packed or copied.
+//! The rows have two levels, as those of an image's window. Nothing is copied but panels of a B that
+//! is larger than the caches, for many rows ([`blocking`]).
 //!
 //! Each element is *one chain* of fused multiply-adds in reduction order, starting from 0 or from C.
 //! So its bits do not depend on how rows and columns are split, here, by the caller or over threads,
@@ -12,15 +13,18 @@
 //!
 //! A panel of two vectors of columns and up to so many rows is held in registers (`Microkernels`).
 
+mod blocking;
 mod vector;
 
 use crate::isa::Isa;
+use blocking::{Levels, RowOffsets, product};
 use vector::{Lanes, Vector};
 
 /// A product to compute. Strides are in elements; the columns of B and C are contiguous.
 ///
-/// `A[i, r] = a[i·a_row + Σ r_l·a_step[l]]`, `B[r, j] = b[j + Σ r_l·b_step[l]]`,
-/// `C[i, j] = c[i·c_row + j]`, for `i < m`, `j < n`, `r_l < len[l]`; level 0 is the outermost.
+/// `A[i, r] = a[Σ i_l·a_row[l] + Σ r_l·a_step[l]]`, `B[r, j] = b[j + Σ r_l·b_step[l]]`,
+/// `C[i, j] = c[Σ i_l·c_row[l] + j]`, for `i_l < m[l]`, `j < n`, `r_l < len[l]`; level 0 is the
+/// outermost.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Tile {
@@ -30,14 +34,14 @@ pub struct Tile {
     pub a: *const u8,
     /// The right operand, aligned to its element.
     pub b: *const u8,
-    /// Rows of A and C; may be 0.
-    pub m: usize,
+    /// Rows of A and C, in two levels; may be 0.
+    pub m: [usize; 2],
     /// Columns of B and C; may be 0.
     pub n: usize,
-    /// From a row of C to the next.
-    pub c_row: isize,
-    /// From a row of A to the next.
-    pub a_row: isize,
+    /// From a row of C to the next of a level.
+    pub c_row: [isize; 2],
+    /// From a row of A to the next of a level.
+    pub a_row: [isize; 2],
     /// The lengths of the reduction's levels. If one is 0 the sum is empty.
     pub len: [usize; 3],
     /// The steps of the levels in A.
@@ -105,22 +109,24 @@ pub unsafe fn tile_f64(isa: Isa, tile: *const Tile) {
     unsafe { product(blocks, &*tile) }
 }
 
-/// Computes some rows of a panel of columns; the corner is that of the block.
-type Microkernel<T> = unsafe fn(tile: &Tile, levels: &Levels, corner: Corner<T>, columns: usize);
+/// Computes some rows of a panel of columns.
+type Microkernel<T> = unsafe fn(block: &Block<'_, T>);
 
-/// The levels of the reduction, from the outermost one: as in the tile, but gathered.
-struct Levels {
-    len: [usize; 3],
-    a_step: [isize; 3],
-    b_step: [isize; 3],
-}
-
-/// Where a block's first row and column lie.
-#[derive(Clone, Copy)]
-struct Corner<T> {
+/// What is held in registers: some rows of a panel of columns, and the sum that they are.
+struct Block<'a, T> {
+    /// The panel's first element of C, in the tile's first row.
     c: *mut T,
+    /// The left factor of the tile's first row.
     a: *const T,
+    /// The right factor of the panel's first column.
     b: *const T,
+    /// Columns of the panel.
+    columns: usize,
+    /// Where the rows lie.
+    rows: &'a RowOffsets,
+    levels: &'a Levels,
+    /// Whether to start from what C holds.
+    accumulates: bool,
 }
 
 /// The kernels of one instruction set, each a list by the number of rows less one.
@@ -135,6 +141,8 @@ struct Microkernels<T: 'static> {
     narrow: &'static [Microkernel<T>],
     /// At most half a vector of columns.
     slim: &'static [Microkernel<T>],
+    /// Copies a panel of B, row after row of two vectors, in the order of the levels.
+    pack: unsafe fn(to: *mut T, b: *const T, levels: &Levels, columns: usize),
 }
 
 impl<T> Microkernels<T> {
@@ -152,93 +160,6 @@ impl<T> Microkernels<T> {
     }
 }
 
-/// Goes through strips of columns, whose part of B stays in the second cache; in each through blocks
-/// of rows, whose part of A stays in the first; in each through panels of columns: blocks, whose C
-/// stays in registers.
-///
-/// # Safety
-/// As for [`brolga_tile_f32`], with elements `T`; the instruction set must be available.
-unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
-    let levels = &Levels::gathered(tile);
-    let (rows_at_once, strip) = (rows_at_once(blocks, tile), columns_of_strip(blocks, levels));
-    for first in (0..tile.n).step_by(strip) {
-        let end = tile.n.min(first.saturating_add(strip));
-        for (i, rows) in even_parts(tile.m, rows_at_once) {
-            let mut j = first;
-            while j < end {
-                let (kernels, columns) = blocks.panel(end - j);
-                let corner = Corner {
-                    c: tile.c.cast::<T>().wrapping_offset(i as isize * tile.c_row).wrapping_add(j),
-                    a: tile.a.cast::<T>().wrapping_offset(i as isize * tile.a_row),
-                    b: tile.b.cast::<T>().wrapping_add(j),
-                };
-                // SAFETY: the block lies within the tile, whose elements are accessible.
-                unsafe { kernels[rows - 1](tile, levels, corner, columns) };
-                j += columns;
-            }
-        }
-    }
-}
-
-/// Half of a second cache of 1 MB, in bytes.
-const L2_SHARE: usize = 512 << 10;
-
-/// The columns of a strip: as many panels as fit in the second cache, at least one.
-fn columns_of_strip<T>(blocks: &Microkernels<T>, levels: &Levels) -> usize {
-    let panel = 2 * blocks.lanes;
-    let steps = levels.len.into_iter().fold(1, usize::saturating_mul);
-    let panels = L2_SHARE / steps.saturating_mul(panel * size_of::<T>()).max(1);
-    panels.max(1) * panel
-}
-
-/// Bytes after which addresses fall into the same set of the first cache again: 64 sets of 64 bytes,
-/// on x86 processors of every size.
-const L1_PERIOD: isize = 4096;
-/// Lines that such a set holds (more on some).
-const L1_WAYS: usize = 8;
-
-/// The most rows of a block. Rows of A a multiple of the cache's period apart, as those of 1024
-/// numbers are, evict each other when they are more than its ways.
-fn rows_at_once<T>(blocks: &Microkernels<T>, tile: &Tile) -> usize {
-    let registers = blocks.wide.len();
-    let apart = tile.a_row.wrapping_mul(size_of::<T>() as isize);
-    if apart != 0 && apart % L1_PERIOD == 0 { registers.min(L1_WAYS) } else { registers }
-}
-
-/// Splits `0..m` into the fewest parts of at most `limit`, as even as can be: `(first, length)`.
-fn even_parts(m: usize, limit: usize) -> impl Iterator<Item = (usize, usize)> {
-    let n = m.div_ceil(limit).max(1);
-    let (short, longer) = (m / n, m % n);
-    (0..n)
-        .map(move |p| (p * short + p.min(longer), short + usize::from(p < longer)))
-        .filter(|&(_, length)| length > 0)
-}
-
-impl Levels {
-    /// The same reduction with its levels moved inwards: those of one step vanish, and those that
-    /// continue each other become one. So the innermost loop is as long as can be.
-    ///
-    /// The tile is read word by word and never copied: its caller has just written it word by word,
-    /// and a load of two words waits until all earlier stores have left the processor.
-    fn gathered(tile: &Tile) -> Levels {
-        let (mut len, mut a_step, mut b_step) = ([1; 3], [0isize; 3], [0isize; 3]);
-        let mut to = 3;
-        for from in (0..3).rev().filter(|&from| tile.len[from] != 1) {
-            let (n, a, b) = (tile.len[from], tile.a_step[from], tile.b_step[from]);
-            let continues = to < 3
-                && a == a_step[to].wrapping_mul(len[to] as isize)
-                && b == b_step[to].wrapping_mul(len[to] as isize);
-            if continues {
-                len[to] *= n;
-            } else {
-                to -= 1;
-                (len[to], a_step[to], b_step[to]) = (n, a, b);
-            }
-        }
-        Levels { len, a_step, b_step }
-    }
-}
-
 /// The block of `R` rows and `W` vectors of columns, all in registers. If it is an `EDGE`, the last
 /// vector is cut to the block's columns.
 ///
@@ -247,21 +168,18 @@ impl Levels {
 #[expect(clippy::needless_range_loop, reason = "rows and vectors index memory and registers alike")]
 #[inline(always)]
 unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
-    tile: &Tile,
-    levels: &Levels,
-    corner: Corner<V::Element>,
-    columns: usize,
+    block: &Block<'_, V::Element>,
 ) {
-    let Corner { c, a, b } = corner;
+    let &Block { c, a, b, columns, rows, levels, accumulates } = block;
     // SAFETY: the host has the instructions of `V`. Rows `i < R` and columns `w·LANES ..` up to
     // `columns` are of the block, and the mask keeps the last vector within them. A pointer to
     // beyond the last step of a level is made (wrapping) but not read.
     unsafe {
         let mask = V::mask(if EDGE { columns - (W - 1) * V::LANES } else { V::LANES });
         let last = |w: usize| EDGE && w == W - 1;
-        let at = |i: usize, w: usize| c.offset(i as isize * tile.c_row).add(w * V::LANES);
+        let at = |i: usize, w: usize| c.offset(rows.c[i]).add(w * V::LANES);
         let mut acc = [[V::zero(); W]; R];
-        if tile.accumulate != 0 {
+        if accumulates {
             for i in 0..R {
                 for w in 0..W {
                     acc[i][w] =
@@ -281,7 +199,7 @@ unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
                         row[w] = if last(w) { V::load_masked(from, mask) } else { V::load(from) };
                     }
                     for i in 0..R {
-                        let x = V::splat(a2.offset(i as isize * tile.a_row));
+                        let x = V::splat(a2.offset(rows.a[i]));
                         for w in 0..W {
                             acc[i][w] = x.mul_add(row[w], acc[i][w]);
                         }
@@ -307,6 +225,41 @@ unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
     }
 }
 
+/// Copies the `columns` of each row of B that the levels name behind each other, two vectors apart.
+///
+/// # Safety
+/// The host has the instructions of `V`; the elements of B are readable, and `to` is writable for two
+/// vectors a row.
+#[inline(always)]
+unsafe fn pack<V: Vector>(
+    mut to: *mut V::Element,
+    b: *const V::Element,
+    levels: &Levels,
+    columns: usize,
+) {
+    let second = columns.saturating_sub(V::LANES);
+    // SAFETY: the masks keep both vectors within the columns.
+    unsafe {
+        let (first, second) = (V::mask(columns.min(V::LANES)), V::mask(second));
+        let mut b0 = b;
+        for _ in 0..levels.len[0] {
+            let mut b1 = b0;
+            for _ in 0..levels.len[1] {
+                let mut b2 = b1;
+                for _ in 0..levels.len[2] {
+                    V::load_masked(b2, first).store_masked(to, first);
+                    let from = b2.wrapping_add(V::LANES);
+                    V::load_masked(from, second).store_masked(to.add(V::LANES), second);
+                    to = to.add(2 * V::LANES);
+                    b2 = b2.wrapping_offset(levels.b_step[2]);
+                }
+                b1 = b1.wrapping_offset(levels.b_step[1]);
+            }
+            b0 = b0.wrapping_offset(levels.b_step[0]);
+        }
+    }
+}
+
 /// Lists a block for each number of rows.
 macro_rules! by_rows {
     ($block:ident<$v:ty, $w:literal, $edge:literal>, $($rows:literal)*) => {
@@ -316,74 +269,103 @@ macro_rules! by_rows {
 
 /// The four lists of [`Microkernels`]; `$half` is the vector for at most half the columns.
 macro_rules! blocks {
-    ($block:ident<$v:ty, $half:ty>, $($rows:literal)*) => {
+    ($block:ident<$v:ty, $half:ty>, $pack:ident, $($rows:literal)*) => {
         Microkernels {
             lanes: <$v as Vector>::LANES,
             wide: by_rows!($block<$v, 2, false>, $($rows)*),
             edge: by_rows!($block<$v, 2, true>, $($rows)*),
             narrow: by_rows!($block<$v, 1, true>, $($rows)*),
             slim: by_rows!($block<$half, 1, true>, $($rows)*),
+            pack: $pack::<$v>,
         }
     };
 }
 
 /// [`block`] without any instruction set in particular.
 unsafe fn block_portable<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
-    tile: &Tile,
+    at: &Block<'_, V::Element>,
+) {
+    // SAFETY: the caller's promises.
+    unsafe { block::<V, R, W, EDGE>(at) }
+}
+
+/// [`pack`] compiled for the same.
+unsafe fn pack_portable<V: Vector>(
+    to: *mut V::Element,
+    b: *const V::Element,
     levels: &Levels,
-    corner: Corner<V::Element>,
     columns: usize,
 ) {
     // SAFETY: the caller's promises.
-    unsafe { block::<V, R, W, EDGE>(tile, levels, corner, columns) }
+    unsafe { pack::<V>(to, b, levels, columns) }
 }
 
 /// 4 rows of 8 columns: 8 accumulators of 128 bits.
 static F32_PORTABLE: Microkernels<f32> =
-    blocks!(block_portable<Lanes<f32, 4>, Lanes<f32, 2>>, 1 2 3 4);
+    blocks!(block_portable<Lanes<f32, 4>, Lanes<f32, 2>>, pack_portable, 1 2 3 4);
 /// 4 rows of 4 columns: 8 accumulators of 128 bits.
 static F64_PORTABLE: Microkernels<f64> =
-    blocks!(block_portable<Lanes<f64, 2>, Lanes<f64, 1>>, 1 2 3 4);
+    blocks!(block_portable<Lanes<f64, 2>, Lanes<f64, 1>>, pack_portable, 1 2 3 4);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::vector::x86::{F32x8, F32x8Vl, F32x16, F64x4, F64x4Vl, F64x8};
-    use super::{Corner, Levels, Microkernels, Tile, Vector, block};
+    use super::{Block, Levels, Microkernels, Vector, block, pack};
 
     /// [`block`] compiled for AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
     unsafe fn block_avx512<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
-        tile: &Tile,
+        at: &Block<'_, V::Element>,
+    ) {
+        // SAFETY: the caller's promises.
+        unsafe { block::<V, R, W, EDGE>(at) }
+    }
+
+    /// [`pack`] compiled for the same.
+    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+    unsafe fn pack_avx512<V: Vector>(
+        to: *mut V::Element,
+        b: *const V::Element,
         levels: &Levels,
-        corner: Corner<V::Element>,
         columns: usize,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE>(tile, levels, corner, columns) }
+        unsafe { pack::<V>(to, b, levels, columns) }
     }
 
     /// [`block`] compiled for AVX2 and FMA.
     #[target_feature(enable = "avx2,fma")]
     unsafe fn block_avx2<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
-        tile: &Tile,
+        at: &Block<'_, V::Element>,
+    ) {
+        // SAFETY: the caller's promises.
+        unsafe { block::<V, R, W, EDGE>(at) }
+    }
+
+    /// [`pack`] compiled for the same.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn pack_avx2<V: Vector>(
+        to: *mut V::Element,
+        b: *const V::Element,
         levels: &Levels,
-        corner: Corner<V::Element>,
         columns: usize,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE>(tile, levels, corner, columns) }
+        unsafe { pack::<V>(to, b, levels, columns) }
     }
 
     /// 14 rows of 32 columns: 28 of 32 registers accumulate, two hold B, one A.
     pub(super) static F32_AVX512: Microkernels<f32> =
-        blocks!(block_avx512<F32x16, F32x8Vl>, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+        blocks!(block_avx512<F32x16, F32x8Vl>, pack_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     /// 14 rows of 16 columns.
     pub(super) static F64_AVX512: Microkernels<f64> =
-        blocks!(block_avx512<F64x8, F64x4Vl>, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+        blocks!(block_avx512<F64x8, F64x4Vl>, pack_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     /// 6 rows of 16 columns: 12 of 16 registers accumulate, two hold B, one A.
-    pub(super) static F32_AVX2: Microkernels<f32> = blocks!(block_avx2<F32x8, F32x8>, 1 2 3 4 5 6);
+    pub(super) static F32_AVX2: Microkernels<f32> =
+        blocks!(block_avx2<F32x8, F32x8>, pack_avx2, 1 2 3 4 5 6);
     /// 6 rows of 8 columns.
-    pub(super) static F64_AVX2: Microkernels<f64> = blocks!(block_avx2<F64x4, F64x4>, 1 2 3 4 5 6);
+    pub(super) static F64_AVX2: Microkernels<f64> =
+        blocks!(block_avx2<F64x4, F64x4>, pack_avx2, 1 2 3 4 5 6);
 }
 
 #[cfg(test)]

@@ -439,8 +439,9 @@ impl Verifier<'_> {
             return Err(self.error("tile", Problem::InVector));
         }
         self.typed("tile", "the tile", tile.dtype, tile.dtype.is_float(), "a float")?;
-        self.extent("tile", tile.m)?;
-        self.extent("tile", tile.n)?;
+        for extent in [tile.m[0], tile.m[1], tile.n] {
+            self.extent("tile", extent)?;
+        }
         self.write("tile", tile.c.place, tile.dtype)?;
         for view in [&tile.c, &tile.b] {
             if tile.n.max() > 1 && view.column != 1 {

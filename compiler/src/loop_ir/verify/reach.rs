@@ -47,7 +47,7 @@ fn blocks_in(body: &[Stmt], blocks: &mut FxHashSet<AxisId>) {
                 blocks_in(&l.body, blocks);
                 vec![l.extent]
             }
-            Stmt::Tile(tile) => vec![tile.m, tile.n],
+            Stmt::Tile(tile) => vec![tile.m[0], tile.m[1], tile.n],
             Stmt::Chunk(chunk) => vec![chunk.n],
             Stmt::Let(..) | Stmt::Store { .. } | Stmt::Check { .. } => vec![],
         };
@@ -219,16 +219,18 @@ impl Walk<'_> {
     }
 
     fn tile(&mut self, tile: &Tile) -> Checked {
-        let (m, n) = (self.count(tile.m), self.count(tile.n));
-        if m == 0 || n == 0 {
+        let ([m0, m1], n) = (tile.m.map(|m| self.count(m)), self.count(tile.n));
+        if [m0, m1, n].contains(&0) {
             return Ok(());
         }
+        let rows = |view: &View| [(m0, view.row[0]), (m1, view.row[1])];
         let levels = |step: [i64; 3]| (0..3).map(move |l| (tile.len[l] as i64, step[l]));
         let mut of_a: Vec<_> = levels(tile.a_step).collect();
         let mut of_b: Vec<_> = levels(tile.b_step).collect();
-        of_a.push((m, tile.a.row));
+        of_a.extend(rows(&tile.a));
         of_b.push((n, 1));
-        let of_c = [(m, tile.c.row), (n, 1)];
+        let mut of_c = rows(&tile.c).to_vec();
+        of_c.push((n, 1));
         let View { place, offset, .. } = tile.c;
         if !tile.len.contains(&0) {
             self.read("tile", tile.a.place, tile.a.offset, &of_a)?;

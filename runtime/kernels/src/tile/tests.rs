@@ -1,18 +1,18 @@
 //! The tile against a scalar chain, bit for bit.
 
-use super::{Levels, Tile, even_parts, tile_f32, tile_f64};
+use super::{Tile, tile_f32, tile_f64};
 use crate::Isa;
 
 /// A product over buffers that it fits in exactly.
 #[derive(Clone, Copy, Debug)]
 struct Case {
-    m: usize,
+    m: [usize; 2],
     n: usize,
     len: [usize; 3],
-    a_row: isize,
+    a_row: [isize; 2],
     a_step: [isize; 3],
     b_step: [isize; 3],
-    c_row: isize,
+    c_row: [isize; 2],
     accumulate: bool,
 }
 
@@ -22,13 +22,19 @@ impl Case {
         let k: usize = len.iter().product();
         let levels = [(len[1] * len[2]) as isize, len[2] as isize, 1];
         let b_step = levels.map(|step| step * n as isize);
-        Case { m, n, len, a_row: k as isize, a_step: levels, b_step, c_row: n as isize, accumulate }
+        let (a_row, c_row) = ([0, k as isize], [0, n as isize]);
+        Case { m: [1, m], n, len, a_row, a_step: levels, b_step, c_row, accumulate }
     }
 
     /// As `plain`, with A stored as `[k, m]`.
     fn transposed(m: usize, n: usize, len: [usize; 3], accumulate: bool) -> Self {
         let plain = Case::plain(m, n, len, accumulate);
-        Case { a_row: 1, a_step: plain.a_step.map(|step| step * m as isize), ..plain }
+        Case { a_row: [0, 1], a_step: plain.a_step.map(|step| step * m as isize), ..plain }
+    }
+
+    /// The level of rows that is split.
+    fn split_level(&self) -> usize {
+        usize::from(self.m[0] == 1)
     }
 
     /// One past the greatest offset of each of A, B and C.
@@ -36,12 +42,14 @@ impl Case {
         let last = |steps: [isize; 3]| -> isize {
             (0..3).map(|l| steps[l] * self.len[l].saturating_sub(1) as isize).sum()
         };
-        let rows = self.m.saturating_sub(1) as isize;
+        let rows = |steps: [isize; 2]| -> isize {
+            (0..2).map(|l| steps[l] * self.m[l].saturating_sub(1) as isize).sum()
+        };
         let columns = self.n as isize;
         [
-            (last(self.a_step) + rows * self.a_row + 1) as usize,
+            (last(self.a_step) + rows(self.a_row) + 1) as usize,
             (last(self.b_step) + columns) as usize,
-            (rows * self.c_row + columns) as usize,
+            (rows(self.c_row) + columns) as usize,
         ]
     }
 }
@@ -70,9 +78,11 @@ macro_rules! suite {
             fn expected(case: &Case, fuses: bool) -> Vec<$t> {
                 let [a, b, mut c] = operands(case);
                 let at = |i: usize, step: isize| i as isize * step;
-                for i in 0..case.m {
+                for i in 0..case.m[0] * case.m[1] {
+                    let row =
+                        |step: [isize; 2]| at(i / case.m[1], step[0]) + at(i % case.m[1], step[1]);
                     for j in 0..case.n {
-                        let to = (at(i, case.c_row) + j as isize) as usize;
+                        let to = (row(case.c_row) + j as isize) as usize;
                         let mut acc = if case.accumulate { c[to] } else { 0.0 };
                         for r0 in 0..case.len[0] {
                             for r1 in 0..case.len[1] {
@@ -80,7 +90,7 @@ macro_rules! suite {
                                     let of = |steps: [isize; 3]| {
                                         at(r0, steps[0]) + at(r1, steps[1]) + at(r2, steps[2])
                                     };
-                                    let x = a[(at(i, case.a_row) + of(case.a_step)) as usize];
+                                    let x = a[(row(case.a_row) + of(case.a_step)) as usize];
                                     let y = b[j + of(case.b_step) as usize];
                                     acc = if fuses { x.mul_add(y, acc) } else { x * y + acc };
                                 }
@@ -92,7 +102,8 @@ macro_rules! suite {
                 c
             }
 
-            /// The part of the product in the given rows and columns, computed into `c`.
+            /// The part of the product in the given rows (of the outer level, if there are two) and
+            /// columns, computed into `c`.
             fn part(
                 isa: Isa,
                 case: &Case,
@@ -100,15 +111,17 @@ macro_rules! suite {
                 rows: (usize, usize),
                 columns: (usize, usize),
             ) {
-                let i = rows.0 as isize;
+                let (i, level) = (rows.0 as isize, case.split_level());
+                let mut m = case.m;
+                m[level] = rows.1 - rows.0;
                 let tile = Tile {
                     c: c.as_mut_ptr()
-                        .wrapping_offset(i * case.c_row)
+                        .wrapping_offset(i * case.c_row[level])
                         .wrapping_add(columns.0)
                         .cast(),
-                    a: a.as_ptr().wrapping_offset(i * case.a_row).cast(),
+                    a: a.as_ptr().wrapping_offset(i * case.a_row[level]).cast(),
                     b: b.as_ptr().wrapping_add(columns.0).cast(),
-                    m: rows.1 - rows.0,
+                    m,
                     n: columns.1 - columns.0,
                     c_row: case.c_row,
                     a_row: case.a_row,
@@ -125,11 +138,12 @@ macro_rules! suite {
                 for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
                     let want = expected(&case, isa.fuses());
                     let mut whole = operands(&case);
-                    part(isa, &case, &mut whole, (0, case.m), (0, case.n));
+                    let rows = case.m[case.split_level()];
+                    part(isa, &case, &mut whole, (0, rows), (0, case.n));
                     assert_bits(&whole[2], &want, &(isa, case, "whole"));
-                    let (i, j) = (case.m / 3, case.n * 2 / 3);
+                    let (i, j) = (rows / 3, case.n * 2 / 3);
                     let mut split = operands(&case);
-                    for rows in [(0, i), (i, case.m)] {
+                    for rows in [(0, i), (i, rows)] {
                         for columns in [(0, j), (j, case.n)] {
                             part(isa, &case, &mut split, rows, columns);
                         }
@@ -179,25 +193,37 @@ macro_rules! suite {
             #[test]
             fn strides_of_a_convolution() {
                 // An image of 9 × 9 × 5 and a filter of 3 × 2 × 5 → 21: overlapping windows.
-                check(Case {
-                    m: 8,
+                let row = Case {
+                    m: [1, 8],
                     n: 21,
                     len: [1, 3, 10],
-                    a_row: 5,
+                    a_row: [0, 5],
                     a_step: [0, 45, 1],
                     b_step: [0, 210, 21],
-                    c_row: 25,
+                    c_row: [0, 25],
                     accumulate: true,
+                };
+                check(row);
+                // All rows of the image at once, and some rows of the gradient of its filter.
+                check(Case { m: [7, 8], a_row: [45, 5], c_row: [200, 25], ..row });
+                check(Case {
+                    m: [3, 5],
+                    len: [1, 7, 6],
+                    a_row: [45, 1],
+                    a_step: [0, 45, 5],
+                    b_step: [0, 126, 21],
+                    c_row: [105, 21],
+                    ..row
                 });
                 // Levels out of order in memory, gaps between rows.
                 check(Case {
-                    m: 17,
+                    m: [1, 17],
                     n: 37,
                     len: [3, 4, 5],
-                    a_row: 61,
+                    a_row: [0, 61],
                     a_step: [1, 3, 12],
                     b_step: [200, 50, 700],
-                    c_row: 39,
+                    c_row: [0, 39],
                     accumulate: false,
                 });
             }
@@ -205,9 +231,45 @@ macro_rules! suite {
             #[test]
             fn columns_beyond_the_tile_are_untouched() {
                 for n in [1, 7, 10, 16, 31, 33] {
-                    let case = Case { c_row: 40, ..Case::plain(5, n, [1, 1, 3], false) };
-                    check(Case { m: 5, ..case });
+                    check(Case { c_row: [0, 40], ..Case::plain(5, n, [1, 1, 3], false) });
                 }
+            }
+
+            #[test]
+            fn two_levels_of_rows() {
+                for m in [[0, 3], [3, 0], [2, 1], [5, 1], [3, 3], [1, 9], [2, 14], [7, 5], [4, 19]]
+                {
+                    for n in [1, 10, 33] {
+                        let columns = n as isize;
+                        let whole = Case::plain(m[0] * m[1], n, [1, 3, 7], n == 10);
+                        // Rows that continue each other, that have gaps between them, and that are
+                        // turned: the outer level is the near one.
+                        let inner = m[1] as isize;
+                        let (a, c) = (21, columns);
+                        for gap in [0, 5] {
+                            let a_row = [a * inner + gap, a];
+                            let c_row = [c * inner + gap, c];
+                            check(Case { m, a_row, c_row, ..whole });
+                        }
+                        let outer = m[0] as isize;
+                        check(Case { m, a_row: [a, a * outer], c_row: [c, c * outer], ..whole });
+                    }
+                }
+            }
+
+            #[test]
+            fn large_right_factors() {
+                for accumulate in [false, true] {
+                    check(Case::plain(57, 300, [1, 1, 513], accumulate));
+                    check(Case::transposed(60, 41, [3, 70, 20], accumulate));
+                }
+                check(Case::plain(85, 140, [2, 3, 300], true));
+                check(Case {
+                    m: [9, 7],
+                    a_row: [8000, 1001],
+                    c_row: [1200, 170],
+                    ..Case::plain(63, 170, [11, 13, 7], false)
+                });
             }
         }
     };
@@ -215,39 +277,3 @@ macro_rules! suite {
 
 suite!(f32_suite, f32, tile_f32);
 suite!(f64_suite, f64, tile_f64);
-
-#[test]
-fn rows_are_split_evenly() {
-    let parts = |m, limit| even_parts(m, limit).map(|(_, length)| length).collect::<Vec<_>>();
-    assert_eq!(parts(26, 14), [13, 13]);
-    assert_eq!(parts(32, 14), [11, 11, 10]);
-    assert_eq!(parts(14, 14), [14]);
-    assert_eq!(parts(0, 14), []);
-    assert_eq!(even_parts(32, 14).map(|(first, _)| first).collect::<Vec<_>>(), [0, 11, 22]);
-}
-
-#[test]
-fn levels_that_continue_each_other_are_one() {
-    let levels = |case: Case| {
-        let null = std::ptr::null_mut();
-        let Case { m, n, len, a_row, a_step, b_step, c_row, .. } = case;
-        Levels::gathered(&Tile {
-            c: null,
-            a: null,
-            b: null,
-            m,
-            n,
-            c_row,
-            a_row,
-            len,
-            a_step,
-            b_step,
-            accumulate: 0,
-        })
-        .len
-    };
-    assert_eq!(levels(Case::plain(4, 4, [2, 3, 5], false)), [1, 1, 30]);
-    assert_eq!(levels(Case::plain(4, 4, [9, 1, 1], false)), [1, 1, 9]);
-    let window = Case { a_step: [0, 45, 1], ..Case::plain(4, 4, [1, 3, 10], false) };
-    assert_eq!(levels(window), [1, 3, 10]);
-}

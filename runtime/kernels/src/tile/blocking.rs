@@ -1,0 +1,252 @@
+//! In which order the blocks of a tile are computed, so that operands are read from near caches.
+
+use core::mem::MaybeUninit;
+
+use super::{Block, Microkernels, Tile};
+
+/// The most rows of a block, of any instruction set.
+const MAX_ROWS: usize = 14;
+
+/// Half of a second cache of 1 MB, in bytes: what is to stay there.
+const L2_SHARE: usize = 512 << 10;
+
+/// Of so many blocks of rows each panel of B is copied once, where B is larger than the second cache:
+/// a copy costs about a third of a block.
+const ROWS_TO_PACK: usize = 4;
+
+/// Steps of a sum of which a panel of B is copied at once: with A's for a block of rows they are in the
+/// first cache.
+const PACKED_STEPS: usize = 256;
+
+/// Bytes of a copied panel: two vectors of at most 64 bytes for each step.
+const PACKED_BYTES: usize = PACKED_STEPS * 128;
+
+/// Bytes after which addresses fall into the same set of the first cache again: 64 sets of 64 bytes,
+/// on x86 processors of every size.
+const L1_PERIOD: isize = 4096;
+/// Lines that such a set holds (more on some).
+const L1_WAYS: usize = 8;
+
+/// The levels of the reduction, from the outermost one: as in the tile, but gathered.
+#[derive(Clone, Copy)]
+pub(super) struct Levels {
+    pub(super) len: [usize; 3],
+    pub(super) a_step: [isize; 3],
+    pub(super) b_step: [isize; 3],
+}
+
+/// Where the rows of a block lie, from the first of the tile.
+pub(super) struct RowOffsets {
+    pub(super) a: [isize; MAX_ROWS],
+    pub(super) c: [isize; MAX_ROWS],
+}
+
+/// Computes the tile. Goes through strips of columns, whose part of B stays in the second cache; in each
+/// through blocks of rows, whose part of A stays in the first; in each through panels of columns:
+/// blocks, whose C stays in registers. For many rows and a large B see [`packed`].
+///
+/// # Safety
+/// As for [`super::brolga_tile_f32`], with elements `T`; the instruction set must be available.
+pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
+    let (levels, rows) = (&Levels::gathered(tile), &Rows::gathered(tile));
+    let at_once = rows_at_once(blocks, rows);
+    let steps = levels.steps();
+    let bytes = steps.saturating_mul(tile.n).saturating_mul(size_of::<T>());
+    if bytes > L2_SHARE && rows.count() > (ROWS_TO_PACK - 1) * at_once {
+        // SAFETY: the caller's promises.
+        return unsafe { packed(blocks, tile, rows, levels) };
+    }
+    let panel = 2 * blocks.lanes;
+    // As many panels as fit in the second cache, at least one.
+    let panels = L2_SHARE / steps.saturating_mul(panel * size_of::<T>()).max(1);
+    let strip = panels.max(1) * panel;
+    for first in (0..tile.n).step_by(strip) {
+        let end = tile.n.min(first.saturating_add(strip));
+        for (i, n) in even_parts(rows.count(), at_once) {
+            let rows = &rows.offsets(i, n);
+            let mut j = first;
+            while j < end {
+                let (kernels, columns) = blocks.panel(end - j);
+                let block = Block {
+                    c: tile.c.cast::<T>().wrapping_add(j),
+                    a: tile.a.cast(),
+                    b: tile.b.cast::<T>().wrapping_add(j),
+                    columns,
+                    rows,
+                    levels,
+                    accumulates: tile.accumulate != 0,
+                };
+                // SAFETY: the block lies within the tile, whose elements are accessible.
+                unsafe { kernels[n - 1](&block) };
+                j += columns;
+            }
+        }
+    }
+}
+
+/// Computes a tile of many rows with a large B: goes through parts of the sum; in each through panels of
+/// columns, of which B is copied to where it stays in the first cache, and is in adjacent lines; in
+/// each through blocks of rows, whose A stays in the second. Sums go on from what C holds, so they are
+/// the chains that they are without.
+///
+/// # Safety
+/// As for [`product`].
+unsafe fn packed<T>(blocks: &Microkernels<T>, tile: &Tile, rows: &Rows, levels: &Levels) {
+    let mut buffer = MaybeUninit::<Aligned>::uninit();
+    let copy = buffer.as_mut_ptr().cast::<T>();
+    let at_once = rows_at_once(blocks, rows);
+    let mut accumulates = tile.accumulate != 0;
+    levels.parts(PACKED_STEPS, |part, a, b| {
+        let part_of_copy = &part.packed(2 * blocks.lanes);
+        let mut j = 0;
+        while j < tile.n {
+            let (kernels, columns) = blocks.panel(tile.n - j);
+            let from = tile.b.cast::<T>().wrapping_offset(b).wrapping_add(j);
+            // SAFETY: the part has at most `PACKED_STEPS` steps, of two vectors each.
+            unsafe { (blocks.pack)(copy, from, part, columns) };
+            for (i, n) in even_parts(rows.count(), at_once) {
+                let block = Block {
+                    c: tile.c.cast::<T>().wrapping_add(j),
+                    a: tile.a.cast::<T>().wrapping_offset(a),
+                    b: copy.cast_const(),
+                    columns,
+                    rows: &rows.offsets(i, n),
+                    levels: part_of_copy,
+                    accumulates,
+                };
+                // SAFETY: the block lies within the tile and the copy.
+                unsafe { kernels[n - 1](&block) };
+            }
+            j += columns;
+        }
+        accumulates = true;
+    });
+}
+
+/// Memory of a copied panel, in whole cache lines.
+#[repr(align(64))]
+struct Aligned(#[expect(dead_code, reason = "memory alone")] [u8; PACKED_BYTES]);
+
+/// The most rows of a block. Rows of A a multiple of the cache's period apart, as those of 1024
+/// numbers are, evict each other when they are more than its ways.
+fn rows_at_once<T>(blocks: &Microkernels<T>, rows: &Rows) -> usize {
+    let registers = blocks.wide.len();
+    let apart = rows.a[1].wrapping_mul(size_of::<T>() as isize);
+    if apart != 0 && apart % L1_PERIOD == 0 { registers.min(L1_WAYS) } else { registers }
+}
+
+/// Splits `0..m` into the fewest parts of at most `limit`, as even as can be: `(first, length)`.
+fn even_parts(m: usize, limit: usize) -> impl Iterator<Item = (usize, usize)> {
+    let n = m.div_ceil(limit).max(1);
+    let (short, longer) = (m / n, m % n);
+    (0..n)
+        .map(move |p| (p * short + p.min(longer), short + usize::from(p < longer)))
+        .filter(|&(_, length)| length > 0)
+}
+
+/// The rows of a tile: as there, but as one level (the inner one) where they continue each other.
+struct Rows {
+    m: [usize; 2],
+    a: [isize; 2],
+    c: [isize; 2],
+}
+
+impl Rows {
+    fn gathered(tile: &Tile) -> Rows {
+        let (m, a, c) = (tile.m, tile.a_row, tile.c_row);
+        let inner = m[1] as isize;
+        let continues = |step: [isize; 2]| step[0] == step[1].wrapping_mul(inner);
+        if m[1] == 1 {
+            Rows { m: [1, m[0]], a: [0, a[0]], c: [0, c[0]] }
+        } else if continues(a) && continues(c) {
+            Rows { m: [1, m[0] * m[1]], a: [0, a[1]], c: [0, c[1]] }
+        } else {
+            Rows { m, a, c }
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.m[0] * self.m[1]
+    }
+
+    /// Where `n` rows from the `first` on lie.
+    fn offsets(&self, first: usize, n: usize) -> RowOffsets {
+        let mut offsets = RowOffsets { a: [0; MAX_ROWS], c: [0; MAX_ROWS] };
+        // Of one level no number is divided.
+        let (mut outer, mut inner) =
+            if self.m[0] == 1 { (0, first) } else { (first / self.m[1], first % self.m[1]) };
+        for row in 0..n {
+            let at = |step: [isize; 2]| outer as isize * step[0] + inner as isize * step[1];
+            (offsets.a[row], offsets.c[row]) = (at(self.a), at(self.c));
+            inner += 1;
+            if inner == self.m[1] {
+                (outer, inner) = (outer + 1, 0);
+            }
+        }
+        offsets
+    }
+}
+
+impl Levels {
+    /// The same reduction with its levels moved inwards: those of one step vanish, and those that
+    /// continue each other become one. So the innermost loop is as long as can be.
+    ///
+    /// The tile is read word by word and never copied: its caller has just written it word by word,
+    /// and a load of two words waits until all earlier stores have left the processor.
+    fn gathered(tile: &Tile) -> Levels {
+        let (mut len, mut a_step, mut b_step) = ([1; 3], [0isize; 3], [0isize; 3]);
+        let mut to = 3;
+        for from in (0..3).rev().filter(|&from| tile.len[from] != 1) {
+            let (n, a, b) = (tile.len[from], tile.a_step[from], tile.b_step[from]);
+            let continues = to < 3
+                && a == a_step[to].wrapping_mul(len[to] as isize)
+                && b == b_step[to].wrapping_mul(len[to] as isize);
+            if continues {
+                len[to] *= n;
+            } else {
+                to -= 1;
+                (len[to], a_step[to], b_step[to]) = (n, a, b);
+            }
+        }
+        Levels { len, a_step, b_step }
+    }
+
+    fn steps(&self) -> usize {
+        self.len.into_iter().fold(1, usize::saturating_mul)
+    }
+
+    /// The reduction in parts of at most so many steps, in order, each with where it begins in A and
+    /// in B. Inner levels stay whole where they can.
+    fn parts(&self, most: usize, mut part: impl FnMut(&Levels, isize, isize)) {
+        // The level that is cut; those inside of it are whole, those around it go step by step.
+        let (mut cut, mut inside) = (2, 1usize);
+        while cut > 0 && inside.saturating_mul(self.len[cut]) <= most {
+            inside *= self.len[cut];
+            cut -= 1;
+        }
+        let around = |level: usize| if level < cut { self.len[level] } else { 1 };
+        let mut levels = *self;
+        levels.len[..cut].fill(1);
+        for i in 0..around(0) {
+            for j in 0..around(1) {
+                for (first, n) in even_parts(self.len[cut], most / inside) {
+                    let at = |step: [isize; 3]| {
+                        i as isize * step[0] + j as isize * step[1] + first as isize * step[cut]
+                    };
+                    levels.len[cut] = n;
+                    part(&levels, at(self.a_step), at(self.b_step));
+                }
+            }
+        }
+    }
+
+    /// The same where the rows of B are copied behind each other, so far apart.
+    fn packed(&self, row: usize) -> Levels {
+        let row = row as isize;
+        let inner = self.len[2] as isize * row;
+        Levels { b_step: [self.len[1] as isize * inner, inner, row], ..*self }
+    }
+}
+
+#[cfg(test)]
+mod tests;

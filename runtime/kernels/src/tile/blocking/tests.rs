@@ -1,0 +1,71 @@
+//! How a tile is cut.
+
+use super::{Levels, even_parts};
+
+#[test]
+fn rows_are_split_evenly() {
+    let parts = |m, limit| even_parts(m, limit).map(|(_, length)| length).collect::<Vec<_>>();
+    assert_eq!(parts(26, 14), [13, 13]);
+    assert_eq!(parts(32, 14), [11, 11, 10]);
+    assert_eq!(parts(14, 14), [14]);
+    assert_eq!(parts(0, 14), []);
+    assert_eq!(even_parts(32, 14).map(|(first, _)| first).collect::<Vec<_>>(), [0, 11, 22]);
+}
+
+/// The levels of a tile with these.
+fn gathered(len: [usize; 3], a_step: [isize; 3], b_step: [isize; 3]) -> Levels {
+    let null = std::ptr::null_mut();
+    Levels::gathered(&super::Tile {
+        c: null,
+        a: null,
+        b: null,
+        m: [1, 4],
+        n: 4,
+        c_row: [0, 4],
+        a_row: [0, 100],
+        len,
+        a_step,
+        b_step,
+        accumulate: 0,
+    })
+}
+
+#[test]
+fn levels_that_continue_each_other_are_one() {
+    assert_eq!(gathered([2, 3, 5], [15, 5, 1], [60, 20, 4]).len, [1, 1, 30]);
+    assert_eq!(gathered([9, 1, 1], [1, 0, 0], [4, 0, 0]).len, [1, 1, 9]);
+    assert_eq!(gathered([1, 3, 10], [0, 45, 1], [0, 40, 4]).len, [1, 3, 10]);
+}
+
+/// The parts of a sum are its steps, in order.
+#[test]
+fn parts_are_all_steps_in_order() {
+    for len in [[1, 1, 1], [1, 1, 30], [2, 3, 5], [4, 1, 7], [1, 9, 2], [3, 11, 13]] {
+        // Steps that tell indices apart, and none that continues another.
+        let levels = Levels { len, a_step: [10_000, 100, 1], b_step: [30_000, 300, 3] };
+        for most in [1, 2, 5, 7, 20, 500] {
+            let mut found = vec![];
+            levels.parts(most, |part, a, b| {
+                assert!(part.steps() <= most, "{len:?} by {most}");
+                for i in 0..part.len[0] as isize {
+                    for j in 0..part.len[1] as isize {
+                        for k in 0..part.len[2] as isize {
+                            found.push(
+                                a + i * part.a_step[0] + j * part.a_step[1] + k * part.a_step[2],
+                            );
+                            assert_eq!(
+                                b + 3 * (found[found.len() - 1] - a),
+                                3 * found[found.len() - 1]
+                            );
+                        }
+                    }
+                }
+            });
+            let all = (0..len[0]).flat_map(|i| {
+                (0..len[1]).flat_map(move |j| (0..len[2]).map(move |k| 10_000 * i + 100 * j + k))
+            });
+            let all: Vec<isize> = all.map(|at| at as isize).collect();
+            assert_eq!(found, all, "{len:?} by {most}");
+        }
+    }
+}
