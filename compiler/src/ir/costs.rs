@@ -116,7 +116,7 @@ impl Default for Costs {
             large_factor: 512 << 10,
             few_rows: 4,
             many_rows: 112,
-            max_boxes: 64,
+            max_boxes: 1024,
             siblings: 8,
             serial: 1_500,
         }

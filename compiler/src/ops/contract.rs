@@ -192,8 +192,10 @@ impl OpRules for Contract {
         };
         let a = side(at[leading], k_index, transpose_a);
         let b = side(k_index, at[leading + 1], transpose_b);
-        // There is no tile for integers.
-        if cx.tiles && cx.operands[0].dtype.is_float() {
+        // There is no tile for integers. One column would fill one lane of a tile; with the rows of
+        // the left factor adjacent, sums of vectors along them are as fast as memory.
+        let is_tile = cx.operands[0].dtype.is_float() && (sizes[leading + 1] > 1 || transpose_a);
+        if cx.tiles && is_tile {
             let [a, b] = [a, b].map(|index| index.into_iter().map(Reading::from).collect());
             return Lowering::Contract { axes, reduced: vec![k], a, b };
         }
