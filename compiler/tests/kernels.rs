@@ -6,8 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use brolga_compiler::ir::{BinaryFn, DType, Expr, ExprId, Exprs, Scalar, Target, UnaryFn};
+use brolga_compiler::ir::{
+    BinaryFn, DType, Expr, ExprId, Exprs, LibraryFn, Scalar, Target, UnaryFn,
+};
 use brolga_compiler::ops::{Expansion, Instruction};
+
+/// The operands of a function.
+const NAMES: [&str; 2] = ["x", "y"];
 
 /// Where a file comes from.
 const HEADER: &str = "//! Made from the expansions of the compiler by its test `kernels`; not to be \
@@ -43,15 +48,19 @@ fn kernels_are_the_expansions() {
 fn files() -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let (mut mods, mut list) = (String::new(), String::new());
-    for f in UnaryFn::ALL.into_iter().filter(|f| f.is_transcendental()) {
+    for f in LibraryFn::all() {
         let name = f.name();
         let mut text = String::from(HEADER);
         writeln!(mods, "mod {name};").expect("a string takes all");
         for dtype in [DType::F32, DType::F64] {
             let rare = function(&mut text, f, dtype);
             let rare = if rare { format!(", {dtype}_is_rare {dtype}_rare") } else { String::new() };
-            writeln!(list, "    brolga_{name}_{dtype} {dtype} {name} {dtype}_value{rare};")
-                .expect("a string takes all");
+            let operands = NAMES[..f.n_operands()].join(" ");
+            writeln!(
+                list,
+                "    brolga_{name}_{dtype}({operands}) {dtype} {name} {dtype}_value{rare};"
+            )
+            .expect("a string takes all");
         }
         files.insert(format!("{name}.rs"), text);
     }
@@ -61,12 +70,16 @@ fn files() -> BTreeMap<String, String> {
 }
 
 /// Writes the functions for an element type; returns whether some arguments are rare.
-fn function(text: &mut String, f: UnaryFn, dtype: DType) -> bool {
+fn function(text: &mut String, f: LibraryFn, dtype: DType) -> bool {
     let [fused, plain] = [&Target::X86_64_V4, &Target::BASELINE].map(|target| {
         let mut exprs = Exprs::default();
-        let var = exprs.var();
-        let x = exprs.intern(Expr::Var(var, dtype));
-        let expansion = f.expand(&mut exprs, x, target).expect("the function is expanded");
+        let variable = |exprs: &mut Exprs| {
+            let var = exprs.var();
+            exprs.intern(Expr::Var(var, dtype))
+        };
+        let operands: Vec<ExprId> = (0..f.n_operands()).map(|_| variable(&mut exprs)).collect();
+        let expansion = f.expand(&mut exprs, &operands, target);
+        let expansion = expansion.expect("the function is expanded");
         (exprs, expansion)
     });
     let of = |which: fn(&Expansion) -> Option<ExprId>| {
@@ -74,8 +87,11 @@ fn function(text: &mut String, f: UnaryFn, dtype: DType) -> bool {
     };
     let mut write = |name: &str, result: &str, [fused, plain]: [Option<String>; 2]| {
         let (Some(fused), Some(plain)) = (fused, plain) else { return false };
+        let parameters = NAMES[..f.n_operands()].iter().map(|name| format!("{name}: {dtype}"));
+        let parameters = parameters.collect::<Vec<_>>().join(", ");
         let head = format!(
-            "#[inline(always)]\npub(super) fn {dtype}_{name}<const FMA: bool>(x: {dtype}) -> {result}"
+            "#[inline(always)]\npub(super) fn {dtype}_{name}<const FMA: bool>({parameters}) -> \
+             {result}"
         );
         let written = if fused == plain {
             writeln!(text, "{head} {{\n{}}}\n", indented(&fused, 4))
@@ -94,7 +110,7 @@ fn indented(body: &str, spaces: usize) -> String {
     body.lines().map(|line| format!("{:spaces$}{line}\n", "")).collect()
 }
 
-/// The statements that compute an expression of the variable `x`, and its value.
+/// The statements that compute an expression of variables, and its value.
 fn body(exprs: &Exprs, id: ExprId) -> String {
     let mut body = Body { exprs, names: HashMap::new(), lines: vec![] };
     let value = body.name(id);
@@ -129,7 +145,7 @@ impl Body<'_> {
 fn expression(exprs: &Exprs, id: ExprId, operands: &[String]) -> String {
     let dtype = exprs.dtype(id);
     match (exprs.expr(id), operands) {
-        (Expr::Var(..), _) => "x".into(),
+        (Expr::Var(var, _), _) => NAMES[var.0 as usize].into(),
         (Expr::Const(dtype, bits), _) => number(Scalar::from_bits(*dtype, *bits)),
         (Expr::Unary(f, _), [x]) => unary(*f, x),
         (Expr::Binary(f, first, _), [a, b]) => {

@@ -12,7 +12,7 @@ use brolga_compiler::program::{
 };
 
 /// Two products side by side, then a loop of waves whose product writes the carry that another call
-/// reads.
+/// reads, then an order, which needs scratch.
 const TEXT: &str = "
 input x: f32[8, 16]
 input w: f32[16, 16]
@@ -24,6 +24,7 @@ h, e = scan(t in iota(5), h = a) {
 }
 output h
 output e
+output order = sort(h)
 ";
 
 fn program() -> Program {

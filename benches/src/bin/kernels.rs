@@ -291,11 +291,19 @@ fn functions(effort: &Effort, pool: &Pool) {
     println!("\nns an element                 1T        2T");
     let [n] = effort.cut([4096]);
     for (name, kernel) in math::KERNELS {
-        let times = match kernel {
-            math::Kernel::F32(f) => function(effort, pool, *f, &numbers(n)),
-            math::Kernel::F64(f) => {
-                let source: Vec<f64> = numbers(n).into_iter().map(f64::from).collect();
-                function(effort, pool, *f, &source)
+        let narrow = numbers(n);
+        let wide: Vec<f64> = narrow.iter().copied().map(f64::from).collect();
+        // SAFETY: `function` passes as many elements as it says.
+        let times = unsafe {
+            match *kernel {
+                math::Kernel::F32(f) => function(effort, pool, &narrow, |to, x, n| f(to, x, n)),
+                math::Kernel::F64(f) => function(effort, pool, &wide, |to, x, n| f(to, x, n)),
+                math::Kernel::OfTwoF32(f) => {
+                    function(effort, pool, &narrow, |to, x, n| f(to, x, x, n))
+                }
+                math::Kernel::OfTwoF64(f) => {
+                    function(effort, pool, &wide, |to, x, n| f(to, x, x, n))
+                }
             }
         };
         println!("{:22} {:10.3}{:10.3}", name.trim_start_matches("brolga_"), times[0], times[1]);
@@ -306,16 +314,15 @@ fn functions(effort: &Effort, pool: &Pool) {
 fn function<T: Copy + Send + Sync>(
     effort: &Effort,
     pool: &Pool,
-    f: math::Function<T>,
     source: &[T],
+    f: impl Fn(*mut T, *const T, usize) + Sync,
 ) -> [f64; 2] {
     let n = source.len();
     [1, 2].map(|threads: usize| {
         let parts = (0..threads).map(|_| Mutex::new(source.to_vec())).collect::<Vec<_>>();
         let part = |part: usize| {
             let mut x = parts[part].lock().unwrap_or_else(PoisonError::into_inner);
-            // SAFETY: both hold `n` elements, and the part is this thread's.
-            (0..16).for_each(|_| unsafe { f(x.as_mut_ptr(), source.as_ptr(), n) });
+            (0..16).for_each(|_| f(x.as_mut_ptr(), source.as_ptr(), n));
         };
         effort.time(|| pool.run(threads, &part)) / (16 * n * threads) as f64 * 1e9
     })

@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::{AbiParam, Signature, types};
 use cranelift_codegen::isa::CallConv;
 
-use crate::ir::{DType, UnaryFn};
+use crate::ir::{DType, LibraryFn};
 
 /// A function of the runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,14 +21,15 @@ pub enum Extern {
     Sort,
     /// `brolga_claim(pool, first, n_bytes)`: makes memory writable for this core, if it is quick.
     Claim,
-    /// `brolga_{name}_{dtype}(to, from, n)`: a function of each element.
-    Math(UnaryFn, DType),
+    /// `brolga_{name}_{dtype}(to, from, n)`, or `(to, a, b, n)`: a function of each element, or of
+    /// each two.
+    Math(LibraryFn, DType),
 }
 
 impl Extern {
     /// Every function of the runtime that generated code may call.
     pub fn all() -> Vec<Extern> {
-        let math = UnaryFn::ALL.into_iter().filter(|f| f.is_transcendental());
+        let math = LibraryFn::all().into_iter();
         let math = math.flat_map(|f| [DType::F32, DType::F64].map(|d| Extern::Math(f, d)));
         let mut all =
             vec![Extern::Wave, Extern::TileF32, Extern::TileF64, Extern::Philox, Extern::Sort];
@@ -58,7 +59,7 @@ impl Extern {
             Extern::Philox => 6,
             Extern::Sort => 3,
             Extern::Claim => 3,
-            Extern::Math(..) => 3,
+            Extern::Math(f, _) => 2 + f.n_operands(),
         }
     }
 

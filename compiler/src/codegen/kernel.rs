@@ -44,7 +44,7 @@ fn tile_extern(tile: &Tile) -> Extern {
 fn chunk_extern(chunk: &Chunk) -> Option<Extern> {
     match &chunk.function {
         ChunkFn::Math { function, dtype, .. } => {
-            function.is_transcendental().then_some(Extern::Math(*function, *dtype))
+            function.has_kernel().then_some(Extern::Math(*function, *dtype))
         }
         ChunkFn::Philox { .. } => Some(Extern::Philox),
         ChunkFn::Sort { .. } => Some(Extern::Sort),
@@ -535,8 +535,12 @@ impl Emitter<'_> {
         let n = self.int_value(n);
         match &chunk.function {
             ChunkFn::Math { from, .. } => {
-                let from = self.pointer(from.0, from.1)?;
-                self.call(function, &[to, from, n], externs)?;
+                let mut arguments = vec![to];
+                for &(place, index) in from {
+                    arguments.push(self.pointer(place, index)?);
+                }
+                arguments.push(n);
+                self.call(function, &arguments, externs)?;
             }
             ChunkFn::Philox { key, first, seed, step } => {
                 let first = self.index(*first, 0)?;

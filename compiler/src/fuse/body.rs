@@ -43,7 +43,7 @@ impl Body {
             Some(mut group) => {
                 stages::stage(&values, &mut group);
                 stages::settle_locally(&graph, &values, &mut group);
-                let fusion = Fusion { graph, values, groups: vec![group] };
+                let fusion = Fusion { graph, values, groups: vec![group], costs: *cx.costs };
                 Body { fusion, form: Form::Kernel }
             }
             None => Body { fusion: groups_of(graph, values, cx), form: Form::Waves },

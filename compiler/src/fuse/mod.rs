@@ -47,6 +47,8 @@ pub struct Fusion {
     pub values: Values,
     /// The groups.
     pub groups: Vec<Group>,
+    /// The costs by which they were made.
+    pub costs: Costs,
 }
 
 impl Fusion {
@@ -104,5 +106,5 @@ fn groups_of(graph: Graph, values: Values, cx: &FuseContext<'_>) -> Fusion {
         stages::stage(&values, group);
     }
     stages::settle(&graph, &values, &mut groups);
-    Fusion { graph, values, groups }
+    Fusion { graph, values, groups, costs: *cx.costs }
 }

@@ -18,7 +18,7 @@ mod target;
 mod tensor_type;
 mod verify;
 
-pub use crate::ops::functions::{BinaryFn, UnaryFn};
+pub use crate::ops::functions::{BinaryFn, LibraryFn, UnaryFn};
 pub use costs::Costs;
 pub use dim::{Agreement, Binding, Dim, DimError, Symbol};
 pub use dtype::DType;

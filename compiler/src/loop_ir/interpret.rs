@@ -5,11 +5,10 @@ use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use super::expand_math::expand_unary;
 use super::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile, failure};
 use crate::ir::{
-    AxisId, BinaryFn, DType, Expr, ExprId, Exprs, IndexId, Monoid, PlaceId, Scalar, Target, Term,
-    VarId, philox_word,
+    AxisId, BinaryFn, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, Monoid, PlaceId, Scalar,
+    Target, Term, VarId, philox_word,
 };
 
 /// Where an argument of a kernel is: in which of the memories, from which byte on.
@@ -346,15 +345,13 @@ impl Machine<'_> {
         let to = self.position(chunk.to.1, 0);
         match &chunk.function {
             ChunkFn::Math { function, dtype, from } => {
-                let start = self.position(from.1, 0);
-                let mut exprs = Exprs::default();
-                let var = exprs.var();
-                let x = exprs.intern(Expr::Var(var, *dtype));
-                let y = expand_unary(&mut exprs, *function, x, self.target);
-                let function = Straight::new(&exprs, y);
+                let starts: Vec<usize> = from.iter().map(|f| self.position(f.1, 0)).collect();
+                let function = Straight::of(*function, *dtype, self.target);
                 for i in 0..n {
-                    let x = self.load(from.0, start + i, *dtype);
-                    self.store(chunk.to.0, to + i, function.evaluate(x));
+                    let x = from.iter().zip(&starts);
+                    let x: Vec<Scalar> =
+                        x.map(|(f, start)| self.load(f.0, start + i, *dtype)).collect();
+                    self.store(chunk.to.0, to + i, function.evaluate(&x));
                 }
             }
             ChunkFn::Philox { key, first, seed, step } => {
@@ -380,7 +377,7 @@ impl Machine<'_> {
     }
 }
 
-/// An expression of constants and of one variable, as steps of which each reads earlier ones.
+/// An expression of constants and variables, as steps of which each reads earlier ones.
 pub(crate) struct Straight {
     steps: Vec<(Expr, Vec<usize>)>,
 }
@@ -408,12 +405,26 @@ impl Straight {
         Straight { steps }
     }
 
-    /// The value where the variable is `x`.
-    pub(crate) fn evaluate(&self, x: Scalar) -> Scalar {
+    /// The steps of a library function, of as many variables as it takes.
+    fn of(function: LibraryFn, dtype: DType, target: &Target) -> Straight {
+        let mut exprs = Exprs::default();
+        let variable = |exprs: &mut Exprs| {
+            let var = exprs.var();
+            exprs.intern(Expr::Var(var, dtype))
+        };
+        let operands: Vec<ExprId> =
+            (0..function.n_operands()).map(|_| variable(&mut exprs)).collect();
+        let expansion = function.expand(&mut exprs, &operands, target);
+        let value = expansion.map(|e| e.whole(&mut exprs));
+        Straight::new(&exprs, value.expect("the verifier saw that it is one of floats"))
+    }
+
+    /// The value where the variables are `x`, by their numbers.
+    pub(crate) fn evaluate(&self, x: &[Scalar]) -> Scalar {
         let mut values: Vec<Scalar> = Vec::with_capacity(self.steps.len());
         for (expr, operands) in &self.steps {
             let value = match expr {
-                Expr::Var(..) => x,
+                Expr::Var(var, _) => x[var.0 as usize],
                 Expr::Const(..)
                 | Expr::Element { .. }
                 | Expr::Load { .. }
@@ -436,7 +447,7 @@ impl Straight {
             };
             values.push(value);
         }
-        values.last().copied().unwrap_or(x)
+        values.last().copied().expect("an expression is a step at least")
     }
 }
 

@@ -56,7 +56,7 @@ pub use vectorise::vectorise;
 pub use verify::{KernelError, Problem, verify};
 
 use crate::ir::{
-    AxisId, DType, ExprId, Exprs, IndexId, Monoid, Name, PlaceId, Provenance, UnaryFn, VarId,
+    AxisId, DType, ExprId, Exprs, IndexId, LibraryFn, Monoid, Name, PlaceId, Provenance, VarId,
 };
 
 /// What a [`Stmt::Check`] checks.
@@ -270,15 +270,15 @@ pub struct Chunk {
 /// The library functions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChunkFn {
-    /// A function of each element of another memory of the same float type: the same polynomial
-    /// as `expand_math`'s, bit for bit.
+    /// A function of each element of another memory of the same float type, or of each two of two:
+    /// the same polynomial as `expand_math`'s, bit for bit.
     Math {
         /// The function.
-        function: UnaryFn,
+        function: LibraryFn,
         /// The element type.
         dtype: DType,
-        /// The argument's first element.
-        from: (PlaceId, IndexId),
+        /// The first element of each operand.
+        from: Vec<(PlaceId, IndexId)>,
     },
     /// Philox words (as i32) for a key, a seed and a step.
     Philox {

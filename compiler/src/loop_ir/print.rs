@@ -219,8 +219,9 @@ impl<'a> Printer<'a> {
         let n = self.count(chunk.n);
         match &chunk.function {
             ChunkFn::Math { function, dtype, from } => {
-                let from = self.element(from.0, from.1);
-                self.line(&format!("chunk {dtype} {n}: {to} = {}({from})", function.name()))
+                let from: Vec<String> = from.iter().map(|f| self.element(f.0, f.1)).collect();
+                let (name, from) = (function.name(), from.join(", "));
+                self.line(&format!("chunk {dtype} {n}: {to} = {name}({from})"))
             }
             ChunkFn::Philox { key, first, seed, step } => {
                 let first = self.index(*first);

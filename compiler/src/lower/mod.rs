@@ -11,6 +11,7 @@ mod parts;
 mod prefix;
 mod random;
 mod repeat;
+mod share;
 mod sort;
 mod waves;
 
@@ -20,7 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::fuse::{Along, Fusion, Group, Residence, UnitDim, Value, Values, Work};
 use crate::ir::{
-    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Literal, Name, NodeId, PlaceId, Provenance,
+    AxisId, Costs, Expr, ExprId, Exprs, Graph, IndexId, Literal, Name, NodeId, PlaceId, Provenance,
     Rewrite, Target, strides,
 };
 use crate::loop_ir::{Buffer, Extent, IndexCheck, Kernel, Local, Loop, LoopKind, Stmt};
@@ -132,6 +133,7 @@ struct KernelBuilder<'a> {
     values: &'a Values,
     group: &'a Group,
     target: &'a Target,
+    costs: &'a Costs,
     layouts: &'a Layouts,
     checks: &'a mut Checks,
     /// The position in the group of each member's node.
@@ -178,6 +180,7 @@ impl<'a> KernelBuilder<'a> {
             values: &fusion.values,
             group,
             target,
+            costs: &fusion.costs,
             layouts,
             checks,
             members: members(&fusion.values, group),

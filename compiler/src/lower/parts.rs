@@ -20,21 +20,31 @@ struct Terms {
 impl KernelBuilder<'_> {
     /// The parts of a placement, each its own nest of loops, after the fill.
     pub(super) fn place(&mut self, at: usize) -> Vec<Stmt> {
+        if let Some(stmts) = self.place_in_units(at) {
+            return stmts;
+        }
         let value = self.value(at);
         let Work::Placement { parts, fill } = &value.work else { return vec![] };
         let mut stmts = fill.map_or(vec![], |fill| self.fill(at, fill));
         for part in parts {
-            let Terms { dims, checks, element, index } = self.terms(at, part);
-            stmts.extend(self.store_nest(at, &dims, checks, &index, element));
+            let dims = self.part_dimensions(at, part);
+            stmts.extend(self.part(at, part, dims));
         }
         stmts
+    }
+
+    /// A part of a placement, with loops over its dimensions.
+    pub(super) fn part(&mut self, at: usize, part: &PlacedPart, dims: Vec<Dimension>) -> Vec<Stmt> {
+        let Terms { dims, checks, element, index } = self.terms(part, dims);
+        self.store_nest(at, &dims, checks, &index, element)
     }
 
     /// Zeros, then the elements of the part, each added to what is at its index.
     pub(super) fn scatter(&mut self, at: usize, part: &PlacedPart) -> Vec<Stmt> {
         let dtype = self.value(at).tensor_type.dtype;
         let mut stmts = self.fill(at, Scalar::zero(dtype));
-        let Terms { dims, checks, element, index } = self.terms(at, part);
+        let dims = self.part_dimensions(at, part);
+        let Terms { dims, checks, element, index } = self.terms(part, dims);
         if let Some((place, position)) = self.destination(at, &index) {
             let load = Expr::Load { place, index: position, dtype };
             let before = self.exprs.intern(load);
@@ -44,9 +54,12 @@ impl KernelBuilder<'_> {
         stmts
     }
 
-    fn terms(&mut self, at: usize, part: &PlacedPart) -> Terms {
+    fn part_dimensions(&mut self, at: usize, part: &PlacedPart) -> Vec<Dimension> {
         let sizes = part.axes.iter().map(|&a| self.values.exprs.extent(a) as usize);
-        let dims = self.dimensions_of(at, &sizes.collect::<Vec<_>>());
+        self.dimensions_of(at, &sizes.collect::<Vec<_>>())
+    }
+
+    fn terms(&mut self, part: &PlacedPart, dims: Vec<Dimension>) -> Terms {
         let pairs: Vec<(AxisId, IndexId)> =
             part.axes.iter().copied().zip(dims.iter().map(|d| d.index)).collect();
         let none = FxHashMap::default();
@@ -67,7 +80,7 @@ impl KernelBuilder<'_> {
     }
 
     /// Loops over `dims` around a store of `value` at `index` of a member, with the checks it needs.
-    fn store_nest(
+    pub(super) fn store_nest(
         &mut self,
         at: usize,
         dims: &[Dimension],

@@ -95,6 +95,7 @@ impl KernelBuilder<'_> {
             values,
             group,
             target: self.target,
+            costs: self.costs,
             layouts: &layouts,
             checks: self.checks,
             members: super::members(values, group),

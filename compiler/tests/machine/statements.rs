@@ -1,7 +1,7 @@
 //! Loops, folds, indices, tiles and chunks.
 
 use brolga_compiler::ir::{
-    BinaryFn, CompareFn, DType, Expr, ExprId, IndexId, Monoid, PlaceId, Scalar, UnaryFn,
+    BinaryFn, CompareFn, DType, Expr, ExprId, IndexId, LibraryFn, Monoid, PlaceId, Scalar, UnaryFn,
 };
 use brolga_compiler::loop_ir::{Chunk, ChunkFn, Extent, Fold, Loop, LoopKind, Stmt, Tile, View};
 
@@ -418,20 +418,25 @@ fn expanded_functions() {
 #[test]
 fn chunks() {
     let mut random = Random(9);
-    for f in UnaryFn::ALL.into_iter().filter(|f| f.is_transcendental()) {
+    for f in LibraryFn::all() {
         for dtype in [DType::F32, DType::F64] {
             let n = 3000;
             let mut case = Case::default();
             let zero = case.e.index_constant(0);
-            let mut values = random.scalars(dtype, n / 2);
-            values.extend(random.moderate(dtype, n - n / 2));
-            let x = case.input(dtype, &values);
+            let mut values = || {
+                let mut values = random.scalars(dtype, n / 2);
+                values.extend(random.moderate(dtype, n - n / 2));
+                values
+            };
+            let x: Vec<PlaceId> =
+                (0..f.n_operands()).map(|_| case.input(dtype, &values())).collect();
             let y = case.output(dtype, n);
-            let chunk = |from: PlaceId| {
-                let function = ChunkFn::Math { function: f, dtype, from: (from, zero) };
+            let chunk = |from: &[PlaceId]| {
+                let from = from.iter().map(|&x| (x, zero)).collect();
+                let function = ChunkFn::Math { function: f, dtype, from };
                 Stmt::Chunk(Chunk { function, to: (y, zero), n: Extent::Const(n) })
             };
-            case.body = vec![chunk(x), chunk(y)];
+            case.body = vec![chunk(&x), chunk(&vec![y; x.len()])];
             case.check(&format!("chunk {} {dtype}", f.name()));
         }
     }

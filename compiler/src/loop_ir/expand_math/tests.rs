@@ -13,7 +13,7 @@ fn straight(f: UnaryFn, dtype: DType, target: &Target) -> Straight {
 }
 
 fn f32_of(f: &Straight, x: f32) -> f32 {
-    match f.evaluate(Scalar::F32(x)) {
+    match f.evaluate(&[Scalar::F32(x)]) {
         Scalar::F32(y) => y,
         other => panic!("{other:?} is no f32"),
     }
@@ -150,7 +150,7 @@ fn both(f: BinaryFn, target: &Target) -> impl Fn(f64, f64) -> (f32, f64) {
             let mut exprs = Exprs::default();
             let [x, y] = [a, b].map(|v| exprs.constant(Scalar::F64(v).cast(dtype)));
             let z = expand_binary(&mut exprs, f, [x, y], &target);
-            Straight::new(&exprs, z).evaluate(Scalar::F64(0.0))
+            Straight::new(&exprs, z).evaluate(&[Scalar::F64(0.0)])
         };
         match (of(DType::F32), of(DType::F64)) {
             (Scalar::F32(narrow), Scalar::F64(wide)) => (narrow, wide),
@@ -288,7 +288,7 @@ fn exact_functions() {
                     for _ in 0..400 {
                         let x = number(dtype);
                         let [a, b] = if known { [x, other] } else { [other, x] };
-                        let (y, exact) = (straight.evaluate(x), f.eval(a, b));
+                        let (y, exact) = (straight.evaluate(&[x]), f.eval(a, b));
                         assert!(same(y, exact), "{a:?} {} {b:?}: {y:?}, not {exact:?}", f.name());
                     }
                 }
@@ -455,7 +455,7 @@ fn ulps(y: f64, exact: Dd) -> f64 {
 }
 
 fn f64_of(f: &Straight, x: f64) -> f64 {
-    match f.evaluate(Scalar::F64(x)) {
+    match f.evaluate(&[Scalar::F64(x)]) {
         Scalar::F64(y) => y,
         other => panic!("{other:?} is no f64"),
     }

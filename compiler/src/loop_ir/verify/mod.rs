@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::print::place_names;
 use super::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile, View};
 use crate::ir::{
-    AxisId, BinaryFn, DType, Expr, ExprId, IndexId, Monoid, PlaceId, Term, UnaryFn, VarId,
+    AxisId, BinaryFn, DType, Expr, ExprId, IndexId, LibraryFn, Monoid, PlaceId, Term, VarId,
 };
 
 /// A kernel that breaks a rule: a bug of whoever made it.
@@ -109,7 +109,7 @@ pub enum Problem {
     FoldArity(usize, usize),
     /// A function that has no chunk kernel.
     #[error("applies {} to a chunk", .0.name())]
-    NoChunk(UnaryFn),
+    NoChunk(LibraryFn),
 }
 
 /// Checks a kernel; what holds afterwards is listed in the module's header.
@@ -467,11 +467,13 @@ impl Verifier<'_> {
         match &chunk.function {
             ChunkFn::Math { function, dtype, from } => {
                 self.typed("chunk", "the chunk", *dtype, dtype.is_float(), "a float")?;
-                self.place("chunk", from.0, *dtype)?;
-                if !function.is_transcendental() {
+                if !function.has_kernel() || from.len() != function.n_operands() {
                     return Err(self.error("chunk", Problem::NoChunk(*function)));
                 }
-                self.index("chunk", from.1)
+                from.iter().try_for_each(|&(place, index)| {
+                    self.place("chunk", place, *dtype)?;
+                    self.index("chunk", index)
+                })
             }
             ChunkFn::Philox { first, seed, step, .. } => {
                 self.index("chunk", *first)?;

@@ -249,7 +249,11 @@ impl Walk<'_> {
         }
         let (place, index) = chunk.to;
         match &chunk.function {
-            ChunkFn::Math { from, .. } => self.read("chunk", from.0, from.1, &[(n, 1)])?,
+            ChunkFn::Math { from, .. } => {
+                for &(place, index) in from {
+                    self.read("chunk", place, index, &[(n, 1)])?;
+                }
+            }
             ChunkFn::Philox { seed, step, .. } => {
                 self.first("chunk", *seed)?;
                 self.first("chunk", *step)?;
@@ -464,7 +468,7 @@ impl Accesses<'_> {
             }
             Stmt::Chunk(Chunk { function, to, .. }) => match function {
                 ChunkFn::Math { from, .. } => {
-                    self.reads([from.0]);
+                    self.reads(from.iter().map(|f| f.0));
                     self.written.insert(to.0);
                 }
                 ChunkFn::Philox { .. } => {

@@ -2,7 +2,7 @@
 
 use super::math::Math;
 use super::{Form, Function, Gradient, REALS, Values, signature};
-use crate::ir::ExprId;
+use crate::ir::{BinaryFn, ExprId};
 
 pub(super) const FUNCTION: Function = Function {
     signature: signature("exp", "y = e^x, dx = dy y."),
@@ -49,6 +49,14 @@ impl Math<'_> {
     pub(crate) fn exp(&mut self, x: ExprId) -> ExprId {
         let [low, high] = self.choose(RANGE_F32, RANGE_F64);
         let x = self.clamp(x, low, high);
+        self.exp_within(x)
+    }
+
+    /// `e^x` for x that is not positive.
+    pub(super) fn exp_of_negative(&mut self, x: ExprId) -> ExprId {
+        let [low, _] = self.choose(RANGE_F32, RANGE_F64);
+        let low = self.number(low);
+        let x = self.binary(BinaryFn::Max, low, x);
         self.exp_within(x)
     }
 

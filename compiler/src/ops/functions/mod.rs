@@ -6,12 +6,14 @@
 //! functions of two elements are in [`binary`], in the same form.
 
 mod binary;
+mod library;
 mod math;
 
 use crate::ir::{DType, ExprId, Exprs, Literal, NodeId, Scalar, Target};
 
 use super::{Build, Signature, TypeError};
 pub use binary::BinaryFn;
+pub use library::LibraryFn;
 use math::{Format, Math};
 
 /// Lists the functions, each as its module and its name in the enum.

@@ -40,7 +40,7 @@ impl Math<'_> {
         let (bits, sign) = (self.bits(x), self.sign_bit());
         let negative = self.binary(BinaryFn::Or, bits, sign);
         let negative = self.float_of_bits(negative);
-        let z = self.exp(negative);
+        let z = self.exp_of_negative(negative);
         let (zero, one) = (self.number(0.0), self.number(1.0));
         let above = self.select(CompareFn::Lt, x, zero, z, one);
         let below = self.add(one, z);

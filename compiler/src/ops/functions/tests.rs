@@ -70,7 +70,7 @@ fn ways(f: UnaryFn, dtype: DType) -> Vec<Way> {
     let mut ways: Vec<Way> = vec![("eval", eval)];
     for target in [&Target::X86_64_V4, &Target::BASELINE] {
         let expansion = expansion(f, dtype, target);
-        ways.push((target.name, Box::new(move |x| expansion.evaluate(x))));
+        ways.push((target.name, Box::new(move |x| expansion.evaluate(&[x]))));
     }
     ways
 }

@@ -21,6 +21,7 @@ pub(super) const FUNCTION: Function = Function {
             let format = Format::of(exprs.dtype(a))?;
             Some(Math::new(exprs, format, target).atan2(a, b))
         },
+        library: true,
     },
 };
 

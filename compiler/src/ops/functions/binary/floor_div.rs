@@ -9,5 +9,5 @@ pub(super) const FUNCTION: Function = Function {
     accepts: Accepts::Numbers,
     is_commutative: false,
     gradient: None,
-    form: Form::Expanded { cost: 16, expand: expand_quotient },
+    form: Form::Expanded { cost: 16, expand: expand_quotient, library: false },
 };

@@ -115,7 +115,12 @@ enum Form {
     /// An instruction, or a few, that take so long as so many additions.
     Instruction(u32),
     /// An expression of instructions, where it is not an instruction for the element type.
-    Expanded { cost: u32, expand: Expand },
+    Expanded {
+        cost: u32,
+        expand: Expand,
+        /// Whether the runtime has a kernel, made of the same expression, for many floats.
+        library: bool,
+    },
 }
 
 /// The expression that computes a function; `None` where it is an instruction.
@@ -175,6 +180,14 @@ impl BinaryFn {
     pub(crate) const fn cost(self) -> u32 {
         match self.function().form {
             Form::Instruction(cost) | Form::Expanded { cost, .. } => cost,
+        }
+    }
+
+    /// Whether it is, of floats, expanded to a polynomial, and the runtime has a kernel for it.
+    pub const fn is_transcendental(self) -> bool {
+        match self.function().form {
+            Form::Instruction(_) => false,
+            Form::Expanded { library, .. } => library,
         }
     }
 

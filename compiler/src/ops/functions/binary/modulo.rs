@@ -18,5 +18,5 @@ pub(super) const FUNCTION: Function = Function {
         let db = g.mul(at.dy, floor)?;
         Ok([at.dy, g.neg(db)?])
     }),
-    form: Form::Expanded { cost: 16, expand: expand_remainder },
+    form: Form::Expanded { cost: 16, expand: expand_remainder, library: false },
 };

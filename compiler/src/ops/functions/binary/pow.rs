@@ -16,7 +16,7 @@ pub(super) const FUNCTION: Function = Function {
     accepts: Accepts::Numbers,
     is_commutative: false,
     gradient: Some(gradient),
-    form: Form::Expanded { cost: 32, expand: expand_power },
+    form: Form::Expanded { cost: 32, expand: expand_power, library: true },
 };
 
 fn gradient(g: &mut Build<'_>, at: At) -> Result<[NodeId; 2], TypeError> {

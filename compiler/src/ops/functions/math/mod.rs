@@ -13,6 +13,7 @@ mod powers;
 mod turns;
 
 pub(super) use division::{expand_quotient, expand_remainder};
+use format::F32;
 pub(crate) use format::{F64, Format};
 pub(super) use powers::expand_power;
 pub(crate) use turns::Turn;

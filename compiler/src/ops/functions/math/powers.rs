@@ -1,7 +1,29 @@
 //! Powers: of floats in straight line, of integers by products.
 
-use super::{F64, Math};
-use crate::ir::{BinaryFn, CompareFn, DType, ExprId, Exprs, Scalar, Target, UnaryFn};
+use super::{F32, F64, Math};
+use crate::ir::{BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, Scalar, Target, UnaryFn};
+
+/// `log2((1 + s) / (1 − s)) / s` by s², for |s| ≤ 3 − 2√2, to 2^-37.
+const LOG2: [f64; 5] = [
+    2.8853900817900801456,
+    0.96179667335005217271,
+    0.57708358327046971263,
+    0.41167282686918702686,
+    0.34072800833945531923,
+];
+
+/// `(2^r − 1) / r` for |r| ≤ 1/2, to 2^-28 of `2^r`.
+const EXP2: [f64; 6] = [
+    0.69314720284763552952,
+    0.24022647913741158342,
+    0.055503324813863456844,
+    0.0096184373669995330758,
+    0.0013398871359690540044,
+    0.00015353355453285104524,
+];
+
+/// Powers of 2 beyond this, and below its negative, are infinity and 0 in f32.
+const FAR: f64 = 200.0;
 
 /// `((2 atanh s − 2 s) / s³ − 2/3) / s²` by s², for |s| ≤ 3 − 2√2.
 const LOG_IN_TWO: [f64; 7] = [
@@ -30,12 +52,16 @@ pub(in super::super) fn expand_power(
     if !dtype.is_float() {
         return Some(power_of_integers(exprs, a, b));
     }
-    // An f32 has its last places right if it is computed in f64.
-    let (x, y) = (exprs.cast(DType::F64, a), exprs.cast(DType::F64, b));
+    if dtype == DType::F32 {
+        // An f32 has its last places right if it is computed in f64.
+        let (x, y) = (exprs.cast(DType::F64, a), exprs.cast(DType::F64, b));
+        let power = Math::new(exprs, &F64, target).power_f32(x, y);
+        let power = exprs.cast(DType::F32, power);
+        return Some(Math::new(exprs, &F32, target).power_ends(a, b, power));
+    }
     let mut math = Math::new(exprs, &F64, target);
-    let power = if dtype == DType::F32 { math.power_f32(x, y) } else { math.power_f64(x, y) };
-    let power = math.power_ends(x, y, power);
-    Some(exprs.cast(dtype, power))
+    let power = math.power_f64(a, b);
+    Some(math.power_ends(a, b, power))
 }
 
 /// The expression of products that computes `a` to the power of `b`, of integers: by squares, as
@@ -86,12 +112,34 @@ fn power_of_integers(exprs: &mut Exprs, a: ExprId, b: ExprId) -> ExprId {
 }
 
 impl Math<'_> {
-    /// `|x|^y` for operands of 24 bits.
+    /// `2^(y log2 |x|)` for operands of 24 bits, which are no denormals in f64. A NaN of either stays.
     fn power_f32(&mut self, x: ExprId, y: ExprId) -> ExprId {
         let size = self.exprs.unary(UnaryFn::Abs, x);
-        let log = self.log(size);
-        let exponent = self.mul(y, log);
-        self.exp(exponent)
+        let bits = self.bits(size);
+        let sqrt_half = self.integer(self.format.sqrt_half);
+        let above = self.sub(bits, sqrt_half);
+        let k = self.exprs.intern(Expr::ShiftRightSigned(above, self.format.fraction));
+        let exponent = self.exprs.intern(Expr::ShiftLeft(k, self.format.fraction));
+        let fraction = self.sub(bits, exponent);
+        let m = self.float_of_bits(fraction);
+        let k = self.small_float(k);
+        let [zero, one, inf, minus] =
+            [0.0, 1.0, f64::INFINITY, f64::NEG_INFINITY].map(|c| self.number(c));
+        // log2 m = s (c0 + c1 s² + ...) with s = (m − 1) / (m + 1).
+        let (f, below) = (self.sub(m, one), self.add(m, one));
+        let s = self.div(f, below);
+        let square = self.mul(s, s);
+        let slope = self.polynomial(&LOG2, square);
+        let log = self.fma(slope, s, k);
+        let log = self.select(CompareFn::Lt, size, inf, log, size);
+        let log = self.select(CompareFn::Eq, size, zero, minus, log);
+        let t = self.mul(y, log);
+        let t = self.clamp(t, -FAR, FAR);
+        let (n, scale) = self.power_of_two(t, 1.0);
+        let r = self.sub(t, n);
+        let slope = self.polynomial(&EXP2, r);
+        let power = self.fma(slope, r, one);
+        self.mul(power, scale)
     }
 
     /// `|x|^y` with the logarithm in two parts of f64.
@@ -166,11 +214,12 @@ impl Math<'_> {
         (total, self.sub(rest, lost))
     }
 
-    /// `x^y` from `|x|^y`: the sign, and what C's `pow` says of 0, 1, negative numbers, infinity
-    /// and NaN.
+    /// `x^y` from `|x|^y`, which is NaN where either is: the sign, and what C's `pow` says of 0, 1,
+    /// negative numbers, infinity and NaN.
     fn power_ends(&mut self, x: ExprId, y: ExprId, power: ExprId) -> ExprId {
         let [zero, one, half, minus, nan] =
             [0.0, 1.0, 0.5, f64::NEG_INFINITY, f64::NAN].map(|c| self.number(c));
+        // Also to the power of infinity, whose product with the logarithm is NaN, and of NaN.
         let size = self.exprs.unary(UnaryFn::Abs, x);
         let power = self.select(CompareFn::Eq, size, one, one, power);
         let down = self.exprs.unary(UnaryFn::Floor, y);
@@ -181,25 +230,16 @@ impl Math<'_> {
         let odd = self.binary(BinaryFn::And, whole, uneven);
         let bits = self.bits(x);
         let none = self.integer(0);
-        let signed = self.exprs.compare(CompareFn::Lt, bits, none);
-        let turned = self.binary(BinaryFn::And, odd, signed);
-        let negative = self.exprs.unary(UnaryFn::Neg, power);
-        let power = self.exprs.select(turned, negative, power);
+        let turned = self.exprs.select(odd, bits, none);
+        let turned = self.float_of_bits(turned);
+        let power = self.with_sign(power, turned);
         let below = self.exprs.compare(CompareFn::Lt, x, zero);
         let finite = self.exprs.compare(CompareFn::Gt, x, minus);
         let broken = self.exprs.unary(UnaryFn::Not, whole);
         let undefined = self.binary(BinaryFn::And, below, finite);
         let undefined = self.binary(BinaryFn::And, undefined, broken);
         let power = self.exprs.select(undefined, nan, power);
-        // NaN to the power of 0 is 1 and 1 to the power of NaN too; a NaN stays otherwise.
-        let sum = self.add(x, y);
-        let unordered = self.exprs.compare(CompareFn::Ne, sum, sum);
-        let x_nan = self.exprs.compare(CompareFn::Ne, x, x);
-        let y_nan = self.exprs.compare(CompareFn::Ne, y, y);
-        let any = self.binary(BinaryFn::Or, x_nan, y_nan);
-        let lost = self.binary(BinaryFn::And, unordered, any);
-        let power = self.exprs.select(lost, sum, power);
-        let power = self.select(CompareFn::Eq, x, one, one, power);
+        // NaN to the power of 0 is 1.
         self.select(CompareFn::Eq, y, zero, one, power)
     }
 }
