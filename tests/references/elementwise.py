@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erf, erfc
 
-from references import case, numbers
+from by_jax import case
+from references import numbers
 
 f32 = lambda *values: np.array(values, np.float32)
 

@@ -2,45 +2,44 @@
 
     python -m venv /tmp/references
     /tmp/references/bin/pip install -r tests/references/requirements.txt
-    /tmp/references/bin/python tests/references/generate.py [FAMILY ...]
+    /tmp/references/bin/python tests/references/generate.py FAMILY ...
 
-Software: JAX 0.10.2 in f64, Keras 3.15.1 (on JAX), optax 0.2.8, NumPy 2.4.6, SciPy 1.17.1;
-each case names its own. Nothing here is needed to run the tests; everything is deterministic.
+Without a family it lists them.
+
+Software: JAX 0.10.2 in f64, Keras 3.15.1 (on JAX), optax 0.2.8, NumPy 2.4.6, SciPy 1.17.1; the
+families `torch_...` by PyTorch 2.15.0 and NumPy 2.4.6 alone, which requirements-torch.txt names. Each
+case says which. Nothing here is needed to run the tests; everything is deterministic.
 
 The language's conventions are those of its page. Where other software has another, the reference is
 written out beside the case, and the header of its file says so.
 """
 
+import importlib
 import pathlib
 import sys
 
-import elementwise
-import models
-import reductions
 import references
-import shapes
 
-FAMILIES = [
-    elementwise.unary,
-    elementwise.binary,
-    reductions.prefixes,
-    reductions.reductions,
-    shapes.shapes,
-    shapes.products,
-    shapes.convolutions,
-    shapes.grouped_convolutions,
-    shapes.pools,
-    shapes.indexing,
-    models.losses,
-    models.metrics,
-    models.layers,
-    models.loops,
-    models.optimisers,
-    models.initialisers,
-]
+# The families of each module, which is imported only for one of them: it names its software.
+FAMILIES = {
+    "elementwise": ["unary", "binary"],
+    "reductions": ["prefixes", "reductions"],
+    "shapes": [
+        "shapes",
+        "products",
+        "convolutions",
+        "grouped_convolutions",
+        "pools",
+        "indexing",
+    ],
+    "models": ["losses", "metrics", "layers", "loops", "optimisers", "initialisers"],
+    "torched": ["torch_convolutions", "torch_pools", "torch_layers"],
+}
 
 folder = pathlib.Path(__file__).parent
-for family in FAMILIES:
-    if family.__name__ in sys.argv[1:] or len(sys.argv) == 1:
-        family()
-        print(references.write(folder, family.__name__), family.__name__, flush=True)
+known = {family: module for module, families in FAMILIES.items() for family in families}
+if len(sys.argv) == 1:
+    print(*known, sep="\n")
+for family in sys.argv[1:]:
+    getattr(importlib.import_module(known[family]), family)()
+    print(references.write(folder, family), family, flush=True)

@@ -17,8 +17,9 @@ import keras
 import numpy as np
 import optax
 
+from by_jax import as_f64, case
 from elementwise import absolute
-from references import add, as_f64, case, declared, numbers
+from references import add, declared, numbers
 from shapes import grouped
 
 # Losses and optimisers in f64, layers in f32.

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from references import NAMES, case, numbers
+from by_jax import case
+from references import NAMES, numbers
 
 f32 = lambda *values: np.array(values, np.float32)
 

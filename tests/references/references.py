@@ -1,7 +1,8 @@
 """How a case is made: a graph text, its inputs, and what other software says of it.
 
-Everything is computed in f64. Inputs of f32 are first rounded to f32, so that both sides start from
-the same numbers. What is wanted of an f32 result is the f64 value, infinite where f32 overflows.
+Everything is computed in f64, by the software of by_jax.py or by_torch.py. Inputs of f32 are first
+rounded to f32, so that both sides start from the same numbers. What is wanted of an f32 result is the
+f64 value, infinite where f32 overflows.
 
 Gradients. For results y and inputs x a case has `sum_y = sum(y * w_y)`, with weights w_y that differ
 from element to element so that errors cannot cancel, and d_x, its gradient; for the second order
@@ -25,11 +26,7 @@ import inspect
 import json
 import zlib
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-
-jax.config.update("jax_enable_x64", True)
 
 EPS = {"f32": 2.0**-23, "f64": 2.0**-52}
 NAMES = {
@@ -87,9 +84,10 @@ def numbers(name, shape, low=-2.0, high=2.0, dtype="float32"):
     return (steps / 256).astype(dtype)
 
 
-def as_f64(array):
+def widened(array):
+    """An array whose floats are f64."""
     array = np.asarray(array)
-    return jnp.asarray(array.astype(np.float64) if dtype_of(array) in FLOATS else array)
+    return array.astype(np.float64) if dtype_of(array) in FLOATS else array
 
 
 def case(
@@ -98,7 +96,9 @@ def case(
     body,
     inputs,
     reference,
-    software="JAX",
+    *,
+    software,
+    by,
     results=("y",),
     order=2,
     wrt=None,
@@ -110,6 +110,9 @@ def case(
 ):
     """A case of the entry `run`.
 
+    `by` is the module that computes: its `as_f64` makes an array of what it is given, its `slopes` are
+    the gradients of a function of named arrays.
+
     `body` is an expression, which becomes `y = ..`, or statements that bind all `results`.
     `reference` takes the inputs, then the variables, floats as f64 (by name, with `_` for a dot, if
     it has keyword arguments), and returns the results in order. `wrt` are the inputs and variables
@@ -119,7 +122,7 @@ def case(
     variables = variables or {}
     types = types or {}
     given = {**inputs, **variables}
-    plain = {key: as_f64(value) for key, value in given.items()}
+    plain = {key: by.as_f64(value) for key, value in given.items()}
     key = lambda name: name.replace(".", "_")
     floats = [k for k, v in given.items() if dtype_of(v) in FLOATS]
     float_type = dtype_of(given[floats[0]]) if floats else "f32"
@@ -168,19 +171,10 @@ def case(
 
     def total(of):
         found = dict(zip(results, values({**plain, **of})))
-        return sum(jnp.sum(found[r] * as_f64(w[r])) for r, _ in smooth)
+        return sum((found[r] * by.as_f64(w[r])).sum() for r, _ in smooth)
 
-    def slopes(of):
-        return jax.grad(total)(of)
-
-    chosen = {x: plain[x] for x in wrt}
-    along = lambda of: sum(jnp.sum(d * as_f64(v[x])) for x, d in slopes(of).items())
-    # Compiled as a whole, as that is faster than operation by operation.
-    if order == 1:
-        first = jax.jit(slopes)(chosen)
-    elif order == 2:
-        first, second = jax.jit(lambda of: (slopes(of), jax.grad(along)(of)))(chosen)
     if order >= 1:
+        first, second = by.slopes(total, {x: plain[x] for x in wrt}, v if order >= 2 else None)
         lines.append("sum_y = " + " + ".join(f"sum({r} * w_{r})" for r, _ in smooth))
         for x in wrt:
             lines.append(f"output d_{key(x)} = grad(sum_y, {x})")

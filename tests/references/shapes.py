@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from references import NAMES, as_f64, case, numbers
+from by_jax import as_f64, case
+from references import NAMES, numbers
 
 ids = lambda *values: np.array(values, np.int32)
 

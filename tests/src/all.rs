@@ -6,6 +6,7 @@ mod compare;
 mod filetests;
 mod growing;
 mod language_page;
+mod long_loops;
 mod operations;
 mod programs;
 mod random_graphs;

@@ -1,5 +1,7 @@
 //! Graphs that grow by choices, over every operation that is a function of its operands.
 
+mod windows;
+
 use std::collections::HashMap;
 
 use brolga_compiler::autodiff::differentiate;
@@ -7,9 +9,11 @@ use brolga_compiler::ir::{
     BinaryFn, CompareFn, DType, Dim, Graph, NodeId, Origin, Scalar, TensorType, UnaryFn,
 };
 use brolga_compiler::ops::{
-    self, Argsort, Build, Control, Conv, ConvResult, Creation, Indexing, Lag, Leaf, Movement,
-    Placement, Pool, PoolFn, Prefix, PrefixFn, Random, ReduceFn, TypeError, Window,
+    self, Argsort, Build, Control, Creation, Indexing, Lag, Leaf, Movement, Op, Placement, Prefix,
+    PrefixFn, Random, ReduceFn, TypeError,
 };
+
+use windows::{convolved, pooled, shaped};
 
 /// Larger values are not made: graphs of them take long and show no more.
 const MOST_ELEMENTS: usize = 6_000;
@@ -94,9 +98,9 @@ impl Growing {
         self.courses.get(&node).copied().unwrap_or(Course::Smooth)
     }
 
-    /// Whether no node jumps.
-    pub(crate) fn is_continuous(&self) -> bool {
-        self.courses.values().all(|&c| c < Course::Jumping)
+    /// The course of the node that follows its inputs worst.
+    pub(crate) fn worst(&self) -> Course {
+        self.courses.values().copied().max().unwrap_or(Course::Smooth)
     }
 
     /// Makes a node one to grow from; it follows its operands as `course` says at best.
@@ -113,6 +117,12 @@ impl Growing {
         }
     }
 
+    /// Whether values may have no elements, as some input has none.
+    fn may_be_empty(&self) -> bool {
+        let is_empty = |&id: &NodeId| self.graph.tensor_type(id).n_elements() == Some(0);
+        self.graph.inputs.iter().any(is_empty)
+    }
+
     /// Adds what a choice says: the first of some operations whose types fit.
     pub(crate) fn grow(&mut self, number: u32, at_most: Course) {
         let mut choice = Choice::new(number);
@@ -120,6 +130,36 @@ impl Growing {
         for _ in 0..8 {
             if self.try_to_grow(&mut choice, at_most) {
                 return;
+            }
+        }
+    }
+
+    /// Adds a convolution or a pool, and its first elements as a value like another, so that a loop can
+    /// carry them.
+    pub(crate) fn grow_window(&mut self, number: u32, at_most: Course) {
+        let mut choice = Choice::new(number);
+        let [x, y, like] = [(); 3].map(|()| choice.of(&self.nodes));
+        let largest = at_most > Course::Smooth && choice.flip();
+        let sizes = self.graph.tensor_type(like).sizes().unwrap_or_default();
+        let mut g = self.build();
+        let windowed = match choice.below(3) {
+            0 if largest => pooled(&mut g, &mut choice, x, y, &[0]),
+            0 => pooled(&mut g, &mut choice, x, y, &[1, 3]),
+            _ => convolved(&mut g, &mut choice, x, y),
+        };
+        let Ok(windowed) = windowed else { return };
+        let Ok(carried) = shaped(&mut g, windowed, &sizes) else { return };
+        let course = if largest { Course::Kinked } else { Course::Smooth };
+        self.push_all(&[x, y], &[windowed, carried], course);
+    }
+
+    /// Makes nodes ones to grow from, which follow operands as `course` says at best.
+    fn push_all(&mut self, operands: &[NodeId], nodes: &[NodeId], course: Course) {
+        let worst = operands.iter().map(|&o| self.course(o)).chain([course]).max();
+        for &node in nodes {
+            self.note(node, worst.unwrap_or(course));
+            if !self.nodes.contains(&node) {
+                self.nodes.push(node);
             }
         }
     }
@@ -141,7 +181,8 @@ impl Growing {
         };
         let Ok(node) = added else { return false };
         let elements = self.graph.tensor_type(node).n_elements().unwrap_or(usize::MAX);
-        if elements > MOST_ELEMENTS || elements == 0 || self.nodes.contains(&node) {
+        let is_empty = elements == 0 && !self.may_be_empty();
+        if elements > MOST_ELEMENTS || is_empty || self.nodes.contains(&node) {
             return false;
         }
         // What the choice has added on the way follows as the operands do.
@@ -435,101 +476,6 @@ fn running(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId, axis: u
     }
 }
 
-/// An image and a filter, or another two tensors of the form, made of the first elements of two
-/// values.
-fn convolved(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId) -> Added {
-    let (mut windows, mut sizes) = (vec![], [vec![], vec![], vec![]]);
-    for _ in 0..1 + choice.below(2) {
-        let (filter, stride, dilation) =
-            (1 + choice.below(4), choice.of(&[1, 1, 2, 3]), 1 + choice.below(2));
-        let (before, after) = (choice.below(4), choice.below(4));
-        let span = (filter - 1) * dilation + 1;
-        let input = 1 + choice.below(6) + span.saturating_sub(before + after + 1);
-        let output = (input + before + after - span) / stride + 1;
-        [input, filter, output].into_iter().zip(&mut sizes).for_each(|(n, list)| list.push(n));
-        let [stride, dilation, before, after] = [stride, dilation, before, after].map(|n| n as i64);
-        windows.push(Window { stride, dilation, before, after });
-    }
-    let [examples, channels, filters] = [(); 3].map(|()| 1 + choice.below(5));
-    let (parts, groups) = (choice.of(&[0, 0, 1, 2, 3]), choice.of(&[0, 0, 0, 1, 2, 5]));
-    let batch = examples * parts.max(1);
-    let [input, filter, output] = sizes;
-    let of_groups = [groups];
-    let of_groups = if groups == 0 { &[] } else { &of_groups[..] };
-    let image = [&[batch], &input[..], of_groups, &[channels]].concat();
-    let of_parts = [parts];
-    let of_parts = if parts == 0 { &[] } else { &of_parts[..] };
-    let weights = [of_parts, &filter[..], &[channels], of_groups, &[filters]].concat();
-    let places = [&[batch], &output[..], of_groups, &[filters]].concat();
-    let dims = |sizes: Vec<usize>| sizes.into_iter().map(Dim::from).collect();
-    let (result, of_x, of_y) = match choice.below(3) {
-        0 => (ConvResult::Output, image, weights),
-        1 => (ConvResult::Input { size: dims(input) }, places, weights),
-        _ => (ConvResult::Filter { size: dims(filter) }, image, places),
-    };
-    let (x, y) = (shaped(g, x, &of_x)?, shaped(g, y, &of_y)?);
-    let sums = g.node(Conv { result, windows, parts, groups }, &[x, y])?;
-    g.scale(sums, 0.125)
-}
-
-/// One of these pools or their gradients, of `x` and of numbers made from `y`.
-fn pooled(g: &mut Build<'_>, choice: &mut Choice, x: NodeId, y: NodeId, which: &[usize]) -> Added {
-    let (mut lengths, mut windows, mut sizes) = (vec![], vec![], [vec![], vec![]]);
-    for _ in 0..1 + choice.below(2) {
-        let (length, stride, dilation) =
-            (1 + choice.below(4), choice.of(&[1, 2, 2, 3]), choice.of(&[1, 1, 2]));
-        let (before, after) = (choice.below(4), choice.below(4));
-        let span = (length - 1) * dilation + 1;
-        let input = 1 + choice.below(6) + span.saturating_sub(before + after + 1);
-        let output = (input + before + after - span) / stride + 1;
-        [input, output].into_iter().zip(&mut sizes).for_each(|(n, list)| list.push(n));
-        lengths.push(length);
-        let [stride, dilation, before, after] = [stride, dilation, before, after].map(|n| n as i64);
-        windows.push(Window { stride, dilation, before, after });
-    }
-    let [examples, channels] = [(); 2].map(|()| 1 + choice.below(5));
-    let [input, output] = sizes;
-    let whole = |spatial: &[usize]| [&[examples], spatial, &[channels]].concat();
-    let pool = |f: PoolFn| Pool { f, lengths: lengths.clone(), windows: windows.clone() };
-    let size = || input.iter().copied().map(Dim::from).collect();
-    // The numbers of the first largest of other windows: no gradient reaches them.
-    let ids = |g: &mut Build<'_>| {
-        let y = shaped(g, y, &whole(&input))?;
-        g.node(pool(PoolFn::Argmax), &[y])
-    };
-    match choice.of(which) {
-        f @ (0 | 1) => {
-            let x = shaped(g, x, &whole(&input))?;
-            g.node(pool([PoolFn::Max, PoolFn::Sum][f].clone()), &[x])
-        }
-        2 => {
-            let (x, ids) = (shaped(g, x, &whole(&input))?, ids(g)?);
-            g.node(pool(PoolFn::Take), &[x, ids])
-        }
-        3 => {
-            let dy = shaped(g, x, &whole(&output))?;
-            g.node(pool(PoolFn::Spread { size: size() }), &[dy])
-        }
-        _ => {
-            let (dy, ids) = (shaped(g, x, &whole(&output))?, ids(g)?);
-            g.node(pool(PoolFn::Put { size: size() }), &[dy, ids])
-        }
-    }
-}
-
-/// The first elements of a value, again from the first where there are too few, in a shape.
-fn shaped(g: &mut Build<'_>, x: NodeId, sizes: &[usize]) -> Added {
-    let flat = g.reshape(x, &[Dim::number(-1)])?;
-    let (n, wanted) = (size(g, flat, 0) as usize, sizes.iter().product::<usize>());
-    let times = wanted.div_ceil(n);
-    let wide = g.broadcast_to(flat, &[times, n].map(Dim::from))?;
-    let flat = g.reshape(wide, &[Dim::number(-1)])?;
-    let (start, len, step) = (vec![Dim::number(0)], vec![Dim::from(wanted)], vec![1]);
-    let part = g.node(Movement::Slice { start, len, step }, &[flat])?;
-    let shape: Vec<Dim> = sizes.iter().map(|&n| Dim::from(n)).collect();
-    g.reshape(part, &shape)
-}
-
 fn permuted(g: &mut Build<'_>, choice: &mut Choice, x: NodeId) -> Added {
     let mut perm: Vec<usize> = (0..g.shape(x).len()).collect();
     for i in (1..perm.len()).rev() {
@@ -615,6 +561,10 @@ fn marked(g: &mut Build<'_>, choice: &mut Choice, x: NodeId) -> Added {
 
 /// `x` and bits that depend on the place alone.
 fn random(g: &mut Build<'_>, choice: &mut Choice, x: NodeId) -> Added {
+    let is_body = |&id: &NodeId| matches!(g.graph.op(id), Op::Leaf(Leaf::Parameter { .. }));
+    if g.graph.inputs.iter().any(is_body) {
+        return Err(TypeError::new("", "a body captures the clocks that it reads"));
+    }
     let (seed, step) = (clock(g, Leaf::Seed, "seed")?, clock(g, Leaf::Batch, "batch_number")?);
     let name = format!("bits{}", choice.below(4));
     let origin = Origin::named(&name, Default::default());
@@ -648,6 +598,10 @@ fn size(g: &Build<'_>, x: NodeId, axis: usize) -> i64 {
 /// Elements of `y` along an axis, at indices that `x` says.
 fn picked(g: &mut Build<'_>, x: NodeId, y: NodeId, axis: usize) -> Added {
     let n = size(g, y, axis);
+    let is_empty = |x: NodeId| g.tensor_type(x).n_elements() == Some(0);
+    if is_empty(y) && !is_empty(x) {
+        return Err(TypeError::new("", "there is nothing to pick"));
+    }
     let ids = indices(g, x, n)?;
     g.node(Indexing::TakeAlongAxis { axis }, &[y, ids])
 }

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::growing::{Course, Growing};
-use crate::random_graphs::{agree, are_slopes, fail, mean_of, runner};
+use crate::random_graphs::{agree, are_slopes, drawn_by, fail, mean_of, runner};
 
 /// Choices, used up one by one; 0 when there are none left.
 struct Choices(std::vec::IntoIter<u32>);
@@ -50,7 +50,7 @@ struct Draft {
 fn draft(
     around: &Growing,
     choices: &mut Choices,
-    depth: usize,
+    (depth, at_most): (usize, Course),
 ) -> Result<Option<Draft>, TypeError> {
     let type_of = |id: NodeId| around.graph.tensor_type(id);
     // Long loops of random bodies are chaotic: rounding grows until nothing agrees.
@@ -77,13 +77,17 @@ fn draft(
     });
     let mut body = body(&types, around.dtype())?;
     for _ in 0..2 + choices.next() % 6 {
-        body.grow(choices.next(), Course::Smooth);
+        body.grow(choices.next(), at_most);
+    }
+    if choices.next().is_multiple_of(3) {
+        body.grow_window(choices.next(), at_most);
+        body.grow(choices.next(), at_most);
     }
     if depth > 0 {
-        add_loop(&mut body, choices, depth - 1)?;
-        body.grow(choices.next(), Course::Smooth);
+        add_loop(&mut body, choices, (depth - 1, at_most))?;
+        body.grow(choices.next(), at_most);
     }
-    let course = if body.is_continuous() { Course::Smooth } else { Course::Jumping };
+    let course = body.worst();
     let body = Arc::new(finished(body, (n_carries, axis), choices)?);
     let reverse = choices.next() % 2 == 1;
     let scan = Scan { body, n_carries, n_sequences, axis, reverse, length };
@@ -144,8 +148,12 @@ fn capture_once(graph: &mut Graph) {
 }
 
 /// Adds a loop to a graph, and some of its results to the nodes.
-fn add_loop(into: &mut Growing, choices: &mut Choices, depth: usize) -> Result<(), TypeError> {
-    let Some(Draft { operands, scan, course }) = draft(into, choices, depth)? else {
+fn add_loop(
+    into: &mut Growing,
+    choices: &mut Choices,
+    how: (usize, Course),
+) -> Result<(), TypeError> {
+    let Some(Draft { operands, scan, course }) = draft(into, choices, how)? else {
         return Ok(());
     };
     let n_results = scan.body.outputs.len();
@@ -176,17 +184,17 @@ fn with_loops(
     dtype: DType,
     (m, n): (usize, usize),
     choices: &mut Choices,
-    depth: usize,
+    (depth, at_most): (usize, Course),
 ) -> Result<Growing, TestCaseError> {
     let mut growing = Growing::new(dtype, m, n);
     add_sequence(&mut growing, &[m, 4, n])?;
     for _ in 0..choices.next() % 4 {
-        growing.grow(choices.next(), Course::Smooth);
+        growing.grow(choices.next(), at_most);
     }
     for _ in 0..2 {
-        let added = add_loop(&mut growing, choices, depth);
+        let added = add_loop(&mut growing, choices, (depth, at_most));
         added.map_err(|e| fail(e.to_string()))?;
-        growing.grow(choices.next(), Course::Smooth);
+        growing.grow(choices.next(), at_most);
     }
     Ok(growing)
 }
@@ -205,18 +213,23 @@ fn add_gradients(growing: &mut Growing) -> Result<(), TestCaseError> {
 
 #[test]
 fn random_loops_agree() {
-    let choices = (vec(any::<u32>(), 60..120), 0..6usize, 0..3usize);
-    let result = runner(192).run(&choices, |(choices, size, depth)| {
-        let sizes = [(1, 1), (7, 5), (3, 33), (5, 77), (33, 66), (40, 3)][size];
+    const SIZES: [(usize, usize); 8] =
+        [(1, 1), (7, 5), (3, 33), (5, 77), (33, 66), (40, 3), (0, 5), (6, 0)];
+    let choices = (vec(any::<u32>(), 60..120), 0..SIZES.len(), 0..3usize);
+    let result = drawn_by("RANDOM_LOOPS", 256).run(&choices, |(choices, size, depth)| {
         let mut choices = Choices(choices.into_iter());
-        let mut growing = with_loops(DType::F32, sizes, &mut choices, depth)?;
+        let at_most = choices.of(&[Course::Smooth, Course::Smooth, Course::Kinked]);
+        let how = (depth, at_most);
+        let mut growing = with_loops(DType::F32, SIZES[size], &mut choices, how)?;
         let number = choices.next();
         growing.end(number);
-        if choices.next().is_multiple_of(2) {
+        let has_gradients = choices.next().is_multiple_of(2);
+        if has_gradients {
             add_gradients(&mut growing)?;
         }
         capture_once(&mut growing.graph);
-        let jumps = !growing.is_continuous();
+        // The gradient of what has a kink jumps there.
+        let jumps = growing.worst() > if has_gradients { Course::Smooth } else { Course::Kinked };
         agree(growing.graph, |_| jumps, number)
     });
     assert!(result.is_ok(), "{}", result.err().map(|e| e.to_string()).unwrap_or_default());
@@ -228,8 +241,8 @@ fn random_loops_have_slopes() {
     let result = runner(96).run(&choices, |(choices, size, depth)| {
         let mut choices = Choices(choices.into_iter());
         let sizes = [(1, 2), (2, 3), (3, 1)][size];
-        let mut growing = with_loops(DType::F64, sizes, &mut choices, depth)?;
-        if !growing.is_continuous() {
+        let mut growing = with_loops(DType::F64, sizes, &mut choices, (depth, Course::Smooth))?;
+        if growing.worst() > Course::Smooth {
             return Ok(());
         }
         let graph = &mut growing.graph;

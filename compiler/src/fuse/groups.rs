@@ -307,6 +307,20 @@ impl Grouper<'_> {
         groups
     }
 
+    /// The groups of what a value reads: first that of which it reads most, as what is read within a
+    /// group need not go through memory; of equal ones the latest, on which the others seldom depend.
+    fn producers(&self, value: &Value) -> Vec<usize> {
+        let mut read: BTreeMap<usize, usize> = BTreeMap::new();
+        for node in &value.reads {
+            if let (Some(&g), Some(producer)) = (self.group_of.get(node), self.values.get(*node)) {
+                *read.entry(g).or_default() += producer.sizes.iter().product::<usize>();
+            }
+        }
+        let mut groups: Vec<usize> = read.keys().copied().collect();
+        groups.sort_by_key(|g| std::cmp::Reverse((read[g], *g)));
+        groups
+    }
+
     /// The group of a producer that a value joins; `chosen` first.
     fn join(&self, i: usize, chosen: Option<usize>) -> Option<Joined> {
         let value = &self.values.list[i];
@@ -319,12 +333,7 @@ impl Grouper<'_> {
         }
         let elements = self.values.elements(value);
         let read = self.groups_read(i);
-        let mut candidates: Vec<usize> =
-            value.reads.iter().filter_map(|n| self.group_of.get(n)).copied().collect();
-        // The latest producer first: what the others read it seldom depends on.
-        candidates.sort_unstable();
-        candidates.dedup();
-        chosen.into_iter().chain(candidates.into_iter().rev()).find_map(|g| {
+        chosen.into_iter().chain(self.producers(value)).find_map(|g| {
             let draft = &self.drafts[g];
             if !self.joinable(draft) || self.order.would_close(g, &read) {
                 return None;

@@ -304,12 +304,11 @@ impl Movement {
                 let per_axis = numbers(start).into_iter().zip(numbers(len)).zip(step);
                 let info: Vec<SliceInfoElem> = per_axis
                     .map(|((start, len), &step)| {
-                        let span = (len as isize - 1) * step as isize + 1;
-                        SliceInfoElem::Slice {
-                            start: start as isize,
-                            end: Some(start as isize + if len == 0 { 0 } else { span }),
-                            step: step as isize,
-                        }
+                        let (start, step) = (start as isize, step as isize);
+                        let span = (len as isize - 1) * step + 1;
+                        // An empty one may start beyond the end.
+                        let (start, end) = if len == 0 { (0, 0) } else { (start, start + span) };
+                        SliceInfoElem::Slice { start, end: Some(end), step }
                     })
                     .collect();
                 T::wrap(x.clone().slice_move(info.as_slice()))
@@ -378,11 +377,8 @@ fn infer_slice(x: &TensorType, start: &[Dim], len: &[Dim], step: &[i64]) -> Resu
         return Err(TypeError::new(codes::ATTRIBUTE, "`slice`: a stride must be at least 1"));
     }
     for (axis, size) in x.shape.iter().enumerate() {
-        // An empty slice may start anywhere up to the end.
-        let extent = match len[axis].as_number() {
-            Some(0) => Dim::number(0),
-            Some(_) | None => dilated(&len[axis], step[axis])?,
-        };
+        // Of an empty slice `1 - step`: it may start where a pad of nothing has put nothing.
+        let extent = dilated(&len[axis], step[axis])?;
         let left = size.sub(&start[axis].add(&extent)?)?;
         if left.as_number().is_some_and(|n| n < 0) {
             let message = format!(

@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Dump(Dump),
     /// Time compiling and steps.
     Bench(Bench),
-    /// Check every gradient of a training step against central differences, in f64.
+    /// Check every gradient of a file against central differences, in f64.
     Gradcheck(Gradcheck),
     /// Show the standard library, or one function of it.
     Std(Named),
@@ -355,6 +355,9 @@ pub(crate) struct Gradcheck {
     /// Draw an integer input from `0..N` (repeatable).
     #[arg(long = "range", value_name = "NAME=N", value_parser = pair)]
     pub(crate) ranges: Vec<(String, String)>,
+    /// Rows of a batch, where the file leaves them open; by default what --dim says, else 32.
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<std::num::NonZeroUsize>,
 }
 
 /// What `bench` compares with.

@@ -15,7 +15,7 @@ use brolga::runtime::train::BatchSize;
 use brolga::runtime::{host_memory, host_threads};
 use brolga::text::diagnostics::render;
 use brolga::text::source::Sources;
-use brolga::text::{Limits, LoadOptions, Loaded, load, parser};
+use brolga::text::{GradientCall, Limits, LoadOptions, Loaded, load, parser};
 use brolga::{Backend, Binding, Entry, Literal, Session, SessionOptions};
 use indexmap::IndexMap;
 
@@ -55,9 +55,14 @@ pub(crate) fn text_of(file: &str) -> Result<(String, Vec<u8>), Failure> {
 /// Reads and elaborates a file; warnings go to standard error.
 pub(crate) fn read(model: &Model) -> Result<ReadFile, Failure> {
     let (name, text) = text_of(&model.file)?;
-    check_once("--const", model.consts.iter().map(|(name, _)| name.as_str()))?;
-    check_once("--dim", model.dims.iter().map(|(name, _)| name.as_str()))?;
+    check_options(model)?;
     program(&name, &text, &model.consts, limits(&model.limits))
+}
+
+/// Refuses a const or a dimension that is given twice.
+fn check_options(model: &Model) -> Result<(), Failure> {
+    check_once("--const", model.consts.iter().map(|(name, _)| name.as_str()))?;
+    check_once("--dim", model.dims.iter().map(|(name, _)| name.as_str()))
 }
 
 /// Refuses a name that is given twice.
@@ -94,6 +99,13 @@ pub(crate) fn limits(asked: &arguments::Limits) -> Limits {
     }
 }
 
+/// Reads and elaborates a file, and keeps its calls of `grad`.
+pub(crate) fn read_gradients(model: &Model) -> Result<(ReadFile, Vec<GradientCall>), Failure> {
+    let (name, text) = text_of(&model.file)?;
+    check_options(model)?;
+    loaded(&name, &text, &model.consts, (limits(&model.limits), true))
+}
+
 /// Elaborates a text.
 pub(crate) fn program(
     name: &str,
@@ -101,17 +113,26 @@ pub(crate) fn program(
     consts: &[(String, String)],
     limits: Limits,
 ) -> Result<ReadFile, Failure> {
+    loaded(name, text, consts, (limits, false)).map(|(file, _)| file)
+}
+
+fn loaded(
+    name: &str,
+    text: &[u8],
+    consts: &[(String, String)],
+    (limits, keep_gradients): (Limits, bool),
+) -> Result<(ReadFile, Vec<GradientCall>), Failure> {
     let start = Instant::now();
     let folder = Path::new(name).parent().map(Path::to_path_buf).unwrap_or_default();
     let import = |path: &str| std::fs::read(folder.join(path)).map_err(|error| error.to_string());
-    let options = LoadOptions { consts, import: &import, limits };
+    let options = LoadOptions { consts, import: &import, limits, keep_gradients };
     match load(name, text, &options) {
-        Ok(Loaded { module, warnings, sources }) => {
+        Ok(Loaded { module, gradients, warnings, sources }) => {
             if !warnings.is_empty() {
                 eprint!("{}", render(&warnings, &sources, &render_options()));
             }
             let ms = start.elapsed().as_secs_f64() * 1e3;
-            Ok(ReadFile { module: Arc::new(module), sources, ms })
+            Ok((ReadFile { module: Arc::new(module), sources, ms }, gradients))
         }
         Err(error) => {
             let text = render(&error.diagnostics, &error.sources, &render_options());
@@ -177,6 +198,23 @@ pub(crate) fn batch_size(
         )));
     }
     Ok(BatchSize { rows, given })
+}
+
+/// The dimensions that are given, with those of a batch's rows where `--batch-size` says them.
+pub(crate) fn batch_dims(
+    module: &Module,
+    rows: Option<NonZeroUsize>,
+    dims: &[(String, String)],
+) -> Result<Vec<(String, String)>, Failure> {
+    let given = batch_size(module, rows, dims)?.given;
+    let mut dims = dims.to_vec();
+    let types = module.train.inputs.iter().map(|&i| module.train.tensor_type(i));
+    let first = types.filter_map(|t| t.shape.first());
+    let open = |symbol: &String| first.clone().any(|d| *d == Dim::symbol(symbol));
+    let mut open: Vec<String> = symbols(module).into_iter().filter(open).collect();
+    open.retain(|symbol| given.iter().all(|(name, _)| *name.0 != **symbol));
+    dims.extend(rows.iter().flat_map(|n| open.iter().map(|s| (s.clone(), n.to_string()))));
+    Ok(dims)
 }
 
 /// The number that stands for a dimension without one, where a number is needed.

@@ -16,8 +16,8 @@ mod elaborate;
 mod support;
 
 pub use elaborate::{
-    Argument, Construction, LibraryCall, Limits, LoadError, LoadOptions, Loaded, Operation, Scope,
-    StepGroup, TensorRef, constructed, load, operations,
+    Argument, Construction, GradientCall, LibraryCall, Limits, LoadError, LoadOptions, Loaded,
+    Operation, Scope, StepGroup, TensorRef, constructed, load, operations,
 };
 pub use library::{std_functions, std_source};
 pub use support::{ELEMENT_TYPES, Support, natural_entry, support};

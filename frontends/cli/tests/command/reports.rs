@@ -259,3 +259,44 @@ fn gradients_are_checked_against_differences() {
     let refused = place.run("gradcheck none.graph");
     assert!(refused.status == 1 && refused.stderr.contains("E0"), "{}", refused.stderr);
 }
+
+/// Calls of `grad`: with respect to inputs, variables and what is bound, of the second order, in
+/// updates and in the bodies of loops.
+#[test]
+fn gradients_that_a_file_asks_for_are_checked() {
+    let place = Workplace::new("gradcheck_calls");
+    let text = "input x: f32[batch, n]\nparam w: f32[n, 2] = glorot_uniform\n\
+        h = tanh(x @ w)\ns = sum(square(h))\ndx, dh = grad(s, [x, h])\n\
+        penalty = sum(square(dx)) + sum(dh)\n\
+        dw = grad(penalty, w)\nupdate w <- w - 0.1 * dw\n\
+        last = scan(x_t in x, c = 1.0) {\n    y = sum(x_t) * c * c\n\
+            c = c * 0.5 + grad(sin(y), c)\n}\noutput last\n";
+    place.write("calls.graph", text);
+    let report = place.json("gradcheck calls.graph --batch-size 5 --dim n=3");
+    assert_eq!(report["steps"].as_array().map(Vec::len), Some(0));
+    let calls = report["calls"].as_array().expect("a list");
+    let at: Vec<&Value> = calls.iter().map(|call| &call["at"]).collect();
+    assert_eq!(at, ["calls.graph:5:10", "calls.graph:7:6", "calls.graph:11:15"]);
+    assert!(calls.iter().all(|call| members(call) == ["at", "gradients", "value"]));
+    let gradients = calls.iter().flat_map(|call| call["gradients"].as_array().expect("a list"));
+    let gradients: Vec<&Value> = gradients.collect();
+    let of: Vec<String> =
+        gradients.iter().map(|g| format!("{} {}", g["value"], g["type"])).collect();
+    let wanted = ["x f32[5, 3]", "h f32[5, 2]", "w f32[3, 2]", "c f32"];
+    assert_eq!(of.join(", ").replace('"', ""), wanted.join(", "));
+    for gradient in gradients {
+        assert_eq!(gradient["holds"], true);
+        assert!(gradient["gradient"].as_f64().is_some_and(|g| g != 0.0), "{gradient}");
+        assert!(gradient["off"].as_f64().is_some_and(|off| off < 1e-6), "{gradient}");
+    }
+    // What is cut, and where it stands.
+    let text = "input x: f32[3]\ny = sum(x * stop_gradient(x))\noutput dx = grad(y, x)\n";
+    place.write("cut.graph", text);
+    let outcome = place.run("gradcheck cut.graph");
+    assert_eq!(outcome.status, 1, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("1 of 1 gradients are no slopes"), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("grad at cut.graph:3:13"), "{}", outcome.stdout);
+    // The rows of a batch are said once.
+    let refused = place.run("gradcheck calls.graph --batch-size 5 --dim batch=4");
+    assert!(refused.status == 2 && refused.stderr.contains("differ"), "{}", refused.stderr);
+}

@@ -7,6 +7,7 @@ use brolga_compiler::entry::{UNLIKE_ROWS_HELP, batch_inputs, unlike_rows};
 use brolga_compiler::ir::{Graph, Module, Name, Variable};
 use indexmap::IndexMap;
 
+use super::builtins::GradientCall;
 use super::options::LoadOptions;
 use super::program::ProgramFiles;
 use super::{Declared, Walked, walk};
@@ -20,6 +21,8 @@ use crate::source::Sources;
 pub struct Loaded {
     /// The program.
     pub module: Module,
+    /// The calls of `grad` with `training` true, if [`LoadOptions::keep_gradients`] asks for them.
+    pub gradients: Vec<GradientCall>,
     /// What is legal but probably not meant.
     pub warnings: Diagnostics,
     /// The texts that the module comes from.
@@ -49,7 +52,7 @@ pub fn load(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Loaded
     let mut sources = library().sources();
     let (program, mut diagnostics) = ProgramFiles::read(name, text, options, &mut sources);
     if !diagnostics.has_errors() {
-        let train = walk(&program, &sources, options, true);
+        let mut train = walk(&program, &sources, options, true);
         let infer = walk(&program, &sources, options, false);
         merge(&mut diagnostics, &train.diagnostics);
         merge(&mut diagnostics, &infer.diagnostics);
@@ -59,8 +62,9 @@ pub fn load(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Loaded
             merge(&mut diagnostics, &check_rows(&infer.graph, &sources));
         }
         if !diagnostics.has_errors() {
+            let gradients = std::mem::take(&mut train.gradients);
             let module = module(&program, train, infer);
-            return Ok(Loaded { module, warnings: diagnostics, sources });
+            return Ok(Loaded { module, gradients, warnings: diagnostics, sources });
         }
     }
     diagnostics.sort();

@@ -36,7 +36,7 @@ use brolga_compiler::ir::{Graph, Name as NodeName, NodeId, Position, Provenance,
 use indexmap::IndexMap;
 
 pub use argument::{Argument, LibraryCall, StepGroup, TensorRef};
-pub use builtins::{Operation, operations};
+pub use builtins::{GradientCall, Operation, operations};
 pub use construct::{Construction, Scope, constructed};
 pub use loading::{LoadError, Loaded, load};
 pub use options::{Limits, LoadOptions};
@@ -62,6 +62,8 @@ pub(crate) struct Walked {
     pub(crate) variables: IndexMap<NodeName, Declared>,
     /// The names whose value is a node that is called otherwise.
     pub(crate) names: IndexMap<NodeName, NodeId>,
+    /// The calls of `grad`, if they are kept.
+    pub(crate) gradients: Vec<GradientCall>,
     /// What is wrong.
     pub(crate) diagnostics: Diagnostics,
 }
@@ -87,11 +89,13 @@ pub(crate) fn walk(
     let surroundings =
         Surroundings { program, sources, limits: &options.limits, import: options.import };
     let mut elaborator = Elaborator::new(surroundings, training);
+    elaborator.keep_gradients = options.keep_gradients && training;
     elaborator.file();
     let names = elaborator.names();
     let mut graph = elaborator.regions.pop().map(|region| region.graph).unwrap_or_default();
     graph.dissolve_bindings();
-    Walked { graph, variables: elaborator.variables, names, diagnostics: elaborator.diagnostics }
+    let Elaborator { variables, gradients, diagnostics, .. } = elaborator;
+    Walked { graph, variables, names, gradients, diagnostics }
 }
 
 /// What a walk goes by.
@@ -161,6 +165,9 @@ struct Elaborator<'a> {
     depth: usize,
     /// Whether a limit was hit: the walk ends.
     stopped: bool,
+    /// Whether the calls of `grad` are kept, and those that were.
+    keep_gradients: bool,
+    gradients: Vec<GradientCall>,
     /// Whether what a gradient is with respect to is being read: there an operation gives a value
     /// of its own even where it leaves its operand as it was, so that none of them has a name.
     names_alone: bool,
@@ -281,6 +288,8 @@ impl<'a> Elaborator<'a> {
             n_listed: 0,
             depth: 0,
             stopped: false,
+            keep_gradients: false,
+            gradients: Vec::new(),
             names_alone: false,
         };
         elaborator.open_region(regions::RegionKind::Main);

@@ -47,12 +47,14 @@ pub struct LoadOptions<'a> {
     pub import: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
     /// How large it may be.
     pub limits: Limits,
+    /// Whether the calls of `grad` are kept, as [`super::Loaded::gradients`].
+    pub keep_gradients: bool,
 }
 
 impl Default for LoadOptions<'_> {
-    /// No consts, no files to import, the usual limits.
+    /// No consts, no files to import, the usual limits, no calls kept.
     fn default() -> Self {
         let import = &|_: &str| Err("there are no files to import from".to_owned());
-        LoadOptions { consts: &[], import, limits: Limits::default() }
+        LoadOptions { consts: &[], import, limits: Limits::default(), keep_gradients: false }
     }
 }

@@ -1,7 +1,7 @@
 //! Gradients as values, the params by pattern, and totals.
 
 use brolga_compiler::autodiff::differentiate;
-use brolga_compiler::ir::DType;
+use brolga_compiler::ir::{DType, Graph, NodeId, Provenance};
 use brolga_compiler::ops::Op;
 
 use super::super::report::type_diagnostic;
@@ -26,6 +26,20 @@ pub(super) const ENTRIES: &[Entry] = &[
         total,
     ),
 ];
+
+/// A call of `grad`: what it is a gradient of, and with respect to what.
+#[derive(Clone, Debug)]
+pub struct GradientCall {
+    /// The graph up to the call: that of the file, or the body of the loop that it stands in. Bindings
+    /// are still values of their own.
+    pub graph: Graph,
+    /// The scalar.
+    pub y: NodeId,
+    /// The values that it is with respect to, each with its gradient.
+    pub gradients: Vec<(NodeId, NodeId)>,
+    /// Where it stands.
+    pub provenance: Provenance,
+}
 
 /// `grad(y, x)`, `grad(y, [a, b])`
 pub(super) fn grad(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
@@ -69,9 +83,9 @@ pub(super) fn grad(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
         region.graph.add_provenance(node, &provenance);
     }
     e.check_nodes()?;
-    let mut gradients = Vec::new();
+    let mut gradients: Vec<Tensor> = Vec::new();
     for (k, gradient) in found.into_iter().enumerate() {
-        gradients.push(Value::Tensor(match gradient {
+        gradients.push(match gradient {
             Some(node) => e.tensor(node),
             None if !e.has_name(xs[k]) => {
                 let message = "a gradient is with respect to a value that has a name";
@@ -85,8 +99,14 @@ pub(super) fn grad(e: &mut Elaborator<'_>, args: Args) -> Result<Value> {
                 let x = e.tensor(nodes[k]);
                 e.build(&[x], |build, x| build.zeros_like(x[0]))?
             }
-        }));
+        });
     }
+    if e.keep_gradients {
+        let gradients = nodes.iter().copied().zip(gradients.iter().map(|dx| dx.node)).collect();
+        let graph = e.region().graph.clone();
+        e.gradients.push(GradientCall { graph, y, gradients, provenance });
+    }
+    let mut gradients: Vec<Value> = gradients.into_iter().map(Value::Tensor).collect();
     match with_respect_to {
         Value::List(_) => Ok(Value::list(gradients)),
         _ => Ok(gradients.remove(0)),

@@ -23,6 +23,8 @@ use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
 use crate::source::Span;
 
+pub use gradients::GradientCall;
+
 /// An operation whose calls are more than operands and attributes.
 pub(super) struct Entry {
     name: &'static str,
