@@ -197,6 +197,17 @@ fn choose_rows(
         cost /= unit.extent as f64;
     }
     let alone = |(u, of): (usize, &OfProduct)| (u, blocks(draft.dims[u].0, of, draft.cost, cx));
+    // Rows that are too few for a large right factor are taken whole, with a part of that factor.
+    if let &[(u, rows)] = chosen.as_slice()
+        && product[u].kind == Kind::Row
+        && rows.block < product[u].least
+    {
+        let columns = product.iter().enumerate().filter(|(_, of)| of.kind == Kind::Column);
+        let columns = columns.map(alone).find(|&unit| number(&[unit]) >= cx.costs.min_units);
+        if let Some(columns) = columns {
+            return vec![columns];
+        }
+    }
     let most = product.iter().enumerate().map(alone).max_by_key(|&unit| number(&[unit]));
     match most {
         Some(one) if number(&chosen) < number(&[one]).min(cx.costs.min_units) => vec![one],

@@ -347,9 +347,10 @@ impl Extent {
         }
     }
 
-    /// `n` times as far.
+    /// `n` times as far; no times as far are no blocks.
     pub fn times(self, n: usize) -> Extent {
         match self {
+            _ if n == 0 => Extent::Const(0),
             Extent::Const(m) => Extent::Const(m * n),
             Extent::Block { axis, block, total } => {
                 Extent::Block { axis, block: block * n, total: total * n }

@@ -177,7 +177,7 @@ unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
     unsafe {
         let mask = V::mask(if EDGE { columns - (W - 1) * V::LANES } else { V::LANES });
         let last = |w: usize| EDGE && w == W - 1;
-        let at = |i: usize, w: usize| c.offset(rows.c[i]).add(w * V::LANES);
+        let at = |i: usize, w: usize| c.byte_offset(rows.c[i]).add(w * V::LANES);
         let mut acc = [[V::zero(); W]; R];
         if accumulates {
             for i in 0..R {
@@ -199,7 +199,7 @@ unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
                         row[w] = if last(w) { V::load_masked(from, mask) } else { V::load(from) };
                     }
                     for i in 0..R {
-                        let x = V::splat(a2.offset(rows.a[i]));
+                        let x = V::splat(a2.byte_offset(rows.a[i]));
                         for w in 0..W {
                             acc[i][w] = x.mul_add(row[w], acc[i][w]);
                         }

@@ -35,7 +35,7 @@ pub(super) struct Levels {
     pub(super) b_step: [isize; 3],
 }
 
-/// Where the rows of a block lie, from the first of the tile.
+/// Where the rows of a block lie, in bytes from the first of the tile.
 pub(super) struct RowOffsets {
     pub(super) a: [isize; MAX_ROWS],
     pub(super) c: [isize; MAX_ROWS],
@@ -48,7 +48,7 @@ pub(super) struct RowOffsets {
 /// # Safety
 /// As for [`super::brolga_tile_f32`], with elements `T`; the instruction set must be available.
 pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
-    let (levels, rows) = (&Levels::gathered(tile), &Rows::gathered(tile));
+    let (levels, rows) = (&Levels::gathered(tile), &Rows::gathered::<T>(tile));
     let at_once = rows_at_once(blocks, rows);
     let steps = levels.steps();
     let bytes = steps.saturating_mul(tile.n).saturating_mul(size_of::<T>());
@@ -131,7 +131,7 @@ struct Aligned(#[expect(dead_code, reason = "memory alone")] [u8; PACKED_BYTES])
 /// numbers are, evict each other when they are more than its ways.
 fn rows_at_once<T>(blocks: &Microkernels<T>, rows: &Rows) -> usize {
     let registers = blocks.wide.len();
-    let apart = rows.a[1].wrapping_mul(size_of::<T>() as isize);
+    let apart = rows.a[1];
     if apart != 0 && apart % L1_PERIOD == 0 { registers.min(L1_WAYS) } else { registers }
 }
 
@@ -144,7 +144,8 @@ fn even_parts(m: usize, limit: usize) -> impl Iterator<Item = (usize, usize)> {
         .filter(|&(_, length)| length > 0)
 }
 
-/// The rows of a tile: as there, but as one level (the inner one) where they continue each other.
+/// The rows of a tile: as there, but as one level (the inner one) where they continue each other, and
+/// in bytes.
 struct Rows {
     m: [usize; 2],
     a: [isize; 2],
@@ -152,8 +153,9 @@ struct Rows {
 }
 
 impl Rows {
-    fn gathered(tile: &Tile) -> Rows {
-        let (m, a, c) = (tile.m, tile.a_row, tile.c_row);
+    fn gathered<T>(tile: &Tile) -> Rows {
+        let bytes = |step: isize| step.wrapping_mul(size_of::<T>() as isize);
+        let (m, a, c) = (tile.m, tile.a_row.map(bytes), tile.c_row.map(bytes));
         let inner = m[1] as isize;
         let continues = |step: [isize; 2]| step[0] == step[1].wrapping_mul(inner);
         if m[1] == 1 {
@@ -171,10 +173,11 @@ impl Rows {
 
     /// Where `n` rows from the `first` on lie.
     fn offsets(&self, first: usize, n: usize) -> RowOffsets {
+        if self.m[0] == 1 {
+            return RowOffsets { a: series(first, self.a[1]), c: series(first, self.c[1]) };
+        }
         let mut offsets = RowOffsets { a: [0; MAX_ROWS], c: [0; MAX_ROWS] };
-        // Of one level no number is divided.
-        let (mut outer, mut inner) =
-            if self.m[0] == 1 { (0, first) } else { (first / self.m[1], first % self.m[1]) };
+        let (mut outer, mut inner) = (first / self.m[1], first % self.m[1]);
         for row in 0..n {
             let at = |step: [isize; 2]| outer as isize * step[0] + inner as isize * step[1];
             (offsets.a[row], offsets.c[row]) = (at(self.a), at(self.c));
@@ -185,6 +188,16 @@ impl Rows {
         }
         offsets
     }
+}
+
+/// The multiples of a step from the `first` on; those of rows that are not there are not used.
+fn series(first: usize, step: isize) -> [isize; MAX_ROWS] {
+    let mut at = (first as isize).wrapping_mul(step);
+    core::array::from_fn(|_| {
+        let this = at;
+        at = at.wrapping_add(step);
+        this
+    })
 }
 
 impl Levels {
