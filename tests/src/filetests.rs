@@ -20,6 +20,7 @@ pub(crate) use run::{runs_alike, trains_alike};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use similar::TextDiff;
 
@@ -32,16 +33,7 @@ fn filetests() {
     let only = std::env::var("FILETEST").unwrap_or_default();
     let mut files = files(&root);
     files.retain(|path| path.to_string_lossy().contains(&only));
-    let half = files.len() / 2;
-    let (one, other) = files.split_at(half);
-    let failures: Vec<String> = std::thread::scope(|scope| {
-        let spawn = |part| {
-            let builder = std::thread::Builder::new().stack_size(STACK);
-            builder.spawn_scoped(scope, move || failures(part)).expect("two threads are few")
-        };
-        let threads = [spawn(one), spawn(other)];
-        threads.into_iter().flat_map(|t| t.join().expect("panics are caught within")).collect()
-    });
+    let failures = failures(&files);
     assert!(
         failures.is_empty(),
         "\n{}\n{} of {} file tests failed; to accept what comes out:\n    \
@@ -70,14 +62,34 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What is wrong with each file.
+/// What is wrong with each file, in their order. Two threads each take the next one.
 fn failures(files: &[PathBuf]) -> Vec<String> {
-    let failure = |path: &PathBuf| {
-        let checked = catch_unwind(AssertUnwindSafe(|| check(path)));
-        let result = checked.unwrap_or_else(|_| Err("it panicked, see above".to_string()));
-        result.err().map(|why| format!("--- {}\n{why}", path.display()))
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut failures = vec![];
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = files.get(at) else { return failures };
+            failures.extend(failure(path).map(|why| (at, why)));
+        }
     };
-    files.iter().filter_map(failure).collect()
+    let mut failures: Vec<(usize, String)> = std::thread::scope(|scope| {
+        let spawn = || {
+            let builder = std::thread::Builder::new().stack_size(STACK);
+            builder.spawn_scoped(scope, take).expect("two threads are few")
+        };
+        let threads = [spawn(), spawn()];
+        threads.into_iter().flat_map(|t| t.join().expect("panics are caught within")).collect()
+    });
+    failures.sort();
+    failures.into_iter().map(|(_, why)| why).collect()
+}
+
+/// What is wrong with a file.
+fn failure(path: &Path) -> Option<String> {
+    let checked = catch_unwind(AssertUnwindSafe(|| check(path)));
+    let result = checked.unwrap_or_else(|_| Err("it panicked, see above".to_string()));
+    result.err().map(|why| format!("--- {}\n{why}", path.display()))
 }
 
 fn check(path: &Path) -> Result<(), String> {
