@@ -197,10 +197,11 @@ fn choose_rows(
         cost /= unit.extent as f64;
     }
     let alone = |(u, of): (usize, &OfProduct)| (u, blocks(draft.dims[u].0, of, draft.cost, cx));
-    // Rows that are too few for a large right factor are taken whole, with a part of that factor.
+    // Rows that are by far too few for a large right factor are taken whole, with a part of that
+    // factor: the left one is read anew by each unit then.
     if let &[(u, rows)] = chosen.as_slice()
         && product[u].kind == Kind::Row
-        && rows.block < product[u].least
+        && 2 * rows.block < product[u].least
     {
         let columns = product.iter().enumerate().filter(|(_, of)| of.kind == Kind::Column);
         let columns = columns.map(alone).find(|&unit| number(&[unit]) >= cx.costs.min_units);
