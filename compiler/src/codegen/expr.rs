@@ -455,10 +455,15 @@ impl Emitter<'_> {
 
     /// The lanes of a register from the last.
     fn backwards(&mut self, x: Value) -> Value {
+        let last = self.type_of(x).lane_count() as usize - 1;
+        self.rearranged(x, |lane| last - lane)
+    }
+
+    /// A register whose lane `l` is lane `from(l)` of another.
+    pub(super) fn rearranged(&mut self, x: Value, from: impl Fn(usize) -> usize) -> Value {
         let ty = self.type_of(x);
-        let (lanes, size) = (ty.lane_count() as usize, ty.lane_type().bytes() as usize);
-        let byte = |i: usize| ((lanes - 1 - i / size) * size + i % size) as u8;
-        let order: Vec<u8> = (0..16).map(byte).collect();
+        let size = ty.lane_type().bytes() as usize;
+        let order: Vec<u8> = (0..16).map(|i| (from(i / size) * size + i % size) as u8).collect();
         let mask = self.func.dfg.immediates.push(order.as_slice().into());
         let mut at = self.ins();
         let bytes = at.ins().bitcast(types::I8X16, little(), x);

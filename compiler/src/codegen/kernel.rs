@@ -422,14 +422,58 @@ impl Emitter<'_> {
         numbers.map(emitted).collect()
     }
 
-    /// The lanes of accumulators combined: lane `i` with lane `i + n/2`, until one is left.
-    fn combine_lanes(&mut self, l: &Loop, partial: Vec<Emitted>) -> Result<Vec<Emitted>> {
-        let (here, dtypes) = (self.here(), self.dtypes(l));
-        let n = self.lanes.map_or(1, |l| l.n);
+    /// The lanes of accumulators combined: lane `i` with lane `i + n/2`, until one is left; whole
+    /// registers at a time while the halves of all accumulators are in registers of their own, or
+    /// in the same lanes of one.
+    fn combine_lanes(&mut self, l: &Loop, mut partial: Vec<Emitted>) -> Result<Vec<Emitted>> {
+        let dtypes = self.dtypes(l);
+        let per: Vec<usize> =
+            dtypes.iter().map(|&d| vector_type(d).lane_count() as usize).collect();
+        let alike = per.iter().all(|&p| p == per[0]);
+        while let Some(lanes) = self.lanes
+            && lanes.n > 1
+            && (alike || per.iter().all(|&p| lanes.n / 2 >= p))
+        {
+            let halves = self.halves(&dtypes, &partial, lanes.n / 2);
+            self.lanes = Some(Lanes { n: lanes.n / 2, ..lanes });
+            partial = self.combine_all(l, &halves[0], &halves[1])?;
+        }
+        self.combine_scalars(l, &dtypes, &partial)
+    }
+
+    /// The lower and the upper half of the lanes of accumulators.
+    fn halves(&mut self, dtypes: &[DType], partial: &[Emitted], half: usize) -> [Vec<Emitted>; 2] {
+        let level = self.here();
+        let mut halves = [vec![], vec![]];
+        for (&dtype, x) in dtypes.iter().zip(partial) {
+            let mut registers = self.many(level, dtype, x);
+            if dtype == DType::Bool {
+                registers = self.narrow_masks(level, &registers);
+            }
+            let upper = match registers[..] {
+                [one] => vec![self.rearranged(one, |lane| (lane + half) % (2 * half))],
+                _ => registers.split_off(registers.len() / 2),
+            };
+            for (half, registers) in halves.iter_mut().zip([registers, upper]) {
+                let val = Val::Many(registers.into());
+                half.push(Emitted { val, level, reads: Places::default() });
+            }
+        }
+        halves
+    }
+
+    /// The lanes that are left, combined by halves as scalars.
+    fn combine_scalars(
+        &mut self,
+        l: &Loop,
+        dtypes: &[DType],
+        partial: &[Emitted],
+    ) -> Result<Vec<Emitted>> {
+        let (here, n) = (self.here(), self.lanes.map_or(1, |l| l.n));
         let mut lanes: Vec<Vec<Emitted>> = vec![];
         for lane in 0..n {
             let mut of_lane = vec![];
-            for (&dtype, x) in dtypes.iter().zip(&partial) {
+            for (&dtype, x) in dtypes.iter().zip(partial) {
                 let val = Val::One(self.lane(dtype, &x.val, lane));
                 of_lane.push(Emitted { val, level: here, reads: Places::default() });
             }

@@ -243,6 +243,7 @@ impl Emitter<'_> {
                 choose(at, mask, a, b)
             });
         }
+        let vector = self.is_vector(a);
         self.map2(level, a, b, |at, a, b| {
             // In this form, and with this order of operands, it is one instruction.
             let mask = if max {
@@ -252,7 +253,14 @@ impl Emitter<'_> {
             };
             let y = choose(at, mask, a, b);
             let nan = at.ins().fcmp(FloatCC::Unordered, a, a);
-            choose(at, nan, a, y)
+            if !vector {
+                return choose(at, nan, a, y);
+            }
+            // Or-ed with all bits it is a NaN, in one instruction where a choice takes three.
+            let ty = at.func.dfg.value_type(y);
+            let bits = at.ins().bitcast(ty.as_truthy(), little(), y);
+            let bits = at.ins().bor(bits, nan);
+            at.ins().bitcast(ty, little(), bits)
         })
     }
 
