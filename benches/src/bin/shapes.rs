@@ -2,9 +2,9 @@
 //! the machine's limit that is and, with `--jax PYTHON`, JAX's time for the same in the same run.
 //!
 //! `shapes [--smoke] [--threads N] [--only TEXT] [--jax PYTHON]`. The limit of a row is the longer of
-//! two: to read its inputs and write its output once at the bandwidth of a copy, and to do its floating
-//! point operations at the rate of a product of 1024 x 1024 matrices, both measured at the start on as
-//! many threads. Small rows are in the caches, so that they may take less. With `--smoke` every row is
+//! two: to read its inputs and write its output once at the bandwidth of a copy, and to do its arithmetic,
+//! functions as this compiler computes them, at the rate of a product of 1024 x 1024 matrices, both
+//! measured at the start on as many threads. Small rows are in the caches, so that they may take less. With `--smoke` every row is
 //! compiled and run once.
 
 use std::io::{BufRead, BufReader, Write};
@@ -14,10 +14,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use brolga::compiler::ir::{Binding, Literal, Name, NodeId};
-use brolga::compiler::ops::flops;
 use brolga::compiler::specialise::specialise;
 use brolga::{Entry, Session, SessionOptions};
-use brolga_benches::quantile;
+use brolga_benches::{quantile, work};
 use indexmap::IndexMap;
 
 const SHAPES: &str = include_str!("../../shapes.txt");
@@ -125,7 +124,7 @@ impl Shape {
         Ok(times.split_off(2))
     }
 
-    /// The bytes of inputs and output, and the floating-point operations.
+    /// The bytes of inputs and output, and the arithmetic.
     fn work(&self, session: &mut Session) -> anyhow::Result<(f64, f64)> {
         let graph = session.entry(&entry())?;
         let graph = specialise(&graph.graph, &Binding::default())?;
@@ -134,7 +133,8 @@ impl Shape {
             of_node.n_elements().unwrap_or(0) * of_node.dtype.size()
         };
         let nodes = graph.inputs.iter().chain(graph.outputs.iter().map(|(_, node)| node));
-        Ok((nodes.map(bytes).sum::<usize>() as f64, flops(&graph) as f64))
+        let arithmetic = work(&graph, &SessionOptions::default().target);
+        Ok((nodes.map(bytes).sum::<usize>() as f64, arithmetic as f64))
     }
 }
 
