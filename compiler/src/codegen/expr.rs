@@ -19,6 +19,8 @@ enum Function {
     Unary(crate::ir::UnaryFn),
     Binary(BinaryFn),
     Compare(CompareFn),
+    /// Whether a comparison does not hold, as of a NaN.
+    CompareNot(CompareFn),
     Select,
     Fma,
     Cast(DType),
@@ -93,10 +95,11 @@ impl Emitter<'_> {
         self.apply(Function::Compare(f), &[(dtype, a.clone()), (dtype, b.clone())])
     }
 
-    /// `acc ⊕ value`, per variable of the fold.
+    /// `acc ⊕ value`, per variable of the fold; of pairs, whether the value's index `rises` above the
+    /// one that is kept.
     pub(super) fn combine(
         &mut self,
-        monoid: Monoid,
+        (monoid, rises): (Monoid, bool),
         dtypes: &[DType],
         acc: &[Emitted],
         value: &[Emitted],
@@ -104,7 +107,10 @@ impl Emitter<'_> {
         if let Some(f) = monoid.function() {
             return Ok(vec![self.binary_of(f, dtypes[0], &acc[0], &value[0])?]);
         }
-        let replaces = self.replaces(monoid, dtypes, acc, value)?;
+        let replaces = match rises {
+            true => self.replaces_earlier(monoid, dtypes[0], &acc[0], &value[0])?,
+            false => self.replaces(monoid, dtypes, acc, value)?,
+        };
         let mut chosen = vec![];
         for (i, &dtype) in dtypes.iter().enumerate() {
             let operands = [
@@ -115,6 +121,28 @@ impl Emitter<'_> {
             chosen.push(self.apply(Function::Select, &operands)?);
         }
         Ok(chosen)
+    }
+
+    /// `Monoid::replaces` where the value's index is the larger one: the value is beyond the best, or
+    /// the first NaN.
+    fn replaces_earlier(
+        &mut self,
+        monoid: Monoid,
+        dtype: DType,
+        acc: &Emitted,
+        value: &Emitted,
+    ) -> Result<Emitted> {
+        let (beyond, within) = match monoid == Monoid::ArgMin {
+            true => (CompareFn::Lt, CompareFn::Ge),
+            false => (CompareFn::Gt, CompareFn::Le),
+        };
+        if !dtype.is_float() {
+            return self.compare_of(beyond, dtype, value, acc);
+        }
+        let operands = [(dtype, value.clone()), (dtype, acc.clone())];
+        let beyond = self.apply(Function::CompareNot(within), &operands)?;
+        let number = self.compare_of(CompareFn::Eq, dtype, acc, acc)?;
+        self.binary_of(BinaryFn::And, DType::Bool, &beyond, &number)
     }
 
     /// `Monoid::replaces`: the value is beyond the best, or equal at a smaller index; a NaN is
@@ -229,6 +257,7 @@ impl Emitter<'_> {
             }
             Function::Binary(f) => self.binary(level, f, dtype, &x[0], &x[1]),
             Function::Compare(f) => Some(self.compare(level, f, dtype, &x[0], &x[1])),
+            Function::CompareNot(f) => Some(self.compare_not(level, f, &x[0], &x[1])),
             Function::Select => Some(self.select(level, &x[0], &x[1], &x[2])),
             Function::Fma => Some(self.fma(level, &x[0], &x[1], &x[2])),
             Function::Cast(to) => self.cast(level, dtype, to, &x[0]),
@@ -361,7 +390,7 @@ impl Emitter<'_> {
     }
 
     /// An index as a number.
-    fn index_number(&mut self, index: IndexId, dtype: DType) -> Result<Emitted> {
+    pub(super) fn index_number(&mut self, index: IndexId, dtype: DType) -> Result<Emitted> {
         let stride = self.stride(index)?;
         let reads = self.index_reads(index)?;
         if stride == Stride::Same {
@@ -598,7 +627,7 @@ fn result(f: Function, operands: &[(DType, Emitted)]) -> DType {
         Function::Unary(_) | Function::Binary(_) | Function::Fma | Function::Shift(..) => {
             operands[0].0
         }
-        Function::Compare(_) => DType::Bool,
+        Function::Compare(_) | Function::CompareNot(_) => DType::Bool,
         Function::Select => operands[1].0,
         Function::Cast(dtype) | Function::Bits(dtype) => dtype,
     }
@@ -609,6 +638,7 @@ fn name(f: Function) -> String {
         Function::Unary(f) => f.name().into(),
         Function::Binary(f) => f.name().into(),
         Function::Compare(f) => f.symbol().into(),
+        Function::CompareNot(f) => format!("not {}", f.symbol()),
         Function::Select => "select".into(),
         Function::Fma => "fma".into(),
         Function::Cast(dtype) => format!("a cast to {dtype}"),

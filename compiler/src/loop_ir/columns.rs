@@ -14,7 +14,10 @@
 use super::rebuild::Rebuild;
 use super::vectorise::Nest;
 use super::{Extent, Fold, Kernel, Local, Loop, LoopKind, Stmt};
-use crate::ir::{AxisId, Costs, Expr, ExprId, Exprs, PlaceId, Reindex};
+use crate::ir::{
+    AxisId, BinaryFn, CompareFn, Costs, Expr, ExprId, Exprs, Monoid, PlaceId, Reindex, UnaryFn,
+    VarId,
+};
 
 /// Reduced loops of fewer iterations gain nothing.
 const SHORTEST: usize = 8;
@@ -45,8 +48,8 @@ struct Columns {
     reduced: Vec<(AxisId, Extent)>,
     /// The body of the innermost.
     inner: Vec<Stmt>,
-    /// For each reduction the outermost fold, with the innermost value.
-    folds: Vec<(Fold, ExprId)>,
+    /// For each reduction the outermost fold, with the innermost values.
+    folds: Vec<(Fold, Vec<ExprId>)>,
 }
 
 impl Columns {
@@ -57,8 +60,8 @@ impl Columns {
             return None;
         }
         let (mut reduced, mut at) = (vec![], first);
-        let mut folds: Vec<(Fold, ExprId)> =
-            first.folds.iter().map(|f| (f.clone(), f.values[0])).collect();
+        let mut folds: Vec<(Fold, Vec<ExprId>)> =
+            first.folds.iter().map(|f| (f.clone(), f.values.clone())).collect();
         let inner = loop {
             if at.kind != LoopKind::Serial || at.folds.len() != folds.len() {
                 return None;
@@ -66,8 +69,9 @@ impl Columns {
             reduced.push((at.axis, at.extent));
             match at.body.as_slice() {
                 [Stmt::For(within)] => {
-                    for (fold, value) in &mut folds {
-                        *value = folded_within(&kernel.exprs, fold, *value, within)?;
+                    for (fold, values) in &mut folds {
+                        let [value] = values[..] else { return None };
+                        *values = vec![folded_within(&kernel.exprs, fold, value, within)?];
                     }
                     at = within;
                 }
@@ -76,7 +80,11 @@ impl Columns {
         };
         let is_plain = |s: &Stmt| matches!(s, Stmt::Let(..) | Stmt::Store { .. });
         let plain = inner.iter().chain(&l.body[1..]).all(is_plain);
-        let single = !folds.is_empty() && folds.iter().all(|(f, _)| f.monoid.function().is_some());
+        // Of pairs the first stays, where a later one has a larger index.
+        let keeps = |(fold, _): &(Fold, Vec<ExprId>)| {
+            fold.monoid.function().is_some() || fold.rises(&kernel.exprs, first.axis)
+        };
+        let single = !folds.is_empty() && folds.iter().all(keeps);
         let found = Columns { reduced, inner, folds };
         let pays = found.is_far(kernel, costs, l);
         (plain && single && pays && may_turn(&kernel.exprs, l)).then_some(found)
@@ -86,16 +94,19 @@ impl Columns {
     fn is_far(&self, kernel: &Kernel, costs: &Costs, l: &Loop) -> bool {
         let rows =
             self.reduced.iter().map(|(_, extent)| extent.max()).fold(1, usize::saturating_mul);
-        let widest =
-            self.folds.iter().map(|(_, v)| kernel.exprs.dtype(*v).size()).max().unwrap_or(1);
+        let values = self.folds.iter().flat_map(|(_, values)| values);
+        let widest = values.map(|&v| kernel.exprs.dtype(v).size()).max().unwrap_or(1);
         let bytes = rows.saturating_mul(l.extent.max()).saturating_mul(widest);
         rows >= SHORTEST && bytes > costs.near
     }
 
     /// The three loops.
     fn by_rows(self, kernel: &mut Kernel, l: Loop) -> Vec<Stmt> {
-        let places: Vec<PlaceId> =
-            self.folds.iter().map(|(_, value)| accumulator(kernel, *value, l.extent)).collect();
+        let mut places_of = |values: &[ExprId]| -> Vec<PlaceId> {
+            values.iter().map(|&value| accumulator(kernel, value, l.extent)).collect()
+        };
+        let places: Vec<Vec<PlaceId>> =
+            self.folds.iter().map(|(_, values)| places_of(values)).collect();
         let exprs = &mut kernel.exprs;
         let [before, after] = [(); 2].map(|()| exprs.axis(l.extent.max()));
         let around = |axis: AxisId, body: Vec<Stmt>| {
@@ -104,15 +115,37 @@ impl Columns {
         let mut set = vec![];
         let mut take = vec![];
         let mut update = self.inner;
-        for ((fold, value), &place) in self.folds.iter().zip(&places) {
-            let at = exprs.index_axis(l.axis);
-            set.push(Stmt::Store { place, index: at, value: fold.init[0] });
-            let dtype = exprs.dtype(*value);
-            let load = exprs.intern(Expr::Load { place, index: at, dtype });
-            let f = fold.monoid.function().expect("of a single value");
-            let value = exprs.binary(f, load, *value);
-            update.push(Stmt::Store { place, index: at, value });
-            take.push(Stmt::Let(fold.vars[0], load));
+        let at = exprs.index_axis(l.axis);
+        for ((fold, values), places) in self.folds.iter().zip(&places) {
+            let kept: Vec<ExprId> = places
+                .iter()
+                .zip(values)
+                .map(|(&place, &value)| {
+                    let dtype = exprs.dtype(value);
+                    exprs.intern(Expr::Load { place, index: at, dtype })
+                })
+                .collect();
+            let mut init = fold.init.clone();
+            if let [_, index] = values[..] {
+                // A value that is the neutral one has then its index.
+                let zero = exprs.index_constant(0);
+                init[1] = Reindex::new(exprs, [(self.reduced[0].0, zero)]).expr(index);
+            }
+            let combined: Vec<VarId> = combined(exprs, fold, &kept, values)
+                .into_iter()
+                .map(|value| {
+                    let var = exprs.var();
+                    update.push(Stmt::Let(var, value));
+                    var
+                })
+                .collect();
+            for (v, &place) in places.iter().enumerate() {
+                set.push(Stmt::Store { place, index: at, value: init[v] });
+                let dtype = exprs.dtype(values[v]);
+                let value = exprs.intern(Expr::Var(combined[v], dtype));
+                update.push(Stmt::Store { place, index: at, value });
+                take.push(Stmt::Let(fold.vars[v], kept[v]));
+            }
         }
         take.extend(l.body.into_iter().skip(1));
         let mut renamed = |axis: AxisId, body: Vec<Stmt>| {
@@ -132,6 +165,21 @@ impl Columns {
             });
         vec![around(before, set), rows, around(after, take)]
     }
+}
+
+/// What a fold keeps of what it has and of later values: of a pair the first that is beyond all others,
+/// or NaN.
+fn combined(exprs: &mut Exprs, fold: &Fold, kept: &[ExprId], values: &[ExprId]) -> Vec<ExprId> {
+    if let Some(f) = fold.monoid.function() {
+        return vec![exprs.binary(f, kept[0], values[0])];
+    }
+    let within = if fold.monoid == Monoid::ArgMin { CompareFn::Ge } else { CompareFn::Le };
+    let within = exprs.compare(within, values[0], kept[0]);
+    let beyond = exprs.unary(UnaryFn::Not, within);
+    let number = exprs.compare(CompareFn::Eq, kept[0], kept[0]);
+    let replaces = exprs.binary(BinaryFn::And, beyond, number);
+    let choose = |(&kept, &value)| exprs.select(replaces, value, kept);
+    kept.iter().zip(values).map(choose).collect()
 }
 
 /// What the loop within folds to the value that a fold takes, if that starts from nothing.
