@@ -78,6 +78,7 @@ pub(crate) fn extremes() -> Vec<Way> {
         shortest_column: 1,
         long_column: 8,
         near: 0,
+        light_row: u32::MAX,
         parts: 3,
         longest_part: 5,
         most_parts: 6,
@@ -97,7 +98,8 @@ pub(crate) fn extremes() -> Vec<Way> {
     // What is reduced is cut to the smallest parts.
     let finest = Costs { long_reduction: 1, parts: 64, shortest_product: 1, ..finest };
     // Kernels hold little, and products with padding are reductions.
-    let small = Costs { max_members: 3, max_operations: 40, max_inline: 4, max_boxes: 1, ..dear };
+    let small = Costs { max_members: 3, max_operations: 40, max_inline: 4, ..dear };
+    let small = Costs { max_boxes: 1, light_row: 0, ..small };
     // Nothing is worth sharing.
     let cheap = Costs {
         cheap: u32::MAX,

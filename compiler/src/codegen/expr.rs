@@ -19,6 +19,8 @@ enum Function {
     Unary(crate::ir::UnaryFn),
     Binary(BinaryFn),
     Compare(CompareFn),
+    /// Whether a comparison does not hold, as of a NaN.
+    CompareNot(CompareFn),
     Select,
     Fma,
     Cast(DType),
@@ -93,18 +95,28 @@ impl Emitter<'_> {
         self.apply(Function::Compare(f), &[(dtype, a.clone()), (dtype, b.clone())])
     }
 
-    /// `acc ⊕ value`, per variable of the fold.
+    /// `acc ⊕ value`, per variable of the fold; of pairs, whether the value's index `rises` above the
+    /// one that is kept.
     pub(super) fn combine(
         &mut self,
-        monoid: Monoid,
+        (monoid, rises): (Monoid, bool),
         dtypes: &[DType],
         acc: &[Emitted],
         value: &[Emitted],
     ) -> Result<Vec<Emitted>> {
         if let Some(f) = monoid.function() {
+            // But 0 + -0 is 0.
+            let is_sum = monoid == Monoid::Sum && dtypes[0].is_float();
+            let neutral = monoid.neutral(dtypes[0]).bits();
+            if !is_sum && matches!(acc[0].val, Val::Const(bits) if bits == neutral) {
+                return Ok(vec![value[0].clone()]);
+            }
             return Ok(vec![self.binary_of(f, dtypes[0], &acc[0], &value[0])?]);
         }
-        let replaces = self.replaces(monoid, dtypes, acc, value)?;
+        let replaces = match rises {
+            true => self.replaces_earlier(monoid, dtypes[0], &acc[0], &value[0])?,
+            false => self.replaces(monoid, dtypes, acc, value)?,
+        };
         let mut chosen = vec![];
         for (i, &dtype) in dtypes.iter().enumerate() {
             let operands = [
@@ -115,6 +127,28 @@ impl Emitter<'_> {
             chosen.push(self.apply(Function::Select, &operands)?);
         }
         Ok(chosen)
+    }
+
+    /// `Monoid::replaces` where the value's index is the larger one: the value is beyond the best, or
+    /// the first NaN.
+    fn replaces_earlier(
+        &mut self,
+        monoid: Monoid,
+        dtype: DType,
+        acc: &Emitted,
+        value: &Emitted,
+    ) -> Result<Emitted> {
+        let (beyond, within) = match monoid == Monoid::ArgMin {
+            true => (CompareFn::Lt, CompareFn::Ge),
+            false => (CompareFn::Gt, CompareFn::Le),
+        };
+        if !dtype.is_float() {
+            return self.compare_of(beyond, dtype, value, acc);
+        }
+        let operands = [(dtype, value.clone()), (dtype, acc.clone())];
+        let beyond = self.apply(Function::CompareNot(within), &operands)?;
+        let number = self.compare_of(CompareFn::Eq, dtype, acc, acc)?;
+        self.binary_of(BinaryFn::And, DType::Bool, &beyond, &number)
     }
 
     /// `Monoid::replaces`: the value is beyond the best, or equal at a smaller index; a NaN is
@@ -229,6 +263,7 @@ impl Emitter<'_> {
             }
             Function::Binary(f) => self.binary(level, f, dtype, &x[0], &x[1]),
             Function::Compare(f) => Some(self.compare(level, f, dtype, &x[0], &x[1])),
+            Function::CompareNot(f) => Some(self.compare_not(level, f, &x[0], &x[1])),
             Function::Select => Some(self.select(level, &x[0], &x[1], &x[2])),
             Function::Fma => Some(self.fma(level, &x[0], &x[1], &x[2])),
             Function::Cast(to) => self.cast(level, dtype, to, &x[0]),
@@ -361,18 +396,20 @@ impl Emitter<'_> {
     }
 
     /// An index as a number.
-    fn index_number(&mut self, index: IndexId, dtype: DType) -> Result<Emitted> {
+    pub(super) fn index_number(&mut self, index: IndexId, dtype: DType) -> Result<Emitted> {
         let stride = self.stride(index)?;
         let reads = self.index_reads(index)?;
         if stride == Stride::Same {
             let value = self.index(index, 0)?;
             let (value, level) = match value {
                 Int::Const(c) => {
-                    // An axis of an unrolled loop is another number in the next iteration.
                     let level = self.here();
                     let bits = Scalar::I64(c).cast(dtype).bits();
                     return Ok(Emitted { val: Val::Const(bits), level, reads });
                 }
+                // An axis that is a number here is another one in the next iteration: what stands
+                // further out must not be remembered there.
+                Int::Value(value, _) if self.has_number(index) => (value, self.here()),
                 Int::Value(value, level) => (value, level),
             };
             let value = self.cast(level, DType::I64, dtype, &[value]);
@@ -603,7 +640,7 @@ fn result(f: Function, operands: &[(DType, Emitted)]) -> DType {
         Function::Unary(_) | Function::Binary(_) | Function::Fma | Function::Shift(..) => {
             operands[0].0
         }
-        Function::Compare(_) => DType::Bool,
+        Function::Compare(_) | Function::CompareNot(_) => DType::Bool,
         Function::Select => operands[1].0,
         Function::Cast(dtype) | Function::Bits(dtype) => dtype,
     }
@@ -614,6 +651,7 @@ fn name(f: Function) -> String {
         Function::Unary(f) => f.name().into(),
         Function::Binary(f) => f.name().into(),
         Function::Compare(f) => f.symbol().into(),
+        Function::CompareNot(f) => format!("not {}", f.symbol()),
         Function::Select => "select".into(),
         Function::Fma => "fma".into(),
         Function::Cast(dtype) => format!("a cast to {dtype}"),

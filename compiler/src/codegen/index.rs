@@ -90,6 +90,15 @@ impl Emitter<'_> {
         Ok(reads)
     }
 
+    /// Whether an axis of an index is a number: one of a loop whose iterations are written out.
+    pub(super) fn has_number(&self, index: IndexId) -> bool {
+        self.kernel.exprs.index(index).terms.iter().any(|&(term, _)| match term {
+            Term::Axis(axis) => matches!(self.axis(axis), Int::Const(_)),
+            Term::Div(x, _) | Term::Mod(x, _) => self.has_number(x),
+            Term::Data(..) => false,
+        })
+    }
+
     /// The value of an index in a lane.
     pub(super) fn index(&mut self, index: IndexId, lane: usize) -> Result<Int, CodegenError> {
         let kernel = self.kernel;

@@ -1,5 +1,7 @@
 //! The code of one kernel: its loops and statements.
 
+use std::ops::Range;
+
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     FuncRef, Function, InstBuilder, StackSlotData, StackSlotKind, Value, types,
@@ -9,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::emitter::{Emitted, Emitter, Int, Lanes, Places, Val, data, vector_type};
 use super::error::CodegenError;
 use super::externs::Extern;
-use crate::ir::{DType, ExprId, Monoid, PlaceId, Scalar};
+use crate::ir::{DType, Expr, ExprId, Monoid, PlaceId, Scalar};
 use crate::loop_ir::{Chunk, ChunkFn, Fold, Kernel, Loop, LoopKind, Stmt, Tile, failure};
 use crate::program::Frame;
 
@@ -17,6 +19,11 @@ type Result<T> = std::result::Result<T, CodegenError>;
 
 /// Bytes of the descriptor that a tile takes.
 const TILE_BYTES: u32 = 20 * 8;
+
+/// So many iterations that whole vectors leave are written out: a loop would cost as much again.
+const FEW: i64 = 3;
+/// The lanes of what whole vectors leave of a loop without folds.
+const NARROW: i64 = 4;
 
 /// The runtime's functions that a kernel calls.
 pub(super) fn externs_of(kernel: &Kernel) -> Vec<Extern> {
@@ -97,6 +104,11 @@ fn written(body: &[Stmt]) -> Places {
     })
 }
 
+/// Whether statements hold neither a loop nor a call.
+fn is_straight(body: &[Stmt]) -> bool {
+    body.iter().all(|s| matches!(s, Stmt::Let(..) | Stmt::Store { .. }))
+}
+
 type Externs = FxHashMap<Extern, FuncRef>;
 
 impl Emitter<'_> {
@@ -158,7 +170,6 @@ impl Emitter<'_> {
             }
         }
         let acc = match l.kind {
-            LoopKind::Unrolled => self.unrolled(l, n, acc, externs)?,
             LoopKind::Serial => self.serial(l, Int::Const(0), n, acc, externs)?,
             LoopKind::Vector(lanes) => self.vector(l, usize::from(lanes), n, acc, externs)?,
         };
@@ -167,19 +178,20 @@ impl Emitter<'_> {
         Ok(())
     }
 
+    /// A few iterations in straight line.
     fn unrolled(
         &mut self,
         l: &Loop,
-        n: Int,
+        range: Range<i64>,
         mut acc: Vec<Emitted>,
         externs: &Externs,
     ) -> Result<Vec<Emitted>> {
-        let Int::Const(n) = n else { return Err(self.unsupported("an unrolled loop of blocks")) };
-        for i in 0..n {
+        let rises = self.rises(l);
+        for i in range {
             self.enter(None, false);
             self.axes.insert(l.axis, Int::Const(i));
             self.body(&l.body, externs)?;
-            acc = self.fold_in(l, acc)?;
+            acc = self.fold_in(l, acc, rises)?;
             acc = Self::settled(acc, self.here() - 1);
             self.leave();
         }
@@ -200,15 +212,19 @@ impl Emitter<'_> {
         acc: Vec<Emitted>,
         externs: &Externs,
     ) -> Result<Vec<Emitted>> {
+        let range = (first, end, 1);
         match (first, end) {
             (Int::Const(a), Int::Const(b)) if a >= b => return Ok(acc),
-            (Int::Const(_), Int::Const(_)) => return self.counted(l, first, end, 1, acc, externs),
+            (Int::Const(a @ 1..), Int::Const(b)) if b - a <= FEW && is_straight(&l.body) => {
+                return self.unrolled(l, a..b, acc, externs);
+            }
+            (Int::Const(_), Int::Const(_)) => return self.counted(l, range, acc, externs),
             // A block has at least one row.
-            (Int::Const(0), Int::Value(..)) => return self.counted(l, first, end, 1, acc, externs),
+            (Int::Const(0), Int::Value(..)) => return self.counted(l, range, acc, externs),
             (_, _) => {}
         }
         let any = self.int_compare(IntCC::SignedLessThan, first, end);
-        self.guarded(l, any, acc, |e, acc| e.counted(l, first, end, 1, acc, externs))
+        self.guarded(l, any, acc, |e, acc| e.counted(l, range, acc, externs))
     }
 
     /// Runs a part under a condition; without it the accumulators stay as they are.
@@ -235,24 +251,27 @@ impl Emitter<'_> {
         Ok(self.unflat(l, &joined))
     }
 
-    /// A loop with at least one iteration.
+    /// A loop from `first` to before `end` in steps, with at least one iteration.
     fn counted(
         &mut self,
         l: &Loop,
-        first: Int,
-        end: Int,
-        step: i64,
-        acc: Vec<Emitted>,
+        (first, end, step): (Int, Int, i64),
+        mut acc: Vec<Emitted>,
         externs: &Externs,
     ) -> Result<Vec<Emitted>> {
         self.forget(written(&l.body));
+        // From another place on than a known one, there may be nothing before.
+        let rises = matches!(first, Int::Const(_)) && self.rises(l);
+        if rises && first == Int::Const(0) {
+            acc = self.first_indices(l, acc)?;
+        }
         if let (Int::Const(a), Int::Const(b)) = (first, end)
             && a + step >= b
         {
             self.enter(None, false);
             self.axes.insert(l.axis, first);
             self.body(&l.body, externs)?;
-            let acc = self.fold_in(l, acc)?;
+            let acc = self.fold_in(l, acc, rises)?;
             let acc = Self::settled(acc, self.here() - 1);
             self.leave();
             return Ok(acc);
@@ -269,7 +288,7 @@ impl Emitter<'_> {
         self.axes.insert(l.axis, Int::Value(parameters[0], self.here()));
         let acc = self.unflat(l, &parameters[1..]);
         self.body(&l.body, externs)?;
-        let acc = self.fold_in(l, acc)?;
+        let acc = self.fold_in(l, acc, rises)?;
         let next = {
             let mut at = self.ins();
             let step = at.ins().iconst(types::I64, step);
@@ -331,15 +350,42 @@ impl Emitter<'_> {
         values.map(|&v| self.kernel.exprs.dtype(v)).collect()
     }
 
-    /// `acc ⊕ value` for every fold of a loop.
-    fn fold_in(&mut self, l: &Loop, acc: Vec<Emitted>) -> Result<Vec<Emitted>> {
+    /// Whether the indices of all pairs that a loop folds rise from each iteration to the next, and no
+    /// fold starts from an index: then none comes before the one that is kept.
+    fn rises(&self, l: &Loop) -> bool {
+        let exprs = &self.kernel.exprs;
+        l.folds.iter().filter(|fold| fold.vars.len() == 2).all(|fold| fold.rises(exprs, l.axis))
+    }
+
+    /// Accumulators that hold nothing, with the first index of each pair for its neutral one. A value
+    /// that is the neutral one need then not take its place, as it has its index.
+    fn first_indices(&mut self, l: &Loop, mut acc: Vec<Emitted>) -> Result<Vec<Emitted>> {
+        self.enter(None, false);
+        self.axes.insert(l.axis, Int::Const(0));
+        let mut at = 0;
+        for fold in &l.folds {
+            // Not by `expr`, which would remember it for all iterations.
+            if let [_, value] = fold.values[..]
+                && let Expr::Index(index, dtype) = *self.kernel.exprs.expr(value)
+            {
+                acc[at + 1] = self.index_number(index, dtype)?;
+            }
+            at += fold.values.len();
+        }
+        let acc = Self::settled(acc, self.here() - 1);
+        self.leave();
+        Ok(acc)
+    }
+
+    /// `acc ⊕ value` for every fold of a loop; `rises` as [`Self::rises`].
+    fn fold_in(&mut self, l: &Loop, acc: Vec<Emitted>, rises: bool) -> Result<Vec<Emitted>> {
         let mut values = vec![];
         for fold in &l.folds {
             for &value in &fold.values {
                 values.push(self.expr(value)?);
             }
         }
-        self.combine_all(l, &acc, &values)
+        self.combine_all(l, &acc, &values, rises)
     }
 
     fn combine_all(
@@ -347,12 +393,14 @@ impl Emitter<'_> {
         l: &Loop,
         acc: &[Emitted],
         values: &[Emitted],
+        rises: bool,
     ) -> Result<Vec<Emitted>> {
         let (mut done, mut from) = (vec![], 0);
         for fold in &l.folds {
             let to = from + fold.vars.len();
             let dtypes = &self.dtypes(l)[from..to];
-            done.extend(self.combine(fold.monoid, dtypes, &acc[from..to], &values[from..to])?);
+            let (acc, values) = (&acc[from..to], &values[from..to]);
+            done.extend(self.combine((fold.monoid, rises), dtypes, acc, values)?);
             from = to;
         }
         Ok(done)
@@ -386,7 +434,23 @@ impl Emitter<'_> {
                 (whole, acc)
             }
         };
+        let whole = self.narrow_vectors(l, whole, n, externs)?;
         self.serial(l, whole, n, acc, externs)
+    }
+
+    /// What whole vectors leave of a loop without folds, in vectors of one register as far as they
+    /// go; where what is left then begins.
+    fn narrow_vectors(&mut self, l: &Loop, first: Int, end: Int, externs: &Externs) -> Result<Int> {
+        let (Int::Const(a), Int::Const(b)) = (first, end) else { return Ok(first) };
+        let narrow = a + (b - a) / NARROW * NARROW;
+        if a == narrow || !l.folds.is_empty() || !is_straight(&l.body) {
+            return Ok(first);
+        }
+        self.lanes = Some(Lanes { axis: l.axis, n: NARROW as usize });
+        let range = (first, Int::Const(narrow), NARROW);
+        self.counted(l, range, vec![], externs)?;
+        self.lanes = None;
+        Ok(Int::Const(narrow))
     }
 
     /// The whole vectors of a vector loop, at least one; then the lanes are combined by halves,
@@ -401,10 +465,11 @@ impl Emitter<'_> {
     ) -> Result<Vec<Emitted>> {
         self.lanes = Some(Lanes { axis: l.axis, n: lanes });
         let neutral = self.neutral(l);
-        let partial = self.counted(l, Int::Const(0), end, lanes as i64, neutral, externs)?;
+        let range = (Int::Const(0), end, lanes as i64);
+        let partial = self.counted(l, range, neutral, externs)?;
         let combined = self.combine_lanes(l, partial)?;
         self.lanes = None;
-        self.combine_all(l, &init, &combined)
+        self.combine_all(l, &init, &combined, false)
     }
 
     /// The neutral elements of a loop's folds.
@@ -436,7 +501,7 @@ impl Emitter<'_> {
         {
             let halves = self.halves(&dtypes, &partial, lanes.n / 2);
             self.lanes = Some(Lanes { n: lanes.n / 2, ..lanes });
-            partial = self.combine_all(l, &halves[0], &halves[1])?;
+            partial = self.combine_all(l, &halves[0], &halves[1], false)?;
         }
         self.combine_scalars(l, &dtypes, &partial)
     }
@@ -483,7 +548,7 @@ impl Emitter<'_> {
             let upper = lanes.split_off(lanes.len() / 2);
             let pairs = lanes.into_iter().zip(upper);
             lanes = pairs
-                .map(|(low, high)| self.combine_all(l, &low, &high))
+                .map(|(low, high)| self.combine_all(l, &low, &high, false))
                 .collect::<Result<Vec<_>>>()?;
         }
         Ok(lanes.remove(0))

@@ -5,7 +5,7 @@
 //! is that of `ir/scalar.rs`, bit for bit but for the bits of a NaN.
 
 use cranelift_codegen::cursor::FuncCursor;
-use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
 use super::emitter::{Emitter, little, scalar_type};
@@ -18,6 +18,17 @@ pub(super) type Registers = Vec<Value>;
 /// The type of a comparison's result on values of a type.
 fn mask_type(ty: Type) -> Type {
     if ty.is_vector() { ty.as_truthy() } else { types::I8 }
+}
+
+fn float_condition(f: CompareFn) -> FloatCC {
+    match f {
+        CompareFn::Eq => FloatCC::Equal,
+        CompareFn::Ne => FloatCC::NotEqual,
+        CompareFn::Lt => FloatCC::LessThan,
+        CompareFn::Le => FloatCC::LessThanOrEqual,
+        CompareFn::Gt => FloatCC::GreaterThan,
+        CompareFn::Ge => FloatCC::GreaterThanOrEqual,
+    }
 }
 
 /// `mask ? a : b`.
@@ -376,6 +387,18 @@ impl Emitter<'_> {
         self.wrapped(level, dtype, y)
     }
 
+    /// Whether a comparison of floats does not hold.
+    pub(super) fn compare_not(
+        &mut self,
+        level: usize,
+        f: CompareFn,
+        a: &[Value],
+        b: &[Value],
+    ) -> Registers {
+        let cc = float_condition(f).complement();
+        self.map2(level, a, b, |at, a, b| at.ins().fcmp(cc, a, b))
+    }
+
     pub(super) fn compare(
         &mut self,
         level: usize,
@@ -385,14 +408,7 @@ impl Emitter<'_> {
         b: &[Value],
     ) -> Registers {
         if dtype.is_float() {
-            let cc = match f {
-                CompareFn::Eq => FloatCC::Equal,
-                CompareFn::Ne => FloatCC::NotEqual,
-                CompareFn::Lt => FloatCC::LessThan,
-                CompareFn::Le => FloatCC::LessThanOrEqual,
-                CompareFn::Gt => FloatCC::GreaterThan,
-                CompareFn::Ge => FloatCC::GreaterThanOrEqual,
-            };
+            let cc = float_condition(f);
             return self.map2(level, a, b, |at, a, b| at.ins().fcmp(cc, a, b));
         }
         let vector = self.is_vector(a);

@@ -1,9 +1,7 @@
 //! How long values take, by estimate.
 
-use rustc_hash::FxHashSet;
-
 use super::values::{ProductBox, Value, Values, Work};
-use crate::ir::{AxisId, Expr, ExprId, Exprs};
+use crate::ir::{AxisId, ExprId};
 
 /// Nanoseconds on one thread: a product at 100 GFLOP/s, an operation on an element at 0.06 ns
 /// (four lanes, about four a nanosecond), memory at 30 GB/s.
@@ -11,7 +9,7 @@ pub(super) fn cost(values: &Values, value: &Value) -> f64 {
     let elements = value.sizes.iter().product::<usize>() as f64;
     let extent =
         |axes: &[AxisId]| -> f64 { axes.iter().map(|&a| values.exprs.extent(a) as f64).product() };
-    let per = |body: ExprId| 0.13 + 0.06 * f64::from(own_size(&values.exprs, body));
+    let per = |body: ExprId| 0.13 + 0.06 * f64::from(values.exprs.operations(body));
     match &value.work {
         Work::Map(body) => elements * per(*body),
         Work::Reduce { reduced, body, .. } => elements * extent(reduced) * per(*body),
@@ -44,42 +42,16 @@ pub(super) fn cost(values: &Values, value: &Value) -> f64 {
 /// The operations of an element of a value; of a loop, those of its body.
 pub(super) fn operations(values: &Values, value: &Value) -> u32 {
     match &value.work {
-        Work::Map(body) | Work::Reduce { body, .. } => own_size(&values.exprs, *body),
+        Work::Map(body) | Work::Reduce { body, .. } => values.exprs.operations(*body),
         Work::Placement { parts, .. } => {
-            parts.iter().map(|p| own_size(&values.exprs, p.body)).sum()
+            parts.iter().map(|p| values.exprs.operations(p.body)).sum()
         }
-        Work::Scatter(part) => own_size(&values.exprs, part.body),
+        Work::Scatter(part) => values.exprs.operations(part.body),
         Work::Prefix(running) => {
-            running.bodies().skip(1).map(|body| 1 + own_size(&values.exprs, body)).sum()
+            running.bodies().skip(1).map(|body| 1 + values.exprs.operations(body)).sum()
         }
-        Work::Sort(sorted) => own_size(&values.exprs, sorted.key),
+        Work::Sort(sorted) => values.exprs.operations(sorted.key),
         Work::Repeat { body, .. } => body.fusion.values.list.iter().map(|v| v.operations).sum(),
         Work::Contract(_) | Work::Random { .. } | Work::Result => 0,
-    }
-}
-
-/// The operations of an expression: movement counts nothing, a cast nothing, a division or a
-/// root 4, a transcendental function 16.
-pub(super) fn own_size(exprs: &Exprs, body: ExprId) -> u32 {
-    let mut seen = FxHashSet::default();
-    let mut stack = vec![body];
-    let mut size = 0;
-    while let Some(id) = stack.pop() {
-        if seen.insert(id) {
-            size += operation_size(exprs.expr(id));
-            stack.extend(exprs.operands(id));
-        }
-    }
-    size
-}
-
-fn operation_size(expr: &Expr) -> u32 {
-    match expr {
-        Expr::Const(..) | Expr::Element { .. } | Expr::Load { .. } | Expr::Var(..) => 0,
-        Expr::Index(..) | Expr::Cast(..) | Expr::Bitcast(..) => 0,
-        Expr::Unary(f, _) => f.cost(),
-        Expr::Binary(f, ..) => f.cost(),
-        Expr::Compare(..) | Expr::Select(..) => 1,
-        Expr::Fma(..) | Expr::ShiftLeft(..) | Expr::ShiftRightSigned(..) => 1,
     }
 }

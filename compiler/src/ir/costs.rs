@@ -49,6 +49,9 @@ pub struct Costs {
     pub most_parts: usize,
     /// A unit of columns has so many, where there are units enough: several cache lines of each row.
     pub columns: usize,
+    /// Rows of columns of so few operations an element are taken several at a time: what is kept of a
+    /// column is read and written less often.
+    pub light_row: u32,
     /// Bytes that stay in a first-level cache while a column is read: of longer ones the rows are read.
     pub near: usize,
     /// A product with more elements than this has units enough without being split.
@@ -108,6 +111,7 @@ impl Default for Costs {
             longest_part: 4096,
             most_parts: 1024,
             columns: 64,
+            light_row: 8,
             near: 16 << 10,
             few_products: 1024,
             long_product: 1 << 19,

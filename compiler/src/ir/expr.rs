@@ -109,6 +109,18 @@ pub enum Expr {
 }
 
 impl Expr {
+    /// Its own operations, without those of its operands.
+    fn operations(&self) -> u32 {
+        match self {
+            Expr::Const(..) | Expr::Element { .. } | Expr::Load { .. } | Expr::Var(..) => 0,
+            Expr::Index(..) | Expr::Cast(..) | Expr::Bitcast(..) => 0,
+            Expr::Unary(f, _) => f.cost(),
+            Expr::Binary(f, ..) => f.cost(),
+            Expr::Compare(..) | Expr::Select(..) => 1,
+            Expr::Fma(..) | Expr::ShiftLeft(..) | Expr::ShiftRightSigned(..) => 1,
+        }
+    }
+
     /// The same expression with other operands; indices stay.
     pub fn map_operands(&self, f: &mut impl FnMut(ExprId) -> ExprId) -> Expr {
         match self {
@@ -250,6 +262,21 @@ impl Exprs {
             Expr::Binary(_, a, b) | Expr::Compare(_, a, b) => vec![*a, *b],
             Expr::Select(a, b, c) | Expr::Fma(a, b, c) => vec![*a, *b, *c],
         }
+    }
+
+    /// The operations of an expression, each once: movement counts nothing, a cast nothing, a
+    /// division or a root 4, a transcendental function 16.
+    pub fn operations(&self, of: ExprId) -> u32 {
+        let mut seen = FxHashSet::default();
+        let mut stack = vec![of];
+        let mut size = 0;
+        while let Some(id) = stack.pop() {
+            if seen.insert(id) {
+                size += self.expr(id).operations();
+                stack.extend(self.operands(id));
+            }
+        }
+        size
     }
 
     /// Interns an index that is in normal form.

@@ -53,7 +53,7 @@ impl Chunker<'_> {
             match stmt {
                 Stmt::For(l) => match l.kind {
                     LoopKind::Vector(_) => self.vector_loop(l, &mut done),
-                    LoopKind::Serial | LoopKind::Unrolled => self.outer_loop(l, &mut done),
+                    LoopKind::Serial => self.outer_loop(l, &mut done),
                 },
                 other => done.push(other),
             }

@@ -14,10 +14,15 @@
 use super::rebuild::Rebuild;
 use super::vectorise::Nest;
 use super::{Extent, Fold, Kernel, Local, Loop, LoopKind, Stmt};
-use crate::ir::{AxisId, Costs, Expr, ExprId, Exprs, PlaceId, Reindex};
+use crate::ir::{
+    AxisId, BinaryFn, CompareFn, Costs, Expr, ExprId, Exprs, IndexId, Monoid, PlaceId, Reindex,
+    UnaryFn,
+};
 
 /// Reduced loops of fewer iterations gain nothing.
 const SHORTEST: usize = 8;
+/// Rows that an accumulator takes at a time.
+const ROWS: usize = 4;
 
 /// Turns what can be turned in a kernel.
 pub fn columns(kernel: &mut Kernel, costs: &Costs) {
@@ -28,7 +33,7 @@ pub fn columns(kernel: &mut Kernel, costs: &Costs) {
 fn stmts(kernel: &mut Kernel, costs: &Costs, body: Vec<Stmt>) -> Vec<Stmt> {
     let turn = |stmt: Stmt| match stmt {
         Stmt::For(l) => match Columns::of(kernel, costs, &l) {
-            Some(found) => found.by_rows(kernel, l),
+            Some(found) => found.by_rows(kernel, costs, l),
             None => {
                 let body = stmts(kernel, costs, l.body);
                 vec![Stmt::For(Loop { body, ..l })]
@@ -45,8 +50,8 @@ struct Columns {
     reduced: Vec<(AxisId, Extent)>,
     /// The body of the innermost.
     inner: Vec<Stmt>,
-    /// For each reduction the outermost fold, with the innermost value.
-    folds: Vec<(Fold, ExprId)>,
+    /// For each reduction the outermost fold, with the innermost values.
+    folds: Vec<(Fold, Vec<ExprId>)>,
 }
 
 impl Columns {
@@ -57,8 +62,8 @@ impl Columns {
             return None;
         }
         let (mut reduced, mut at) = (vec![], first);
-        let mut folds: Vec<(Fold, ExprId)> =
-            first.folds.iter().map(|f| (f.clone(), f.values[0])).collect();
+        let mut folds: Vec<(Fold, Vec<ExprId>)> =
+            first.folds.iter().map(|f| (f.clone(), f.values.clone())).collect();
         let inner = loop {
             if at.kind != LoopKind::Serial || at.folds.len() != folds.len() {
                 return None;
@@ -66,8 +71,9 @@ impl Columns {
             reduced.push((at.axis, at.extent));
             match at.body.as_slice() {
                 [Stmt::For(within)] => {
-                    for (fold, value) in &mut folds {
-                        *value = folded_within(&kernel.exprs, fold, *value, within)?;
+                    for (fold, values) in &mut folds {
+                        let [value] = values[..] else { return None };
+                        *values = vec![folded_within(&kernel.exprs, fold, value, within)?];
                     }
                     at = within;
                 }
@@ -76,7 +82,11 @@ impl Columns {
         };
         let is_plain = |s: &Stmt| matches!(s, Stmt::Let(..) | Stmt::Store { .. });
         let plain = inner.iter().chain(&l.body[1..]).all(is_plain);
-        let single = !folds.is_empty() && folds.iter().all(|(f, _)| f.monoid.function().is_some());
+        // Of pairs the first stays, where a later one has a larger index.
+        let keeps = |(fold, _): &(Fold, Vec<ExprId>)| {
+            fold.monoid.function().is_some() || fold.rises(&kernel.exprs, first.axis)
+        };
+        let single = !folds.is_empty() && folds.iter().all(keeps);
         let found = Columns { reduced, inner, folds };
         let pays = found.is_far(kernel, costs, l);
         (plain && single && pays && may_turn(&kernel.exprs, l)).then_some(found)
@@ -86,52 +96,176 @@ impl Columns {
     fn is_far(&self, kernel: &Kernel, costs: &Costs, l: &Loop) -> bool {
         let rows =
             self.reduced.iter().map(|(_, extent)| extent.max()).fold(1, usize::saturating_mul);
-        let widest =
-            self.folds.iter().map(|(_, v)| kernel.exprs.dtype(*v).size()).max().unwrap_or(1);
+        let values = self.folds.iter().flat_map(|(_, values)| values);
+        let widest = values.map(|&v| kernel.exprs.dtype(v).size()).max().unwrap_or(1);
         let bytes = rows.saturating_mul(l.extent.max()).saturating_mul(widest);
         rows >= SHORTEST && bytes > costs.near
     }
 
     /// The three loops.
-    fn by_rows(self, kernel: &mut Kernel, l: Loop) -> Vec<Stmt> {
-        let places: Vec<PlaceId> =
-            self.folds.iter().map(|(_, value)| accumulator(kernel, *value, l.extent)).collect();
-        let exprs = &mut kernel.exprs;
-        let [before, after] = [(); 2].map(|()| exprs.axis(l.extent.max()));
-        let around = |axis: AxisId, body: Vec<Stmt>| {
-            Stmt::For(Loop { axis, extent: l.extent, kind: l.kind, body, folds: vec![] })
-        };
-        let mut set = vec![];
-        let mut take = vec![];
-        let mut update = self.inner;
-        for ((fold, value), &place) in self.folds.iter().zip(&places) {
-            let at = exprs.index_axis(l.axis);
-            set.push(Stmt::Store { place, index: at, value: fold.init[0] });
-            let dtype = exprs.dtype(*value);
-            let load = exprs.intern(Expr::Load { place, index: at, dtype });
-            let f = fold.monoid.function().expect("of a single value");
-            let value = exprs.binary(f, load, *value);
-            update.push(Stmt::Store { place, index: at, value });
-            take.push(Stmt::Let(fold.vars[0], load));
+    fn by_rows(mut self, kernel: &mut Kernel, costs: &Costs, l: Loop) -> Vec<Stmt> {
+        let at = kernel.exprs.index_axis(l.axis);
+        let mut accumulators = vec![];
+        for (fold, values) in std::mem::take(&mut self.folds) {
+            let place = |&value: &ExprId| accumulator(kernel, value, l.extent);
+            let places = values.iter().map(place).collect();
+            accumulators.push(Accumulators { fold, values, places, at });
         }
-        take.extend(l.body.into_iter().skip(1));
-        let mut renamed = |axis: AxisId, body: Vec<Stmt>| {
-            let index = exprs.index_axis(axis);
-            Reindex::new(exprs, [(l.axis, index)]).stmts(body)
-        };
-        let (set, take) = (renamed(before, set), renamed(after, take));
-        let rows =
-            self.reduced.into_iter().rev().fold(around(l.axis, update), |body, (axis, extent)| {
-                Stmt::For(Loop {
-                    axis,
-                    extent,
-                    kind: LoopKind::Serial,
-                    body: vec![body],
-                    folds: vec![],
-                })
-            });
-        vec![around(before, set), rows, around(after, take)]
+        let exprs = &mut kernel.exprs;
+        let first = self.reduced[0].0;
+        let set = accumulators.iter().flat_map(|a| a.set(exprs, first)).collect();
+        let mut take: Vec<Stmt> = accumulators.iter().flat_map(|a| a.take(exprs)).collect();
+        take.extend(l.body.iter().skip(1).cloned());
+        let rows = self.rows(exprs, costs, &accumulators, &l);
+        let mut stmts = vec![around(exprs, &l, set)];
+        stmts.extend(rows);
+        stmts.push(around(exprs, &l, take));
+        stmts
     }
+
+    /// The reduced loops around the loop along the row, several rows at a time where they are light.
+    fn rows(
+        self,
+        exprs: &mut Exprs,
+        costs: &Costs,
+        accumulators: &[Accumulators],
+        l: &Loop,
+    ) -> Vec<Stmt> {
+        let is_light = |&value: &ExprId| exprs.operations(value) <= costs.light_row;
+        let light =
+            self.inner.is_empty() && accumulators.iter().all(|a| a.values.iter().all(is_light));
+        let mut outer = self.reduced;
+        let innermost = outer.last().copied();
+        let rows = match innermost {
+            Some((axis, Extent::Const(n))) if light => {
+                outer.pop();
+                several(exprs, accumulators, l, (axis, n))
+            }
+            _ => {
+                let mut body = self.inner;
+                body.extend(accumulators.iter().flat_map(|a| a.update(exprs, &[None])));
+                vec![around(exprs, l, body)]
+            }
+        };
+        let serial = |body: Vec<Stmt>, (axis, extent): (AxisId, Extent)| {
+            vec![Stmt::For(Loop { axis, extent, kind: LoopKind::Serial, body, folds: vec![] })]
+        };
+        outer.into_iter().rev().fold(rows, serial)
+    }
+}
+
+/// The loop over the elements of a row around statements, with an axis of its own.
+fn around(exprs: &mut Exprs, l: &Loop, body: Vec<Stmt>) -> Stmt {
+    let axis = exprs.axis(l.extent.max());
+    let index = exprs.index_axis(axis);
+    let body = Reindex::new(exprs, [(l.axis, index)]).stmts(body);
+    Stmt::For(Loop { axis, extent: l.extent, kind: l.kind, body, folds: vec![] })
+}
+
+/// The rows of an axis, [`ROWS`] at a time and then the rest: an accumulator is read and written once
+/// for so many.
+fn several(
+    exprs: &mut Exprs,
+    accumulators: &[Accumulators],
+    l: &Loop,
+    (axis, n): (AxisId, usize),
+) -> Vec<Stmt> {
+    let body = |exprs: &mut Exprs, rows: Vec<IndexId>| {
+        let rows: Vec<Option<(AxisId, IndexId)>> =
+            rows.into_iter().map(|row| Some((axis, row))).collect();
+        let body = accumulators.iter().flat_map(|a| a.update(exprs, &rows)).collect();
+        around(exprs, l, body)
+    };
+    let (whole, rest) = (n / ROWS, n % ROWS);
+    let mut stmts = vec![];
+    if whole > 0 {
+        let block = exprs.axis(whole);
+        let first = exprs.index_axis(block);
+        let rows = (0..ROWS).map(|k| exprs.index_scale(first, ROWS as i64, k as i64)).collect();
+        let body = vec![body(exprs, rows)];
+        let (extent, kind) = (Extent::Const(whole), LoopKind::Serial);
+        stmts.push(Stmt::For(Loop { axis: block, extent, kind, body, folds: vec![] }));
+    }
+    if rest > 0 {
+        let rows = (n - rest..n).map(|row| exprs.index_constant(row as i64)).collect();
+        stmts.push(body(exprs, rows));
+    }
+    stmts
+}
+
+/// A fold whose accumulators are elements of locals, one a variable.
+struct Accumulators {
+    fold: Fold,
+    /// What it takes from a row.
+    values: Vec<ExprId>,
+    places: Vec<PlaceId>,
+    at: IndexId,
+}
+
+impl Accumulators {
+    /// What is kept so far.
+    fn kept(&self, exprs: &mut Exprs) -> Vec<ExprId> {
+        let load = |(&place, &value): (&PlaceId, &ExprId)| {
+            let dtype = exprs.dtype(value);
+            exprs.intern(Expr::Load { place, index: self.at, dtype })
+        };
+        self.places.iter().zip(&self.values).map(load).collect()
+    }
+
+    /// They hold nothing. A value that is the neutral one has then its index, of the `first` axis 0.
+    fn set(&self, exprs: &mut Exprs, first: AxisId) -> Vec<Stmt> {
+        let mut init = self.fold.init.clone();
+        if let [_, index] = self.values[..] {
+            let zero = exprs.index_constant(0);
+            init[1] = Reindex::new(exprs, [(first, zero)]).expr(index);
+        }
+        self.store(&init)
+    }
+
+    fn store(&self, values: &[ExprId]) -> Vec<Stmt> {
+        let store = |(&place, &value)| Stmt::Store { place, index: self.at, value };
+        self.places.iter().zip(values).map(store).collect()
+    }
+
+    /// They take the values of rows, each given by an index for an axis or as it stands.
+    fn update(&self, exprs: &mut Exprs, rows: &[Option<(AxisId, IndexId)>]) -> Vec<Stmt> {
+        let (mut kept, mut stmts) = (self.kept(exprs), vec![]);
+        for row in rows {
+            let mut of_row = Reindex::new(exprs, *row);
+            let values: Vec<ExprId> = self.values.iter().map(|&v| of_row.expr(v)).collect();
+            kept = combined(exprs, &self.fold, &kept, &values);
+            if kept.len() > 1 {
+                // All are chosen before one is stored.
+                for value in &mut kept {
+                    let (var, dtype) = (exprs.var(), exprs.dtype(*value));
+                    stmts.push(Stmt::Let(var, *value));
+                    *value = exprs.intern(Expr::Var(var, dtype));
+                }
+            }
+        }
+        stmts.extend(self.store(&kept));
+        stmts
+    }
+
+    fn take(&self, exprs: &mut Exprs) -> Vec<Stmt> {
+        let kept = self.kept(exprs);
+        self.fold.vars.iter().zip(kept).map(|(&var, kept)| Stmt::Let(var, kept)).collect()
+    }
+}
+
+/// What a fold keeps of what it has and of later values: of a pair the first that is beyond all others,
+/// or NaN.
+fn combined(exprs: &mut Exprs, fold: &Fold, kept: &[ExprId], values: &[ExprId]) -> Vec<ExprId> {
+    if let Some(f) = fold.monoid.function() {
+        return vec![exprs.binary(f, kept[0], values[0])];
+    }
+    let within = if fold.monoid == Monoid::ArgMin { CompareFn::Ge } else { CompareFn::Le };
+    let within = exprs.compare(within, values[0], kept[0]);
+    let beyond = exprs.unary(UnaryFn::Not, within);
+    let number = exprs.compare(CompareFn::Eq, kept[0], kept[0]);
+    let replaces = exprs.binary(BinaryFn::And, beyond, number);
+    let choose = |(&kept, &value)| exprs.select(replaces, value, kept);
+    kept.iter().zip(values).map(choose).collect()
 }
 
 /// What the loop within folds to the value that a fold takes, if that starts from nothing.

@@ -74,10 +74,12 @@ impl Hoister<'_> {
         Loop { body, folds, ..l }
     }
 
-    /// Binds what a loop folds at the end of its body, where it shares with the stores.
+    /// Binds what a loop folds at the end of its body, where it shares with the stores; but for an
+    /// index, by which a pair is known to rise.
     fn bind_folded(&mut self, mut l: Loop) -> Loop {
         for value in l.folds.iter_mut().flat_map(|f| &mut f.values) {
-            if !is_free(self.exprs.expr(*value)) {
+            let expr = self.exprs.expr(*value);
+            if !is_free(expr) && !matches!(expr, Expr::Index(..)) {
                 let (var, dtype) = (self.exprs.var(), self.exprs.dtype(*value));
                 l.body.push(Stmt::Let(var, *value));
                 *value = self.exprs.intern(Expr::Var(var, dtype));

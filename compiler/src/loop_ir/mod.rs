@@ -56,7 +56,8 @@ pub use vectorise::vectorise;
 pub use verify::{KernelError, Problem, verify};
 
 use crate::ir::{
-    AxisId, DType, ExprId, Exprs, IndexId, LibraryFn, Monoid, Name, PlaceId, Provenance, VarId,
+    AxisId, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, Monoid, Name, PlaceId, Provenance,
+    Scalar, VarId,
 };
 
 /// What a [`Stmt::Check`] checks.
@@ -151,8 +152,6 @@ pub enum LoopKind {
     Serial,
     /// So many values at once: 4, 8 or 16.
     Vector(u8),
-    /// One value after the other, each with its own code; for small constant extents.
-    Unrolled,
 }
 
 /// A reduction that a loop carries.
@@ -166,6 +165,21 @@ pub struct Fold {
     pub init: Vec<ExprId>,
     /// The values that are folded in at the end of each iteration; one per variable.
     pub values: Vec<ExprId>,
+}
+
+impl Fold {
+    /// Whether it is of pairs whose index rises along an axis, and starts from the neutral one.
+    pub(crate) fn rises(&self, exprs: &Exprs, axis: AxisId) -> bool {
+        let ([_, at], [first, none]) = (&self.values[..], &self.init[..]) else { return false };
+        let Expr::Index(index, dtype) = exprs.expr(*at) else { return false };
+        let (low, high) = exprs.range(*index);
+        let fits =
+            *dtype == DType::I64 || i32::try_from(low).is_ok() && i32::try_from(high).is_ok();
+        let neutral = |init: ExprId, neutral: Scalar| exprs.as_constant(init) == Some(neutral);
+        fits && exprs.coefficient(*index, axis).is_some_and(|step| step > 0)
+            && neutral(*first, self.monoid.neutral(exprs.dtype(self.values[0])))
+            && neutral(*none, Scalar::I64(i64::MAX).cast(*dtype))
+    }
 }
 
 /// A statement.

@@ -158,7 +158,6 @@ impl<'a> Printer<'a> {
         let kind = match l.kind {
             LoopKind::Serial => String::new(),
             LoopKind::Vector(lanes) => format!(" vector {lanes}"),
-            LoopKind::Unrolled => " unrolled".into(),
         };
         self.line(&format!("for {name} < {extent}{kind}:"))?;
         self.depth += 1;

@@ -392,7 +392,7 @@ mod tests {
         while let Some(Stmt::For(l)) = body.first() {
             found.push(match l.kind {
                 LoopKind::Vector(lanes) => format!("{} by {lanes}", l.extent.max()),
-                LoopKind::Serial | LoopKind::Unrolled => l.extent.max().to_string(),
+                LoopKind::Serial => l.extent.max().to_string(),
             });
             body = &l.body;
         }

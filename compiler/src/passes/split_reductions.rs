@@ -6,6 +6,8 @@
 //! by a filter of few channels. The order of the
 //! combination depends on shapes alone. Linear.
 
+mod places;
+
 use std::ops::Range;
 
 use crate::error::CompileError;
@@ -37,13 +39,20 @@ fn split(graph: &mut Graph, costs: &Costs, node: NodeId, reduce: &Reduce) -> Spl
     let sizes = graph.tensor_type(x).sizes()?;
     let all = graph.tensor_type(x).n_elements()?;
     let few = graph.tensor_type(node).n_elements()?;
-    let combine = reduce.f.combine()?;
+    let combine = match reduce.f {
+        ReduceFn::ArgMin => BinaryFn::Min,
+        ReduceFn::ArgMax => BinaryFn::Max,
+        f => f.combine()?,
+    };
     let mut parts = Parts::new(graph, costs, node, reduce.f, combine);
     if few > costs.few_results || all / few.max(1) < costs.long_reduction {
         let columns = is_long_column(costs, reduce, &sizes);
         return columns.then(|| parts.of_columns(x, &reduce.axes, &sizes));
     }
-    reduce.axes.first()?;
+    let &axis = reduce.axes.first()?;
+    if reduce.f.is_index() {
+        return Some(parts.place(x, axis, sizes[axis], costs.parts));
+    }
     Some(parts.over(x, &reduce.axes, &sizes, costs.parts, 2))
 }
 
@@ -172,6 +181,9 @@ impl<'a> Parts<'a> {
         sizes: &[usize],
     ) -> Result<NodeId, TypeError> {
         let parts = column_parts(self.costs, axes, sizes);
+        if self.f.is_index() {
+            return self.place(x, axes[0], sizes[axes[0]], parts);
+        }
         self.over(x, axes, sizes, parts, self.costs.shortest_column)
     }
 

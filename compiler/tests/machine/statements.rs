@@ -157,7 +157,63 @@ fn vector_loops_of_blocks() {
     }
 }
 
-/// Columns in a vector loop, rows folded by a serial or an unrolled loop within it.
+/// Pairs from nothing whose index rises: of ties the first, of numbers the first NaN, and the first
+/// of all where there is nothing but the neutral one.
+#[test]
+fn pairs_whose_index_rises() {
+    let mut random = Random(7);
+    let monoids = [Monoid::ArgMax, Monoid::ArgMin];
+    let dtypes = [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8];
+    for (monoid, dtype) in monoids.into_iter().flat_map(|m| dtypes.map(|d| (m, d))) {
+        for (n, kind) in SIZES.into_iter().flat_map(|n| KINDS.map(|kind| (n, kind))) {
+            let nothing = vec![monoid.neutral(dtype); n];
+            let few: Vec<Scalar> = {
+                let some = random.scalars(dtype, 3);
+                (0..n).map(|_| some[random.below(3)]).collect()
+            };
+            for numbers in [random.scalars(dtype, n), few, nothing] {
+                for index_dtype in [DType::I32, DType::I64] {
+                    let mut case = Case::default();
+                    let axis = case.e.axis(n);
+                    let i = case.e.index_axis(axis);
+                    let x = case.input(dtype, &numbers);
+                    let value = case.load(x, i);
+                    let (mut fold, results) = fold(&mut case, monoid, index_dtype, value, i);
+                    fold.init[1] = case.e.constant(Scalar::I64(i64::MAX).cast(index_dtype));
+                    case.body = vec![folding(axis, n, kind, vec![], vec![fold])];
+                    let zero = case.e.index_constant(0);
+                    let stores = store_each(&mut case, zero, 1, &results);
+                    case.body.extend(stores);
+                    case.check(&format!("{monoid:?} {dtype} {index_dtype} {n} {kind:?}"));
+                }
+            }
+        }
+    }
+}
+
+/// Numbers of a unit's axis and a loop's, where the last iterations are written out.
+#[test]
+fn numbers_of_indices() {
+    for (n, kind) in SIZES.into_iter().flat_map(|n| KINDS.map(|kind| (n, kind))) {
+        let mut case = Case::default();
+        let [unit, axis] = [3, n].map(|n| case.e.axis(n));
+        case.units = vec![unit];
+        let ids = [unit, axis].map(|a| case.e.index_axis(a));
+        let at = case.e.index_dot(&ids, &[n as i64, 1]);
+        let third = case.e.index_div(at, 3);
+        let mut body = vec![];
+        for (index, dtype) in [(at, DType::I32), (at, DType::I64), (third, DType::I64)] {
+            let value = case.e.intern(Expr::Index(index, dtype));
+            let double = case.e.binary(BinaryFn::Add, value, value);
+            let place = case.output(dtype, 3 * n);
+            body.push(Stmt::Store { place, index: at, value: double });
+        }
+        case.body = vec![loop_over(axis, n, kind, body)];
+        case.check(&format!("numbers {n} {kind:?}"));
+    }
+}
+
+/// Columns in a vector loop, rows folded by a loop within it.
 #[test]
 fn folds_inside_a_vector_loop() {
     let mut random = Random(4);
@@ -165,10 +221,7 @@ fn folds_inside_a_vector_loop() {
         if !accepts(monoid, dtype) {
             continue;
         }
-        for (kind, inner) in KINDS
-            .into_iter()
-            .flat_map(|k| [LoopKind::Serial, LoopKind::Unrolled].map(|inner| (k, inner)))
-        {
+        for kind in KINDS {
             let (rows, n) = (5, 21);
             let mut case = Case::default();
             let (row, column) = (case.e.axis(rows), case.e.axis(n));
@@ -177,10 +230,10 @@ fn folds_inside_a_vector_loop() {
             let x = case.input(dtype, &random.scalars(dtype, rows * n));
             let value = case.load(x, at);
             let (fold, results) = fold(&mut case, monoid, DType::I32, value, ids[0]);
-            let mut body = vec![folding(row, rows, inner, vec![], vec![fold])];
+            let mut body = vec![folding(row, rows, LoopKind::Serial, vec![], vec![fold])];
             body.extend(store_each(&mut case, ids[1], n, &results));
             case.body = vec![loop_over(column, n, kind, body)];
-            case.check(&format!("columns {} {dtype} {kind:?} {inner:?}", monoid.name()));
+            case.check(&format!("columns {} {dtype} {kind:?}", monoid.name()));
         }
     }
 }
@@ -248,34 +301,32 @@ fn checks_within_bounds_report_nothing() {
 /// A store is seen by the loads after it, also those of the next iteration.
 #[test]
 fn loads_see_stores() {
-    for kind in [LoopKind::Serial, LoopKind::Unrolled] {
-        let mut case = Case::default();
-        let place = case.output(DType::F32, 2);
-        let axis = case.e.axis(9);
-        let [zero, one] = [0, 1].map(|n| case.e.index_constant(n));
-        let (a, b) = (case.load(place, zero), case.load(place, one));
-        let number = case.e.constant(Scalar::F32(1.0));
-        let more = case.e.binary(BinaryFn::Add, a, number);
-        let sum = case.e.binary(BinaryFn::Add, a, b);
-        let (before, v) = (case.e.var(), DType::F32);
-        let kept = case.var(before, v);
-        let step = vec![
-            Stmt::Let(before, a),
-            Stmt::Store { place, index: zero, value: more },
-            Stmt::Store { place, index: one, value: sum },
-            Stmt::Store { place, index: zero, value: more },
-            Stmt::Store { place, index: zero, value: kept },
-            Stmt::Store { place, index: zero, value: more },
-        ];
-        case.body = vec![
-            Stmt::Store { place, index: zero, value: number },
-            Stmt::Store { place, index: one, value: number },
-            Stmt::Store { place, index: zero, value: sum },
-            loop_over(axis, 9, kind, step),
-            Stmt::Store { place, index: one, value: sum },
-        ];
-        case.check(&format!("{kind:?}"));
-    }
+    let mut case = Case::default();
+    let place = case.output(DType::F32, 2);
+    let axis = case.e.axis(9);
+    let [zero, one] = [0, 1].map(|n| case.e.index_constant(n));
+    let (a, b) = (case.load(place, zero), case.load(place, one));
+    let number = case.e.constant(Scalar::F32(1.0));
+    let more = case.e.binary(BinaryFn::Add, a, number);
+    let sum = case.e.binary(BinaryFn::Add, a, b);
+    let (before, v) = (case.e.var(), DType::F32);
+    let kept = case.var(before, v);
+    let step = vec![
+        Stmt::Let(before, a),
+        Stmt::Store { place, index: zero, value: more },
+        Stmt::Store { place, index: one, value: sum },
+        Stmt::Store { place, index: zero, value: more },
+        Stmt::Store { place, index: zero, value: kept },
+        Stmt::Store { place, index: zero, value: more },
+    ];
+    case.body = vec![
+        Stmt::Store { place, index: zero, value: number },
+        Stmt::Store { place, index: one, value: number },
+        Stmt::Store { place, index: zero, value: sum },
+        loop_over(axis, 9, LoopKind::Serial, step),
+        Stmt::Store { place, index: one, value: sum },
+    ];
+    case.check("loads see stores");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::boxes::Runs;
 use self::factors::{Copies, lower_in_boxes};
-use super::cost::{cost, operations, own_size};
+use super::cost::{cost, operations};
 use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory};
 use super::{Body, FuseContext};
 use crate::ir::{
@@ -166,7 +166,7 @@ impl<'a> Inliner<'a> {
     /// The operations of the node's expression, those of its inlined operands included; a
     /// transcendental function counts as many.
     fn inline_size(&self, node: NodeId, body: ExprId) -> u32 {
-        let own = own_size(&self.lowered[&node].exprs, body);
+        let own = self.lowered[&node].exprs.operations(body);
         let operands = self.graph.operands(node).iter();
         let inlined = operands.filter(|o| self.forms.get(o) == Some(&Form::Inline));
         inlined.fold(own, |sum, o| sum.saturating_add(self.sizes.get(o).copied().unwrap_or(0)))

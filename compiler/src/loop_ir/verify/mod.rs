@@ -101,9 +101,6 @@ pub enum Problem {
     /// Lanes other than 4, 8 or 16.
     #[error("has {0} lanes")]
     Lanes(u8),
-    /// An unrolled loop whose extent is not constant.
-    #[error("is unrolled without a constant extent")]
-    UnrolledBlock,
     /// A fold with a wrong number of variables.
     #[error("folds {0} values where the function takes {1}")]
     FoldArity(usize, usize),
@@ -204,16 +201,13 @@ impl Verifier<'_> {
         if self.axes.contains_key(&l.axis) || l.extent.max() > far {
             return Err(self.error("for", Problem::WrongAxis(l.axis)));
         }
-        match (l.kind, l.extent) {
-            (LoopKind::Vector(_), _) if self.lanes.is_some() => {
+        match l.kind {
+            LoopKind::Vector(_) if self.lanes.is_some() => {
                 return Err(self.error("for", Problem::InVector));
             }
-            (LoopKind::Vector(4 | 8 | 16), _) => self.lanes = Some(l.axis),
-            (LoopKind::Vector(lanes), _) => return Err(self.error("for", Problem::Lanes(lanes))),
-            (LoopKind::Unrolled, Extent::Block { .. }) => {
-                return Err(self.error("for", Problem::UnrolledBlock));
-            }
-            (LoopKind::Unrolled, Extent::Const(_)) | (LoopKind::Serial, _) => {}
+            LoopKind::Vector(4 | 8 | 16) => self.lanes = Some(l.axis),
+            LoopKind::Vector(lanes) => return Err(self.error("for", Problem::Lanes(lanes))),
+            LoopKind::Serial => {}
         }
         for fold in &l.folds {
             self.values("for", &fold.init)?;
