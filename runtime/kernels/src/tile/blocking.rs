@@ -10,9 +10,9 @@ const MAX_ROWS: usize = 14;
 /// Half of a second cache of 1 MB, in bytes: what is to stay there.
 const L2_SHARE: usize = 512 << 10;
 
-/// Of so many blocks of rows each panel of B is copied once, where B is larger than the second cache:
-/// a copy costs about a third of a block.
-const ROWS_TO_PACK: usize = 4;
+/// Of so many blocks of rows each panel of a B that is larger than the second cache is copied once: a
+/// copy costs about a third of a block. Where its rows scatter, it costs less than to read them twice.
+const BLOCKS_TO_PACK: usize = 4;
 
 /// Steps of a sum of which a panel of B is copied at once: with A's for a block of rows they are in the
 /// first cache.
@@ -20,6 +20,10 @@ const PACKED_STEPS: usize = 256;
 
 /// Bytes of a copied panel: two vectors of at most 64 bytes for each step.
 const PACKED_BYTES: usize = PACKED_STEPS * 128;
+
+/// Bytes of a page, and pages that the first translation buffer of a core holds (more on some).
+const PAGE: usize = 4096;
+const PAGES: usize = 64;
 
 /// Bytes after which addresses fall into the same set of the first cache again: 64 sets of 64 bytes,
 /// on x86 processors of every size.
@@ -43,7 +47,7 @@ pub(super) struct RowOffsets {
 
 /// Computes the tile. Goes through strips of columns, whose part of B stays in the second cache; in each
 /// through blocks of rows, whose part of A stays in the first; in each through panels of columns:
-/// blocks, whose C stays in registers. For many rows and a large B see [`packed`].
+/// blocks, whose C stays in registers. For many rows and a far B see [`packed`].
 ///
 /// # Safety
 /// As for [`super::brolga_tile_f32`], with elements `T`; the instruction set must be available.
@@ -52,7 +56,8 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let at_once = rows_at_once(blocks, rows);
     let steps = levels.steps();
     let bytes = steps.saturating_mul(tile.n).saturating_mul(size_of::<T>());
-    if bytes > L2_SHARE && rows.count() > (ROWS_TO_PACK - 1) * at_once {
+    let is_far = levels.scatters::<T>() && rows.count() > at_once;
+    if is_far || bytes > L2_SHARE && rows.count() > (BLOCKS_TO_PACK - 1) * at_once {
         // SAFETY: the caller's promises.
         return unsafe { packed(blocks, tile, rows, levels) };
     }
@@ -84,7 +89,7 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     }
 }
 
-/// Computes a tile of many rows with a large B: goes through parts of the sum; in each through panels of
+/// Computes a tile of many rows with a far B: goes through parts of the sum; in each through panels of
 /// columns, of which B is copied to where it stays in the first cache, and is in adjacent lines; in
 /// each through blocks of rows, whose A stays in the second. Sums go on from what C holds, so they are
 /// the chains that they are without.
@@ -201,6 +206,14 @@ fn series(first: usize, step: isize) -> [isize; MAX_ROWS] {
 }
 
 impl Levels {
+    /// Whether a panel's rows are half a page or more apart, and in more pages than the first
+    /// translation buffer holds: they are not fetched ahead and come late, and those a page apart evict
+    /// each other.
+    fn scatters<T>(&self) -> bool {
+        let apart = self.b_step[2].wrapping_mul(size_of::<T>() as isize).unsigned_abs();
+        apart >= PAGE / 2 && self.len[2].saturating_mul(apart) > PAGES * PAGE
+    }
+
     /// The same reduction with its levels moved inwards: those of one step vanish, and those that
     /// continue each other become one. So the innermost loop is as long as can be.
     ///

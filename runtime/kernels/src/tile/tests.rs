@@ -257,6 +257,17 @@ macro_rules! suite {
                 }
             }
 
+            /// Some columns of a wide right factor: its rows are a page apart or nearly so.
+            #[test]
+            fn rows_in_pages_of_their_own() {
+                for (m, n, apart) in [(15, 33, 1024), (9, 1, 1000), (30, 64, 512), (57, 17, 1024)] {
+                    for accumulate in [false, true] {
+                        let b_step = [300 * apart, 0, apart];
+                        check(Case { b_step, ..Case::plain(m, n, [2, 1, 300], accumulate) });
+                    }
+                }
+            }
+
             #[test]
             fn large_right_factors() {
                 for accumulate in [false, true] {
