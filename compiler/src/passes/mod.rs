@@ -13,6 +13,7 @@ mod loop_results;
 mod outside;
 mod own_roots;
 mod prod_others;
+mod scan_after;
 mod scan_hoist;
 mod scan_sink;
 mod simplify;
@@ -63,6 +64,13 @@ pub static PIPELINE: &[Pass] = &[
         name: "scan_sink",
         doc: "takes sums of products out of loops",
         run: |graph, _| scan_sink::run(graph),
+        required: false,
+    },
+    // After the sums are out, whose factors loops emit.
+    Pass {
+        name: "scan_after",
+        doc: "takes out of loops what they only emit",
+        run: |graph, _| scan_after::run(graph),
         required: false,
     },
     // After the sums are out, which read what no carry reaches, too.
