@@ -71,11 +71,17 @@ fn draft(
     let mut operands = choices.some(n_carries, &around.nodes);
     operands.extend(choices.some(n_sequences, &walkable));
     operands.extend(choices.some(2, &around.nodes));
+    let matrix = matrix_of(around, operands[0]);
+    let has_cell = !matrix.is_empty() && choices.next().is_multiple_of(2);
+    if has_cell {
+        operands.push(choices.of(&matrix));
+    }
     let mut types: Vec<TensorType> = operands.iter().map(|&o| type_of(o).clone()).collect();
     types[n_carries..n_carries + n_sequences].iter_mut().for_each(|t| {
         t.shape.remove(axis);
     });
     let mut body = body(&types, around.dtype())?;
+    let cell = if has_cell { Some(add_cell(&mut body)?) } else { None };
     for _ in 0..2 + choices.next() % 6 {
         body.grow(choices.next(), at_most);
     }
@@ -88,10 +94,36 @@ fn draft(
         body.grow(choices.next(), at_most);
     }
     let course = body.worst();
-    let body = Arc::new(finished(body, (n_carries, axis), choices)?);
+    let body = Arc::new(finished(body, (n_carries, axis), cell, choices)?);
     let reverse = choices.next() % 2 == 1;
     let scan = Scan { body, n_carries, n_sequences, axis, reverse, length };
     Ok(Some(Draft { operands, scan, course }))
+}
+
+/// What a carry that starts as a node can be multiplied by.
+fn matrix_of(around: &Growing, carry: NodeId) -> Vec<NodeId> {
+    let of_carry = around.graph.tensor_type(carry);
+    let fits = |id: &NodeId| {
+        let shape = &around.graph.tensor_type(*id).shape;
+        of_carry.rank() == 2 && shape.len() == 2 && shape[0] == of_carry.shape[1]
+    };
+    around.nodes.iter().copied().filter(fits).collect()
+}
+
+/// Adds the product of the first carry with the last value around the loop, and its tanh: a cell of a
+/// recurrent layer, if it becomes the carry's next value.
+fn add_cell(body: &mut Growing) -> Result<NodeId, TypeError> {
+    let inputs = &body.graph.inputs;
+    let (carry, matrix) = (inputs[0], inputs[inputs.len() - 2]);
+    let origin = origin();
+    let mut g = Build { graph: &mut body.graph, origin: &origin };
+    let product = g.matmul(carry, matrix, (false, false))?;
+    let scaled = g.scale(product, 0.25)?;
+    let cell = g.unary(UnaryFn::Tanh, scaled)?;
+    for node in [product, cell] {
+        body.push(node, Course::Smooth);
+    }
+    Ok(cell)
 }
 
 /// A body with parameters of these types, and the number of the iteration as a float of a type.
@@ -112,10 +144,12 @@ fn body(types: &[TensorType], dtype: DType) -> Result<Growing, TypeError> {
     Ok(Growing::of(graph, nodes))
 }
 
-/// The body with its outputs: next carries, then one or two values that it emits.
+/// The body with its outputs: next carries, of which the first can be the cell, then one or two values
+/// that it emits, and perhaps a carry as the iteration finds or leaves it.
 fn finished(
     body: Growing,
     (n_carries, axis): (usize, usize),
+    cell: Option<NodeId>,
     choices: &mut Choices,
 ) -> Result<Graph, TypeError> {
     let Growing { mut graph, nodes, .. } = body;
@@ -124,7 +158,10 @@ fn finished(
         let fits = |id: &NodeId| *graph.tensor_type(*id) == wanted;
         let fitting: Vec<NodeId> = nodes.iter().copied().filter(fits).collect();
         let mut next = choices.of(&fitting);
-        if !choices.next().is_multiple_of(3) {
+        let cell = cell.filter(|cell| k == 0 && fitting.contains(cell));
+        if let Some(cell) = cell.filter(|_| choices.next().is_multiple_of(2)) {
+            next = cell;
+        } else if !choices.next().is_multiple_of(3) {
             let origin = origin();
             next = Build { graph: &mut graph, origin: &origin }.unary(UnaryFn::Tanh, next)?;
         }
@@ -136,6 +173,12 @@ fn finished(
         let n = 1 + choices.next() as usize % 2;
         let emitted = choices.some(n, &stackable).into_iter().enumerate();
         graph.outputs.extend(emitted.map(|(k, id)| (Name::from(format!("e{k}")), id)));
+    }
+    let next = graph.outputs[0].1;
+    for (name, id) in [("found", graph.inputs[0]), ("left", next)] {
+        if graph.tensor_type(id).rank() >= axis && choices.next().is_multiple_of(3) {
+            graph.outputs.push((name.into(), id));
+        }
     }
     capture_once(&mut graph);
     Ok(graph)
@@ -179,6 +222,18 @@ fn add_sequence(growing: &mut Growing, sizes: &[usize]) -> Result<(), TestCaseEr
     Ok(())
 }
 
+/// Adds a matrix that carries can be multiplied by again and again.
+fn add_square(growing: &mut Growing) -> Result<(), TypeError> {
+    let is_matrix = |id: &NodeId| growing.graph.tensor_type(*id).rank() == 2;
+    let Some(x) = growing.nodes.iter().copied().find(is_matrix) else { return Ok(()) };
+    let origin = origin();
+    let mut g = Build { graph: &mut growing.graph, origin: &origin };
+    let product = g.matmul(x, x, (true, false))?;
+    let square = g.unary(UnaryFn::Tanh, product)?;
+    growing.push(square, Course::Smooth);
+    Ok(())
+}
+
 /// A graph with loops, as choices say.
 fn with_loops(
     dtype: DType,
@@ -188,6 +243,9 @@ fn with_loops(
 ) -> Result<Growing, TestCaseError> {
     let mut growing = Growing::new(dtype, m, n);
     add_sequence(&mut growing, &[m, 4, n])?;
+    if choices.next().is_multiple_of(2) {
+        add_square(&mut growing).map_err(|e| fail(e.to_string()))?;
+    }
     for _ in 0..choices.next() % 4 {
         growing.grow(choices.next(), at_most);
     }

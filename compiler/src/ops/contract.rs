@@ -6,7 +6,7 @@ use super::attributes::Attributes;
 use super::conv;
 use super::shape::{accepts, dims_agree, exactly, same_dtype};
 use super::{
-    Attribute, AttributeSignature, BatchContext, Contraction, Conv, EvalContext, EvalError,
+    Attribute, AttributeSignature, BatchContext, Contraction, Conv, Einsum, EvalContext, EvalError,
     GradientContext, GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes,
     elements,
 };
@@ -62,6 +62,30 @@ pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeErro
         })),
         _ => None,
     })
+}
+
+impl Contract {
+    /// The product of matrices in tensors of `rank` axes, for many at once: operands that vary have
+    /// one more leading axis, which the result has (`kept`) or is the sum over. It reads its operands
+    /// where they lie. `None` if there are too few letters.
+    pub(crate) fn of_many(self, rank: usize, varies: [bool; 2], kept: bool) -> Option<Einsum> {
+        let Contract::Matmul { transpose_a, transpose_b } = self;
+        let letters: Vec<char> = ('a'..='z').chain('A'..='Z').take(rank + 2).collect();
+        let [many, leading @ .., m, k, n] = letters.as_slice() else { return None };
+        if leading.len() + 2 != rank {
+            return None;
+        }
+        let labels = |is_many: bool, rows: char, columns: char, transpose: bool| {
+            let matrix = if transpose { [columns, rows] } else { [rows, columns] };
+            let first = is_many.then_some(*many).into_iter();
+            first.chain(leading.iter().copied()).chain(matrix).collect::<Vec<char>>()
+        };
+        Some(Einsum {
+            a: labels(varies[0], *m, *k, transpose_a),
+            b: labels(varies[1], *k, *n, transpose_b),
+            y: labels(kept, *m, *n, false),
+        })
+    }
 }
 
 /// The last two dimensions, in the order in which the product reads them.
@@ -170,10 +194,21 @@ impl OpRules for Contract {
     }
 
     fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
-        // One right matrix for all: the products are one of more rows.
+        let [a, b] = [cx.operands[0], cx.operands[1]];
+        if a.varies && b.varies {
+            return cx.build().node(*self, &[a.node, b.node]).map(Some);
+        }
         let Contract::Matmul { transpose_a, transpose_b } = *self;
-        let [a, b] = [cx.operands[0].node, cx.operands[1].node];
-        cx.build().matmul(a, b, (transpose_a, transpose_b)).map(Some)
+        let mut columns = cx.graph.tensor_type(b.node).shape.iter().rev();
+        let columns = columns.nth(usize::from(transpose_b));
+        if !transpose_a && columns.and_then(Dim::as_number) == Some(1) {
+            // Of one column it is a reduction (see `lower`), also where there are more rows.
+            return cx.build().matmul(a.node, b.node, (transpose_a, transpose_b)).map(Some);
+        }
+        // What is the same for all is not repeated.
+        let rank = cx.graph.tensor_type(a.node).rank() - usize::from(a.varies);
+        let many = self.of_many(rank, [a.varies, b.varies], true);
+        many.map(|many| cx.build().node(many, &[a.node, b.node])).transpose()
     }
 
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {

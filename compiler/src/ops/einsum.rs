@@ -76,6 +76,13 @@ impl Einsum {
         self.a.iter().copied().filter(|label| !self.y.contains(label)).collect()
     }
 
+    /// A letter that is no label yet.
+    pub(crate) fn free_letter(&self) -> Option<char> {
+        let all = [&self.a, &self.b, &self.y];
+        let is_free = |label: &char| !all.iter().any(|labels| labels.contains(label));
+        ('a'..='z').chain('A'..='Z').find(is_free)
+    }
+
     /// Refuses labels that do not say what each dimension is.
     fn check(&self) -> Result<(), TypeError> {
         let fail = |why: String| {
@@ -197,9 +204,7 @@ impl OpRules for Einsum {
     }
 
     fn batch(&self, cx: &mut BatchContext<'_>) -> Result<Option<NodeId>, TypeError> {
-        let all = [&self.a, &self.b, &self.y];
-        let is_free = |label: &char| !all.iter().any(|labels| labels.contains(label));
-        let Some(label) = ('a'..='z').chain('A'..='Z').find(is_free) else { return Ok(None) };
+        let Some(label) = self.free_letter() else { return Ok(None) };
         let with = |labels: &[char], varies: bool| {
             let leading = if varies { &[label][..] } else { &[] };
             [leading, labels].concat()

@@ -4,6 +4,7 @@
 //! re-infer every type.
 
 mod captures;
+mod carry_stacks;
 mod const_fold;
 mod cse;
 mod dce;
@@ -13,6 +14,7 @@ mod loop_results;
 mod outside;
 mod own_roots;
 mod prod_others;
+mod scan_after;
 mod scan_hoist;
 mod scan_sink;
 mod simplify;
@@ -65,6 +67,13 @@ pub static PIPELINE: &[Pass] = &[
         run: |graph, _| scan_sink::run(graph),
         required: false,
     },
+    // After the sums are out, whose factors loops emit.
+    Pass {
+        name: "scan_after",
+        doc: "takes out of loops what they only emit",
+        run: |graph, _| scan_after::run(graph),
+        required: false,
+    },
     // After the sums are out, which read what no carry reaches, too.
     Pass {
         name: "scan_hoist",
@@ -106,18 +115,26 @@ pub static PIPELINE: &[Pass] = &[
         run: |graph, _| simplify::run(graph),
         required: false,
     },
+    // After sums and products have left loops. Before `own_roots` and `captures`, which give memories to
+    // what loops have.
+    Pass {
+        name: "loop_results",
+        doc: "takes out what loops do for nothing",
+        run: |graph, _| loop_results::run(graph),
+        required: false,
+    },
+    // After what seemed to read the values is gone; before sums of them are cut.
+    Pass {
+        name: "carry_stacks",
+        doc: "keeps the values of carries once",
+        run: |graph, _| carry_stacks::run(graph),
+        required: false,
+    },
     // After simplification, which would join them again.
     Pass {
         name: "split_reductions",
         doc: "makes long reductions and products parallel",
         run: split_reductions::run,
-        required: false,
-    },
-    // Before `own_roots` and `captures`, which give memories to what loops have.
-    Pass {
-        name: "loop_results",
-        doc: "takes out what loops do for nothing",
-        run: |graph, _| loop_results::run(graph),
         required: false,
     },
     // Last of those that may make two roots one node or a root a leaf.

@@ -1,10 +1,66 @@
-//! Values of a loop's body for all iterations at once, outside of the loop: what `scan_hoist` and
-//! `scan_sink` share. Sequences and what is emitted have the iterations as their first axis.
+//! Values of a loop's body for all iterations at once, outside of the loop: what `scan_hoist`,
+//! `scan_sink` and `scan_after` share. Sequences and what is emitted have the iterations as their first axis.
+
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use crate::ir::{Graph, NodeId, Origin};
-use crate::ops::{BatchContext, Batched, Op, OpRules, Scan, TypeError, parameter_number};
+use crate::ops::{
+    BatchContext, Batched, Control, Leaf, Op, OpRules, Scan, TypeError, parameter_number,
+};
+
+/// What may be done outside of a loop: what cannot fail and has one result.
+pub(super) fn can_leave(op: &Op) -> bool {
+    match op {
+        Op::Leaf(leaf) => matches!(leaf, Leaf::Constant(_) | Leaf::Dim { .. }),
+        Op::Elementwise(_) | Op::Movement(_) | Op::Creation(_) | Op::Reduce(_) => true,
+        Op::ProductOfOthers(_) | Op::Contract(_) | Op::Conv(_) | Op::Placement(_) => true,
+        Op::Prefix(_) | Op::Einsum(_) | Op::Pool(_) | Op::Argsort(_) => true,
+        // Where there is no iteration, no index is out of range.
+        Op::Indexing(_) => false,
+        Op::Random(_) | Op::Control(_) => false,
+    }
+}
+
+/// The loop, rebuilt so that it emits these nodes of its body too, each once.
+pub(super) fn emitting(
+    graph: &mut Graph,
+    node: NodeId,
+    scan: Scan,
+    wanted: impl IntoIterator<Item = NodeId>,
+) -> Result<Scan, TypeError> {
+    let mut body = (*scan.body).clone();
+    for inside in wanted {
+        let emitted = body.outputs[scan.n_carries..].iter().any(|(_, id)| *id == inside);
+        if !emitted {
+            body.outputs.push((body.node(inside).name.clone(), inside));
+        }
+    }
+    if body.outputs.len() == scan.body.outputs.len() {
+        return Ok(scan);
+    }
+    let scan = Scan { body: Arc::new(body), ..scan };
+    let operands = graph.operands(node).to_vec();
+    graph.rebuild(node, scan.clone(), &operands)?;
+    Ok(scan)
+}
+
+/// The node that picks a result of a loop.
+pub(super) fn result_of(
+    graph: &mut Graph,
+    node: NodeId,
+    scan: &Scan,
+    index: usize,
+) -> Result<NodeId, TypeError> {
+    let (name, inside) = &scan.body.outputs[index];
+    let origin = Origin::named(&format!("{name}.all"), scan.body.node(*inside).provenance.clone());
+    let picks = |id: &NodeId| graph.op(*id).picked_result() == Some(index);
+    match graph.users(node).into_iter().find(picks) {
+        Some(known) => Ok(known),
+        None => graph.add(Control::Result { index }, &[node], &origin),
+    }
+}
 
 /// The values of a body that are known outside of its loop.
 pub(super) struct Outside<'a> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::outside::Outside;
+use super::outside::{Outside, can_leave};
 use crate::error::CompileError;
 use crate::ir::{Graph, NodeId, Origin};
 use crate::ops::{
@@ -25,19 +25,6 @@ pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
         hoist(graph, node, &scan).map_err(|e| CompileError::of_type(e, graph, node))?;
     }
     Ok(())
-}
-
-/// What may be done outside: what cannot fail and has one result.
-fn allowed(op: &Op) -> bool {
-    match op {
-        Op::Leaf(leaf) => matches!(leaf, Leaf::Constant(_) | Leaf::Dim { .. }),
-        Op::Elementwise(_) | Op::Movement(_) | Op::Creation(_) | Op::Reduce(_) => true,
-        Op::ProductOfOthers(_) | Op::Contract(_) | Op::Conv(_) | Op::Placement(_) => true,
-        Op::Prefix(_) | Op::Einsum(_) | Op::Pool(_) | Op::Argsort(_) => true,
-        // Where there is no iteration, no index is out of range.
-        Op::Indexing(_) => false,
-        Op::Random(_) | Op::Control(_) => false,
-    }
 }
 
 /// The loop with its transposed right matrices of values around it as values of their own.
@@ -74,7 +61,7 @@ fn hoist(graph: &mut Graph, node: NodeId, scan: &Scan) -> Result<(), TypeError> 
     let mut outside = Outside::new(graph, scan, &operands);
     let mut hoisted: FxHashMap<NodeId, Batched> = FxHashMap::default();
     for &inside in &worth {
-        if let Some(value) = outside.of(inside, &allowed)? {
+        if let Some(value) = outside.of(inside, &can_leave)? {
             hoisted.insert(inside, value);
         }
     }

@@ -4,15 +4,14 @@
 //! what can be computed of sequences and of what is emitted becomes one sum of that. A value is the
 //! same up to the order of sums. Linear.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashSet;
 
-use super::outside::Outside;
+use super::outside::{Outside, emitting, result_of};
 use crate::error::CompileError;
-use crate::ir::{BinaryFn, Dim, Graph, NodeId, Origin};
+use crate::ir::{BinaryFn, Graph, NodeId};
 use crate::ops::{
-    Batched, Build, Contract, Control, Elementwise, Leaf, Op, Reduce, ReduceFn, Scan, TypeError,
+    Batched, Build, Contract, Elementwise, Leaf, Op, Reduce, ReduceFn, Scan, TypeError,
+    parameter_number,
 };
 
 pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
@@ -40,7 +39,8 @@ fn sink(graph: &mut Graph, node: NodeId, scan: Scan) -> Result<(), TypeError> {
     let sums = sums(graph, node, &scan);
     let body = scan.body.clone();
     let is_product = |sum: &&Sum| matches!(body.op(sum.term), Op::Contract(_));
-    let scan = emitting(graph, node, scan, sums.iter().filter(is_product))?;
+    let factors = factors(&scan, sums.iter().filter(is_product));
+    let scan = emitting(graph, node, scan, factors)?;
     let operands = graph.operands(node).to_vec();
     for sum in sums {
         let Some(total) = total(graph, (node, &scan, &operands), sum.term)? else { continue };
@@ -76,29 +76,14 @@ fn sums(graph: &Graph, node: NodeId, scan: &Scan) -> Vec<Sum> {
     (0..scan.n_carries).filter_map(sum).collect()
 }
 
-/// The loop, rebuilt so that it emits the factors of these sums of products.
-fn emitting<'a>(
-    graph: &mut Graph,
-    node: NodeId,
-    scan: Scan,
-    sums: impl Iterator<Item = &'a Sum>,
-) -> Result<Scan, TypeError> {
-    let mut body = (*scan.body).clone();
-    for factor in sums.flat_map(|sum| scan.body.operands(sum.term)) {
-        let given = matches!(body.op(*factor), Op::Leaf(Leaf::Parameter { number, .. })
-            if (scan.n_carries..scan.n_operands()).contains(number));
-        let emitted = body.outputs[scan.n_carries..].iter().any(|(_, id)| id == factor);
-        if !given && !emitted {
-            body.outputs.push((body.node(*factor).name.clone(), *factor));
-        }
-    }
-    if body.outputs.len() == scan.body.outputs.len() {
-        return Ok(scan);
-    }
-    let scan = Scan { body: Arc::new(body), ..scan };
-    let operands = graph.operands(node).to_vec();
-    graph.rebuild(node, scan.clone(), &operands)?;
-    Ok(scan)
+/// The factors of these sums of products that are not there outside of the loop.
+fn factors<'a>(scan: &Scan, sums: impl Iterator<Item = &'a Sum>) -> Vec<NodeId> {
+    let body = &*scan.body;
+    let is_given = |factor: &NodeId| {
+        let given = scan.n_carries..scan.n_operands();
+        parameter_number(body, *factor).is_some_and(|number| given.contains(&number))
+    };
+    sums.flat_map(|sum| body.operands(sum.term)).copied().filter(|f| !is_given(f)).collect()
 }
 
 /// What is cheap enough to be computed of what is there.
@@ -127,15 +112,8 @@ fn total(
 ) -> Result<Option<NodeId>, TypeError> {
     let body = &*scan.body;
     let mut outside = Outside::new(graph, scan, operands);
-    for (index, (name, inside)) in body.outputs.iter().enumerate().skip(scan.n_carries) {
-        let provenance = body.node(*inside).provenance.clone();
-        let origin = Origin::named(&format!("{name}.all"), provenance);
-        let picks = |id: &NodeId| outside.graph.op(*id).picked_result() == Some(index);
-        let known = outside.graph.users(node).into_iter().find(picks);
-        let node = match known {
-            Some(known) => known,
-            None => outside.graph.add(Control::Result { index }, &[node], &origin)?,
-        };
+    for (index, (_, inside)) in body.outputs.iter().enumerate().skip(scan.n_carries) {
+        let node = result_of(outside.graph, node, scan, index)?;
         outside.note(*inside, Batched { node, varies: true });
     }
     let origin = body.origin(term);
@@ -163,18 +141,16 @@ fn product_of_all(
     a: Batched,
     b: Batched,
 ) -> Result<NodeId, TypeError> {
-    let Contract::Matmul { transpose_a, transpose_b } = product;
-    let is_matrix = build.shape(b.node).len() == 2 + usize::from(b.varies);
-    if a.varies && b.varies && is_matrix {
-        // The rows of all iterations under each other.
-        let a = if transpose_a { a.node } else { build.transpose(a.node, &[0, 2, 1])? };
-        let b = if transpose_b { build.transpose(b.node, &[0, 2, 1])? } else { b.node };
-        let (a, b) = (flat(build, a)?, flat(build, b)?);
-        return build.node(Contract::Matmul { transpose_a: true, transpose_b: false }, &[a, b]);
-    }
     if a.varies && b.varies {
-        let each = build.node(product, &[a.node, b.node])?;
-        return build.sum(each, &[0], false);
+        let rank = build.shape(a.node).len() - 1;
+        return match product.of_many(rank, [true, true], false) {
+            // One sum over all iterations and what the product sums over.
+            Some(sum) => build.node(sum, &[a.node, b.node]),
+            None => {
+                let each = build.node(product, &[a.node, b.node])?;
+                build.sum(each, &[0], false)
+            }
+        };
     }
     let summed = |build: &mut Build<'_>, x: Batched| match x.varies {
         true => build.sum(x.node, &[0], false),
@@ -182,12 +158,4 @@ fn product_of_all(
     };
     let (a, b) = (summed(build, a)?, summed(build, b)?);
     build.node(product, &[a, b])
-}
-
-/// `[n, rows, columns]` as `[n rows, columns]`.
-fn flat(build: &mut Build<'_>, x: NodeId) -> Result<NodeId, TypeError> {
-    let shape = build.shape(x);
-    let rows = shape[0].mul(&shape[1])?;
-    let columns: Dim = shape[2].clone();
-    build.reshape(x, &[rows, columns])
 }

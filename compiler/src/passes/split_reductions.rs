@@ -13,7 +13,7 @@ use std::ops::Range;
 use crate::error::CompileError;
 use crate::ir::{BinaryFn, Costs, Dim, Graph, NodeId, Origin};
 use crate::ops::{
-    Contract, Conv, ConvResult, Elementwise, Movement, Op, Reduce, ReduceFn, TypeError,
+    Contract, Conv, ConvResult, Einsum, Elementwise, Movement, Op, Reduce, ReduceFn, TypeError,
 };
 
 pub(super) fn run(graph: &mut Graph, costs: &Costs) -> Result<(), CompileError> {
@@ -21,6 +21,7 @@ pub(super) fn run(graph: &mut Graph, costs: &Costs) -> Result<(), CompileError> 
         let new = match graph.op(node).clone() {
             Op::Reduce(reduce) => split(graph, costs, node, &reduce),
             Op::Contract(product) => split_product(graph, costs, node, product),
+            Op::Einsum(product) => split_letters(graph, costs, node, &product),
             Op::Conv(conv) => split_filter(graph, costs, node, &conv),
             _ => None,
         };
@@ -82,14 +83,38 @@ fn split_product(graph: &mut Graph, costs: &Costs, node: NodeId, product: Contra
     let (of_a, of_b) =
         (rank - if transpose_a { 2 } else { 1 }, rank - if transpose_b { 1 } else { 2 });
     let n = graph.tensor_type(a).sizes()?[of_a];
+    let parts = product_parts(graph, costs, node, n)?;
+    let mut split = Parts::new(graph, costs, node, ReduceFn::Sum, BinaryFn::Add);
+    let each = [product.into(), product.into()];
+    Some(split.product(each, [(a, of_a), (b, of_b)], rank - 2, even(n, parts)))
+}
+
+/// The same of a product by letters: over parts of the longest axis that is summed over.
+fn split_letters(graph: &mut Graph, costs: &Costs, node: NodeId, product: &Einsum) -> Split {
+    let [a, b] = *graph.operands(node) else { return None };
+    let sizes = graph.tensor_type(a).sizes()?;
+    let is_summed = |(_, label, _): &(usize, &char, usize)| !product.y.contains(label);
+    let axes = product.a.iter().zip(sizes).enumerate().map(|(d, (label, n))| (d, label, n));
+    let summed: Vec<(usize, &char, usize)> = axes.filter(is_summed).collect();
+    let all = summed.iter().fold(1, |all: usize, (_, _, n)| all.saturating_mul(*n));
+    let &(of_a, label, n) = summed.iter().rev().max_by_key(|(_, _, n)| *n)?;
+    let of_b = product.b.iter().position(|other| other == label)?;
+    let parts = product_parts(graph, costs, node, all)?.min(n);
+    let free = product.free_letter().filter(|_| parts > 1)?;
+    let with = |labels: &[char]| [&[free], labels].concat();
+    let Einsum { a: left, b: right, y } = product;
+    let main = Einsum { a: with(left), b: with(right), y: with(y) };
+    let mut split = Parts::new(graph, costs, node, ReduceFn::Sum, BinaryFn::Add);
+    let each = [main.into(), product.clone().into()];
+    Some(split.product(each, [(a, of_a), (b, of_b)], 0, even(n, parts)))
+}
+
+/// Into how many parts a sum of `n` products for each element of a node is cut; `None` if it is not.
+fn product_parts(graph: &Graph, costs: &Costs, node: NodeId, n: usize) -> Option<usize> {
     let few = graph.tensor_type(node).n_elements()?;
     let parts = (n / costs.shortest_product.max(1)).min(costs.parts);
     let is_long = n.saturating_mul(few) >= costs.long_product;
-    if few == 0 || few > costs.few_products || !is_long || parts < 2 {
-        return None;
-    }
-    let mut split = Parts::new(graph, costs, node, ReduceFn::Sum, BinaryFn::Add);
-    Some(split.product(product, (a, of_a), (b, of_b), even(n, parts)))
+    (few > 0 && few <= costs.few_products && is_long && parts > 1).then_some(parts)
 }
 
 /// The gradient by a filter as the sum of those over parts of the examples.
@@ -245,31 +270,35 @@ impl<'a> Parts<'a> {
     }
 
     /// Products over chunks of the axis, then their sum, then with the rest. Each operand comes with
-    /// the axis of its own that is summed over.
+    /// the axis of its own that is summed over. `main` is the product with the chunks as the axis
+    /// `leading` of its operands and its result.
     fn product(
         &mut self,
-        product: Contract,
-        (a, of_a): (NodeId, usize),
-        (b, of_b): (NodeId, usize),
+        [main, rest]: [Op; 2],
+        operands: [(NodeId, usize); 2],
+        leading: usize,
         chunk: usize,
     ) -> Result<NodeId, TypeError> {
-        let sizes = self.graph.tensor_type(a).sizes().expect("the caller has looked");
-        let (n, leading) = (sizes[of_a], sizes.len() - 2);
+        let [(a, of_a), _] = operands;
+        let n = self.graph.tensor_type(a).sizes().expect("the caller has looked")[of_a];
         let whole = n - n % chunk;
-        let mut main = [a, b];
-        for (x, axis) in main.iter_mut().zip([of_a, of_b]) {
+        let mut parts = operands.map(|(x, _)| x);
+        for (x, (_, axis)) in parts.iter_mut().zip(operands) {
             *x = self.slice(*x, axis, 0..whole)?;
             *x = self.chunks(*x, axis, chunk)?;
             *x = self.moved(*x, axis, leading)?;
         }
-        let main = self.graph.add(product, &main, &self.partial)?;
+        let main = self.graph.add(main, &parts, &self.partial)?;
         let sum = Reduce { f: self.f, axes: vec![leading] };
         let main = self.graph.add(sum, &[main], &self.origin)?;
         if whole == n {
             return Ok(main);
         }
-        let last = [self.slice(a, of_a, whole..n)?, self.slice(b, of_b, whole..n)?];
-        let last = self.graph.add(product, &last, &self.partial)?;
+        let mut last = operands.map(|(x, _)| x);
+        for (x, (_, axis)) in last.iter_mut().zip(operands) {
+            *x = self.slice(*x, axis, whole..n)?;
+        }
+        let last = self.graph.add(rest, &last, &self.partial)?;
         self.graph.add(Elementwise::Binary(self.combine), &[main, last], &self.origin)
     }
 
