@@ -314,6 +314,10 @@ def products():
         "diagonals": ("ii,jji->j", [(3, 3), (4, 4, 3)]),
         "batch": ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]),
         "batch_last": ("ijb,jkb->ikb", [(3, 4, 2), (4, 5, 2)]),
+        "batch_last_long": ("ijb,jkb->ikb", [(3, 4, 33), (4, 2, 33)]),
+        "vectors_beside": ("pkc,kc->pc", [(5, 3, 7), (3, 7)]),
+        "vectors_left": ("kc,pkc->pc", [(3, 7), (5, 3, 7)]),
+        "images_beside": ("nhwc,nc->hwc", [(2, 3, 4, 5), (2, 5)]),
         "two": ("ijk,kjl->il", [(3, 4, 5), (5, 4, 2)]),
         "four": ("ijklm,jklmn->in", [(2, 2, 3, 2, 2), (2, 3, 2, 2, 3)]),
         "alone": ("ija,bi->j", [(3, 4, 2), (5, 3)]),
@@ -683,18 +687,27 @@ def grouped_convolutions():
             {"x": np.moveaxis(x, -1, 1), "w": w},
             lambda x, w: first(f(jnp.moveaxis(x, 1, -1), w)),
         )
-    for name, of_x, of_w, strides, padding in [
-        ("depthwise", (2, 6, 5, 3), (3, 3, 3, 1), 1, "same"),
-        ("depthwise.multiplied", (1, 5, 6, 2), (2, 3, 2, 3), 2, "valid"),
+    for name, of_x, of_w, strides, padding, dilation in [
+        ("depthwise", (2, 6, 5, 3), (3, 3, 3, 1), 1, "same", 1),
+        ("depthwise.multiplied", (1, 5, 6, 2), (2, 3, 2, 3), 2, "valid", 1),
+        ("depthwise.odd", (2, 7, 7, 7), (3, 3, 7, 1), 2, "same", 1),
+        ("depthwise.vectors", (1, 5, 4, 33), (3, 2, 33, 1), 1, "same", 1),
+        ("depthwise.dilated", (1, 7, 6, 5), (3, 2, 5, 1), 1, "same", 2),
+        ("depthwise.explicit", (2, 5, 4, 6), (2, 3, 6, 1), 2, [[1, 2], [0, 1]], 1),
+        ("depthwise.larger", (2, 2, 1, 4), (5, 4, 4, 1), 1, "same", 1),
+        ("depthwise.two", (1, 6, 5, 2), (3, 3, 2, 1), 1, "valid", 1),
     ]:
         c, m = of_w[2:]
+        text = f'"{padding}"' if isinstance(padding, str) else str(padding)
+        sides = padding.upper() if isinstance(padding, str) else padding
         depthwise = lambda x, w: grouped(
-            x, w.reshape(*of_w[:2], 1, c * m), [strides] * 2, padding.upper(), [1, 1], c
+            x, w.reshape(*of_w[:2], 1, c * m), [strides] * 2, sides, [dilation] * 2, c
         )
+        apart = "" if dilation == 1 else f", dilation={dilation}"
         case(
             family,
             name,
-            f'depthwise_conv2d(x, w, strides={strides}, padding="{padding}")',
+            f"depthwise_conv2d(x, w, strides={strides}, padding={text}{apart})",
             {"x": numbers(f"dx {name}", of_x), "w": numbers(f"dw {name}", of_w)},
             depthwise,
         )

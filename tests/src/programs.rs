@@ -213,6 +213,12 @@ fn broken_kernels_are_refused() {
     // A factor whose columns are not adjacent.
     let problem = wrong(|kernel| tile(kernel).b.column = 2);
     assert!(matches!(problem, Problem::Columns(2)), "{problem}");
+    let problem = wrong(|kernel| tile(kernel).a.column = 2);
+    assert!(matches!(problem, Problem::Columns(2)), "{problem}");
+    // Columns of the left factor that it has not.
+    let problem = wrong(|kernel| tile(kernel).a.column = 1);
+    let left_out = matches!(problem, Problem::NotWritten { .. } | Problem::OutOfBounds { .. });
+    assert!(left_out, "{problem}");
     // One element less than the last block reaches.
     let problem = wrong(|kernel| kernel.buffers[0].len -= 1);
     assert!(matches!(problem, Problem::OutOfBounds { .. }), "{problem}");

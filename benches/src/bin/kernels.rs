@@ -134,6 +134,7 @@ fn products(effort: &Effort, pool: &Pool) {
             a_step: [0, 0, a_step],
             b_step: [0, 0, n as isize],
             accumulate: 0,
+            a_columns: 0,
         });
         let one = effort.time(|| tile.part(0, 1));
         let two = effort.time(|| pool.run(2, &|part| tile.part(part, 2)));
@@ -208,6 +209,7 @@ impl Conv {
             a_step: [0, (side * channels) as isize, 1],
             b_step: [0, (3 * channels * filters) as isize, filters as isize],
             accumulate: 0,
+            a_columns: 0,
         };
         // SAFETY: the views are within the operands; no other thread has this row of the result.
         unsafe { brolga_tile_f32(&tile) }
@@ -236,6 +238,7 @@ impl Conv {
             a_step: [image.0 as isize, (side * channels) as isize, channels as isize],
             b_step: [image.1 as isize, (out * filters) as isize, filters as isize],
             accumulate: 0,
+            a_columns: 0,
         };
         // SAFETY: the views are within the operands; no other thread has this part of the filter.
         unsafe { brolga_tile_f32(&tile) }

@@ -18,7 +18,7 @@ use crate::program::Frame;
 type Result<T> = std::result::Result<T, CodegenError>;
 
 /// Bytes of the descriptor that a tile takes.
-const TILE_BYTES: u32 = 20 * 8;
+const TILE_BYTES: u32 = 21 * 8;
 
 /// So many iterations that whole vectors leave are written out: a loop would cost as much again.
 const FEW: i64 = 3;
@@ -617,6 +617,7 @@ impl Emitter<'_> {
         words.extend(tile.a_step.map(Int::Const));
         words.extend(tile.b_step.map(Int::Const));
         words.push(Int::Const(i64::from(tile.accumulate)));
+        words.push(Int::Const(i64::from(tile.a.column != 0)));
         for (i, word) in words.into_iter().enumerate() {
             let offset = 8 * i as i32;
             match word {

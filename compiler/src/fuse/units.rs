@@ -18,7 +18,7 @@ pub(super) fn enough(
         return true;
     }
     let of_draft = product(values, draft, cx);
-    let of_value = is_product(value).then(|| value.sizes.len() - 1);
+    let of_value = is_product(value).then(|| value.column());
     let is_column = |kept: &Kept| match &of_draft {
         Some(product) => product[kept.unit].kind == Kind::Column,
         None => of_value == Some(kept.along.dim),
@@ -97,7 +97,7 @@ fn product(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Option<Vec<O
     let value = &values.list[draft.members[at]];
     let rows = rows(values, value, cx);
     let kind = |dim: usize| match dim {
-        _ if dim + 1 == value.sizes.len() => Kind::Column,
+        _ if dim == value.column() => Kind::Column,
         _ if rows == Some(dim) => Kind::Row,
         _ => Kind::Outer,
     };
@@ -124,14 +124,14 @@ fn indices_of(
         let Work::Contract(boxes) = &value.work else { return 1 };
         let extent = |&axis: &AxisId| values.exprs.extent(axis) as usize;
         let steps = boxes.iter().map(|b| b.reduced.iter().map(extent).product::<usize>()).max();
-        let columns = value.sizes.last().copied().unwrap_or(1);
+        let columns = value.sizes.get(value.column()).copied().unwrap_or(1);
         let elements = steps.unwrap_or(0).saturating_mul(columns);
         let bytes = elements.saturating_mul(value.tensor_type.dtype.size());
         let is_large = bytes > cx.costs.large_factor;
         if !is_large || right_has(values, value, along.dim) {
             return 1;
         }
-        let dims = 0..value.sizes.len().saturating_sub(1);
+        let dims = 0..value.column();
         let others = dims.filter(|&dim| dim != along.dim && !right_has(values, value, dim));
         let rows = along.scale * others.map(|dim| value.sizes[dim]).product::<usize>();
         wanted.div_ceil(rows.max(1))
@@ -150,7 +150,7 @@ fn right_has(values: &Values, product: &Value, dim: usize) -> bool {
 /// fills a tile, else the longest.
 fn rows(values: &Values, product: &Value, cx: &FuseContext<'_>) -> Option<usize> {
     let is_row = |&dim: &usize| !right_has(values, product, dim);
-    let dims: Vec<usize> = (0..product.sizes.len().saturating_sub(1)).filter(is_row).collect();
+    let dims: Vec<usize> = (0..product.column()).filter(is_row).collect();
     let fills = |dim: &&usize| product.sizes[**dim] >= cx.target.tile.0;
     let longest = || dims.iter().max_by_key(|&&dim| product.sizes[dim]);
     dims.iter().rev().find(fills).or_else(longest).copied()

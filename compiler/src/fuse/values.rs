@@ -23,6 +23,10 @@ pub struct Factor {
 pub struct ProductBox {
     /// One per dimension of the result.
     pub kept: Vec<Span>,
+    /// The dimension of the result that has the tile's columns.
+    pub column: usize,
+    /// Whether its products are added to what the boxes before it have of the same elements.
+    pub accumulates: bool,
     /// What is summed over, outermost first.
     pub reduced: Vec<AxisId>,
     /// The left factor.
@@ -80,7 +84,8 @@ pub enum Work {
         /// What.
         body: ExprId,
     },
-    /// A sum of products: each box has its part of the elements, and the products that count for them.
+    /// A sum of products: each box has its part of the elements, and the products that count for them;
+    /// or a part of these, with the boxes before it.
     Contract(Vec<ProductBox>),
     /// Parts put somewhere.
     Placement {
@@ -153,6 +158,17 @@ pub struct Values {
 }
 
 impl Value {
+    /// The dimension that has the columns of a product's tile; for others the last.
+    pub(super) fn column(&self) -> usize {
+        let last = self.sizes.len().saturating_sub(1);
+        match &self.work {
+            Work::Contract(boxes) => boxes.first().map_or(last, |product| product.column),
+            Work::Map(_) | Work::Reduce { .. } | Work::Placement { .. } | Work::Scatter(_) => last,
+            Work::Prefix(_) | Work::Sort(_) | Work::Random { .. } => last,
+            Work::Repeat { .. } | Work::Result => last,
+        }
+    }
+
     /// Whether every index of a dimension is computed as the others are, and without them: cuts at
     /// padding do not go through it, and nothing runs or is put in order along it.
     pub(super) fn is_whole(&self, dim: usize) -> bool {

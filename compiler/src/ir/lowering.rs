@@ -50,6 +50,9 @@ pub enum Lowering {
     Contract {
         /// One axis per dimension of the result.
         axes: Vec<AxisId>,
+        /// The dimension whose neighbours are adjacent in the result and in the right factor, and in the
+        /// left one if that has it: the columns of a product tile. Dimensions after it are of size 1.
+        column: usize,
         /// The axes that are summed over; outermost first, from one to three.
         reduced: Vec<AxisId>,
         /// Where the left factor is in operand 0, along each dimension.

@@ -324,6 +324,7 @@ impl Machine<'_> {
             let a = row(a, tile.a.row);
             for j in 0..self.count(tile.n) {
                 let to = row(c, tile.c.row) + j;
+                let a = a + j * tile.a.column as usize;
                 let mut sum = Scalar::zero(tile.dtype);
                 if tile.accumulate {
                     sum = self.load(tile.c.place, to, tile.dtype);

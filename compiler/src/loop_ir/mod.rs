@@ -239,13 +239,14 @@ pub struct View {
     /// The distances of rows in elements, on each level of the tile's rows; unused for the right
     /// factor.
     pub row: [i64; 2],
-    /// The distance of columns in elements; unused for the left factor. The library takes adjacent
-    /// ones alone, so it is 1 where there is more than one column.
+    /// The distance of columns in elements. The library takes adjacent ones alone, so it is 1 where
+    /// there is more than one column; or, for the left factor, 0 if it is the same for all columns.
     pub column: i64,
 }
 
 /// `c[i, j] = (accumulate ? c[i, j] : 0) + Σ a[i, r] · b[r, j]`, over three strided levels `r`, for
-/// rows `i` of two levels. The columns of `b` and `c` are adjacent.
+/// rows `i` of two levels. The columns of `b` and `c` are adjacent. If `a` has columns too, the left
+/// factor is `a[i, r, j]`: a product for each column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tile {
     /// The element type, a float.

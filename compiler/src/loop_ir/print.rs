@@ -201,6 +201,7 @@ impl<'a> Printer<'a> {
             [outer, inner] => format!("({} x {})", self.count(outer), self.count(inner)),
         };
         let (a, c) = (self.view(&tile.a, tile.m), self.view(&tile.c, tile.m));
+        let of_a = if tile.a.column == 0 { "" } else { " by column" };
         let b = self.element(tile.b.place, tile.b.offset);
         let sign = if tile.accumulate { "+=" } else { "=" };
         let list = |x: &[i64; 3]| format!("[{}, {}, {}]", x[0], x[1], x[2]);
@@ -208,7 +209,7 @@ impl<'a> Printer<'a> {
         let (a_step, b_step) = (list(&tile.a_step), list(&tile.b_step));
         let len = list(&len);
         self.line(&format!(
-            "tile {} {m} x {n}: {c} {sign} {a} step {a_step} * {b} step {b_step} over {len}",
+            "tile {} {m} x {n}: {c} {sign} {a}{of_a} step {a_step} * {b} step {b_step} over {len}",
             tile.dtype
         ))
     }

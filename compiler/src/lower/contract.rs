@@ -94,13 +94,13 @@ impl KernelBuilder<'_> {
         let abc = [a, b, Strided { place, position }];
 
         let level = |d: &Dimension| d.axis.map(|loops| self.level(abc, loops));
-        let (column, others) = dims.split_last().expect("a product has columns");
-        let column = level(column).unwrap_or_else(Level::one);
-        let mut outer: Vec<Level> = others.iter().filter_map(level).collect();
+        let column = level(&dims[product.column]).unwrap_or_else(Level::one);
+        let mut outer: Vec<Level> = dims[..product.column].iter().filter_map(level).collect();
         let inner = take_rows(&mut outer, self.target.tile.0);
         let rows = [take_rows(&mut outer, self.target.tile.0), inner];
         let sums: Vec<Level> = sums.iter().filter_map(level).collect();
-        let tile = self.tile(value.tensor_type.dtype, abc, &rows, &column, &sums);
+        let mut tile = self.tile(value.tensor_type.dtype, abc, &rows, &column, &sums);
+        tile.accumulate = product.accumulates;
         let outer: Vec<(AxisId, Extent)> = outer.iter().map(|l| (l.axes[0], l.extent)).collect();
         wrap(&outer, vec![Stmt::Tile(tile)])
     }
@@ -136,7 +136,7 @@ impl KernelBuilder<'_> {
         Tile {
             dtype,
             c: self.view(c, &inside, ([outer.c, inner.c], column.c)),
-            a: self.view(a, &inside, ([outer.a, inner.a], 0)),
+            a: self.view(a, &inside, ([outer.a, inner.a], column.a)),
             b: self.view(b, &inside, ([0, 0], column.b)),
             m: [outer.extent, inner.extent],
             n: column.extent,

@@ -232,7 +232,7 @@ impl OpRules for Contract {
         let is_tile = cx.operands[0].dtype.is_float() && (sizes[leading + 1] > 1 || transpose_a);
         if cx.tiles && is_tile {
             let [a, b] = [a, b].map(|index| index.into_iter().map(Reading::from).collect());
-            return Lowering::Contract { axes, reduced: vec![k], a, b };
+            return Lowering::Contract { axes, column: leading + 1, reduced: vec![k], a, b };
         }
         let (a, b) = (cx.element(0, &a), cx.element(1, &b));
         let body = cx.exprs.binary(BinaryFn::Mul, a, b);

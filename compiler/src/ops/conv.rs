@@ -30,8 +30,8 @@ use super::{
 };
 use crate::ir::{Binding, Dim, DimError, Literal, Lowering, NodeId, TensorType};
 
-/// A tile of fewer columns does not fill the smallest vector.
-const NARROWEST: usize = 4;
+/// A tile of fewer columns has no vectors; a reduction has those of the groups.
+const NARROWEST: usize = 2;
 
 /// A convolution or one of its gradients.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -127,6 +127,14 @@ impl Conv {
             return Err(TypeError::new(codes::ATTRIBUTE, message));
         }
         Ok([input.to_vec(), filter.to_vec()])
+    }
+
+    /// The dimension of the result that has a tile's columns: the last, or if every group is one channel
+    /// of each tensor the groups.
+    fn column(&self, cx: &LowerContext<'_>) -> usize {
+        let sizes = [cx.operand_sizes(0), cx.operand_sizes(1), cx.sizes()];
+        let is_each = self.groups > 0 && sizes.iter().all(|sizes| sizes.last() == Some(&1));
+        sizes[2].len() - if is_each { 2 } else { 1 }
     }
 
     fn does_not_fit(&self, a: &TensorType, b: &TensorType, why: &str) -> TypeError {
@@ -281,8 +289,7 @@ impl OpRules for Conv {
     fn lower(&self, cx: &mut LowerContext<'_>) -> Lowering {
         // Which filter an example has is no view of the filters.
         let is_view = self.parts == 0 || matches!(self.result, ConvResult::Filter { .. });
-        // Groups of few columns, as each channel by itself, are the lanes of vectors.
-        let narrow = self.groups > 0 && cx.sizes().last().is_some_and(|&n| n < NARROWEST);
+        let narrow = self.groups > 0 && cx.sizes()[self.column(cx)] < NARROWEST;
         let tiles = cx.tiles && is_view && !narrow;
         if tiles { as_contraction(self, cx) } else { as_reduction(self, cx) }
     }

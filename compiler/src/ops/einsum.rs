@@ -38,6 +38,14 @@ impl From<Einsum> for Op {
 /// A tile sums over so many levels at most.
 const MOST_LEVELS: usize = 3;
 
+/// Products of matrices side by side, in vectors across them, read an element for each multiplication;
+/// one after the other they read few, but of copies that have the elements of each together. Where an
+/// element is multiplied more often than this, on average, the copies are worth it (measured on cubes).
+const MOST_USES: usize = 24;
+
+/// For fewer products side by side, which are two vectors, they are worth it too.
+const FEWEST_BESIDE: usize = 32;
+
 static CONTRACT: Signature = Signature {
     name: "contract",
     operands: &["a", "b"],
@@ -108,11 +116,14 @@ impl Einsum {
         format!("{a},{b}->{y}")
     }
 
-    /// Whether a tile computes it: its columns, the last of the result, are of the right operand
-    /// alone, and something is summed over.
-    fn is_tile(&self) -> bool {
+    /// Whether a tile computes it, where the last dimension of the result is of that size: its columns,
+    /// which are of the right operand alone, or of both and adjacent in all; and something is summed
+    /// over.
+    fn is_tile(&self, columns: usize) -> bool {
         let is_column = |label: &char| !self.a.contains(label);
-        (1..=MOST_LEVELS).contains(&self.summed().len()) && self.y.last().is_some_and(is_column)
+        let is_each = columns > 1 && is_side_by_side(&self.a, &self.b, &self.y);
+        (1..=MOST_LEVELS).contains(&self.summed().len())
+            && (is_each || self.y.last().is_some_and(is_column))
     }
 }
 
@@ -229,9 +240,10 @@ impl OpRules for Einsum {
             of.iter().filter_map(axis).map(|axis| cx.exprs.index_axis(axis)).collect()
         };
         let (a, b) = (index(&self.a), index(&self.b));
-        if cx.tiles && cx.operands[0].dtype.is_float() && self.is_tile() {
+        let columns = cx.sizes().last().copied().unwrap_or(0);
+        if cx.tiles && cx.operands[0].dtype.is_float() && self.is_tile(columns) {
             let [a, b] = [a, b].map(|index| index.into_iter().map(Reading::from).collect());
-            return Lowering::Contract { axes, reduced, a, b };
+            return Lowering::Contract { column: axes.len() - 1, axes, reduced, a, b };
         }
         let (a, b) = (cx.element(0, &a), cx.element(1, &b));
         let body = cx.exprs.binary(BinaryFn::Mul, a, b);
@@ -240,6 +252,14 @@ impl OpRules for Einsum {
         }
         Lowering::Reduce { axes, reduced, monoid: Monoid::Sum, body }
     }
+}
+
+/// Whether there is a product for each index of the last dimension, which is last in both operands too:
+/// of matrices, one of them perhaps a single row or column.
+fn is_side_by_side(a: &[char], b: &[char], y: &[char]) -> bool {
+    let is_own = |label: &char| a.contains(label) != b.contains(label);
+    y.last().is_some_and(|last| a.last() == Some(last) && b.last() == Some(last))
+        && y.iter().any(is_own)
 }
 
 /// The array as `[batch, rows, columns]`, of which the labels say the dimensions.
@@ -324,6 +344,15 @@ impl Build<'_> {
         let is_summed = |label: &char| is_shared(label) && !y.contains(label);
         let own = y.iter().rposition(|label| !is_shared(label));
         match (own, of_a.iter().any(is_summed)) {
+            (Some(own), true)
+                if is_side_by_side(of_a, of_b, y) && self.stays([(a, of_a), (b, of_b)], y) =>
+            {
+                // The left operand has rows.
+                match of_a.contains(&y[own]) {
+                    true => self.node(op(of_a, of_b, y), &[a, b]),
+                    false => self.node(op(of_b, of_a, y), &[b, a]),
+                }
+            }
             (Some(own), true) if own + 1 < y.len() => {
                 let mut order = y.to_vec();
                 let column = order.remove(own);
@@ -334,6 +363,39 @@ impl Build<'_> {
             (Some(own), true) if of_a.contains(&y[own]) => self.node(op(of_b, of_a, y), &[b, a]),
             (Some(_) | None, _) => self.node(op(of_a, of_b, y), &[a, b]),
         }
+    }
+
+    /// Whether products side by side are best computed so: those of a matrix and a vector, and of many
+    /// small matrices.
+    fn stays(&self, operands: [Labelled<'_>; 2], y: &[char]) -> bool {
+        let [(_, of_a), (_, of_b)] = operands;
+        let size = |label: &char| {
+            let of = |(x, labels): &Labelled<'_>| {
+                let at = labels.iter().position(|own| own == label)?;
+                self.shape(*x).get(at)?.as_number().and_then(|n| usize::try_from(n).ok())
+            };
+            operands.iter().find_map(of)
+        };
+        // Together those that only one operand has, and those that are summed over.
+        let side = |is_in: &dyn Fn(&char) -> bool| {
+            let labels = of_a.iter().chain(of_b.iter().filter(|label| !of_a.contains(label)));
+            labels
+                .filter(|label| is_in(label))
+                .map(size)
+                .try_fold(1, |n: usize, size| Some(n.saturating_mul(size?)))
+        };
+        let only = |own: &[char], other: &[char]| own.iter().all(|label| other.contains(label));
+        if only(of_a, of_b) || only(of_b, of_a) {
+            return true;
+        }
+        let rows = side(&|label| !of_b.contains(label));
+        let columns = side(&|label| !of_a.contains(label));
+        let sums = side(&|label| !y.contains(label));
+        let (Some(m), Some(n), Some(k)) = (rows, columns, sums) else { return false };
+        let times = usize::saturating_mul;
+        let elements = times(m, k).saturating_add(times(k, n)).saturating_add(times(m, n));
+        times(times(m, n), k) <= times(MOST_USES, elements)
+            && y.last().and_then(size).is_some_and(|beside| beside >= FEWEST_BESIDE)
     }
 
     /// The tensor without its labels that are not kept, summed over.

@@ -355,33 +355,38 @@ fn several_unit_axes() {
 fn tiles() {
     let mut random = Random(7);
     for dtype in [DType::F32, DType::F64] {
-        for (m, k, n, block) in [(1usize, 1, 1, 1), (7, 33, 10, 3), (16, 5, 40, 8)] {
+        let sizes = [(1usize, 1, 1, 1), (7, 33, 10, 3), (16, 5, 40, 8)];
+        let cases = sizes.into_iter().flat_map(|sizes| [(sizes, false), (sizes, true)]);
+        for ((m, k, n, block), by_column) in cases {
             let mut case = Case::default();
             let unit = case.e.axis(m.div_ceil(block));
+            // What is between the elements of a row of the left factor.
+            let each = if by_column { n } else { 1 };
             let (i, j) = (case.e.axis(block), case.e.axis(n));
             case.units = vec![unit];
-            let a = case.input(dtype, &random.moderate(dtype, m * k));
+            let a = case.input(dtype, &random.moderate(dtype, m * k * each));
             let b = case.input(dtype, &random.moderate(dtype, k * n));
             let c = case.output(dtype, m * n);
             let local = case.local(dtype, block * n);
             let rows = Extent::Block { axis: unit, block, total: m };
-            let [u, row, column] = [unit, i, j].map(|x| case.e.index_axis(x));
+            let [u, row, j_at] = [unit, i, j].map(|x| case.e.index_axis(x));
             let zero = case.e.index_constant(0);
-            let a_at = case.e.index_scale(u, (block * k) as i64, 0);
+            let a_at = case.e.index_scale(u, (block * k * each) as i64, 0);
+            let column = i64::from(by_column);
             let tile = |place: PlaceId, offset: IndexId, accumulate: bool| Tile {
                 dtype,
                 c: View { place, offset, row: [0, n as i64], column: 1 },
-                a: View { place: a, offset: a_at, row: [0, k as i64], column: 0 },
+                a: View { place: a, offset: a_at, row: [0, (k * each) as i64], column },
                 b: View { place: b, offset: zero, row: [0, n as i64], column: 1 },
                 m: [Extent::Const(1), rows],
                 n: Extent::Const(n),
                 len: [1, 1, k],
-                a_step: [0, 0, 1],
+                a_step: [0, 0, each as i64],
                 b_step: [0, 0, n as i64],
                 accumulate,
             };
-            let at_local = case.e.index_dot(&[row, column], &[n as i64, 1]);
-            let at = case.e.index_dot(&[u, row, column], &[(block * n) as i64, n as i64, 1]);
+            let at_local = case.e.index_dot(&[row, j_at], &[n as i64, 1]);
+            let at = case.e.index_dot(&[u, row, j_at], &[(block * n) as i64, n as i64, 1]);
             let product = case.load(local, at_local);
             let value = case.e.unary(UnaryFn::Relu, product);
             let store = Stmt::Store { place: c, index: at, value };
@@ -394,7 +399,7 @@ fn tiles() {
                 Stmt::For(Loop { axis: i, extent: rows, kind, body: inner, folds: vec![] }),
                 Stmt::Tile(tile(c, c_at, true)),
             ];
-            case.check(&format!("tile {dtype} {m}x{k}x{n}"));
+            case.check(&format!("tile {dtype} {m}x{k}x{n}, by column: {by_column}"));
         }
     }
 }

@@ -7,11 +7,16 @@
 //! The rows have two levels, as those of an image's window. Nothing is copied but panels of a B that
 //! is larger than the caches, for many rows ([`blocking`]).
 //!
+//! A may have columns too, `A[i, r, j]`: as many products as there are columns, side by side, such as
+//! those of the channels of a depthwise convolution. Then vectors of A are loaded where else a number
+//! is for all columns.
+//!
 //! Each element is *one chain* of fused multiply-adds in reduction order, starting from 0 or from C.
 //! So its bits do not depend on how rows and columns are split, here, by the caller or over threads,
 //! nor on the instruction set, as long as that has fused multiply-add ([`Isa::fuses`]).
 //!
-//! A panel of two vectors of columns and up to so many rows is held in registers (`Microkernels`).
+//! A panel of two vectors of columns and up to so many rows is held in registers (`Microkernels`); of
+//! four and fewer rows where A has columns and the sum is short, so that what is read of A is longer.
 
 mod blocking;
 mod vector;
@@ -20,9 +25,10 @@ use crate::isa::Isa;
 use blocking::{Levels, RowOffsets, product};
 use vector::{Lanes, Vector};
 
-/// A product to compute. Strides are in elements; the columns of B and C are contiguous.
+/// A product to compute. Strides are in elements; the columns of B and C are contiguous, and those of
+/// A if it has any.
 ///
-/// `A[i, r] = a[Σ i_l·a_row[l] + Σ r_l·a_step[l]]`, `B[r, j] = b[j + Σ r_l·b_step[l]]`,
+/// `A[i, r] = a[Σ i_l·a_row[l] + Σ r_l·a_step[l] (+ j)]`, `B[r, j] = b[j + Σ r_l·b_step[l]]`,
 /// `C[i, j] = c[Σ i_l·c_row[l] + j]`, for `i_l < m[l]`, `j < n`, `r_l < len[l]`; level 0 is the
 /// outermost.
 #[repr(C)]
@@ -50,6 +56,8 @@ pub struct Tile {
     pub b_step: [isize; 3],
     /// Not 0 to start from what C holds, 0 to start from zero, without reading C.
     pub accumulate: usize,
+    /// Not 0 if A has columns.
+    pub a_columns: usize,
 }
 
 /// Computes a product of f32: see [`Tile`].
@@ -109,6 +117,10 @@ pub unsafe fn tile_f64(isa: Isa, tile: *const Tile) {
     unsafe { product(blocks, &*tile) }
 }
 
+/// Steps of a sum of which B's part for a panel of four vectors stays in half of the first cache: then
+/// more blocks of fewer rows do not read it from further away.
+const SHORT_SUM: usize = 64;
+
 /// Computes some rows of a panel of columns.
 type Microkernel<T> = unsafe fn(block: &Block<'_, T>);
 
@@ -116,7 +128,7 @@ type Microkernel<T> = unsafe fn(block: &Block<'_, T>);
 struct Block<'a, T> {
     /// The panel's first element of C, in the tile's first row.
     c: *mut T,
-    /// The left factor of the tile's first row.
+    /// The left factor of the tile's first row; of the panel's first column, if it has columns.
     a: *const T,
     /// The right factor of the panel's first column.
     b: *const T,
@@ -129,10 +141,24 @@ struct Block<'a, T> {
     accumulates: bool,
 }
 
-/// The kernels of one instruction set, each a list by the number of rows less one.
+/// The kernels of one instruction set.
 struct Microkernels<T: 'static> {
     /// Columns of a vector.
     lanes: usize,
+    /// Those where A has no columns.
+    matrix: Panels<T>,
+    /// Those where it has.
+    columns: Panels<T>,
+    /// Those where it has and the sum is short.
+    short: Panels<T>,
+    /// Copies a panel of B, row after row of two vectors, in the order of the levels.
+    pack: unsafe fn(to: *mut T, b: *const T, levels: &Levels, columns: usize),
+}
+
+/// Kernels by the columns of a panel, each a list by the number of rows less one.
+struct Panels<T: 'static> {
+    /// Four whole vectors of columns, if there are such kernels.
+    broad: &'static [Microkernel<T>],
     /// Two whole vectors of columns.
     wide: &'static [Microkernel<T>],
     /// More than one vector of columns, at most two.
@@ -141,18 +167,35 @@ struct Microkernels<T: 'static> {
     narrow: &'static [Microkernel<T>],
     /// At most half a vector of columns.
     slim: &'static [Microkernel<T>],
-    /// Copies a panel of B, row after row of two vectors, in the order of the levels.
-    pack: unsafe fn(to: *mut T, b: *const T, levels: &Levels, columns: usize),
 }
 
 impl<T> Microkernels<T> {
+    /// The kernels for a sum of so many steps.
+    fn panels(&self, tile: &Tile, steps: usize) -> &Panels<T> {
+        match tile.a_columns {
+            0 => &self.matrix,
+            _ if steps <= SHORT_SUM && tile.n >= 4 * self.lanes => &self.short,
+            _ => &self.columns,
+        }
+    }
+}
+
+impl<T> Panels<T> {
+    /// The most rows of a block.
+    fn rows(&self) -> usize {
+        if self.broad.is_empty() { self.wide.len() } else { self.broad.len() }
+    }
+
     /// The widest kernels that `columns` fill, or that hold them all; and how many columns they do.
-    fn panel(&self, columns: usize) -> (&'static [Microkernel<T>], usize) {
-        if columns >= 2 * self.lanes {
-            (self.wide, 2 * self.lanes)
-        } else if columns > self.lanes {
+    /// A vector has so many lanes.
+    fn panel(&self, lanes: usize, columns: usize) -> (&'static [Microkernel<T>], usize) {
+        if columns >= 4 * lanes && !self.broad.is_empty() {
+            (self.broad, 4 * lanes)
+        } else if columns >= 2 * lanes {
+            (self.wide, 2 * lanes)
+        } else if columns > lanes {
             (self.edge, columns)
-        } else if columns > self.lanes / 2 {
+        } else if columns > lanes / 2 {
             (self.narrow, columns)
         } else {
             (self.slim, columns)
@@ -161,13 +204,19 @@ impl<T> Microkernels<T> {
 }
 
 /// The block of `R` rows and `W` vectors of columns, all in registers. If it is an `EDGE`, the last
-/// vector is cut to the block's columns.
+/// vector is cut to the block's columns. `COLUMNS` says whether A has columns.
 ///
 /// # Safety
 /// The host has the instructions of `V`, and the block's elements are accessible.
 #[expect(clippy::needless_range_loop, reason = "rows and vectors index memory and registers alike")]
 #[inline(always)]
-unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
+unsafe fn block<
+    V: Vector,
+    const R: usize,
+    const W: usize,
+    const EDGE: bool,
+    const COLUMNS: bool,
+>(
     block: &Block<'_, V::Element>,
 ) {
     let &Block { c, a, b, columns, rows, levels, accumulates } = block;
@@ -182,8 +231,7 @@ unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
         if accumulates {
             for i in 0..R {
                 for w in 0..W {
-                    acc[i][w] =
-                        if last(w) { V::load_masked(at(i, w), mask) } else { V::load(at(i, w)) };
+                    acc[i][w] = load::<V>(at(i, w), last(w), mask);
                 }
             }
         }
@@ -195,13 +243,20 @@ unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
                 for _ in 0..levels.len[2] {
                     let mut row = [V::zero(); W];
                     for w in 0..W {
-                        let from = b2.add(w * V::LANES);
-                        row[w] = if last(w) { V::load_masked(from, mask) } else { V::load(from) };
+                        row[w] = load::<V>(b2.add(w * V::LANES), last(w), mask);
                     }
                     for i in 0..R {
-                        let x = V::splat(a2.byte_offset(rows.a[i]));
-                        for w in 0..W {
-                            acc[i][w] = x.mul_add(row[w], acc[i][w]);
+                        let of_row = a2.byte_offset(rows.a[i]);
+                        if COLUMNS {
+                            for w in 0..W {
+                                let x = load::<V>(of_row.add(w * V::LANES), last(w), mask);
+                                acc[i][w] = x.mul_add(row[w], acc[i][w]);
+                            }
+                        } else {
+                            let x = V::splat(of_row);
+                            for w in 0..W {
+                                acc[i][w] = x.mul_add(row[w], acc[i][w]);
+                            }
                         }
                     }
                     a2 = a2.wrapping_offset(levels.a_step[2]);
@@ -223,6 +278,16 @@ unsafe fn block<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
             }
         }
     }
+}
+
+/// A vector from memory, cut to the mask if it is the last one.
+///
+/// # Safety
+/// The host has the instructions of `V`; the lanes that are read are accessible.
+#[inline(always)]
+unsafe fn load<V: Vector>(from: *const V::Element, is_last: bool, mask: V::Mask) -> V {
+    // SAFETY: the caller's promises.
+    unsafe { if is_last { V::load_masked(from, mask) } else { V::load(from) } }
 }
 
 /// Copies the `columns` of each row of B that the levels name behind each other, two vectors apart.
@@ -262,31 +327,49 @@ unsafe fn pack<V: Vector>(
 
 /// Lists a block for each number of rows.
 macro_rules! by_rows {
-    ($block:ident<$v:ty, $w:literal, $edge:literal>, $($rows:literal)*) => {
-        &[$($block::<$v, $rows, $w, $edge>),*]
+    ($block:ident<$v:ty, $w:literal, $edge:literal, $columns:literal>, $($rows:literal)*) => {
+        &[$($block::<$v, $rows, $w, $edge, $columns>),*]
     };
 }
 
-/// The four lists of [`Microkernels`]; `$half` is the vector for at most half the columns.
+/// The lists of [`Panels`]; `$half` is the vector for at most half the columns.
+macro_rules! panels {
+    ($block:ident<$v:ty, $half:ty, $columns:literal>, $($rows:literal)*; $($few:literal)*) => {
+        Panels {
+            broad: by_rows!($block<$v, 4, false, $columns>, $($few)*),
+            wide: by_rows!($block<$v, 2, false, $columns>, $($rows)*),
+            edge: by_rows!($block<$v, 2, true, $columns>, $($rows)*),
+            narrow: by_rows!($block<$v, 1, true, $columns>, $($rows)*),
+            slim: by_rows!($block<$half, 1, true, $columns>, $($rows)*),
+        }
+    };
+}
+
+/// The [`Microkernels`] of so many rows; of so few where A has columns and a panel is broad.
 macro_rules! blocks {
-    ($block:ident<$v:ty, $half:ty>, $pack:ident, $($rows:literal)*) => {
+    ($block:ident<$v:ty, $half:ty>, $pack:ident, $($rows:literal)*; $($few:literal)*) => {
         Microkernels {
             lanes: <$v as Vector>::LANES,
-            wide: by_rows!($block<$v, 2, false>, $($rows)*),
-            edge: by_rows!($block<$v, 2, true>, $($rows)*),
-            narrow: by_rows!($block<$v, 1, true>, $($rows)*),
-            slim: by_rows!($block<$half, 1, true>, $($rows)*),
+            matrix: panels!($block<$v, $half, false>, $($rows)*;),
+            columns: panels!($block<$v, $half, true>, $($rows)*;),
+            short: panels!($block<$v, $half, true>, $($rows)*; $($few)*),
             pack: $pack::<$v>,
         }
     };
 }
 
 /// [`block`] without any instruction set in particular.
-unsafe fn block_portable<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
+unsafe fn block_portable<
+    V: Vector,
+    const R: usize,
+    const W: usize,
+    const EDGE: bool,
+    const COLUMNS: bool,
+>(
     at: &Block<'_, V::Element>,
 ) {
     // SAFETY: the caller's promises.
-    unsafe { block::<V, R, W, EDGE>(at) }
+    unsafe { block::<V, R, W, EDGE, COLUMNS>(at) }
 }
 
 /// [`pack`] compiled for the same.
@@ -302,23 +385,29 @@ unsafe fn pack_portable<V: Vector>(
 
 /// 4 rows of 8 columns: 8 accumulators of 128 bits.
 static F32_PORTABLE: Microkernels<f32> =
-    blocks!(block_portable<Lanes<f32, 4>, Lanes<f32, 2>>, pack_portable, 1 2 3 4);
+    blocks!(block_portable<Lanes<f32, 4>, Lanes<f32, 2>>, pack_portable, 1 2 3 4;);
 /// 4 rows of 4 columns: 8 accumulators of 128 bits.
 static F64_PORTABLE: Microkernels<f64> =
-    blocks!(block_portable<Lanes<f64, 2>, Lanes<f64, 1>>, pack_portable, 1 2 3 4);
+    blocks!(block_portable<Lanes<f64, 2>, Lanes<f64, 1>>, pack_portable, 1 2 3 4;);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::vector::x86::{F32x8, F32x8Vl, F32x16, F64x4, F64x4Vl, F64x8};
-    use super::{Block, Levels, Microkernels, Vector, block, pack};
+    use super::{Block, Levels, Microkernels, Panels, Vector, block, pack};
 
     /// [`block`] compiled for AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-    unsafe fn block_avx512<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
+    unsafe fn block_avx512<
+        V: Vector,
+        const R: usize,
+        const W: usize,
+        const EDGE: bool,
+        const COLUMNS: bool,
+    >(
         at: &Block<'_, V::Element>,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE>(at) }
+        unsafe { block::<V, R, W, EDGE, COLUMNS>(at) }
     }
 
     /// [`pack`] compiled for the same.
@@ -335,11 +424,17 @@ mod x86 {
 
     /// [`block`] compiled for AVX2 and FMA.
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn block_avx2<V: Vector, const R: usize, const W: usize, const EDGE: bool>(
+    unsafe fn block_avx2<
+        V: Vector,
+        const R: usize,
+        const W: usize,
+        const EDGE: bool,
+        const COLUMNS: bool,
+    >(
         at: &Block<'_, V::Element>,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE>(at) }
+        unsafe { block::<V, R, W, EDGE, COLUMNS>(at) }
     }
 
     /// [`pack`] compiled for the same.
@@ -355,17 +450,15 @@ mod x86 {
     }
 
     /// 14 rows of 32 columns: 28 of 32 registers accumulate, two hold B, one A.
-    pub(super) static F32_AVX512: Microkernels<f32> =
-        blocks!(block_avx512<F32x16, F32x8Vl>, pack_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    pub(super) static F32_AVX512: Microkernels<f32> = blocks!(block_avx512<F32x16, F32x8Vl>, pack_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1 2 3 4 5 6);
     /// 14 rows of 16 columns.
-    pub(super) static F64_AVX512: Microkernels<f64> =
-        blocks!(block_avx512<F64x8, F64x4Vl>, pack_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    pub(super) static F64_AVX512: Microkernels<f64> = blocks!(block_avx512<F64x8, F64x4Vl>, pack_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1 2 3 4 5 6);
     /// 6 rows of 16 columns: 12 of 16 registers accumulate, two hold B, one A.
     pub(super) static F32_AVX2: Microkernels<f32> =
-        blocks!(block_avx2<F32x8, F32x8>, pack_avx2, 1 2 3 4 5 6);
+        blocks!(block_avx2<F32x8, F32x8>, pack_avx2, 1 2 3 4 5 6;);
     /// 6 rows of 8 columns.
     pub(super) static F64_AVX2: Microkernels<f64> =
-        blocks!(block_avx2<F64x4, F64x4>, pack_avx2, 1 2 3 4 5 6);
+        blocks!(block_avx2<F64x4, F64x4>, pack_avx2, 1 2 3 4 5 6;);
 }
 
 #[cfg(test)]

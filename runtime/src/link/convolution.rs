@@ -80,7 +80,8 @@ fn check(products: &[StridedProduct], [a, b, z]: [usize; 3]) {
             }
             ends[0] >= 0 && (ends[1] as usize) < n_elements
         };
-        let inside = within(&product.a, product.rows, 1, a) && within(&product.b, 1, columns, b);
+        let of_a = if product.a_columns { columns } else { 1 };
+        let inside = within(&product.a, product.rows, of_a, a) && within(&product.b, 1, columns, b);
         assert!(is_empty || inside, "a product stays within its operands");
     }
     assert!(written.iter().all(|&is| is), "every row of the result is in a block");
@@ -107,7 +108,7 @@ fn shared(products: &[StridedProduct], wanted: usize) -> Vec<StridedProduct> {
 
 /// The product as the tile takes it.
 fn tile<T>(product: &StridedProduct, operands: &Operands<T>) -> Tile {
-    let StridedProduct { rows, columns, lengths, a, b, z } = *product;
+    let StridedProduct { rows, columns, a_columns, lengths, a, b, z } = *product;
     Tile {
         c: operands.z.wrapping_add(z.at).cast(),
         a: operands.a.wrapping_add(a.at).cast(),
@@ -120,5 +121,6 @@ fn tile<T>(product: &StridedProduct, operands: &Operands<T>) -> Tile {
         a_step: a.steps,
         b_step: b.steps,
         accumulate: 0,
+        a_columns: usize::from(a_columns),
     }
 }

@@ -260,6 +260,7 @@ impl<T> Part<T> {
             a_step: [0, 0, self.a_steps[1]],
             b_step: [0, 0, self.b_steps[0]],
             accumulate: 0,
+            a_columns: 0,
         }
     }
 }

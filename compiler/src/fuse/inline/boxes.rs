@@ -9,6 +9,11 @@
 //! product of such cuts along all dimensions. The sum of an element has the order of all its terms in
 //! whichever box it is.
 //!
+//! The gradient by a filter has few indices of the first axis, and many of the second. Where its rows
+//! are no others, the second is cut instead: the inner places of an output, which meet the whole
+//! filter, are a box of all elements; a few at the edges are added to some of them. The sum of an
+//! element has the order of the boxes.
+//!
 //! Linear in the sizes of the result's axes and in the boxes.
 
 use crate::ir::{AxisId, Exprs, Index, Reading, Term};
@@ -21,8 +26,25 @@ pub(super) struct Run {
     pub(super) count: usize,
 }
 
-/// A part of a contraction's loops: the runs of the axes that are cut; every other is whole.
+/// The runs of the axes that are cut; every other is whole.
 pub(super) type Runs = Vec<(AxisId, Run)>;
+
+/// A part of a contraction's loops.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Piece {
+    pub(super) runs: Runs,
+    /// Whether its products are added to those of the boxes before it.
+    pub(super) accumulates: bool,
+}
+
+/// Which axis of a position is cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Cut {
+    /// That of the result.
+    Kept,
+    /// Of all positions together that of which there are more indices, if the positions have no step.
+    Longer,
+}
 
 /// A position that is not whole and inside for all values of its axes:
 /// `(of_kept · kept + of_summed · summed + constant) / step` in `0..size`.
@@ -36,30 +58,46 @@ struct Window {
     size: i64,
 }
 
-/// The boxes of a contraction; `None` if they are more than `most`, or a position is of another form.
-/// `factors` has the positions in each operand, with the size of each dimension.
+/// The boxes of a contraction to `axes` over `reduced`; `None` if they are more than `most`, or a
+/// position is of another form. `factors` has the positions in each operand, with the size of each
+/// dimension.
 pub(super) fn boxes(
     exprs: &Exprs,
-    axes: &[AxisId],
-    reduced: &[AxisId],
+    [axes, reduced]: [&[AxisId]; 2],
     factors: &[(Reading, usize)],
-    most: usize,
-) -> Option<Vec<Runs>> {
-    let mut boxes: Vec<Runs> = vec![vec![]];
-    let mut cut: Vec<AxisId> = vec![];
+    (cut, most): (Cut, usize),
+) -> Option<Vec<Piece>> {
+    let mut windows: Vec<Window> = vec![];
     for &(position, size) in factors {
         if is_inside(exprs, position, size) {
             continue;
         }
         let window = Window::new(exprs, axes, reduced, position, size)?;
-        let own = window.kept.into_iter().chain(window.summed);
-        if own.clone().any(|axis| cut.contains(&axis)) {
+        let is_cut = |axis: &AxisId| windows.iter().any(|w| w.axes().any(|own| own == *axis));
+        if window.axes().any(|axis| is_cut(&axis)) {
             return None;
         }
-        cut.extend(own);
-        // Where nothing counts no axis may be left to be summed over.
-        let empty = reduced.first().copied().filter(|_| window.summed.is_none());
-        let pieces = window.pieces(exprs, empty);
+        windows.push(window);
+    }
+    let extent = |axis: Option<AxisId>| axis.map_or(1, |axis| exprs.extent(axis));
+    let kept: i64 = windows.iter().map(|w| extent(w.kept)).product();
+    let summed: i64 = windows.iter().map(|w| extent(w.summed)).product();
+    if cut == Cut::Longer && summed > kept && windows.iter().all(|w| w.step == 1) {
+        let pieces = windows.iter().map(|w| w.pieces_of_sum(exprs));
+        return Some(added_up(product(pieces, most)?, axes, reduced[0]));
+    }
+    // Where nothing counts no axis may be left to be summed over.
+    let pieces = windows
+        .iter()
+        .map(|w| w.pieces(exprs, reduced.first().copied().filter(|_| w.summed.is_none())));
+    let boxes = product(pieces, most)?.into_iter();
+    Some(boxes.map(|runs| Piece { runs, accumulates: false }).collect())
+}
+
+/// Every combination of the pieces along each dimension; `None` if they are more than `most`.
+fn product(pieces: impl Iterator<Item = Vec<Runs>>, most: usize) -> Option<Vec<Runs>> {
+    let mut boxes: Vec<Runs> = vec![vec![]];
+    for pieces in pieces {
         if boxes.len() * pieces.len() > most {
             return None;
         }
@@ -69,6 +107,21 @@ pub(super) fn boxes(
         boxes = boxes.iter().flat_map(product).collect();
     }
     Some(boxes)
+}
+
+/// Boxes of a sum over `reduced`, to which the others are added: first one with all elements.
+fn added_up(mut boxes: Vec<Runs>, axes: &[AxisId], reduced: AxisId) -> Vec<Piece> {
+    let has_all = |runs: &Runs| runs.iter().all(|(axis, _)| !axes.contains(axis));
+    let first = match boxes.iter().position(has_all) {
+        Some(at) => boxes.remove(at),
+        None => vec![(reduced, Run::NOTHING)],
+    };
+    let rest = boxes.into_iter().map(|runs| Piece { runs, accumulates: true });
+    [Piece { runs: first, accumulates: false }].into_iter().chain(rest).collect()
+}
+
+impl Run {
+    const NOTHING: Run = Run { first: 0, step: 1, count: 0 };
 }
 
 fn is_inside(exprs: &Exprs, position: Reading, size: usize) -> bool {
@@ -106,9 +159,40 @@ impl Window {
         Some(window)
     }
 
+    fn axes(&self) -> impl Iterator<Item = AxisId> + use<> {
+        self.kept.into_iter().chain(self.summed)
+    }
+
     /// The runs of the kept axis, with the run of the summed axis that counts there. If there is no
     /// summed axis, `empty` becomes empty where nothing counts.
     fn pieces(&self, exprs: &Exprs, empty: Option<AxisId>) -> Vec<Runs> {
+        let runs = |(kept, summed): (Run, Run)| {
+            let of_kept = self.kept.map(|axis| (axis, kept));
+            let of_summed = self.summed.map(|axis| (axis, summed));
+            let nothing = empty.filter(|_| summed.count == 0).map(|axis| (axis, summed));
+            of_kept.into_iter().chain(of_summed).chain(nothing).collect()
+        };
+        self.runs(exprs).into_iter().map(runs).collect()
+    }
+
+    /// The runs of the summed axis for which something of the kept axis counts, with the run of that
+    /// unless it is all.
+    fn pieces_of_sum(&self, exprs: &Exprs) -> Vec<Runs> {
+        let whole = self.kept.map_or(1, |axis| exprs.extent(axis)) as usize;
+        let (kept, summed) = (self.summed, self.kept);
+        let (of_kept, of_summed) = (self.of_summed, self.of_kept);
+        let turned = Window { kept, summed, of_kept, of_summed, ..*self };
+        let counting = turned.runs(exprs).into_iter().filter(|(_, kept)| kept.count > 0);
+        let runs = |(summed, kept): (Run, Run)| {
+            let of_summed = self.summed.map(|axis| (axis, summed));
+            let of_kept = self.kept.filter(|_| kept.count < whole).map(|axis| (axis, kept));
+            of_summed.into_iter().chain(of_kept).collect()
+        };
+        counting.map(runs).collect()
+    }
+
+    /// The runs of the kept axis, with the run of the summed axis that counts there.
+    fn runs(&self, exprs: &Exprs) -> Vec<(Run, Run)> {
         let extent = |axis: Option<AxisId>| axis.map_or(1, |axis| exprs.extent(axis));
         let (n_kept, n_summed) = (extent(self.kept), extent(self.summed));
         let stride = self.step / gcd(self.of_kept, self.step);
@@ -123,29 +207,22 @@ impl Window {
                 }
             }
         }
-        let runs = |(kept, summed): (Run, Run)| {
-            let of_kept = self.kept.map(|axis| (axis, kept));
-            let of_summed = self.summed.map(|axis| (axis, summed));
-            let nothing = empty.filter(|_| summed.count == 0).map(|axis| (axis, summed));
-            of_kept.into_iter().chain(of_summed).chain(nothing).collect()
-        };
-        pieces.into_iter().map(runs).collect()
+        pieces
     }
 
     /// The run of the summed axis, of which there are `n`, that counts where all else comes to `rest`.
     fn counting(&self, rest: i64, n: i64) -> Run {
-        let nothing = Run { first: 0, step: 1, count: 0 };
         let stride = self.step / gcd(self.of_summed, self.step);
         let value = |i: i64| rest + self.of_summed * i;
         let counts = |i: i64| (0..self.size * self.step).contains(&value(i));
         let Some(whole) = (0..stride.min(n)).find(|&i| value(i).rem_euclid(self.step) == 0) else {
-            return nothing;
+            return Run::NOTHING;
         };
         // The first and the last that are inside; beyond an end the values only grow or only fall.
         let (lo, hi) = self.inside(rest, n);
         let first = lo + (whole - lo).rem_euclid(stride);
         if first > hi || !counts(first) {
-            return nothing;
+            return Run::NOTHING;
         }
         Run { first, step: stride, count: ((hi - first) / stride + 1) as usize }
     }
@@ -201,15 +278,17 @@ mod tests {
         let position = Reading { index, step };
         let case =
             format!("({of_kept} i + {of_summed} k + {constant}) / {step} in {size}, {n} x {k}");
-        let found = boxes(&exprs, &axes[..1], &axes[1..], &[(position, size)], usize::MAX);
-        let found = found.expect("a sum of two axes");
+        let factors = [(position, size)];
+        let boxes = |cut| boxes(&exprs, [&axes[..1], &axes[1..]], &factors, (cut, usize::MAX));
+        let found = boxes(Cut::Kept).expect("a sum of two axes");
         let whole = |axis: AxisId| Run { first: 0, step: 1, count: exprs.extent(axis) as usize };
         let run = |runs: &Runs, axis: AxisId| {
             runs.iter().find(|(a, _)| *a == axis).map_or(whole(axis), |(_, run)| *run)
         };
         let all = |run: Run| (0..run.count as i64).map(move |i| run.first + run.step * i);
         let mut seen = vec![0; n];
-        for runs in &found {
+        for Piece { runs, accumulates } in &found {
+            assert!(!accumulates, "{case}");
             let (kept, summed) = (run(runs, axes[0]), run(runs, axes[1]));
             for i in all(kept) {
                 seen[i as usize] += 1;
@@ -222,6 +301,41 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|&times| times == 1), "{case}: {seen:?}");
+        // Cut along the longer axis, every pair that counts is in one box, and the first box has all
+        // indices of the result, if boxes are added up.
+        let mut pairs: Vec<(i64, i64)> = vec![];
+        let found = boxes(Cut::Longer).expect("a sum of two axes");
+        for (at, Piece { runs, accumulates }) in found.iter().enumerate() {
+            let (kept, summed) = (run(runs, axes[0]), run(runs, axes[1]));
+            pairs.extend(all(kept).flat_map(|i| all(summed).map(move |j| (i, j))));
+            let is_sum = found.iter().any(|piece| piece.accumulates);
+            assert_eq!(*accumulates, is_sum && at > 0, "{case}");
+            assert!(!is_sum || at > 0 || kept == whole(axes[0]), "{case}");
+        }
+        pairs.sort_unstable();
+        let counts = |(i, j): &(i64, i64)| {
+            let at = of_kept * i + of_summed * j + constant;
+            at % step == 0 && (0..size as i64).contains(&(at / step)) && at >= 0
+        };
+        let want = (0..n as i64).flat_map(|i| (0..k as i64).map(move |j| (i, j)));
+        assert_eq!(pairs, want.filter(counts).collect::<Vec<_>>(), "{case}");
+    }
+
+    #[test]
+    fn the_gradient_of_a_filter_is_added_up() {
+        let mut exprs = Exprs::default();
+        let axes = exprs.axes(&[3, 28]);
+        let indices = exprs.index_axes(&axes);
+        let sum = exprs.index_dot(&indices, &[1, 1]);
+        let position = Reading { index: exprs.index_scale(sum, 1, -1), step: 1 };
+        let run = |first, count| Run { first, step: 1, count };
+        let found = boxes(&exprs, [&axes[..1], &axes[1..]], &[(position, 28)], (Cut::Longer, 3));
+        let edge = |place, kept| Piece {
+            runs: vec![(axes[1], run(place, 1)), (axes[0], run(kept, 2))],
+            accumulates: true,
+        };
+        let inside = Piece { runs: vec![(axes[1], run(1, 26))], accumulates: false };
+        assert_eq!(found, Some(vec![inside, edge(0, 1), edge(27, 0)]));
     }
 
     #[test]
@@ -249,10 +363,14 @@ mod tests {
         let sum = exprs.index_dot(&indices, &[1, 1]);
         let position = Reading { index: exprs.index_scale(sum, 1, -1), step: 1 };
         let run = |first, count| Run { first, step: 1, count };
-        let found = boxes(&exprs, &axes[..1], &axes[1..], &[(position, 28)], 9);
+        let [axes, reduced] = [&axes[..1], &axes[1..]];
+        let cut = |most| boxes(&exprs, [axes, reduced], &[(position, 28)], (Cut::Kept, most));
         let want = [[run(0, 1), run(1, 2)], [run(1, 26), run(0, 3)], [run(27, 1), run(0, 2)]];
-        let want = want.map(|[i, k]| vec![(axes[0], i), (axes[1], k)]);
-        assert_eq!(found, Some(want.to_vec()));
-        assert_eq!(boxes(&exprs, &axes[..1], &axes[1..], &[(position, 28)], 2), None);
+        let piece = |[i, k]: [Run; 2]| Piece {
+            runs: vec![(axes[0], i), (reduced[0], k)],
+            accumulates: false,
+        };
+        assert_eq!(cut(9), Some(want.map(piece).to_vec()));
+        assert_eq!(cut(2), None);
     }
 }

@@ -1,14 +1,14 @@
 //! How the factors of contractions are read: in place, or as a copy.
 //!
 //! A contraction is cut into [`boxes`], in each of which its factors are inside of their operands. A
-//! tile takes strided views, the right one with adjacent columns. An operand is read in place where
+//! tile takes strided views, the right one with adjacent columns, and the left one if it has any. An operand is read in place where
 //! it is such a view of a value that is stored, movement seen through. Else it is stored itself, if
 //! that gives one; else it is copied: stored with its dimensions in another order, the one along the
 //! columns last. What several contractions want in the same order is copied once.
 
 use rustc_hash::FxHashMap;
 
-use super::boxes::{Run, Runs, boxes};
+use super::boxes::{Cut, Piece, Run, Runs, boxes};
 use super::{Form, Inliner, Lowered, lower};
 use crate::fuse::values::{Factor, ProductBox, Span};
 use crate::ir::{AxisId, Expr, ExprId, Graph, IndexId, Lowering, NodeId, Origin, Reading, strides};
@@ -38,28 +38,34 @@ struct Loops {
     /// What stands for each axis of the lowering.
     pairs: Vec<(AxisId, IndexId)>,
     kept: Vec<Span>,
+    /// The dimension of the result that has the columns.
+    column: usize,
     reduced: Vec<AxisId>,
+    accumulates: bool,
 }
 
 impl Loops {
-    /// The axis along which the elements of factor `k` must be adjacent.
-    fn column(&self, k: usize) -> Option<AxisId> {
-        self.kept.last().map(|span| span.axis).filter(|_| k == 1)
+    /// The axis along which the elements of a factor must be adjacent, if it has it.
+    fn columns(&self) -> AxisId {
+        self.kept[self.column].axis
     }
 }
 
 /// How a node is computed, with the boxes of its loops if it is a contraction: one that would have
 /// too many is a reduction.
-pub(super) fn lower_in_boxes(graph: &Graph, node: NodeId, most: usize) -> (Lowered, Vec<Runs>) {
+pub(super) fn lower_in_boxes(graph: &Graph, node: NodeId, most: usize) -> (Lowered, Vec<Piece>) {
     let lowered = lower(graph, node, true);
-    let Lowering::Contract { axes, reduced, a, b } = &lowered.lowering else {
+    let Lowering::Contract { axes, column, reduced, a, b } = &lowered.lowering else {
         return (lowered, vec![]);
     };
+    // A left factor with columns has no rows but those of the window.
+    let has_column = |reading: &Reading| lowered.exprs.has_axis(reading.index, axes[*column]);
+    let cut = if a.iter().any(has_column) { Cut::Longer } else { Cut::Kept };
     let sizes = |k: usize| graph.tensor_type(graph.operands(node)[k]).sizes().expect("numbers");
     let factors = [(a, sizes(0)), (b, sizes(1))];
     let factors = factors.iter().flat_map(|(at, sizes)| at.iter().copied().zip(sizes.clone()));
     let factors: Vec<(Reading, usize)> = factors.collect();
-    match boxes(&lowered.exprs, axes, reduced, &factors, most) {
+    match boxes(&lowered.exprs, [axes, reduced], &factors, (cut, most)) {
         Some(boxes) => (lowered, boxes),
         None => (lower(graph, node, false), vec![]),
     }
@@ -95,7 +101,8 @@ impl Inliner<'_> {
     pub(super) fn products(&mut self, node: NodeId, axes: &[AxisId]) -> Vec<ProductBox> {
         let product = |s: &mut Self, loops: Loops| {
             let [a, b] = [0, 1].map(|k| s.factor(node, k, &loops));
-            ProductBox { kept: loops.kept, reduced: loops.reduced, a, b }
+            let Loops { kept, column, reduced, accumulates, .. } = loops;
+            ProductBox { kept, column, accumulates, reduced, a, b }
         };
         self.loops(node, axes).into_iter().map(|loops| product(self, loops)).collect()
     }
@@ -153,7 +160,7 @@ impl Inliner<'_> {
             let dtype = self.graph.tensor_type(operand).dtype;
             let element = self.exprs.element(operand.number(), &index, dtype);
             own &= self.forms[&operand] == Form::Inline && self.is_view(element, loops, k);
-            order = self.columns_last(&index, loops.column(k));
+            order = self.columns_last(&index, loops.columns());
         }
         match (inlined, own) {
             (true, _) => Source::Stored,
@@ -165,24 +172,25 @@ impl Inliner<'_> {
     /// The loops of each box of a contraction whose result has these axes.
     fn loops(&mut self, node: NodeId, axes: &[AxisId]) -> Vec<Loops> {
         let lowered = &self.lowered[&node];
-        let Lowering::Contract { axes: old, reduced, .. } = &lowered.lowering else {
+        let Lowering::Contract { axes: old, column, reduced, .. } = &lowered.lowering else {
             unreachable!("only contractions have factors")
         };
-        let (old, old_reduced) = (old.clone(), reduced.clone());
+        let (old, column, old_reduced) = (old.clone(), *column, reduced.clone());
         let sizes = old_reduced.iter().map(|&r| lowered.exprs.extent(r) as usize);
         let sizes: Vec<usize> = sizes.collect();
         let reduced = self.exprs.axes(&sizes);
         let whole: Vec<(AxisId, AxisId)> = old.iter().copied().zip(axes.iter().copied()).collect();
         let summed: Vec<(AxisId, AxisId)> = old_reduced.into_iter().zip(reduced).collect();
-        let one = |s: &mut Self, runs: Runs| {
+        let one = |s: &mut Self, Piece { runs, accumulates }: Piece| {
             let kept: Vec<Span> = whole.iter().map(|&pair| s.span(&runs, pair)).collect();
             let reduced: Vec<Span> = summed.iter().map(|&pair| s.span(&runs, pair)).collect();
             let spans = kept.iter().chain(&reduced).map(|&span| s.index_of(span));
             let old = whole.iter().chain(&summed).map(|pair| pair.0);
             let pairs = old.zip(spans).collect();
-            Loops { pairs, kept, reduced: reduced.iter().map(|span| span.axis).collect() }
+            let reduced = reduced.iter().map(|span| span.axis).collect();
+            Loops { pairs, kept, column, reduced, accumulates }
         };
-        self.boxes[&node].clone().into_iter().map(|runs| one(self, runs)).collect()
+        self.boxes[&node].clone().into_iter().map(|piece| one(self, piece)).collect()
     }
 
     /// The index along a dimension.
@@ -202,7 +210,7 @@ impl Inliner<'_> {
     }
 
     /// Whether an expression is the element of a stored value at a position that is affine in the
-    /// axes of the loops, with a stride of 1 along the columns of factor `k`.
+    /// axes of the loops, with a stride of 1 along the columns; as factor 0 it need have none.
     fn is_view(&mut self, element: ExprId, loops: &Loops, k: usize) -> bool {
         let Expr::Element { operand, index, .. } = self.exprs.expr(element).clone() else {
             return false;
@@ -212,15 +220,17 @@ impl Inliner<'_> {
         let position = self.exprs.index_dot(&index, &strides(&sizes));
         let step = |axis: AxisId| self.exprs.coefficient(position, axis);
         let mut axes = loops.kept.iter().map(|span| span.axis).chain(loops.reduced.iter().copied());
-        axes.all(|a| step(a).is_some())
-            && loops.column(k).is_none_or(|c| self.exprs.extent(c) == 1 || step(c) == Some(1))
+        let column = loops.columns();
+        let is_adjacent = match step(column) {
+            Some(0) => k == 0,
+            step => step == Some(1),
+        };
+        axes.all(|a| step(a).is_some()) && (is_adjacent || self.exprs.extent(column) == 1)
     }
 
     /// The dimensions with those along the columns last, else in their order.
-    fn columns_last(&self, index: &[IndexId], column: Option<AxisId>) -> Vec<usize> {
-        let moves = |&d: &usize| {
-            column.is_some_and(|column| self.exprs.coefficient(index[d], column) != Some(0))
-        };
+    fn columns_last(&self, index: &[IndexId], column: AxisId) -> Vec<usize> {
+        let moves = |&d: &usize| self.exprs.coefficient(index[d], column) != Some(0);
         let (last, mut order): (Vec<usize>, Vec<usize>) = (0..index.len()).partition(moves);
         order.extend(last);
         order

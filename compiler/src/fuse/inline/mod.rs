@@ -7,11 +7,13 @@
 
 mod boxes;
 mod factors;
+mod unit_dims;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use self::boxes::Runs;
+use self::boxes::Piece;
 use self::factors::{Copies, lower_in_boxes};
+use self::unit_dims::take_products;
 use super::cost::{cost, operations};
 use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory};
 use super::{Body, FuseContext};
@@ -60,7 +62,7 @@ struct Inliner<'a> {
     cx: &'a FuseContext<'a>,
     lowered: FxHashMap<NodeId, Lowered>,
     /// The boxes of each contraction.
-    boxes: FxHashMap<NodeId, Vec<Runs>>,
+    boxes: FxHashMap<NodeId, Vec<Piece>>,
     forms: FxHashMap<NodeId, Form>,
     copies: Copies,
     /// The number of operations in the inlined expression of a node.
@@ -284,6 +286,11 @@ impl<'a> Inliner<'a> {
         let mut values = Values { exprs: self.exprs, list, position };
         for i in 0..values.list.len() {
             values.list[i].reads = reads(&values, &values.list[i]);
+        }
+        if self.cx.options.nodes {
+            take_products(&mut values, &self.roots);
+        }
+        for i in 0..values.list.len() {
             values.list[i].operations = operations(&values, &values.list[i]);
             values.list[i].cost = cost(&values, &values.list[i]);
         }

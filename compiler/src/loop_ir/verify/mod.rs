@@ -437,8 +437,8 @@ impl Verifier<'_> {
             self.extent("tile", extent)?;
         }
         self.write("tile", tile.c.place, tile.dtype)?;
-        for view in [&tile.c, &tile.b] {
-            if tile.n.max() > 1 && view.column != 1 {
+        for (view, adjacent) in [(&tile.c, 1..=1), (&tile.b, 1..=1), (&tile.a, 0..=1)] {
+            if tile.n.max() > 1 && !adjacent.contains(&view.column) {
                 return Err(self.error("tile", Problem::Columns(view.column)));
             }
         }

@@ -228,6 +228,7 @@ impl Walk<'_> {
         let mut of_a: Vec<_> = levels(tile.a_step).collect();
         let mut of_b: Vec<_> = levels(tile.b_step).collect();
         of_a.extend(rows(&tile.a));
+        of_a.push((n, tile.a.column));
         of_b.push((n, 1));
         let mut of_c = rows(&tile.c).to_vec();
         of_c.push((n, 1));

@@ -18,7 +18,7 @@ struct Terms {
 /// Each element as a sum of products.
 pub(super) fn as_contraction(conv: &Conv, cx: &mut LowerContext<'_>) -> Lowering {
     let Terms { axes, reduced, factors: [a, b] } = terms(conv, cx);
-    Lowering::Contract { axes, reduced, a, b }
+    Lowering::Contract { axes, column: conv.column(cx), reduced, a, b }
 }
 
 /// Each element as a sum over all that it might be made of, where a term that the form does not have

@@ -4,7 +4,7 @@ use super::{Conv, ConvResult, Window};
 
 /// A block of a result as a product of matrices, in elements of row-major tensors: for `p` below
 /// `rows`, `q` below `columns` and `r_l` below `lengths[l]`,
-/// `z[z.at + p · z.row + q] = ∑ a[a.at + p · a.row + ∑ r_l · a.steps[l]] · b[b.at + q + ∑ r_l · b.steps[l]]`,
+/// `z[z.at + p · z.row + q] = ∑ a[a.at + p · a.row (+ q) + ∑ r_l · a.steps[l]] · b[b.at + q + ∑ r_l · b.steps[l]]`,
 /// level 0 outermost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StridedProduct {
@@ -12,6 +12,8 @@ pub struct StridedProduct {
     pub rows: usize,
     /// Columns of the right factor and of the block; they are adjacent.
     pub columns: usize,
+    /// Whether the left factor has columns too, which are adjacent.
+    pub a_columns: bool,
     /// How long the levels of the sum are.
     pub lengths: [usize; 3],
     /// Where the left factor lies.
@@ -95,6 +97,7 @@ impl Conv {
         let groups = self.groups.max(1);
         // Elements of all groups at a place, and of a filter's row.
         let (place, wide) = (inner * groups, columns * groups);
+        let (a_columns, groups, columns) = beside(groups, [inner, columns]);
         let mut products = vec![];
         for (example, g) in ndarray::indices((n, groups)) {
             for (r, t0) in rows.iter().enumerate() {
@@ -109,6 +112,7 @@ impl Conv {
                     StridedProduct {
                         rows: run.n,
                         columns,
+                        a_columns,
                         lengths: [t0.n, t1.n, inner],
                         a: Strided {
                             at: a * place + g * inner,
@@ -139,6 +143,7 @@ impl Conv {
         let Axes { read, taps, result, .. } = *axes;
         let groups = self.groups.max(1);
         let (of_x, of_y) = (channels * groups, filters * groups);
+        let (a_columns, groups, columns) = beside(groups, [channels, filters]);
         let of_a = [read[1] * of_x, of_x].map(|step| step as isize);
         let of_b = [taps[1] * of_y, of_y];
         let block = |part: usize, r0: usize, r1: usize, g: usize| {
@@ -150,7 +155,8 @@ impl Conv {
             let b_steps = [taps[0] * of_b[0], t0.step * of_b[0], t1.step * of_b[1]];
             StridedProduct {
                 rows: channels,
-                columns: filters,
+                columns,
+                a_columns,
                 lengths: [examples, t0.n, t1.n],
                 a: Strided {
                     at: a * of_x + g * channels,
@@ -158,11 +164,11 @@ impl Conv {
                     steps: [read[0] as isize * of_a[0], a_steps[0], a_steps[1]],
                 },
                 b: Strided {
-                    at: b * of_y + g * filters,
+                    at: b * of_y + g * columns,
                     row: 0,
                     steps: b_steps.map(|step| step as isize),
                 },
-                z: Strided { at: z * channels * of_y + g * filters, row: of_y, steps: [0; 3] },
+                z: Strided { at: z * channels * of_y + g * columns, row: of_y, steps: [0; 3] },
             }
         };
         let places = ndarray::indices((self.parts.max(1), result[0], result[1], groups));
@@ -218,6 +224,15 @@ impl Conv {
                 at_step: next_at as isize - at as isize,
             },
         }
+    }
+}
+
+/// Whether the groups are the columns of products, as they are where each is one channel of both tensors;
+/// and how many groups of how many columns there are then.
+fn beside(groups: usize, [channels, columns]: [usize; 2]) -> (bool, usize, usize) {
+    match [channels, columns] {
+        [1, 1] if groups > 1 => (true, 1, groups),
+        _ => (false, groups, columns),
     }
 }
 

@@ -122,7 +122,7 @@ fn read(
                 fold(monoid, values, exprs.dtype(body))
             })
             .collect(),
-        Lowering::Contract { axes, reduced, a, b } => points(&exprs, &axes)
+        Lowering::Contract { axes, reduced, a, b, .. } => points(&exprs, &axes)
             .into_iter()
             .map(|p| {
                 let inner = points(&exprs, &reduced).into_iter();

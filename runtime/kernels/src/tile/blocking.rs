@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::{Block, Microkernels, Tile};
+use super::{Block, Microkernels, Panels, Tile};
 
 /// The most rows of a block, of any instruction set.
 const MAX_ROWS: usize = 14;
@@ -53,11 +53,15 @@ pub(super) struct RowOffsets {
 /// As for [`super::brolga_tile_f32`], with elements `T`; the instruction set must be available.
 pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let (levels, rows) = (&Levels::gathered(tile), &Rows::gathered::<T>(tile));
-    let at_once = rows_at_once(blocks, rows);
     let steps = levels.steps();
+    let kernels = blocks.panels(tile, steps);
+    let at_once = rows_at_once(kernels, rows);
     let bytes = steps.saturating_mul(tile.n).saturating_mul(size_of::<T>());
-    let is_far = levels.scatters::<T>() && rows.count() > at_once;
-    if is_far || bytes > L2_SHARE && rows.count() > (BLOCKS_TO_PACK - 1) * at_once {
+    let a_column = usize::from(tile.a_columns != 0);
+    let is_far = levels.scatters::<T>() && rows.count() > at_once
+        || bytes > L2_SHARE && rows.count() > (BLOCKS_TO_PACK - 1) * at_once;
+    // Of an A with columns as much is read as of B.
+    if is_far && tile.a_columns == 0 {
         // SAFETY: the caller's promises.
         return unsafe { packed(blocks, tile, rows, levels) };
     }
@@ -71,10 +75,10 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
             let rows = &rows.offsets(i, n);
             let mut j = first;
             while j < end {
-                let (kernels, columns) = blocks.panel(end - j);
+                let (by_rows, columns) = kernels.panel(blocks.lanes, end - j);
                 let block = Block {
                     c: tile.c.cast::<T>().wrapping_add(j),
-                    a: tile.a.cast(),
+                    a: tile.a.cast::<T>().wrapping_add(j * a_column),
                     b: tile.b.cast::<T>().wrapping_add(j),
                     columns,
                     rows,
@@ -82,30 +86,31 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
                     accumulates: tile.accumulate != 0,
                 };
                 // SAFETY: the block lies within the tile, whose elements are accessible.
-                unsafe { kernels[n - 1](&block) };
+                unsafe { by_rows[n - 1](&block) };
                 j += columns;
             }
         }
     }
 }
 
-/// Computes a tile of many rows with a far B: goes through parts of the sum; in each through panels of
-/// columns, of which B is copied to where it stays in the first cache, and is in adjacent lines; in
-/// each through blocks of rows, whose A stays in the second. Sums go on from what C holds, so they are
-/// the chains that they are without.
+/// Computes a tile of many rows with a far B, whose A has no columns: goes through parts of the sum; in
+/// each through panels of columns, of which B is copied to where it stays in the first cache, and is in
+/// adjacent lines; in each through blocks of rows, whose A stays in the second. Sums go on from what C
+/// holds, so they are the chains that they are without.
 ///
 /// # Safety
 /// As for [`product`].
 unsafe fn packed<T>(blocks: &Microkernels<T>, tile: &Tile, rows: &Rows, levels: &Levels) {
     let mut buffer = MaybeUninit::<Aligned>::uninit();
     let copy = buffer.as_mut_ptr().cast::<T>();
-    let at_once = rows_at_once(blocks, rows);
+    let kernels = &blocks.matrix;
+    let at_once = rows_at_once(kernels, rows);
     let mut accumulates = tile.accumulate != 0;
     levels.parts(PACKED_STEPS, |part, a, b| {
         let part_of_copy = &part.packed(2 * blocks.lanes);
         let mut j = 0;
         while j < tile.n {
-            let (kernels, columns) = blocks.panel(tile.n - j);
+            let (by_rows, columns) = kernels.panel(blocks.lanes, tile.n - j);
             let from = tile.b.cast::<T>().wrapping_offset(b).wrapping_add(j);
             // SAFETY: the part has at most `PACKED_STEPS` steps, of two vectors each.
             unsafe { (blocks.pack)(copy, from, part, columns) };
@@ -120,7 +125,7 @@ unsafe fn packed<T>(blocks: &Microkernels<T>, tile: &Tile, rows: &Rows, levels: 
                     accumulates,
                 };
                 // SAFETY: the block lies within the tile and the copy.
-                unsafe { kernels[n - 1](&block) };
+                unsafe { by_rows[n - 1](&block) };
             }
             j += columns;
         }
@@ -134,8 +139,8 @@ struct Aligned(#[expect(dead_code, reason = "memory alone")] [u8; PACKED_BYTES])
 
 /// The most rows of a block. Rows of A a multiple of the cache's period apart, as those of 1024
 /// numbers are, evict each other when they are more than its ways.
-fn rows_at_once<T>(blocks: &Microkernels<T>, rows: &Rows) -> usize {
-    let registers = blocks.wide.len();
+fn rows_at_once<T>(kernels: &Panels<T>, rows: &Rows) -> usize {
+    let registers = kernels.rows();
     let apart = rows.a[1];
     if apart != 0 && apart % L1_PERIOD == 0 { registers.min(L1_WAYS) } else { registers }
 }

@@ -14,6 +14,7 @@ struct Case {
     b_step: [isize; 3],
     c_row: [isize; 2],
     accumulate: bool,
+    a_columns: bool,
 }
 
 impl Case {
@@ -23,13 +24,22 @@ impl Case {
         let levels = [(len[1] * len[2]) as isize, len[2] as isize, 1];
         let b_step = levels.map(|step| step * n as isize);
         let (a_row, c_row) = ([0, k as isize], [0, n as isize]);
-        Case { m: [1, m], n, len, a_row, a_step: levels, b_step, c_row, accumulate }
+        let (m, a_step, a_columns) = ([1, m], levels, false);
+        Case { m, n, len, a_row, a_step, b_step, c_row, accumulate, a_columns }
     }
 
     /// As `plain`, with A stored as `[k, m]`.
     fn transposed(m: usize, n: usize, len: [usize; 3], accumulate: bool) -> Self {
         let plain = Case::plain(m, n, len, accumulate);
         Case { a_row: [0, 1], a_step: plain.a_step.map(|step| step * m as isize), ..plain }
+    }
+
+    /// The same with a left factor for each column, the rows of which are as far apart as those of
+    /// `m` and the reduction were, times the columns.
+    fn by_columns(self) -> Self {
+        let n = self.n as isize;
+        let (a_row, a_step) = (self.a_row.map(|row| row * n), self.a_step.map(|step| step * n));
+        Case { a_row, a_step, a_columns: true, ..self }
     }
 
     /// The level of rows that is split.
@@ -47,7 +57,8 @@ impl Case {
         };
         let columns = self.n as isize;
         [
-            (last(self.a_step) + rows(self.a_row) + 1) as usize,
+            (last(self.a_step) + rows(self.a_row) + if self.a_columns { columns } else { 1 })
+                as usize,
             (last(self.b_step) + columns) as usize,
             (rows(self.c_row) + columns) as usize,
         ]
@@ -90,7 +101,9 @@ macro_rules! suite {
                                     let of = |steps: [isize; 3]| {
                                         at(r0, steps[0]) + at(r1, steps[1]) + at(r2, steps[2])
                                     };
-                                    let x = a[(row(case.a_row) + of(case.a_step)) as usize];
+                                    let column = if case.a_columns { j } else { 0 };
+                                    let x =
+                                        a[(row(case.a_row) + of(case.a_step)) as usize + column];
                                     let y = b[j + of(case.b_step) as usize];
                                     acc = if fuses { x.mul_add(y, acc) } else { x * y + acc };
                                 }
@@ -119,7 +132,10 @@ macro_rules! suite {
                         .wrapping_offset(i * case.c_row[level])
                         .wrapping_add(columns.0)
                         .cast(),
-                    a: a.as_ptr().wrapping_offset(i * case.a_row[level]).cast(),
+                    a: a.as_ptr()
+                        .wrapping_offset(i * case.a_row[level])
+                        .wrapping_add(if case.a_columns { columns.0 } else { 0 })
+                        .cast(),
                     b: b.as_ptr().wrapping_add(columns.0).cast(),
                     m,
                     n: columns.1 - columns.0,
@@ -129,6 +145,7 @@ macro_rules! suite {
                     a_step: case.a_step,
                     b_step: case.b_step,
                     accumulate: usize::from(case.accumulate),
+                    a_columns: usize::from(case.a_columns),
                 };
                 // SAFETY: the buffers are as large as `Case::sizes` says.
                 unsafe { $tile(isa, &tile) }
@@ -163,7 +180,9 @@ macro_rules! suite {
                     for n in [0, 1, 3, 4, 7, 8, 9, 10, 16, 17, 31, 32, 33, 48, 77] {
                         for k in [0, 1, 7] {
                             for accumulate in [false, true] {
-                                check(Case::plain(m, n, [1, 1, k], accumulate));
+                                let case = Case::plain(m, n, [1, 1, k], accumulate);
+                                check(case);
+                                check(case.by_columns());
                             }
                         }
                     }
@@ -186,6 +205,8 @@ macro_rules! suite {
                     for len in [[2, 3, 7], [3, 1, 1], [1, 5, 1], [0, 2, 2], [2, 0, 2], [4, 3, 1]] {
                         check(Case::plain(29, 33, len, accumulate));
                         check(Case::transposed(13, 10, len, accumulate));
+                        check(Case::plain(29, 33, len, accumulate).by_columns());
+                        check(Case::transposed(13, 10, len, accumulate).by_columns());
                     }
                 }
             }
@@ -202,6 +223,7 @@ macro_rules! suite {
                     b_step: [0, 210, 21],
                     c_row: [0, 25],
                     accumulate: true,
+                    a_columns: false,
                 };
                 check(row);
                 // All rows of the image at once, and some rows of the gradient of its filter.
@@ -225,13 +247,48 @@ macro_rules! suite {
                     b_step: [200, 50, 700],
                     c_row: [0, 39],
                     accumulate: false,
+                    a_columns: false,
                 });
+            }
+
+            #[test]
+            fn strides_of_a_depthwise_convolution() {
+                for (n, accumulate) in
+                    [(1, false), (7, true), (33, false), (77, true), (256, false)]
+                {
+                    // Images of 9 × 11 and a filter of 3 × 2, every second place.
+                    let (columns, row) = (n as isize, 11 * n as isize);
+                    let places = Case {
+                        m: [4, 5],
+                        n,
+                        len: [1, 3, 2],
+                        a_row: [2 * row, 2 * columns],
+                        a_step: [0, row, columns],
+                        b_step: [0, 2 * columns, columns],
+                        c_row: [5 * columns, columns],
+                        accumulate,
+                        a_columns: true,
+                    };
+                    check(places);
+                    // The gradient of its filter, of two images.
+                    check(Case {
+                        m: [3, 2],
+                        len: [2, 4, 5],
+                        a_row: [row, columns],
+                        a_step: [9 * row, 2 * row, 2 * columns],
+                        b_step: [20 * columns, 5 * columns, columns],
+                        c_row: [2 * columns, columns],
+                        ..places
+                    });
+                }
             }
 
             #[test]
             fn columns_beyond_the_tile_are_untouched() {
                 for n in [1, 7, 10, 16, 31, 33] {
-                    check(Case { c_row: [0, 40], ..Case::plain(5, n, [1, 1, 3], false) });
+                    let case = Case { c_row: [0, 40], ..Case::plain(5, n, [1, 1, 3], false) };
+                    check(case);
+                    check(case.by_columns());
                 }
             }
 
@@ -250,6 +307,7 @@ macro_rules! suite {
                             let a_row = [a * inner + gap, a];
                             let c_row = [c * inner + gap, c];
                             check(Case { m, a_row, c_row, ..whole });
+                            check(Case { m, a_row, c_row, ..whole }.by_columns());
                         }
                         let outer = m[0] as isize;
                         check(Case { m, a_row: [a, a * outer], c_row: [c, c * outer], ..whole });
@@ -275,6 +333,8 @@ macro_rules! suite {
                     check(Case::transposed(60, 41, [3, 70, 20], accumulate));
                 }
                 check(Case::plain(85, 140, [2, 3, 300], true));
+                check(Case::plain(57, 300, [1, 1, 513], true).by_columns());
+                check(Case::plain(43, 41, [2, 3, 600], false).by_columns());
                 check(Case {
                     m: [9, 7],
                     a_row: [8000, 1001],

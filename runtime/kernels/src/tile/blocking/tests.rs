@@ -27,6 +27,7 @@ fn gathered(len: [usize; 3], a_step: [isize; 3], b_step: [isize; 3]) -> Levels {
         a_step,
         b_step,
         accumulate: 0,
+        a_columns: 0,
     })
 }
 
