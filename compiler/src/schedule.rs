@@ -68,7 +68,12 @@ fn schedule_in(fusion: &Fusion, lowered: &[Lowered], n_carries: usize) -> Result
     }
     let mut copied = FxHashSet::default();
     for overwrite in overwrites(graph, n_carries) {
-        let w = writer[&overwrite.value];
+        // Nothing writes what has no elements where a kernel for it would hold no statement.
+        let empty = || graph.tensor_type(overwrite.value).n_elements() == Some(0);
+        let Some(&w) = writer.get(&overwrite.value) else {
+            assert!(empty(), "`{}` is written", graph.node(overwrite.value).name);
+            continue;
+        };
         let others = overwrite.readers(&readers).filter(|&r| r != w);
         let others: Vec<usize> = others.collect();
         let (values, group) = (&fusion.values, &fusion.groups[w]);
