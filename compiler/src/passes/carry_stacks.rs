@@ -3,7 +3,7 @@
 //! latter for both. The gradient of a weight that a carry is multiplied by is such a sum. What the
 //! first iteration finds counts apart: a product of one iteration, or where it is one number a sum.
 //! The loop does not emit what nothing reads then. A value is the same up to the order of sums.
-//! Linear.
+//! Linear for each carry that is kept once.
 
 use rustc_hash::FxHashSet;
 
@@ -14,18 +14,21 @@ use crate::ops::{Build, Einsum, Leaf, Movement, Op, Scan, TypeError};
 
 pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
     let mut changed = false;
+    let mut live: FxHashSet<NodeId> = graph.order().into_iter().collect();
     for node in graph.order() {
         let Some(scan) = graph.op(node).scan().filter(|scan| scan.axis == 0).cloned() else {
             continue;
         };
         for carry in 0..scan.n_carries {
-            let Some((stacks, sums)) = Stacks::of(graph, node, &scan, carry) else { continue };
+            let found = Stacks::of(graph, &live, (node, &scan), carry);
+            let Some((stacks, sums)) = found else { continue };
             for sum in sums {
                 let new = stacks.rewritten(graph, sum);
                 let new = new.map_err(|e| CompileError::of_type(e, graph, sum))?;
                 graph.replace_uses(sum, new);
                 changed = true;
             }
+            live = graph.order().into_iter().collect();
         }
     }
     if changed { loop_results::run(graph) } else { Ok(()) }
@@ -47,9 +50,13 @@ struct Stacks {
 impl Stacks {
     /// The stacks of a carry that is emitted twice, with what reads it as it was found: sums over all
     /// iterations alone, which can read the other.
-    fn of(graph: &Graph, node: NodeId, scan: &Scan, carry: usize) -> Option<(Stacks, Vec<NodeId>)> {
+    fn of(
+        graph: &Graph,
+        live: &FxHashSet<NodeId>,
+        (node, scan): (NodeId, &Scan),
+        carry: usize,
+    ) -> Option<(Stacks, Vec<NodeId>)> {
         let body = &*scan.body;
-        let live: FxHashSet<NodeId> = graph.order().into_iter().collect();
         let stacked = |inside: NodeId| {
             let picks = |id: &NodeId| {
                 let index = graph.op(*id).picked_result().filter(|&k| k >= scan.n_carries);

@@ -14,38 +14,55 @@ use crate::ir::{Graph, NodeId};
 use crate::ops::{Batched, Op, Scan, TypeError, parameter_number};
 
 pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
-    for node in graph.order() {
+    let order = graph.order();
+    let live: FxHashSet<NodeId> = order.iter().copied().collect();
+    for node in order {
         let Some(scan) = graph.op(node).scan().filter(|scan| scan.axis == 0).cloned() else {
             continue;
         };
-        take_out(graph, node, scan).map_err(|e| CompileError::of_type(e, graph, node))?;
+        let read = read(graph, &live, node, &scan);
+        take_out(graph, node, scan, read).map_err(|e| CompileError::of_type(e, graph, node))?;
     }
     Ok(())
 }
 
-fn take_out(graph: &mut Graph, node: NodeId, mut scan: Scan) -> Result<(), TypeError> {
+/// Takes out of a loop what it only emits, given the numbers of its results that are read.
+fn take_out(
+    graph: &mut Graph,
+    node: NodeId,
+    mut scan: Scan,
+    mut read: FxHashSet<usize>,
+) -> Result<(), TypeError> {
     // What is emitted for a product may be another one, or the factor of one that came before.
     loop {
-        let read = read(graph, node, &scan);
-        let mut emitted = (scan.n_carries..scan.body.outputs.len()).filter(|k| read.contains(k));
-        let found = emitted.find_map(|index| {
-            let factors = (Emitted { scan: &scan, read: &read, index }).factors()?;
-            Some((index, factors))
-        });
-        let Some((index, factors)) = found else { return Ok(()) };
-        scan = emitting(graph, node, scan, factors.iter().copied())?;
-        let is_there = |k: &usize| read.contains(k) || factors.contains(&scan.body.outputs[*k].1);
-        let there = (scan.n_carries..scan.body.outputs.len()).filter(is_there);
-        let there: Vec<usize> = there.filter(|&k| k != index).collect();
-        if !compute_outside(graph, node, &scan, index, &there)? {
+        let mut changed = false;
+        let mut index = scan.n_carries;
+        while index < scan.body.outputs.len() {
+            let emitted = Emitted { scan: &scan, read: &read, index };
+            if let Some(factors) = read.contains(&index).then(|| emitted.factors()).flatten() {
+                scan = emitting(graph, node, scan, factors.iter().copied())?;
+                let outputs = scan.body.outputs.iter().enumerate().skip(scan.n_carries);
+                let factors = outputs.filter(|(_, (_, id))| factors.contains(id));
+                read.extend(factors.map(|(k, _)| k));
+                read.remove(&index);
+                let mut there: Vec<usize> = read.iter().copied().collect();
+                there.retain(|&k| k >= scan.n_carries);
+                there.sort_unstable();
+                if !compute_outside(graph, node, &scan, index, &there)? {
+                    return Ok(());
+                }
+                changed = true;
+            }
+            index += 1;
+        }
+        if !changed {
             return Ok(());
         }
     }
 }
 
-/// The results of a loop that something reads, by number.
-fn read(graph: &Graph, node: NodeId, scan: &Scan) -> FxHashSet<usize> {
-    let live: FxHashSet<NodeId> = graph.order().into_iter().collect();
+/// The results of a loop that something live reads, by number.
+fn read(graph: &Graph, live: &FxHashSet<NodeId>, node: NodeId, scan: &Scan) -> FxHashSet<usize> {
     let users = graph.users(node).into_iter().filter(|user| live.contains(user));
     let read = users.filter_map(|user| graph.op(user).picked_result());
     // A carry's next value is read by the next iteration.
