@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
 use super::emitter::{Emitted, Emitter, Int, Places, Val, little, scalar_type, vector_type};
 use super::error::CodegenError;
@@ -105,10 +105,8 @@ impl Emitter<'_> {
         value: &[Emitted],
     ) -> Result<Vec<Emitted>> {
         if let Some(f) = monoid.function() {
-            // But 0 + -0 is 0.
-            let is_sum = monoid == Monoid::Sum && dtypes[0].is_float();
-            let neutral = monoid.neutral(dtypes[0]).bits();
-            if !is_sum && matches!(acc[0].val, Val::Const(bits) if bits == neutral) {
+            let identity = monoid.identity(dtypes[0]).bits();
+            if matches!(acc[0].val, Val::Const(bits) if bits == identity) {
                 return Ok(vec![value[0].clone()]);
             }
             return Ok(vec![self.binary_of(f, dtypes[0], &acc[0], &value[0])?]);
@@ -395,6 +393,21 @@ impl Emitter<'_> {
         lanes.chunks(ty.lane_count() as usize).map(of_register).collect()
     }
 
+    /// Puts a scalar into a lane of registers.
+    pub(super) fn put_lane(
+        &mut self,
+        level: usize,
+        dtype: DType,
+        registers: &mut [Value],
+        lane: usize,
+        value: Value,
+    ) {
+        let per = vector_type(dtype).lane_count() as usize;
+        let value = self.in_lane(level, dtype, value);
+        let register = &mut registers[lane / per];
+        *register = self.at(level).ins().insertlane(*register, value, (lane % per) as u8);
+    }
+
     /// An index as a number.
     pub(super) fn index_number(&mut self, index: IndexId, dtype: DType) -> Result<Emitted> {
         let stride = self.stride(index)?;
@@ -453,7 +466,7 @@ impl Emitter<'_> {
             bytes
         };
         let counts: Vec<Value> =
-            (0..n / per).map(|r| self.constant_bytes(here, ty, register(r))).collect();
+            (0..n.div_ceil(per)).map(|r| self.constant_bytes(here, ty, register(r))).collect();
         let mut at = self.ins();
         counts.into_iter().map(|count| at.ins().iadd(first, count)).collect()
     }
@@ -476,7 +489,7 @@ impl Emitter<'_> {
             Stride::Step(-1) if dtype.size() >= 4 => {
                 let address = self.address(place, index, n - 1)?;
                 let found = self.load_many(dtype, address, n);
-                Val::Many(found.into_iter().rev().map(|x| self.backwards(x)).collect())
+                Val::Many(found.into_iter().rev().map(|x| self.backwards(x, n)).collect())
             }
             Stride::Step(_) | Stride::Irregular => {
                 let mut lanes = vec![];
@@ -490,22 +503,27 @@ impl Emitter<'_> {
         Ok(Emitted { val, level, reads })
     }
 
-    /// The lanes of a register from the last.
-    fn backwards(&mut self, x: Value) -> Value {
-        let last = self.type_of(x).lane_count() as usize - 1;
-        self.rearranged(x, |lane| last - lane)
+    /// The first `n` lanes of a register from the last of them.
+    fn backwards(&mut self, x: Value, n: usize) -> Value {
+        let last = (self.type_of(x).lane_count() as usize).min(n) - 1;
+        self.rearranged(x, |lane| last - lane.min(last))
     }
 
     /// A register whose lane `l` is lane `from(l)` of another.
     pub(super) fn rearranged(&mut self, x: Value, from: impl Fn(usize) -> usize) -> Value {
-        let ty = self.type_of(x);
+        self.chosen(x, x, from)
+    }
+
+    /// A register whose lane `l` is lane `from(l)` of two, those of the second after the first's.
+    pub(super) fn chosen(&mut self, a: Value, b: Value, from: impl Fn(usize) -> usize) -> Value {
+        let ty = self.type_of(a);
         let size = ty.lane_type().bytes() as usize;
         let order: Vec<u8> = (0..16).map(|i| (from(i / size) * size + i % size) as u8).collect();
         let mask = self.func.dfg.immediates.push(order.as_slice().into());
         let mut at = self.ins();
-        let bytes = at.ins().bitcast(types::I8X16, little(), x);
-        let turned = at.ins().shuffle(bytes, bytes, mask);
-        at.ins().bitcast(ty, little(), turned)
+        let [a, b] = [a, b].map(|x| at.ins().bitcast(types::I8X16, little(), x));
+        let both = at.ins().shuffle(a, b, mask);
+        at.ins().bitcast(ty, little(), both)
     }
 
     fn load_one(&mut self, dtype: DType, address: Address) -> Value {
@@ -521,8 +539,11 @@ impl Emitter<'_> {
     fn load_many(&mut self, dtype: DType, address: Address, n: usize) -> Registers {
         if dtype.size() > 1 {
             let ty = vector_type(dtype);
-            let count = n / ty.lane_count() as usize;
-            return (0..count).map(|r| self.load_at(ty, address, 16 * r as i32)).collect();
+            let per = ty.lane_count() as usize;
+            if n < per {
+                return vec![self.load_half(ty, address)];
+            }
+            return (0..n / per).map(|r| self.load_at(ty, address, 16 * r as i32)).collect();
         }
         let wide = self.load_bytes(address, n);
         if dtype == DType::U8 {
@@ -535,6 +556,14 @@ impl Emitter<'_> {
         wide.into_iter().map(|x| at.ins().icmp(not_equal, x, zero)).collect()
     }
 
+    /// Half a register, in both halves: the load that puts zeros into the other takes longer.
+    fn load_half(&mut self, ty: Type, address: Address) -> Value {
+        let half = self.load_at(types::F64, address, 0);
+        let mut at = self.ins();
+        let half = at.ins().splat(types::F64X2, half);
+        at.ins().bitcast(ty, little(), half)
+    }
+
     /// Bytes, each widened to 32 bits.
     fn load_bytes(&mut self, address: Address, n: usize) -> Registers {
         let bytes = match n {
@@ -543,6 +572,13 @@ impl Emitter<'_> {
                 let bytes = self.load_at(types::I64, address, 0);
                 let mut at = self.ins();
                 let bytes = at.ins().scalar_to_vector(types::I64X2, bytes);
+                at.ins().bitcast(types::I8X16, little(), bytes)
+            }
+            2 => {
+                let bytes = self.load_at(types::I16, address, 0);
+                let mut at = self.ins();
+                let bytes = at.ins().uextend(types::I32, bytes);
+                let bytes = at.ins().scalar_to_vector(types::I32X4, bytes);
                 at.ins().bitcast(types::I8X16, little(), bytes)
             }
             _ => {
@@ -561,7 +597,7 @@ impl Emitter<'_> {
             .into_iter()
             .flat_map(|x| [at.ins().uwiden_low(x), at.ins().uwiden_high(x)])
             .collect();
-        wide[..n / 4].to_vec()
+        wide[..n.div_ceil(4)].to_vec()
     }
 
     /// Writes a value to the elements at an index, in the order of the lanes.
@@ -599,6 +635,12 @@ impl Emitter<'_> {
     }
 
     fn store_many(&mut self, dtype: DType, registers: &[Value], address: Address, n: usize) {
+        if dtype.size() > 1 && n < vector_type(dtype).lane_count() as usize {
+            let mut at = self.ins();
+            let halves = at.ins().bitcast(types::F64X2, little(), registers[0]);
+            let half = at.ins().extractlane(halves, 0);
+            return self.store_at(half, address, 0);
+        }
         if dtype.size() > 1 {
             for (r, &register) in registers.iter().enumerate() {
                 self.store_at(register, address, 16 * r as i32);
@@ -623,6 +665,10 @@ impl Emitter<'_> {
             16 => bytes,
             8 => {
                 let words = at.ins().bitcast(types::I64X2, little(), bytes);
+                at.ins().extractlane(words, 0)
+            }
+            2 => {
+                let words = at.ins().bitcast(types::I16X8, little(), bytes);
                 at.ins().extractlane(words, 0)
             }
             _ => {

@@ -6,24 +6,22 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     FuncRef, Function, InstBuilder, StackSlotData, StackSlotKind, Value, types,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::emitter::{Emitted, Emitter, Int, Lanes, Places, Val, data, vector_type};
+use super::emitter::{Emitted, Emitter, Int, Places, Val, data, vector_type};
 use super::error::CodegenError;
 use super::externs::Extern;
-use crate::ir::{DType, Expr, ExprId, Monoid, PlaceId, Scalar};
+use crate::ir::{DType, Expr, ExprId, Exprs, PlaceId};
 use crate::loop_ir::{Chunk, ChunkFn, Fold, Kernel, Loop, LoopKind, Stmt, Tile, failure};
 use crate::program::Frame;
 
-type Result<T> = std::result::Result<T, CodegenError>;
+pub(super) type Result<T> = std::result::Result<T, CodegenError>;
 
 /// Bytes of the descriptor that a tile takes.
 const TILE_BYTES: u32 = 21 * 8;
 
 /// So many iterations that whole vectors leave are written out: a loop would cost as much again.
 const FEW: i64 = 3;
-/// The lanes of what whole vectors leave of a loop without folds.
-const NARROW: i64 = 4;
 
 /// The runtime's functions that a kernel calls.
 pub(super) fn externs_of(kernel: &Kernel) -> Vec<Extern> {
@@ -92,7 +90,7 @@ pub(super) fn emit(
 }
 
 /// The memories that statements write.
-fn written(body: &[Stmt]) -> Places {
+pub(super) fn written(body: &[Stmt]) -> Places {
     body.iter().fold(Places::default(), |places, stmt| {
         places.with(match stmt {
             Stmt::For(l) => written(&l.body),
@@ -105,11 +103,44 @@ fn written(body: &[Stmt]) -> Places {
 }
 
 /// Whether statements hold neither a loop nor a call.
-fn is_straight(body: &[Stmt]) -> bool {
+pub(super) fn is_straight(body: &[Stmt]) -> bool {
     body.iter().all(|s| matches!(s, Stmt::Let(..) | Stmt::Store { .. }))
 }
 
-type Externs = FxHashMap<Extern, FuncRef>;
+/// Whether something is so of any expression in statements without loops and in folds.
+pub(super) fn any_expr(
+    exprs: &Exprs,
+    body: &[Stmt],
+    folds: &[Fold],
+    is_so: impl Fn(ExprId) -> bool,
+) -> bool {
+    let folded = folds.iter().flat_map(|fold| fold.init.iter().chain(&fold.values)).copied();
+    let mut stack: Vec<ExprId> = folded.collect();
+    for stmt in body {
+        if let Stmt::Let(_, value) | Stmt::Store { value, .. } | Stmt::Check { value, .. } = stmt {
+            stack.push(*value);
+        }
+        if let Stmt::Store { index, .. } = stmt {
+            stack.extend(exprs.data_of(*index));
+        }
+    }
+    let mut seen = FxHashSet::default();
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        if is_so(id) {
+            return true;
+        }
+        match exprs.expr(id) {
+            Expr::Load { index, .. } | Expr::Index(index, _) => stack.extend(exprs.data_of(*index)),
+            _ => stack.extend(exprs.operands(id)),
+        }
+    }
+    false
+}
+
+pub(super) type Externs = FxHashMap<Extern, FuncRef>;
 
 impl Emitter<'_> {
     /// The values of the unit axes, from the number of the unit.
@@ -139,7 +170,7 @@ impl Emitter<'_> {
         self.func.layout.append_block(block);
     }
 
-    fn body(&mut self, body: &[Stmt], externs: &Externs) -> Result<()> {
+    pub(super) fn body(&mut self, body: &[Stmt], externs: &Externs) -> Result<()> {
         for stmt in body {
             match stmt {
                 Stmt::For(l) => self.for_loop(l, externs)?,
@@ -157,7 +188,7 @@ impl Emitter<'_> {
     }
 
     /// Binds a value, which stays as it is whatever is written to where it came from.
-    fn bind(&mut self, var: crate::ir::VarId, value: Emitted) {
+    pub(super) fn bind(&mut self, var: crate::ir::VarId, value: Emitted) {
         self.vars.insert(var, Emitted { reads: Places::default(), ..value });
     }
 
@@ -170,7 +201,10 @@ impl Emitter<'_> {
             }
         }
         let acc = match l.kind {
-            LoopKind::Serial => self.serial(l, Int::Const(0), n, acc, externs)?,
+            LoopKind::Serial => {
+                let first = self.short_rows(l, externs)?;
+                self.serial(l, first, n, acc, externs)?
+            }
             LoopKind::Vector(lanes) => self.vector(l, usize::from(lanes), n, acc, externs)?,
         };
         let vars = l.folds.iter().flat_map(|fold| &fold.vars);
@@ -199,12 +233,12 @@ impl Emitter<'_> {
     }
 
     /// Values that are there from a level on, as they stand in straight line with it.
-    fn settled(acc: Vec<Emitted>, level: usize) -> Vec<Emitted> {
+    pub(super) fn settled(acc: Vec<Emitted>, level: usize) -> Vec<Emitted> {
         acc.into_iter().map(|x| Emitted { level: x.level.min(level), ..x }).collect()
     }
 
     /// A loop one by one that may have no iterations.
-    fn serial(
+    pub(super) fn serial(
         &mut self,
         l: &Loop,
         first: Int,
@@ -228,7 +262,7 @@ impl Emitter<'_> {
     }
 
     /// Runs a part under a condition; without it the accumulators stay as they are.
-    fn guarded(
+    pub(super) fn guarded(
         &mut self,
         l: &Loop,
         condition: Value,
@@ -252,26 +286,39 @@ impl Emitter<'_> {
     }
 
     /// A loop from `first` to before `end` in steps, with at least one iteration.
-    fn counted(
+    pub(super) fn counted(
         &mut self,
         l: &Loop,
-        (first, end, step): (Int, Int, i64),
+        range: (Int, Int, i64),
         mut acc: Vec<Emitted>,
         externs: &Externs,
     ) -> Result<Vec<Emitted>> {
-        self.forget(written(&l.body));
         // From another place on than a known one, there may be nothing before.
-        let rises = matches!(first, Int::Const(_)) && self.rises(l);
-        if rises && first == Int::Const(0) {
+        let rises = matches!(range.0, Int::Const(_)) && self.rises(l);
+        if rises && range.0 == Int::Const(0) {
             acc = self.first_indices(l, acc)?;
         }
+        self.repeated(l, range, acc, |e, acc| {
+            e.body(&l.body, externs)?;
+            e.fold_in(l, acc, rises)
+        })
+    }
+
+    /// The iterations of a loop from `first` to before `end` in steps, of which there is at least one.
+    pub(super) fn repeated(
+        &mut self,
+        l: &Loop,
+        (first, end, step): (Int, Int, i64),
+        acc: Vec<Emitted>,
+        iteration: impl FnOnce(&mut Self, Vec<Emitted>) -> Result<Vec<Emitted>>,
+    ) -> Result<Vec<Emitted>> {
+        self.forget(written(&l.body));
         if let (Int::Const(a), Int::Const(b)) = (first, end)
             && a + step >= b
         {
             self.enter(None, false);
             self.axes.insert(l.axis, first);
-            self.body(&l.body, externs)?;
-            let acc = self.fold_in(l, acc, rises)?;
+            let acc = iteration(self, acc)?;
             let acc = Self::settled(acc, self.here() - 1);
             self.leave();
             return Ok(acc);
@@ -287,8 +334,7 @@ impl Emitter<'_> {
         self.block = header;
         self.axes.insert(l.axis, Int::Value(parameters[0], self.here()));
         let acc = self.unflat(l, &parameters[1..]);
-        self.body(&l.body, externs)?;
-        let acc = self.fold_in(l, acc, rises)?;
+        let acc = iteration(self, acc)?;
         let next = {
             let mut at = self.ins();
             let step = at.ins().iconst(types::I64, step);
@@ -345,7 +391,7 @@ impl Emitter<'_> {
     }
 
     /// The types of all accumulators of a loop.
-    fn dtypes(&self, l: &Loop) -> Vec<DType> {
+    pub(super) fn dtypes(&self, l: &Loop) -> Vec<DType> {
         let values = l.folds.iter().flat_map(|fold| &fold.values);
         values.map(|&v| self.kernel.exprs.dtype(v)).collect()
     }
@@ -388,7 +434,7 @@ impl Emitter<'_> {
         self.combine_all(l, &acc, &values, rises)
     }
 
-    fn combine_all(
+    pub(super) fn combine_all(
         &mut self,
         l: &Loop,
         acc: &[Emitted],
@@ -404,154 +450,6 @@ impl Emitter<'_> {
             from = to;
         }
         Ok(done)
-    }
-
-    fn vector(
-        &mut self,
-        l: &Loop,
-        lanes: usize,
-        n: Int,
-        acc: Vec<Emitted>,
-        externs: &Externs,
-    ) -> Result<Vec<Emitted>> {
-        let (whole, acc) = match n {
-            Int::Const(n) => {
-                let whole = n - n % lanes as i64;
-                let acc = if whole > 0 {
-                    self.whole_vectors(l, lanes, Int::Const(whole), acc, externs)?
-                } else {
-                    acc
-                };
-                (Int::Const(whole), acc)
-            }
-            Int::Value(n, level) => {
-                let mask = Int::Const(-(lanes as i64));
-                let whole = self.int(super::emitter::IntOp::And, (n, level), mask);
-                let any = self.int_compare(IntCC::SignedGreaterThan, whole, Int::Const(0));
-                let acc = self.guarded(l, any, acc, |e, acc| {
-                    e.whole_vectors(l, lanes, whole, acc, externs)
-                })?;
-                (whole, acc)
-            }
-        };
-        let whole = self.narrow_vectors(l, whole, n, externs)?;
-        self.serial(l, whole, n, acc, externs)
-    }
-
-    /// What whole vectors leave of a loop without folds, in vectors of one register as far as they
-    /// go; where what is left then begins.
-    fn narrow_vectors(&mut self, l: &Loop, first: Int, end: Int, externs: &Externs) -> Result<Int> {
-        let (Int::Const(a), Int::Const(b)) = (first, end) else { return Ok(first) };
-        let narrow = a + (b - a) / NARROW * NARROW;
-        if a == narrow || !l.folds.is_empty() || !is_straight(&l.body) {
-            return Ok(first);
-        }
-        self.lanes = Some(Lanes { axis: l.axis, n: NARROW as usize });
-        let range = (first, Int::Const(narrow), NARROW);
-        self.counted(l, range, vec![], externs)?;
-        self.lanes = None;
-        Ok(Int::Const(narrow))
-    }
-
-    /// The whole vectors of a vector loop, at least one; then the lanes are combined by halves,
-    /// and `init ⊕ that`.
-    fn whole_vectors(
-        &mut self,
-        l: &Loop,
-        lanes: usize,
-        end: Int,
-        init: Vec<Emitted>,
-        externs: &Externs,
-    ) -> Result<Vec<Emitted>> {
-        self.lanes = Some(Lanes { axis: l.axis, n: lanes });
-        let neutral = self.neutral(l);
-        let range = (Int::Const(0), end, lanes as i64);
-        let partial = self.counted(l, range, neutral, externs)?;
-        let combined = self.combine_lanes(l, partial)?;
-        self.lanes = None;
-        self.combine_all(l, &init, &combined, false)
-    }
-
-    /// The neutral elements of a loop's folds.
-    fn neutral(&self, l: &Loop) -> Vec<Emitted> {
-        let of_fold = |fold: &Fold| {
-            let monoid = fold.monoid;
-            let number = move |(i, dtype): (usize, DType)| neutral(monoid, i, dtype);
-            let dtypes: Vec<DType> =
-                fold.values.iter().map(|&v| self.kernel.exprs.dtype(v)).collect();
-            dtypes.into_iter().enumerate().map(number).collect::<Vec<_>>()
-        };
-        let numbers = l.folds.iter().flat_map(of_fold);
-        let emitted =
-            |x: Scalar| Emitted { val: Val::Const(x.bits()), level: 0, reads: Places::default() };
-        numbers.map(emitted).collect()
-    }
-
-    /// The lanes of accumulators combined: lane `i` with lane `i + n/2`, until one is left; whole
-    /// registers at a time while the halves of all accumulators are in registers of their own, or
-    /// in the same lanes of one.
-    fn combine_lanes(&mut self, l: &Loop, mut partial: Vec<Emitted>) -> Result<Vec<Emitted>> {
-        let dtypes = self.dtypes(l);
-        let per: Vec<usize> =
-            dtypes.iter().map(|&d| vector_type(d).lane_count() as usize).collect();
-        let alike = per.iter().all(|&p| p == per[0]);
-        while let Some(lanes) = self.lanes
-            && lanes.n > 1
-            && (alike || per.iter().all(|&p| lanes.n / 2 >= p))
-        {
-            let halves = self.halves(&dtypes, &partial, lanes.n / 2);
-            self.lanes = Some(Lanes { n: lanes.n / 2, ..lanes });
-            partial = self.combine_all(l, &halves[0], &halves[1], false)?;
-        }
-        self.combine_scalars(l, &dtypes, &partial)
-    }
-
-    /// The lower and the upper half of the lanes of accumulators.
-    fn halves(&mut self, dtypes: &[DType], partial: &[Emitted], half: usize) -> [Vec<Emitted>; 2] {
-        let level = self.here();
-        let mut halves = [vec![], vec![]];
-        for (&dtype, x) in dtypes.iter().zip(partial) {
-            let mut registers = self.many(level, dtype, x);
-            if dtype == DType::Bool {
-                registers = self.narrow_masks(level, &registers);
-            }
-            let upper = match registers[..] {
-                [one] => vec![self.rearranged(one, |lane| (lane + half) % (2 * half))],
-                _ => registers.split_off(registers.len() / 2),
-            };
-            for (half, registers) in halves.iter_mut().zip([registers, upper]) {
-                let val = Val::Many(registers.into());
-                half.push(Emitted { val, level, reads: Places::default() });
-            }
-        }
-        halves
-    }
-
-    /// The lanes that are left, combined by halves as scalars.
-    fn combine_scalars(
-        &mut self,
-        l: &Loop,
-        dtypes: &[DType],
-        partial: &[Emitted],
-    ) -> Result<Vec<Emitted>> {
-        let (here, n) = (self.here(), self.lanes.map_or(1, |l| l.n));
-        let mut lanes: Vec<Vec<Emitted>> = vec![];
-        for lane in 0..n {
-            let mut of_lane = vec![];
-            for (&dtype, x) in dtypes.iter().zip(partial) {
-                let val = Val::One(self.lane(dtype, &x.val, lane));
-                of_lane.push(Emitted { val, level: here, reads: Places::default() });
-            }
-            lanes.push(of_lane);
-        }
-        while lanes.len() > 1 {
-            let upper = lanes.split_off(lanes.len() / 2);
-            let pairs = lanes.into_iter().zip(upper);
-            lanes = pairs
-                .map(|(low, high)| self.combine_all(l, &low, &high, false))
-                .collect::<Result<Vec<_>>>()?;
-        }
-        Ok(lanes.remove(0))
     }
 
     /// Reports a value outside of `0..size`; the first report stays.
@@ -689,9 +587,4 @@ impl Emitter<'_> {
         self.ins().ins().call(callee, arguments);
         Ok(())
     }
-}
-
-/// The neutral element of variable `i` of a fold; an index is as large as can be.
-fn neutral(monoid: Monoid, i: usize, dtype: DType) -> Scalar {
-    if i == 0 { monoid.neutral(dtype) } else { Scalar::I64(i64::MAX).cast(dtype) }
 }

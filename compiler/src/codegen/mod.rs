@@ -11,7 +11,9 @@ mod expr;
 mod externs;
 mod index;
 mod kernel;
+mod lanes;
 mod ops;
+mod rows;
 mod step;
 mod text;
 

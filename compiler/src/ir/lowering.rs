@@ -174,13 +174,23 @@ impl Monoid {
         }
     }
 
-    /// The neutral element of a type; of the value, for pairs.
+    /// What a fold of a type starts from, and what it is of nothing; of the value, for pairs.
     pub fn neutral(self, dtype: DType) -> Scalar {
         match self {
             Monoid::Sum | Monoid::Any => Scalar::zero(dtype),
             Monoid::Product | Monoid::All => Scalar::one(dtype),
             Monoid::Max | Monoid::ArgMax => lowest(dtype),
             Monoid::Min | Monoid::ArgMin => highest(dtype),
+        }
+    }
+
+    /// What changes no value that it is combined with: the neutral element, but for sums of floats -0,
+    /// as 0 + -0 is 0. Where several folds of a part of the values are combined, each starts from it.
+    pub fn identity(self, dtype: DType) -> Scalar {
+        match (self, self.neutral(dtype)) {
+            (Monoid::Sum, Scalar::F32(zero)) => Scalar::F32(-zero),
+            (Monoid::Sum, Scalar::F64(zero)) => Scalar::F64(-zero),
+            (_, neutral) => neutral,
         }
     }
 

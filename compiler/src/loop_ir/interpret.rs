@@ -139,18 +139,9 @@ impl Machine<'_> {
     fn for_loop(&mut self, l: &Loop) {
         let n = self.count(l.extent);
         let mut folded: Vec<Vec<Vec<Scalar>>> = l.folds.iter().map(|f| self.initial(f)).collect();
-        let mut done = 0;
-        if let LoopKind::Vector(lanes) = l.kind {
-            let lanes = usize::from(lanes);
-            if n >= lanes {
-                self.vector_part(l, lanes, n, &mut folded);
-                done = n - n % lanes;
-            }
-        }
-        for i in done..n {
-            self.set_axis(l.axis, i);
-            self.body(&l.body);
-            self.fold_in(l, &mut folded);
+        match l.kind {
+            LoopKind::Serial => self.iterations(l, 0..n, &mut folded),
+            LoopKind::Vector(lanes) => self.vectors(l, usize::from(lanes), n, &mut folded),
         }
         for (fold, values) in l.folds.iter().zip(folded) {
             for (v, &var) in fold.vars.iter().enumerate() {
@@ -180,17 +171,35 @@ impl Machine<'_> {
         }
     }
 
-    /// The whole vectors of a vector loop, and what their lanes fold to.
-    fn vector_part(&mut self, l: &Loop, lanes: usize, n: usize, folded: &mut [Vec<Vec<Scalar>>]) {
-        self.lanes = (Some(l.axis), lanes);
+    /// Iterations one by one.
+    fn iterations(&mut self, l: &Loop, range: Range<usize>, folded: &mut [Vec<Vec<Scalar>>]) {
+        for i in range {
+            self.set_axis(l.axis, i);
+            self.body(&l.body);
+            self.fold_in(l, folded);
+        }
+    }
+
+    /// The iterations of a vector loop, and what its lanes fold to.
+    fn vectors(&mut self, l: &Loop, lanes: usize, n: usize, folded: &mut [Vec<Vec<Scalar>>]) {
         let mut partial: Vec<Vec<Vec<Scalar>>> =
-            l.folds.iter().map(|fold| vec![neutral(&self.kernel.exprs, fold); lanes]).collect();
-        for i in (0..n - n % lanes).step_by(lanes) {
+            l.folds.iter().map(|fold| vec![identities(&self.kernel.exprs, fold); lanes]).collect();
+        let whole = n - n % lanes;
+        self.lanes = (Some(l.axis), lanes);
+        for i in (0..whole).step_by(lanes) {
             self.set_axis(l.axis, i);
             self.body(&l.body);
             self.fold_in(l, &mut partial);
         }
         self.lanes = (None, 1);
+        for i in whole..n {
+            let mut lane: Vec<Vec<Vec<Scalar>>> =
+                partial.iter().map(|of_fold| vec![of_fold[i - whole].clone()]).collect();
+            self.iterations(l, i..i + 1, &mut lane);
+            for (of_fold, lane) in partial.iter_mut().zip(&mut lane) {
+                of_fold[i - whole] = lane.remove(0);
+            }
+        }
         for ((fold, partial), acc) in l.folds.iter().zip(&mut partial).zip(folded) {
             let mut half = lanes / 2;
             while half > 0 {
@@ -501,13 +510,13 @@ fn integer(x: Scalar) -> i64 {
     }
 }
 
-/// The neutral element of a fold, per variable. An index is as large as can be, so that a value
-/// that equals the neutral one still replaces it.
-fn neutral(exprs: &Exprs, fold: &Fold) -> Vec<Scalar> {
+/// What a lane of a fold starts from, per variable. An index is as large as can be, so that a value
+/// that equals the one it starts from still replaces it.
+fn identities(exprs: &Exprs, fold: &Fold) -> Vec<Scalar> {
     let dtypes = fold.values.iter().map(|&v| exprs.dtype(v)).enumerate();
     dtypes
         .map(|(i, dtype)| match i {
-            0 => fold.monoid.neutral(dtype),
+            0 => fold.monoid.identity(dtype),
             _ => Scalar::I64(i64::MAX).cast(dtype),
         })
         .collect()

@@ -9,12 +9,11 @@
 //!   consecutive values at once; what is left of the extent runs one value at a time after that.
 //!   Values that differ between the lanes are vectors, all others scalars.
 //! - A fold of a serial loop is `acc = acc ⊕ value`, in order, from `init`. A fold of a vector
-//!   loop has `lanes` accumulators, each from the neutral element; lane `l` folds the values `l`,
-//!   `l + lanes`, ... in order. After the whole vectors the lanes are combined by halves (lane `l`
-//!   with lane `l + n/2`, until one is left), then `init ⊕ that`, then the values of the tail in
-//!   order. If the extent is below `lanes`, only `init` and the tail count. This order is part of
-//!   the meaning: it depends on extents alone.
-//!   The neutral element of a pair has the largest index, so that every value replaces it.
+//!   loop, whose extent is constant, has `lanes` accumulators, each from the identity of the function;
+//!   lane `l` folds the values `l`, `l + lanes`, ... in order. Then the lanes are combined by halves
+//!   (lane `l` with lane `l + n/2`, until one is left), and the result is `init ⊕ that`. This order is
+//!   part of the meaning: it depends on extents alone.
+//!   The identity of a pair has the largest index, so that every value replaces it.
 //! - `Let` binds the value of an expression at that point.
 //! - `Store` writes one element (in a vector loop, `lanes` of them, the last lane last).
 //! - An index that is used as a number saturates in its integer type.

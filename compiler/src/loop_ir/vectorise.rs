@@ -10,7 +10,7 @@
 //!
 //! - there are assignments and loops alone: no check, whose failures are reported in order, no call of
 //!   the library;
-//! - no extent depends on the nest's loops;
+//! - no extent depends on the nest's loops, and that of a loop with folds is constant;
 //! - every memory that is written is read and written at one index only;
 //! - that index is another number for any two iterations of the loops that change places or run at
 //!   once, whatever the loops inside of them count: it is a sum in which each of those loops has a
@@ -200,7 +200,9 @@ impl<'a> Nest<'a> {
     /// The loop that suits vectors best, of those that may run at once; of equals the innermost.
     fn choice(&self) -> Option<Choice> {
         let n = self.levels.len();
-        let places = (0..self.n_parallel).chain((self.n_parallel < n).then(|| n - 1));
+        let is_constant = |&level: &usize| matches!(self.levels[level].1, Extent::Const(_));
+        let reduced = (self.n_parallel < n).then(|| n - 1).filter(is_constant);
+        let places = (0..self.n_parallel).chain(reduced);
         let free = places.filter(|&level| self.is_free(level));
         let (score, level) = free.map(|level| (self.score(level), level)).max()?;
         let inwards = self.end_of_kind(level) - level - 1;

@@ -127,9 +127,96 @@ fn rows_in_blocks() {
     }
 }
 
-/// A vector loop over the rows of a block, whose count is known at run time alone.
+/// What a row's result goes on with, each time such that rows may not be taken together but in the first
+/// case.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum After {
+    /// Its own element.
+    Own,
+    /// One that all rows add to.
+    Shared,
+    /// What every row reads.
+    Read,
+    /// A value of the row.
+    Scaled,
+}
+
+/// `y[r] = max and sum of x[r, i] · scale[r]`, and what depends on it.
 #[test]
-fn vector_loops_of_blocks() {
+fn results_of_short_rows() {
+    let mut random = Random(11);
+    let afters = [After::Own, After::Shared, After::Read, After::Scaled];
+    for (dtype, n) in [DType::F32, DType::I32, DType::F64, DType::U8]
+        .into_iter()
+        .flat_map(|dtype| [4usize, 7, 10, 33].map(|n| (dtype, n)))
+    {
+        for (kind, after) in KINDS.into_iter().flat_map(|kind| afters.map(|after| (kind, after))) {
+            for (rows, block) in [(3usize, 3usize), (9, 9), (11, 6)] {
+                let mut case = Case::default();
+                let unit = case.e.axis(rows.div_ceil(block));
+                let (row, i, first) = (case.e.axis(block), case.e.axis(n), case.e.axis(rows));
+                case.units = vec![unit];
+                let values = if n == 7 {
+                    random.scalars(dtype, rows * n)
+                } else {
+                    random.moderate(dtype, rows * n)
+                };
+                let x = case.input(dtype, &values);
+                let scale = case.input(dtype, &random.moderate(dtype, rows));
+                let y = case.output(dtype, rows);
+                let sums = case.output(dtype, rows);
+                let at_row = [unit, row].map(|a| case.e.index_axis(a));
+                let at_row = case.e.index_dot(&at_row, &[block as i64, 1]);
+                let column = case.e.index_axis(i);
+                let at = case.e.index_add(column, at_row, n as i64);
+                let at_first = case.e.index_axis(first);
+                let zero = case.e.index_constant(0);
+                let scale_var = case.e.var();
+                let (scale_of, scaled) = (case.load(scale, at_row), case.var(scale_var, dtype));
+                let element = case.load(x, at);
+                let mut value = case.e.binary(BinaryFn::Mul, element, scaled);
+                let shared = case.load(y, zero);
+                if after == After::Read {
+                    value = case.e.binary(BinaryFn::Add, value, shared);
+                }
+                let (max, max_of) = fold(&mut case, Monoid::Max, DType::I32, value, column);
+                let (sum, sum_of) = fold(&mut case, Monoid::Sum, DType::I32, element, column);
+                let mut result = case.e.binary(BinaryFn::Sub, max_of[0], scale_of);
+                result = match after {
+                    After::Own | After::Read => result,
+                    After::Shared => case.e.binary(BinaryFn::Add, result, shared),
+                    After::Scaled => case.e.binary(BinaryFn::Sub, max_of[0], scaled),
+                };
+                let index = if after == After::Shared { zero } else { at_row };
+                let nothing = case.e.constant(Scalar::zero(dtype));
+                let clear = Stmt::Store { place: y, index: at_first, value: nothing };
+                let body = vec![
+                    Stmt::Let(scale_var, scale_of),
+                    folding(i, n, kind, vec![], vec![max, sum]),
+                    Stmt::Store { place: y, index, value: result },
+                    Stmt::Store { place: sums, index: at_row, value: sum_of[0] },
+                ];
+                let extent = match rows == block {
+                    true => Extent::Const(rows),
+                    false => Extent::Block { axis: unit, block, total: rows },
+                };
+                let (kind_of_rows, folds) = (LoopKind::Serial, vec![]);
+                let rows_loop = Loop { axis: row, extent, kind: kind_of_rows, body, folds };
+                if rows == block || after == After::Own {
+                    case.body = vec![Stmt::For(rows_loop)];
+                    if rows == block {
+                        case.body.insert(0, loop_over(first, rows, kind_of_rows, vec![clear]));
+                    }
+                    case.check(&format!("{dtype} {rows}x{n} by {block} {kind:?} {after:?}"));
+                }
+            }
+        }
+    }
+}
+
+/// Loops over the rows of a block, whose count is known at run time alone; folds one by one.
+#[test]
+fn loops_of_blocks() {
     let mut random = Random(3);
     for (total, block) in [(77usize, 20), (33, 33), (5, 20), (64, 16), (21, 4)] {
         for kind in KINDS {
@@ -147,8 +234,13 @@ fn vector_loops_of_blocks() {
             let (sum, results) = fold(&mut case, Monoid::Sum, DType::I32, square, ids[1]);
             let (arg, args) = fold(&mut case, Monoid::ArgMax, DType::I64, value, ids[1]);
             let extent = Extent::Block { axis: unit, block, total };
-            let folds = vec![sum, arg];
+            let folds = if kind == LoopKind::Serial { vec![sum, arg] } else { vec![] };
+            let has_folds = !folds.is_empty();
             case.body = vec![Stmt::For(Loop { axis: i, extent, kind, body: vec![store], folds })];
+            if !has_folds {
+                case.check(&format!("block {total} by {block} {kind:?}"));
+                continue;
+            }
             let all: Vec<ExprId> = results.into_iter().chain(args).collect();
             let stores = store_each(&mut case, ids[0], total.div_ceil(block), &all);
             case.body.extend(stores);

@@ -5,7 +5,8 @@
 //!   the same unit has written (both: [`reach`]);
 //! - every value is bound before it is used, every axis within its loop, none twice at a time;
 //! - the types of expressions, folds and memories agree, and no operand's element is left;
-//! - vector loops are innermost but for serial and unrolled loops, without tiles and chunks;
+//! - vector loops are innermost but for serial loops, without tiles and chunks; those with folds have
+//!   a constant extent;
 //! - nothing is written to a buffer that is read only.
 
 mod reach;
@@ -101,6 +102,9 @@ pub enum Problem {
     /// Lanes other than 4, 8 or 16.
     #[error("has {0} lanes")]
     Lanes(u8),
+    /// A vector loop with folds over as many values as a block has.
+    #[error("folds lanes over no constant number of values")]
+    VectorExtent,
     /// A fold with a wrong number of variables.
     #[error("folds {0} values where the function takes {1}")]
     FoldArity(usize, usize),
@@ -204,6 +208,9 @@ impl Verifier<'_> {
         match l.kind {
             LoopKind::Vector(_) if self.lanes.is_some() => {
                 return Err(self.error("for", Problem::InVector));
+            }
+            LoopKind::Vector(_) if !l.folds.is_empty() && !matches!(l.extent, Extent::Const(_)) => {
+                return Err(self.error("for", Problem::VectorExtent));
             }
             LoopKind::Vector(4 | 8 | 16) => self.lanes = Some(l.axis),
             LoopKind::Vector(lanes) => return Err(self.error("for", Problem::Lanes(lanes))),
