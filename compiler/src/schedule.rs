@@ -21,6 +21,8 @@ pub struct Schedule {
     pub phases: Vec<Phase>,
     /// The values of updates and carries that are not written in place.
     pub copied: FxHashSet<NodeId>,
+    /// Of values that are dead after a kernel: the value of the same type that it writes over them.
+    pub heirs: FxHashMap<NodeId, NodeId>,
 }
 
 /// Groups by number.
@@ -87,6 +89,7 @@ fn schedule_in(fusion: &Fusion, lowered: &[Lowered], n_carries: usize) -> Result
     }
     let mut phases = vec![];
     let levels = levels(&edges).map_err(|groups| cycle(graph, lowered, groups))?;
+    let heirs = Heirs::new((fusion, n_carries), lowered, &levels, &readers, &writer).all();
     for level in levels {
         let (loops, kernels): (Vec<usize>, Vec<usize>) =
             level.into_iter().partition(|&g| matches!(lowered[g].code, Code::Repeat(_)));
@@ -97,7 +100,83 @@ fn schedule_in(fusion: &Fusion, lowered: &[Lowered], n_carries: usize) -> Result
             phases.push(repeat(fusion, lowered, g)?);
         }
     }
-    Ok(Schedule { phases, copied })
+    Ok(Schedule { phases, copied, heirs })
+}
+
+/// Looks for values that are dead after a kernel, and that it may write another one over.
+struct Heirs<'a> {
+    fusion: &'a Fusion,
+    lowered: &'a [Lowered],
+    /// The level of each group.
+    level: Vec<usize>,
+    readers: &'a FxHashMap<NodeId, Vec<usize>>,
+    writer: &'a FxHashMap<NodeId, usize>,
+    /// Values that are seen from outside of the graph.
+    roots: FxHashSet<NodeId>,
+    /// Those of them that have a memory which holds nothing else.
+    outputs: FxHashSet<NodeId>,
+}
+
+impl<'a> Heirs<'a> {
+    fn new(
+        (fusion, n_carries): (&'a Fusion, usize),
+        lowered: &'a [Lowered],
+        levels: &[Vec<usize>],
+        readers: &'a FxHashMap<NodeId, Vec<usize>>,
+        writer: &'a FxHashMap<NodeId, usize>,
+    ) -> Heirs<'a> {
+        let graph = &fusion.graph;
+        let mut level = vec![0; lowered.len()];
+        for (number, groups) in levels.iter().enumerate() {
+            groups.iter().for_each(|&g| level[g] = number);
+        }
+        let metrics = graph.metrics.iter().flat_map(|m| m.kind.nodes()).copied();
+        // The next value of a carry comes where the last one is.
+        let outputs = graph.outputs.iter().skip(n_carries).map(|&(_, node)| node);
+        let outputs = outputs.chain(metrics).collect();
+        let roots = graph.roots().into_iter().collect();
+        Heirs { fusion, lowered, level, readers, writer, roots, outputs }
+    }
+
+    /// Linear in the arguments of kernels, but for those of one kernel.
+    fn all(&self) -> FxHashMap<NodeId, NodeId> {
+        let mut heirs = FxHashMap::default();
+        for (g, l) in self.lowered.iter().enumerate() {
+            let nodes = |written: bool| {
+                l.arguments.iter().filter(move |a| a.1 == written).filter_map(|(a, _)| a.node())
+            };
+            let mut dying: Vec<NodeId> = nodes(false).filter(|&n| self.dies_in(n, g)).collect();
+            for value in nodes(true).filter(|n| self.is_own(*n)) {
+                let found = dying.iter().position(|&old| self.takes(g, old, value));
+                heirs.extend(found.map(|at| (dying.remove(at), value)));
+            }
+        }
+        heirs
+    }
+
+    fn is_kernel(&self, g: usize) -> bool {
+        matches!(self.lowered[g].code, Code::Kernel(_))
+    }
+
+    /// Whether a value needs its memory no longer once a kernel has run: the kernel is the last to read
+    /// it.
+    fn dies_in(&self, node: NodeId, g: usize) -> bool {
+        let written = self.writer.get(&node).is_some_and(|&w| self.is_kernel(w));
+        let is_last = |&r: &usize| r == g || self.level[r] < self.level[g];
+        written && !self.roots.contains(&node) && self.readers[&node].iter().all(is_last)
+    }
+
+    /// Whether a value may lie in any memory.
+    fn is_own(&self, node: NodeId) -> bool {
+        !self.roots.contains(&node) || self.outputs.contains(&node)
+    }
+
+    fn takes(&self, g: usize, old: NodeId, value: NodeId) -> bool {
+        let Fusion { graph, values, groups, .. } = self.fusion;
+        self.is_kernel(g)
+            && graph.tensor_type(old) == graph.tensor_type(value)
+            && may_overwrite(values, &groups[g], &[old], value)
+    }
 }
 
 /// Groups by what they make.

@@ -5,6 +5,9 @@
 //! side, so a life covers whole waves. What a loop reads and writes of the values around it lives
 //! while the loop runs; what its body computes, within an iteration.
 //!
+//! A value that is dead after a kernel gives its memory to one that the kernel writes over it, element
+//! by element (see [`schedule::Schedule::heirs`]).
+//!
 //! A carry lives in the memory of its first value, which is the loop's alone. Its next value is
 //! written in place, or into the other half of a memory of twice the size, in turns.
 
@@ -41,7 +44,7 @@ pub fn plan(
         now: 0,
         known: FxHashMap::default(),
     };
-    let mut scope = Scope::new(fusion);
+    let mut scope = Scope::new(fusion, schedule);
     planner.place_leaves(&mut scope);
     planner.place_roots(&mut scope, schedule);
     planner.live(&mut scope, schedule, &lowered);
@@ -100,6 +103,8 @@ impl Draft {
 struct Scope<'a> {
     fusion: &'a Fusion,
     graph: &'a Graph,
+    /// The values that get the memories of others, by those.
+    heirs: &'a FxHashMap<NodeId, NodeId>,
     places: FxHashMap<NodeId, Draft>,
     /// How many loops are around.
     depth: usize,
@@ -108,9 +113,15 @@ struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    fn new(fusion: &'a Fusion) -> Scope<'a> {
+    fn new(fusion: &'a Fusion, schedule: &'a Schedule) -> Scope<'a> {
         let (places, bodies) = (FxHashMap::default(), FxHashMap::default());
-        Scope { fusion, graph: &fusion.graph, places, depth: 0, bodies }
+        let (graph, heirs) = (&fusion.graph, &schedule.heirs);
+        Scope { fusion, graph, heirs, places, depth: 0, bodies }
+    }
+
+    /// The last value that comes into the memory of a node.
+    fn last_heir(&self, node: NodeId) -> NodeId {
+        self.heirs.get(&node).map_or(node, |&heir| self.last_heir(heir))
     }
 }
 
@@ -201,7 +212,7 @@ impl Planner {
     }
 
     /// Finds the lives of everything that runs in a scope, and the scopes of its loops.
-    fn live(&mut self, scope: &mut Scope<'_>, schedule: &Schedule, lowered: &[Lowered]) {
+    fn live<'a>(&mut self, scope: &mut Scope<'a>, schedule: &'a Schedule, lowered: &[Lowered]) {
         for phase in &schedule.phases {
             match phase {
                 schedule::Phase::Wave(groups) => {
@@ -215,18 +226,18 @@ impl Planner {
         }
     }
 
-    fn live_in_loop(
+    fn live_in_loop<'a>(
         &mut self,
-        scope: &mut Scope<'_>,
+        scope: &mut Scope<'a>,
         g: usize,
-        schedule: &Schedule,
+        schedule: &'a Schedule,
         lowered: &Lowered,
     ) {
         let repeat = repeat_of(lowered);
         let graph = scope.graph;
         let scan = graph.op(repeat.node).scan().expect("what repeats a region is a scan");
         let fusion = &scope.fusion.body(repeat.node).fusion;
-        let mut body = Scope { depth: scope.depth + 1, ..Scope::new(fusion) };
+        let mut body = Scope { depth: scope.depth + 1, ..Scope::new(fusion, schedule) };
         self.place_leaves(&mut body);
         self.place_carries(scope, &mut body, repeat, scan, schedule);
         let start = self.now;
@@ -286,6 +297,11 @@ impl Planner {
             }
             Some(_) => {}
             None => {
+                let heir = scope.last_heir(node);
+                if heir != node {
+                    self.touch(scope, heir);
+                    return drop(scope.places.insert(node, scope.places[&heir].clone()));
+                }
                 let bytes = scope.graph.tensor_type(node).n_bytes().expect("sizes were checked");
                 let memory = self.arena.add(bytes, self.now);
                 scope.places.insert(node, Draft::at(Base::Arena(memory, 0)));
