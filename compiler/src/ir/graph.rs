@@ -277,6 +277,12 @@ impl Graph {
 
     /// What the given nodes need, operands before users.
     pub fn order_from(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        self.order_after(roots, |_| false)
+    }
+
+    /// What the given nodes need but for what is `known` and what only that needs, operands before
+    /// users.
+    pub fn order_after(&self, roots: &[NodeId], known: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
         let mut order = vec![];
         let mut seen = FxHashSet::default();
         // A node is pushed twice: to visit its operands, then to be listed after them.
@@ -284,7 +290,7 @@ impl Graph {
         while let Some((id, done)) = stack.pop() {
             if done {
                 order.push(id);
-            } else if seen.insert(id) {
+            } else if !known(id) && seen.insert(id) {
                 stack.push((id, true));
                 stack.extend(self.operands(id).iter().rev().map(|&o| (o, false)));
             }

@@ -46,20 +46,10 @@ pub(super) fn emitting(
     Ok(scan)
 }
 
-/// The node that picks a result of a loop.
-pub(super) fn result_of(
-    graph: &mut Graph,
-    node: NodeId,
-    scan: &Scan,
-    index: usize,
-) -> Result<NodeId, TypeError> {
-    let (name, inside) = &scan.body.outputs[index];
-    let origin = Origin::named(&format!("{name}.all"), scan.body.node(*inside).provenance.clone());
-    let picks = |id: &NodeId| graph.op(*id).picked_result() == Some(index);
-    match graph.users(node).into_iter().find(picks) {
-        Some(known) => Ok(known),
-        None => graph.add(Control::Result { index }, &[node], &origin),
-    }
+/// The nodes that pick results of a loop, by the numbers of the results.
+pub(super) fn picks(graph: &Graph, node: NodeId) -> FxHashMap<usize, NodeId> {
+    let users = graph.users(node).into_iter();
+    users.filter_map(|user| Some((graph.op(user).picked_result()?, user))).collect()
 }
 
 /// The values of a body that are known outside of its loop.
@@ -84,6 +74,26 @@ impl<'a> Outside<'a> {
         self.known.insert(inside, Some(value));
     }
 
+    /// Notes the values that the loop, `node`, emits, by the numbers of its results.
+    pub(super) fn note_emitted(
+        &mut self,
+        node: NodeId,
+        indices: impl IntoIterator<Item = usize>,
+    ) -> Result<(), TypeError> {
+        let picks = picks(self.graph, node);
+        for index in indices {
+            let (name, inside) = &self.scan.body.outputs[index];
+            let provenance = self.scan.body.node(*inside).provenance.clone();
+            let origin = Origin::named(&format!("{name}.all"), provenance);
+            let all = match picks.get(&index) {
+                Some(&known) => known,
+                None => self.graph.add(Control::Result { index }, &[node], &origin)?,
+            };
+            self.note(*inside, Batched { node: all, varies: true });
+        }
+        Ok(())
+    }
+
     /// The value of all iterations of a node of the body, which is computed if it can be; `None`
     /// where it depends on a carry or on the number of the iteration, or some operation has no form
     /// for many. `allowed` says which operations may be done outside.
@@ -94,11 +104,9 @@ impl<'a> Outside<'a> {
     ) -> Result<Option<Batched>, TypeError> {
         let body = self.scan.body.clone();
         // By order, not by recursion: bodies are long.
-        for node in body.order_from(&[inside]) {
-            if !self.known.contains_key(&node) {
-                let value = self.computed(&body, node, allowed)?;
-                self.known.insert(node, value);
-            }
+        for node in body.order_after(&[inside], |node| self.known.contains_key(&node)) {
+            let value = self.computed(&body, node, allowed)?;
+            self.known.insert(node, value);
         }
         Ok(self.known[&inside])
     }

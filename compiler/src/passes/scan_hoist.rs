@@ -67,7 +67,7 @@ fn hoist(graph: &mut Graph, node: NodeId, scan: &Scan) -> Result<(), TypeError> 
     }
     take_over(graph, node, scan, &hoisted);
     // What is read inside still.
-    let roots = body.roots();
+    let roots: FxHashSet<NodeId> = body.roots().into_iter().collect();
     let is_read = |id: &NodeId| {
         let users = body.users(*id);
         roots.contains(id) || users.iter().any(|user| !hoisted.contains_key(user))

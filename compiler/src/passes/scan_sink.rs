@@ -4,9 +4,9 @@
 //! what can be computed of sequences and of what is emitted becomes one sum of that. A value is the
 //! same up to the order of sums. Linear.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::outside::{Outside, emitting, result_of};
+use super::outside::{Outside, emitting, picks};
 use crate::error::CompileError;
 use crate::ir::{BinaryFn, Graph, NodeId};
 use crate::ops::{
@@ -15,11 +15,13 @@ use crate::ops::{
 };
 
 pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
-    for node in graph.order() {
+    let order = graph.order();
+    let live: FxHashSet<NodeId> = order.iter().copied().collect();
+    for node in order {
         let Some(scan) = graph.op(node).scan().filter(|scan| scan.axis == 0).cloned() else {
             continue;
         };
-        sink(graph, node, scan).map_err(|e| CompileError::of_type(e, graph, node))?;
+        sink(graph, &live, node, scan).map_err(|e| CompileError::of_type(e, graph, node))?;
     }
     Ok(())
 }
@@ -35,39 +37,48 @@ struct Sum {
     result: NodeId,
 }
 
-fn sink(graph: &mut Graph, node: NodeId, scan: Scan) -> Result<(), TypeError> {
-    let sums = sums(graph, node, &scan);
+fn sink(
+    graph: &mut Graph,
+    live: &FxHashSet<NodeId>,
+    node: NodeId,
+    scan: Scan,
+) -> Result<(), TypeError> {
+    let sums = sums(graph, live, node, &scan);
+    if sums.is_empty() {
+        return Ok(());
+    }
     let body = scan.body.clone();
     let is_product = |sum: &&Sum| matches!(body.op(sum.term), Op::Contract(_));
     let factors = factors(&scan, sums.iter().filter(is_product));
     let scan = emitting(graph, node, scan, factors)?;
     let operands = graph.operands(node).to_vec();
+    let mut outside = Outside::new(graph, &scan, &operands);
+    outside.note_emitted(node, scan.n_carries..scan.body.outputs.len())?;
     for sum in sums {
-        let Some(total) = total(graph, (node, &scan, &operands), sum.term)? else { continue };
+        let Some(total) = total(&mut outside, sum.term)? else { continue };
+        let graph = &mut *outside.graph;
         let origin = graph.origin(sum.result);
-        let first = operands[sum.carry];
-        let value = Build { graph: &mut *graph, origin: &origin }.add(first, total)?;
-        graph.replace_uses(sum.result, value);
+        let value = Build { graph, origin: &origin }.add(operands[sum.carry], total)?;
+        outside.graph.replace_uses(sum.result, value);
     }
     Ok(())
 }
 
 /// The carries that nothing reads but the sum that is their next value, and that are read after the
 /// loop.
-fn sums(graph: &Graph, node: NodeId, scan: &Scan) -> Vec<Sum> {
+fn sums(graph: &Graph, live: &FxHashSet<NodeId>, node: NodeId, scan: &Scan) -> Vec<Sum> {
     let body = &*scan.body;
-    let roots = body.roots();
-    let live: FxHashSet<NodeId> = graph.order().into_iter().collect();
-    let picks = |k: usize| {
-        let is_read = |id: &NodeId| graph.op(*id).picked_result() == Some(k) && live.contains(id);
-        graph.users(node).into_iter().find(is_read)
-    };
+    let mut times_root: FxHashMap<NodeId, usize> = FxHashMap::default();
+    body.roots().into_iter().for_each(|root| *times_root.entry(root).or_default() += 1);
+    let times_root = |id: NodeId| times_root.get(&id).copied().unwrap_or(0);
+    let picks = picks(graph, node);
+    let picks = |k: usize| picks.get(&k).copied().filter(|id| live.contains(id));
     let sum = |carry: usize| {
         let (parameter, next) = (body.inputs[carry], body.outputs[carry].1);
         let is_sum = matches!(body.op(next), Op::Elementwise(Elementwise::Binary(BinaryFn::Add)));
         let alone = body.users(parameter) == [next]
             && body.users(next).is_empty()
-            && roots.iter().filter(|&&root| root == next || root == parameter).count() == 1;
+            && times_root(next) + times_root(parameter) == 1;
         let [a, b] = *body.operands(next) else { return None };
         let term = if a == parameter { b } else { a };
         (is_sum && alone && term != parameter).then_some(())?;
@@ -105,17 +116,8 @@ fn allowed(op: &Op) -> bool {
 
 /// The sum of a term over all iterations, if it can be computed of sequences and of what the loop
 /// emits.
-fn total(
-    graph: &mut Graph,
-    (node, scan, operands): (NodeId, &Scan, &[NodeId]),
-    term: NodeId,
-) -> Result<Option<NodeId>, TypeError> {
-    let body = &*scan.body;
-    let mut outside = Outside::new(graph, scan, operands);
-    for (index, (_, inside)) in body.outputs.iter().enumerate().skip(scan.n_carries) {
-        let node = result_of(outside.graph, node, scan, index)?;
-        outside.note(*inside, Batched { node, varies: true });
-    }
+fn total(outside: &mut Outside<'_>, term: NodeId) -> Result<Option<NodeId>, TypeError> {
+    let body = outside.scan.body.clone();
     let origin = body.origin(term);
     if let Op::Contract(product) = *body.op(term) {
         let [a, b] = *body.operands(term) else { return Ok(None) };
@@ -124,7 +126,7 @@ fn total(
         if !a.varies && !b.varies {
             return Ok(None);
         }
-        let mut build = Build { graph: outside.graph, origin: &origin };
+        let mut build = Build { graph: &mut *outside.graph, origin: &origin };
         return product_of_all(&mut build, product, a, b).map(Some);
     }
     let Some(value) = outside.of(term, &allowed)?.filter(|value| value.varies) else {
