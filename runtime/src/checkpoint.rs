@@ -1,5 +1,6 @@
 //! Variables on disk: a safetensors file of named tensors with the clock (`step` and `epoch`, i64
-//! scalars, words that no variable can be called) and text about the file.
+//! scalars, words that no variable can be called; those that are 0 are left out) and text about the
+//! file, a checksum in it.
 //!
 //! Invariant: the same values give the same bytes, and a file is replaced as a whole or not at all.
 
@@ -27,6 +28,8 @@ pub struct Checkpoint {
 
 const STEP: &str = "step";
 const EPOCH: &str = "epoch";
+/// The checksum among the entries of the text about the file.
+const CHECKSUM: &str = "checksum";
 
 /// The one entry of the file's own metadata, a JSON object of ours in the order of its keys: the
 /// format's writer puts several entries in no fixed order.
@@ -36,16 +39,22 @@ impl Checkpoint {
     /// Writes the file. Errors: a variable named `step` or `epoch`, two of one name, or a folder
     /// that cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), DataError> {
-        let clock = [(STEP, self.step), (EPOCH, self.epoch)]
-            .map(|(name, n)| (name.to_string(), Literal::scalar(Scalar::I64(n))));
+        let clock = [(STEP, self.step), (EPOCH, self.epoch)].into_iter().filter(|(_, n)| *n != 0);
+        let clock: Vec<(String, Literal)> =
+            clock.map(|(name, n)| (name.to_string(), Literal::scalar(Scalar::I64(n)))).collect();
         let mut tensors: Vec<(&str, Tensor<'_>)> =
             self.variables.iter().chain(&clock).map(|(n, l)| (n.as_str(), Tensor(l))).collect();
         tensors.sort_by_key(|(name, _)| *name);
-        if let Some(pair) = tensors.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            let (source_text, name) = (path.display().to_string(), pair[0].0.to_string());
+        let twice = tensors.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0);
+        let mut own = self.variables.iter().map(|(name, _)| name.as_str());
+        if let Some(name) = twice.or(own.find(|name| [STEP, EPOCH].contains(name))) {
+            let (source_text, name) = (path.display().to_string(), name.to_string());
             return Err(DataError::RepeatedName { source_text, name });
         }
-        let text = serde_json::to_string(&self.metadata).map_err(|e| DataError::write(path, &e))?;
+        let mut metadata = self.metadata.clone();
+        let literals = tensors.iter().map(|(name, Tensor(literal))| (*name, *literal));
+        metadata.insert(CHECKSUM.to_string(), checksum(literals, &self.metadata));
+        let text = serde_json::to_string(&metadata).map_err(|e| DataError::write(path, &e))?;
         let metadata = HashMap::from([(METADATA.to_string(), text)]);
         let bytes = serialize(tensors, Some(metadata)).map_err(|e| DataError::write(path, &e))?;
         write_atomically(path, |file| file.write_all(&bytes))
@@ -53,11 +62,21 @@ impl Checkpoint {
 
     /// Reads a file that [`Checkpoint::save`] or another program wrote; a clock that is missing
     /// is 0. f16 and bf16 become f32, small integers wider ones. Errors: a file that cannot be
-    /// read, is damaged, or holds other element types.
+    /// read, is damaged or not what its checksum says, or holds other element types.
     pub fn load(path: &Path) -> Result<Checkpoint, DataError> {
         let bytes = read_all(path)?;
         let tensors = safetensors::parse(&bytes, path)?;
-        let mut checkpoint = Checkpoint { metadata: metadata(&bytes, path)?, ..Self::default() };
+        let mut metadata = metadata(&bytes, path)?;
+        if let Some(wanted) = metadata.remove(CHECKSUM) {
+            let mut sorted: Vec<(&str, &Literal)> =
+                tensors.iter().map(|(name, literal)| (name.as_str(), literal)).collect();
+            sorted.sort_by_key(|(name, _)| *name);
+            if checksum(sorted, &metadata) != wanted {
+                let reason = "its checksum is that of other contents";
+                return Err(DataError::corrupt(path, reason));
+            }
+        }
+        let mut checkpoint = Checkpoint { metadata, ..Self::default() };
         for (name, literal) in tensors {
             match (name.as_str(), literal.array::<i64>().filter(|a| a.ndim() == 0)) {
                 (STEP, Some(n)) => checkpoint.step = n.iter().sum(),
@@ -67,6 +86,28 @@ impl Checkpoint {
         }
         Ok(checkpoint)
     }
+}
+
+/// CRC-32 of names, types and values, in the order of names, and of the text about the file.
+fn checksum<'a>(
+    tensors: impl IntoIterator<Item = (&'a str, &'a Literal)>,
+    metadata: &BTreeMap<String, String>,
+) -> String {
+    let mut hasher = crc32fast::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    for (name, value) in metadata {
+        add(name.as_bytes());
+        add(value.as_bytes());
+    }
+    for (name, literal) in tensors {
+        add(name.as_bytes());
+        add(literal.tensor_type().to_string().as_bytes());
+        add(&literal.to_bytes());
+    }
+    format!("{:08x}", hasher.finalize())
 }
 
 /// A literal as the format's writer sees it.

@@ -1,5 +1,7 @@
 //! What can go wrong between a module and its results.
 
+use std::path::PathBuf;
+
 use brolga_compiler::error::{CompileError, codes};
 use brolga_compiler::ir::{Dim, DimError, Name, Provenance, TensorType};
 use brolga_compiler::loop_ir::{IndexCheck, failed_check};
@@ -7,6 +9,7 @@ use brolga_compiler::ops::EvalError;
 use brolga_compiler::program::Program;
 
 use crate::data::DataError;
+use crate::session::{Clock, NotFinite, Range};
 
 /// An error of the runtime. [`RunError::fault`] says who has to change something.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -134,6 +137,40 @@ pub enum RunError {
         /// The rows of a batch.
         batch: usize,
     },
+    /// A loss is NaN or infinite.
+    #[error(
+        "the loss is not finite at step {step}{}", FirstNotFinite(clock, *batch, first.as_deref())
+    )]
+    NotFinite {
+        /// The step, from 0.
+        step: i64,
+        /// The clock of the step in which the first value was not finite: this one or one before.
+        clock: Clock,
+        /// The number of its batch in the epoch, from 0.
+        batch: usize,
+        /// The value; `None` where it is not known.
+        first: Option<Box<NotFinite>>,
+    },
+    /// Early stopping looks at a metric that there is not.
+    #[error("there is no metric `{name}` that is a number")]
+    NoMetric {
+        /// The metric.
+        name: Name,
+        /// Those that there are.
+        known: Vec<Name>,
+    },
+    /// A checkpoint does not belong to the training that is to go on.
+    #[error("`{}` is of another training: {what} is {there} in it and {here} here", path.display())]
+    OtherTraining {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+        /// What it is in the checkpoint.
+        there: String,
+        /// What it is now.
+        here: String,
+    },
     /// A log could not be written.
     #[error("the log cannot be written: {0}")]
     Log(String),
@@ -180,6 +217,32 @@ impl RunError {
             RunError::Log(_) => "E0664",
             RunError::Dimension { .. } => "E0665",
             RunError::FixedBatch { .. } => "E0666",
+            RunError::NotFinite { .. } => "E0669",
+            RunError::NoMetric { .. } => "E0667",
+            RunError::OtherTraining { .. } => "E0668",
+        }
+    }
+
+    /// What to change, where there is more to say than the message does.
+    pub fn help(&self) -> String {
+        match self {
+            RunError::NoMetric { known, .. } => {
+                let known: Vec<&str> = known.iter().map(|name| &**name).collect();
+                format!("the metrics that are numbers are {}", known.join(", "))
+            }
+            RunError::NotFinite { first, .. } => {
+                let operand = |(name, range): &(Name, Range)| format!("`{name}` is {range}");
+                let operands = first.iter().flat_map(|first| &first.operands).map(operand);
+                let operands = operands.collect::<Vec<String>>().join("; ");
+                let more = "`--allow-nan` goes on all the same";
+                if operands.is_empty() { more.to_string() } else { format!("{operands}; {more}") }
+            }
+            RunError::OtherTraining { path, .. } => format!(
+                "give what it was begun with, or begin another training from its weights by \
+                 `--params {}`",
+                path.display()
+            ),
+            _ => String::new(),
         }
     }
 
@@ -204,8 +267,24 @@ impl RunError {
             | RunError::VariableType { .. }
             | RunError::LoadedType { .. }
             | RunError::NoBatchDimension { .. }
-            | RunError::FixedBatch { .. } => Fault::Input,
+            | RunError::FixedBatch { .. }
+            | RunError::NotFinite { .. }
+            | RunError::NoMetric { .. }
+            | RunError::OtherTraining { .. } => Fault::Input,
         }
+    }
+}
+
+/// Prints `: log is NaN at [3, 0] in batch 4 of epoch 0`, or nothing where it is not known.
+struct FirstNotFinite<'a>(&'a Clock, usize, Option<&'a NotFinite>);
+
+impl std::fmt::Display for FirstNotFinite<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let FirstNotFinite(clock, batch, first) = self;
+        write!(f, ", batch {batch} of epoch {}", clock.epoch)?;
+        let Some(first) = first else { return Ok(()) };
+        let what = if first.range.n_nan > 0 { "NaN" } else { "infinite" };
+        write!(f, ": the first such value is {what}, at {:?} of `{}`", first.position, first.node)
     }
 }
 

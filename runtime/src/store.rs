@@ -130,6 +130,11 @@ impl Store {
         self.variables.iter()
     }
 
+    /// The values that were loaded for variables that were not used yet.
+    pub fn given(&self) -> impl Iterator<Item = (&Name, &Literal)> {
+        self.pending.iter()
+    }
+
     /// A variable, if it was used already.
     pub fn get(&self, name: &str) -> Option<&Stored> {
         self.variables.get(name)

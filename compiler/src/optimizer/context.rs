@@ -3,6 +3,7 @@
 
 use indexmap::IndexMap;
 
+use super::SLOTS;
 use super::arguments::{Default, OptimizerSignature};
 use crate::error::codes;
 use crate::ir::{
@@ -212,7 +213,7 @@ impl UpdateContext<'_> {
         tensor_type: TensorType,
         initial: Graph,
     ) -> Result<Slot, TypeError> {
-        let name: Name = format!("optimizer.{}.{name}", self.step.name).into();
+        let name: Name = format!("{SLOTS}{}.{name}", self.step.name).into();
         let provenance = self.step.provenance.clone();
         let origin = Origin { name: Some(name.clone()), provenance: provenance.clone() };
         let leaf = Leaf::Variable { name: name.clone(), tensor_type: tensor_type.clone() };

@@ -29,6 +29,9 @@ use crate::ir::{
 };
 use crate::ops::{Build, Control, Leaf, Op, TypeError};
 
+/// What the name of every slot begins with, and that of no other variable.
+pub const SLOTS: &str = "optimizer.";
+
 /// The training graph of a module, whose steps have become updates and whose losses are metrics,
 /// and the slots (variables of the optimisers) that it uses. A loss is reported as `loss`; of
 /// several, each as `STEP.loss` and their sum as `loss`. Errors: a loss that is no float scalar

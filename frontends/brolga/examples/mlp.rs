@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use brolga::{
     Backend, BatchReport, BatchSize, Callbacks, EpochReport, FitOptions, GraphBuilder, Optimizer,
-    Prepared, RunError, Session, SessionOptions, build_module, f32, fit, i32, load_data,
+    Prepared, Progress, RunError, Session, SessionOptions, build_module, f32, fit, i32, load_data,
 };
 
 fn network(g: &GraphBuilder) {
@@ -32,7 +32,12 @@ impl Callbacks for Times {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn epoch(&mut self, report: &EpochReport, _: &Session) -> Result<ControlFlow<()>, RunError> {
+    fn epoch(
+        &mut self,
+        report: &EpochReport,
+        _: &Session,
+        _: &Progress,
+    ) -> Result<ControlFlow<()>, RunError> {
         let (loss, accuracy) = (&report.train["loss"], &report.train["accuracy"]);
         println!("epoch {}: loss {loss}, accuracy {accuracy}", report.epoch);
         Ok(ControlFlow::Continue(()))

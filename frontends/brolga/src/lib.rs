@@ -47,8 +47,8 @@ pub use brolga_runtime::session::{
     Backend, Clock, Entry, Prepared, Results, Session, SessionOptions,
 };
 pub use brolga_runtime::train::{
-    BatchReport, BatchSize, Callbacks, EpochReport, FitOptions, Log, Validation, evaluate, fit,
-    predict,
+    BatchReport, BatchSize, Better, Callbacks, Checkpoints, EarlyStop, EpochReport, FitOptions,
+    Log, Progress, Validation, evaluate, fit, predict,
 };
 pub use brolga_runtime::{Fault, RunError, host_memory, host_target, host_threads};
 pub use brolga_text::Argument;

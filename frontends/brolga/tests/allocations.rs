@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use brolga::{
-    BatchReport, BatchSize, Callbacks, EpochReport, FitOptions, Optimizer, Prepared, RunError,
-    Session, SessionOptions, build_module, f32, fit, i32, init, load_data,
+    BatchReport, BatchSize, Callbacks, EpochReport, FitOptions, Optimizer, Prepared, Progress,
+    RunError, Session, SessionOptions, build_module, f32, fit, i32, init, load_data,
 };
 
 /// The system's allocator, which counts.
@@ -46,7 +46,12 @@ impl Callbacks for Counts {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn epoch(&mut self, _: &EpochReport, _: &Session) -> Result<ControlFlow<()>, RunError> {
+    fn epoch(
+        &mut self,
+        _: &EpochReport,
+        _: &Session,
+        _: &Progress,
+    ) -> Result<ControlFlow<()>, RunError> {
         Ok(ControlFlow::Continue(()))
     }
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use brolga::runtime::train::{Better, EarlyStop};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::failure::Failure;
 
 /// A graph compiler for neural networks: a .graph file in, a trained model out.
 #[derive(Debug, Parser)]
@@ -207,12 +210,76 @@ pub(crate) struct Train {
     pub(crate) no_shuffle: bool,
     #[command(flatten)]
     pub(crate) weights: Weights,
-    /// Write params, states, step and epoch when the training ends.
+    /// Write params, states, the optimiser's slots, step and epoch when the training ends.
     #[arg(long, value_name = "OUT.safetensors")]
     pub(crate) save: Option<PathBuf>,
+    /// Write params and states alone: a training that goes on from them begins at step 0.
+    #[arg(long, requires = "save")]
+    pub(crate) weights_only: bool,
+    /// Keep checkpoints in this folder, after each epoch: all that a training needs to go on.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Keep one after every N batches too.
+    #[arg(long, value_name = "N", requires = "checkpoint")]
+    pub(crate) every: Option<std::num::NonZeroU64>,
+    /// Go on from the newest checkpoint, to the same bits as without the break.
+    #[arg(long, requires = "checkpoint", conflicts_with = "params")]
+    pub(crate) resume: bool,
+    /// Go on when the loss is NaN or infinite.
+    #[arg(long)]
+    pub(crate) allow_nan: bool,
+    /// End after so many epochs without a better value of a metric, and keep the best epoch's
+    /// variables; `+METRIC` if higher values are better, `-METRIC` if lower ones are.
+    #[arg(long, value_name = "METRIC:PATIENCE", allow_hyphen_values = true)]
+    pub(crate) early_stop: Option<EarlyStopText>,
     /// Write a line of JSON for each batch and each epoch.
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) log: Option<PathBuf>,
+}
+
+/// The text of `--early-stop`.
+#[derive(Clone, Debug)]
+pub(crate) struct EarlyStopText(pub(crate) String);
+
+impl std::str::FromStr for EarlyStopText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<EarlyStopText, String> {
+        EarlyStopText(text.to_string()).parsed().map(|_| EarlyStopText(text.to_string()))
+    }
+}
+
+impl EarlyStopText {
+    /// The rule.
+    pub(crate) fn rule(&self) -> Result<EarlyStop, Failure> {
+        self.parsed().map_err(|reason| Failure::Usage(format!("error: {reason}\n")))
+    }
+
+    fn parsed(&self) -> Result<EarlyStop, String> {
+        let form = "it is not of the form METRIC:PATIENCE, such as loss:3";
+        let (metric, patience) = self.0.rsplit_once(':').ok_or(form)?;
+        let patience = patience.parse::<u32>().map_err(|_| form)?;
+        let signed = metric.split_at_checked(1).and_then(|(sign, rest)| match sign {
+            "+" => Some((rest, Better::Higher)),
+            "-" => Some((rest, Better::Lower)),
+            _ => None,
+        });
+        let (metric, better) = match signed {
+            Some((metric, better)) => (metric, Some(better)),
+            None => (metric, Better::of_name(metric)),
+        };
+        let unknown = || {
+            format!(
+                "`{metric}` does not say which values are better: write +{metric}:{patience} if \
+                 higher ones are, -{metric}:{patience} if lower ones are"
+            )
+        };
+        let better = better.ok_or_else(unknown)?;
+        if metric.is_empty() {
+            return Err(form.to_string());
+        }
+        Ok(EarlyStop { metric: metric.into(), better, patience })
+    }
 }
 
 /// `eval`.

@@ -59,7 +59,12 @@ impl Failure {
                 };
                 rendered(&error, sources)
             }
-            other => with_help(other.code(), &other.to_string(), ""),
+            RunError::NotFinite { first: Some(first), .. } => {
+                let (code, message) = (error.code(), error.to_string());
+                let of_place = CompileError::new(code, message, &first.provenance);
+                rendered(&of_place.with_help(error.help()), sources)
+            }
+            other => with_help(other.code(), &other.to_string(), &other.help()),
         };
         match error.fault() {
             Fault::Input => Failure::Input(text),

@@ -1,4 +1,5 @@
-//! Ctrl-C: the first asks for an end after the step, the second ends at once.
+//! Ctrl-C, and what else asks a process to end (SIGTERM, SIGHUP): the first asks for an end after
+//! the step, the second ends at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +12,7 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 /// The exit status of a process that is interrupted: 128 and the number of the signal.
 const INTERRUPTED: i32 = 130;
 
-/// Takes over Ctrl-C; what is to be said then is said beside the bar.
+/// Takes over the signals; what is to be said then is said beside the bar.
 pub(crate) fn watch(bar: ProgressBar) -> Result<(), Failure> {
     let handler = move || {
         if ASKED.swap(true, Ordering::Relaxed) {
@@ -24,7 +25,7 @@ pub(crate) fn watch(bar: ProgressBar) -> Result<(), Failure> {
         .map_err(|error| Failure::Machine(format!("error: Ctrl-C cannot be watched: {error}\n")))
 }
 
-/// Whether Ctrl-C was pressed.
+/// Whether an end was asked for.
 pub(crate) fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)
 }

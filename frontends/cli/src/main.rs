@@ -11,6 +11,7 @@ mod failure;
 mod model;
 mod interrupt;
 mod progress;
+mod watch;
 mod drawn;
 mod commands;
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use brolga::compiler::ir::{Dim, Module, Name, Symbol, TensorType};
+use brolga::compiler::optimizer::SLOTS;
 use brolga::runtime::checkpoint::Checkpoint;
 use brolga::runtime::data::{DataError, DataSet, Source, Split, load as load_data, npy};
 use brolga::runtime::session::Clock;
 use brolga::runtime::train::BatchSize;
-use brolga::runtime::{host_memory, host_threads};
+use brolga::runtime::{RunError, host_memory, host_threads};
 use brolga::text::diagnostics::render;
 use brolga::text::source::Sources;
 use brolga::text::{GradientCall, Limits, LoadOptions, Loaded, load, parser};
@@ -33,6 +34,21 @@ pub(crate) struct ReadFile {
     pub(crate) sources: Sources,
     /// How long reading, parsing and elaborating took, in milliseconds.
     pub(crate) ms: f64,
+}
+
+impl ReadFile {
+    /// What tells programs apart: a text with other remarks and lines, but the same graphs, has the
+    /// same.
+    pub(crate) fn fingerprint(&self) -> String {
+        let mut hasher = crc32fast::Hasher::new();
+        for graph in [&self.module.train, &self.module.infer] {
+            for line in graph.to_string().lines() {
+                let (code, _place) = line.split_once("#@").unwrap_or((line, ""));
+                hasher.update(code.trim_end().as_bytes());
+            }
+        }
+        format!("{:08x}", hasher.finalize())
+    }
 }
 
 /// Reads the file that the arguments name; `-` is standard input.
@@ -254,12 +270,23 @@ pub(crate) fn session(program: &ReadFile, options: SessionOptions) -> Result<Ses
     Session::new(program.module.clone(), options).map_err(|e| Failure::run(&e, &program.sources))
 }
 
+/// What weights are loaded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Results.
+    Results,
+    /// A training that goes on from them: with the optimisers' slots.
+    Training,
+}
+
 /// Loads weights into a session; what did not fit by name is said on standard error. The clock is
-/// taken from a file that gives every variable its value.
+/// taken from a file that gives every variable its value, and so are the optimisers' slots where
+/// they are of use.
 pub(crate) fn load_weights(
     session: &mut Session,
     program: &ReadFile,
     weights: &Weights,
+    purpose: Purpose,
 ) -> Result<(), Failure> {
     for text in &weights.params {
         let (scope, path) = match text.split_once('=') {
@@ -271,6 +298,10 @@ pub(crate) fn load_weights(
             Some(scope) => format!("{scope}.{name}"),
             None => name,
         };
+        let is_slot =
+            |name: &str| name.starts_with(SLOTS) && !program.module.variables.contains_key(name);
+        let (slots, values): (Vec<_>, Vec<_>) =
+            values.into_iter().partition(|(name, _)| is_slot(name));
         let values: IndexMap<Name, Literal> =
             values.into_iter().map(|(name, value)| (scoped(name).into(), value)).collect();
         let loaded = session.load(values).map_err(|e| Failure::run(&e, &program.sources))?;
@@ -282,10 +313,39 @@ pub(crate) fn load_weights(
         report(&path, "unused: ", &loaded.unknown);
         if scope.is_none() && loaded.missing.is_empty() {
             session.set_clock(clock);
+            if purpose == Purpose::Training {
+                load_slots(session, program, &path, slots)?;
+            }
         }
         let mut missing = loaded.missing;
         missing.retain(|name| is_below(name, scope));
         report(&path, "not in the file: ", &missing);
+    }
+    Ok(())
+}
+
+/// Loads the optimisers' slots; those without a value are said if a training goes on.
+fn load_slots(
+    session: &mut Session,
+    program: &ReadFile,
+    path: &Path,
+    values: Vec<(String, Literal)>,
+) -> Result<(), Failure> {
+    let values: IndexMap<Name, Literal> =
+        values.into_iter().map(|(name, value)| (name.into(), value)).collect();
+    let run = |e: &RunError| Failure::run(e, &program.sources);
+    let mut missing = session.slots().map_err(|e| run(&e))?;
+    missing.retain(|name| !values.contains_key(name));
+    let loaded = session.load(values).map_err(|e| run(&e))?;
+    report(path, "unused: ", &loaded.unknown);
+    let step = session.clock().step;
+    if step > 0 && !missing.is_empty() {
+        eprintln!(
+            "warning: {} has no values for {} of the optimiser's slots, which begin anew at step \
+             {step}: another training than one that goes on",
+            path.display(),
+            missing.len(),
+        );
     }
     Ok(())
 }

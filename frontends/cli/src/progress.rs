@@ -1,17 +1,14 @@
 //! What a training shows while it runs: a bar on a terminal, and a line an epoch.
 
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use brolga::compiler::ir::{Literal, Name};
 use brolga::runtime::RunError;
 use brolga::runtime::session::{Prepared, Session};
-use brolga::runtime::train::{BatchReport, Callbacks, EpochReport, Log};
+use brolga::runtime::train::{self, BatchReport, Callbacks, EpochReport};
 use indexmap::IndexMap;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use crate::interrupt;
 
 /// The bar is drawn anew at most so often.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -22,10 +19,10 @@ const COLUMNS: usize = 80;
 /// Columns of the bar itself: less would show nothing, more no more.
 const BAR: std::ops::RangeInclusive<usize> = 5..=30;
 
-/// The callbacks of `train`: the log, the bar, the interrupt.
-pub(crate) struct Progress<W: Write> {
-    log: Option<Log<W>>,
+/// The callbacks that show a training.
+pub(crate) struct Progress {
     bar: ProgressBar,
+    /// The epochs that the clock will have.
     epochs: i64,
     /// When the first batch was done, and how many have been since: it alone waits for code.
     first: Option<Instant>,
@@ -36,11 +33,11 @@ pub(crate) struct Progress<W: Write> {
     batches: usize,
 }
 
-impl<W: Write> Progress<W> {
-    /// Shows a training until `epochs`; batches and epochs are written to `log`.
-    pub(crate) fn new(epochs: i64, log: Option<Log<W>>) -> Progress<W> {
+impl Progress {
+    /// Shows a training until the clock has so many epochs.
+    pub(crate) fn new(epochs: i64) -> Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        Progress { log, bar, epochs, first: None, since: 0, drawn: None, ms: 0.0, batches: 0 }
+        Progress { bar, epochs, first: None, since: 0, drawn: None, ms: 0.0, batches: 0 }
     }
 
     /// The bar, for what else is written to the terminal.
@@ -125,11 +122,11 @@ fn literal(text: &str) -> String {
     text.replace('{', "{{").replace('}', "}}")
 }
 
-impl<W: Write> Callbacks for Progress<W> {
+impl Callbacks for Progress {
     fn batch(
         &mut self,
         report: &BatchReport<'_>,
-        results: &Prepared<'_>,
+        _: &Prepared<'_>,
     ) -> Result<ControlFlow<()>, RunError> {
         self.ms += report.ms;
         self.batches += 1;
@@ -137,21 +134,16 @@ impl<W: Write> Callbacks for Progress<W> {
             Some(_) => self.since += 1,
             None => self.first = Some(Instant::now()),
         }
-        if let Some(log) = &mut self.log {
-            let _: ControlFlow<()> = log.batch(report, results)?;
-        }
         self.draw(report)?;
-        Ok(if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(ControlFlow::Continue(()))
     }
 
     fn epoch(
         &mut self,
         report: &EpochReport,
-        session: &Session,
+        _: &Session,
+        _: &train::Progress,
     ) -> Result<ControlFlow<()>, RunError> {
-        if let Some(log) = &mut self.log {
-            let _: ControlFlow<()> = log.epoch(report, session)?;
-        }
         let per_step = self.ms / self.batches.max(1) as f64;
         let validation = report.validation.as_ref().map(metrics_text);
         let validation = validation.map_or(String::new(), |v| format!("; validation {v}"));

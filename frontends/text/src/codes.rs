@@ -480,6 +480,20 @@ change after that."
 "The file fixes the number of rows of a batch, and some rows would be left out. Make the first
 dimension of the inputs a symbol, such as `batch`, or give a multiple of rows."
 
+    NoMetric "E0667" "there is no such metric"
+"Early stopping looks at a metric of the file, or the loss, that is a single number. The help lists
+those that there are."
+
+    OtherTraining "E0668" "the checkpoint is of another training"
+"A training goes on with the same bits only if everything that they depend on is as it was: the
+program, the seed, the data, the batch size, the order of rows and the validation. Give what the
+training was begun with, or begin another one from the checkpoint's weights by `--params`."
+
+    NotFinite "E0669" "the loss is not finite"
+"The loss of a batch is NaN or infinite, and what is learned from it would be too. The message
+says which step and value went wrong first. Often the learning rate is too high, a logarithm or a
+division meets 0, or the data hold a NaN. `--allow-nan` goes on all the same."
+
     CompilerBug "E0999" "a bug of the compiler"
 "An invariant of the compiler does not hold. Please report it with the file."
 }

@@ -81,9 +81,9 @@ fn outputs(graph: &Graph) -> Vec<(Output, NodeId)> {
 }
 
 /// The values of leaves during a call.
-struct Values<'a> {
-    call: &'a Given<'a>,
-    store: &'a Store,
+pub(super) struct Values<'a> {
+    pub(super) call: &'a Given<'a>,
+    pub(super) store: &'a Store,
 }
 
 impl Leaves for Values<'_> {

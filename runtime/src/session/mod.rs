@@ -6,6 +6,7 @@
 
 mod eager;
 mod feed;
+mod finite;
 mod interpreted;
 mod metrics;
 mod native;
@@ -33,6 +34,7 @@ use crate::{RunError, host_memory, host_target, host_threads};
 
 pub use brolga_compiler::entry::{Entry, EntryGraph, SymbolInput};
 pub use feed::{Feed, FeedMut};
+pub use finite::{NotFinite, Range};
 pub use metrics::finish_metric;
 use prepared::Instance;
 pub use prepared::Prepared;
@@ -206,9 +208,15 @@ impl Session {
         types.chain(blocks).fold(0, usize::saturating_add)
     }
 
-    /// Every variable that was used already, with its kind and value.
+    /// Every variable that was used already or given a value, with its kind and value.
     pub fn variables(&self) -> impl Iterator<Item = (&Name, VariableKind, Literal)> {
-        self.store.iter().map(|(name, stored)| (name, stored.kind, stored.literal()))
+        let used = self.store.iter().map(|(name, stored)| (name, stored.kind, stored.literal()));
+        let kind = |name: &Name| {
+            let declared = self.module.variables.get(name);
+            declared.map_or(VariableKind::Slot, |variable| variable.kind)
+        };
+        let given = self.store.given();
+        used.chain(given.map(move |(name, value)| (name, kind(name), value.clone())))
     }
 
     /// The value of a variable, if it was used already.
@@ -230,6 +238,17 @@ impl Session {
         }
         let training = self.entry(&Entry::Train)?;
         self.store.load(values, &module, &training.slots)
+    }
+
+    /// The names of the optimisers' slots.
+    ///
+    /// # Errors
+    /// If the training entry does not compile.
+    pub fn slots(&mut self) -> Result<Vec<Name>, RunError> {
+        if self.module.train.steps.is_empty() {
+            return Ok(vec![]);
+        }
+        Ok(self.entry(&Entry::Train)?.slots.keys().cloned().collect())
     }
 
     /// The graph of an entry with its own dimensions: what it must be fed, and its results.

@@ -24,7 +24,7 @@ pub(super) struct Instance {
     pub(super) last_use: u64,
     /// Bytes that it needs of the session's arena, and of scratch for each thread.
     pub(super) room: (usize, usize),
-    feeds: Vec<Feed>,
+    pub(super) feeds: Vec<Feed>,
     metrics: Vec<Metric>,
     timings: Vec<Timing>,
     /// How often the last run called an operation's `eval`.
@@ -97,6 +97,11 @@ impl Instance {
         })
     }
 
+    /// What the program is for, and the numbers of its dimensions.
+    pub(super) fn key(&self) -> (Entry, Binding) {
+        (self.entry.clone(), self.binding.clone())
+    }
+
     pub(super) fn is_for(&self, entry: &Entry, binding: &Binding) -> bool {
         self.binding == *binding && self.entry == *entry
     }
@@ -118,7 +123,7 @@ pub struct Prepared<'s> {
 }
 
 impl Prepared<'_> {
-    fn instance(&self) -> &Instance {
+    pub(super) fn instance(&self) -> &Instance {
         &self.session.instances[self.at]
     }
 

@@ -1,25 +1,26 @@
 //! Epochs over a data set: training, evaluation, prediction.
 
-use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use brolga_compiler::entry::{Entry, check_rows};
-use brolga_compiler::ir::{Binding, Dim, Literal, Name};
+use brolga_compiler::entry::Entry;
+use brolga_compiler::ir::{Literal, Name};
 use brolga_compiler::program::OutputKind;
 use indexmap::IndexMap;
 
-use super::metrics::{Averages, Sum};
+use super::feeding::{BatchSize, Feeding};
+use super::finite::{Start, loss_is_finite};
+use super::metrics::Averages;
+use super::progress::Progress;
+use super::stopping::EarlyStop;
 use crate::RunError;
-use crate::data::{
-    BatchDimension, BatchOptions, Batches, DataSet, FeedPlan, Tail, feed_plan, split_rows,
-};
+use crate::data::{DataSet, split_rows};
 use crate::session::{Clock, Prepared, Session};
 
 /// How to train.
 #[derive(Clone, Debug)]
 pub struct FitOptions {
-    /// Train until the clock has so many epochs; one that was begun is ended.
+    /// Epochs to train, after those that the clock has when the training begins.
     pub epochs: i64,
     /// How rows become batches.
     pub batches: BatchSize,
@@ -27,7 +28,11 @@ pub struct FitOptions {
     pub shuffle: bool,
     /// What is evaluated after each epoch.
     pub validation: Validation,
-    /// Where in its epoch a training that is resumed stands.
+    /// Whether to go on with a loss that is not finite.
+    pub allow_nan: bool,
+    /// When to end before, and to take back the variables of the best epoch.
+    pub early_stop: Option<EarlyStop>,
+    /// How far a training that is resumed is.
     pub resume: Option<Progress>,
 }
 
@@ -39,41 +44,9 @@ impl FitOptions {
             batches: BatchSize::default(),
             shuffle: true,
             validation: Validation::None,
+            allow_nan: false,
+            early_stop: None,
             resume: None,
-        }
-    }
-}
-
-/// Rows of a batch, and numbers for the other dimensions.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BatchSize {
-    /// Rows of a batch, where neither the file nor `given` says how many.
-    pub rows: NonZeroUsize,
-    /// Dimensions that are known beforehand.
-    pub given: Binding,
-}
-
-impl BatchDimension {
-    /// The rows of a batch: what the file fixes, else what is given for the dimension, else what
-    /// is asked for.
-    pub fn rows(&self, size: &BatchSize) -> NonZeroUsize {
-        let said = match self {
-            BatchDimension::Number(n) => Some(*n),
-            BatchDimension::Symbol(symbol) => {
-                size.given.get(symbol).and_then(|n| usize::try_from(n).ok())
-            }
-            BatchDimension::None => None,
-        };
-        said.and_then(NonZeroUsize::new).unwrap_or(size.rows)
-    }
-}
-
-impl Default for BatchSize {
-    /// 32 rows, nothing else.
-    fn default() -> BatchSize {
-        BatchSize {
-            rows: const { NonZeroUsize::new(32).expect("not 0") },
-            given: Binding::default(),
         }
     }
 }
@@ -87,17 +60,6 @@ pub enum Validation {
     Data(DataSet),
     /// This fraction of the rows, which are then not trained on.
     Fraction(f64),
-}
-
-/// How far into an epoch a training is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Progress {
-    /// Batches of the epoch that were trained.
-    pub batches: usize,
-    /// Their rows.
-    pub rows: f64,
-    /// The sums of the metrics, in the order of [`Averages::sums`].
-    pub sums: Vec<Sum>,
 }
 
 /// A batch that was trained.
@@ -116,6 +78,17 @@ pub struct BatchReport<'a> {
     pub ms: f64,
     /// What the epoch's batches up to this one have reported.
     pub averages: &'a Averages,
+    /// How far the training was when the epoch began.
+    before: &'a Progress,
+}
+
+impl BatchReport<'_> {
+    /// How far the training is after the batch.
+    pub fn progress(&self) -> Progress {
+        let sums = self.averages.sums().map(|(_, sum)| sum.clone()).collect();
+        let (batches, rows) = (self.batch + 1, self.averages.rows);
+        Progress { batches, rows, sums, ..self.before.clone() }
+    }
 }
 
 /// An epoch that was trained.
@@ -131,6 +104,13 @@ pub struct EpochReport {
     pub validation: Option<IndexMap<Name, Literal>>,
 }
 
+impl EpochReport {
+    /// The metrics that say how good the model is: of the validation, if there was one.
+    pub fn monitored(&self) -> &IndexMap<Name, Literal> {
+        self.validation.as_ref().unwrap_or(&self.train)
+    }
+}
+
 /// What is called while a training runs. Each may end it: it then stops with that batch or epoch.
 pub trait Callbacks {
     /// After a batch; its results can be read, and the session's variables after
@@ -144,7 +124,7 @@ pub trait Callbacks {
         results: &Prepared<'_>,
     ) -> Result<ControlFlow<()>, RunError>;
 
-    /// After an epoch and its validation.
+    /// After an epoch and its validation, with how far the training is then.
     ///
     /// # Errors
     /// As for [`Callbacks::batch`].
@@ -152,6 +132,7 @@ pub trait Callbacks {
         &mut self,
         report: &EpochReport,
         session: &Session,
+        progress: &Progress,
     ) -> Result<ControlFlow<()>, RunError>;
 }
 
@@ -165,13 +146,19 @@ impl Callbacks for () {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn epoch(&mut self, _: &EpochReport, _: &Session) -> Result<ControlFlow<()>, RunError> {
+    fn epoch(
+        &mut self,
+        _: &EpochReport,
+        _: &Session,
+        _: &Progress,
+    ) -> Result<ControlFlow<()>, RunError> {
         Ok(ControlFlow::Continue(()))
     }
 }
 
-/// Trains until the clock has the epochs that are asked for, or a callback ends it. Returns the
-/// reports of the epochs that were ended.
+/// Trains the epochs that are asked for, or until a callback or early stopping ends it; the best epoch's
+/// variables and clock are taken back then, if that is asked for. Returns the reports of the epochs
+/// that were ended.
 ///
 /// # Errors
 /// Data that do not fit the inputs or make no batch, whatever [`Session::prepare`] and [`Prepared::run`] refuse,
@@ -182,13 +169,55 @@ pub fn fit(
     options: &FitOptions,
     callbacks: &mut dyn Callbacks,
 ) -> Result<Vec<EpochReport>, RunError> {
-    let seed = session.options().seed as u64;
-    let shuffle = options.shuffle.then_some(seed);
     let _held = session.hold(data)?;
     let _held_too = match &options.validation {
         Validation::Data(data) => Some(session.hold(data)?),
         Validation::None | Validation::Fraction(_) => None,
     };
+    let (mut training, mut validation) = feedings(session, data, options)?;
+    let mut progress = match &options.resume {
+        Some(progress) => progress.clone(),
+        None => Progress { first_epoch: session.clock().epoch, ..Progress::default() },
+    };
+    let (mut reports, mut well) = (vec![], None);
+    while session.clock().epoch < progress.first_epoch + options.epochs {
+        let start = Instant::now();
+        let watch = (!options.allow_nan).then_some(&mut well);
+        let (averages, mut flow) =
+            train_epoch(session, &mut training, &progress, watch, callbacks)?;
+        let Some(averages) = averages else { break };
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        let validation =
+            validation.as_mut().map(|feeding| evaluate_all(session, feeding)).transpose()?;
+        let Clock { step, epoch } = session.clock();
+        session.set_clock(Clock { step, epoch: epoch + 1 });
+        let report = EpochReport { epoch, ms, train: averages.values()?, validation };
+        progress.begin_epoch();
+        if let Some(rule) = &options.early_stop
+            && rule.look(report.monitored(), session, &mut progress.best)?
+        {
+            flow = ControlFlow::Break(());
+        }
+        let ended = callbacks.epoch(&report, session, &progress)?;
+        reports.push(report);
+        if flow.is_break() || ended.is_break() {
+            break;
+        }
+    }
+    if let Some(best) = &progress.best {
+        best.restore(session)?;
+    }
+    Ok(reports)
+}
+
+/// How the rows that are trained on feed a session, and those that are held back.
+fn feedings(
+    session: &mut Session,
+    data: &DataSet,
+    options: &FitOptions,
+) -> Result<(Feeding, Option<Feeding>), RunError> {
+    let seed = session.options().seed as u64;
+    let shuffle = options.shuffle.then_some(seed);
     let mut training = Feeding::new(session, Entry::Train, data, &options.batches, shuffle)?;
     let validation = match &options.validation {
         Validation::None => None,
@@ -205,56 +234,48 @@ pub fn fit(
         training.select(data, kept)?;
         validation.select(data, held_out)?;
     }
-    let mut progress = options.resume.clone();
-    let mut reports = vec![];
-    while session.clock().epoch < options.epochs {
-        let start = Instant::now();
-        let (averages, flow) = train_epoch(session, &mut training, progress.take(), callbacks)?;
-        let Some(averages) = averages else { break };
-        let ms = start.elapsed().as_secs_f64() * 1e3;
-        let validation =
-            validation.as_mut().map(|feeding| evaluate_all(session, feeding)).transpose()?;
-        let Clock { step, epoch } = session.clock();
-        session.set_clock(Clock { step, epoch: epoch + 1 });
-        let report = EpochReport { epoch, ms, train: averages.values()?, validation };
-        let ended = callbacks.epoch(&report, session)?;
-        reports.push(report);
-        if flow.is_break() || ended.is_break() {
-            break;
-        }
-    }
-    Ok(reports)
+    Ok((training, validation))
 }
 
-/// Trains the batches of an epoch; returns what they reported, unless a callback ended it before
-/// the last.
+/// Trains the batches of an epoch from where the training is, and keeps in `well` a moment to begin again
+/// from where a loss is not finite; returns what they reported, unless a
+/// callback ended it before the last.
 fn train_epoch(
     session: &mut Session,
     feeding: &mut Feeding,
-    resume: Option<Progress>,
+    before: &Progress,
+    mut well: Option<&mut Option<Start>>,
     callbacks: &mut dyn Callbacks,
 ) -> Result<(Option<Averages>, ControlFlow<()>), RunError> {
     let epoch = session.clock().epoch;
     feeding.batches.set_epoch(epoch as u64);
     let n_batches = feeding.batches.n_batches();
-    let resume = resume.unwrap_or_default();
     let mut averages: Option<Averages> = None;
-    for batch in resume.batches..n_batches {
+    for batch in before.batches..n_batches {
         let step = session.clock().step;
         let mut prepared = feeding.prepare(session, batch)?;
+        if let Some(start) = &mut well {
+            Start::keep(start, &prepared, batch);
+        }
         let start = Instant::now();
         feeding.fill(&mut prepared, batch);
         prepared.run(step)?;
         let ms = start.elapsed().as_secs_f64() * 1e3;
+        if let Some(well) = &mut well
+            && !loss_is_finite(&prepared)
+            && let Some(start) = well.take()
+        {
+            return Err(start.explain(session, feeding, step));
+        }
         prepared.set_clock(Clock { step: step + 1, epoch });
         let averages = averages.get_or_insert_with(|| {
             let mut averages = Averages::new(prepared.metrics());
-            averages.restore(resume.rows, resume.sums.iter().cloned());
+            averages.restore(before.rows, before.sums.iter().cloned());
             averages
         });
         let rows = feeding.batches.rows(batch).len();
         averages.add(&prepared, rows);
-        let report = BatchReport { step, epoch, batch, n_batches, rows, ms, averages };
+        let report = BatchReport { step, epoch, batch, n_batches, rows, ms, averages, before };
         let flow = callbacks.batch(&report, &prepared)?;
         if flow.is_break() {
             let averages = averages.clone();
@@ -332,104 +353,4 @@ pub fn predict(
         (name, literal.expect("each batch gave its rows"))
     };
     Ok(joined.into_iter().map(value).collect())
-}
-
-/// How a data set feeds an entry, batch by batch.
-struct Feeding {
-    entry: Entry,
-    plan: FeedPlan,
-    options: BatchOptions,
-    batches: Batches,
-    /// The bindings of whole batches and of the last one, by rows.
-    bindings: Vec<(usize, Binding)>,
-}
-
-impl Feeding {
-    fn new(
-        session: &mut Session,
-        entry: Entry,
-        data: &DataSet,
-        size: &BatchSize,
-        shuffle: Option<u64>,
-    ) -> Result<Feeding, RunError> {
-        let graph = session.entry(&entry)?;
-        check_rows(&graph.graph, &graph.graph.inputs)?;
-        let inputs = session.data_inputs(&entry, &size.given, true)?;
-        let plan = feed_plan(&inputs, data, &size.given)?;
-        let batch_size = plan.batch.rows(size);
-        let tail = match plan.batch {
-            BatchDimension::Number(_) => Tail::Drop,
-            BatchDimension::Symbol(_) | BatchDimension::None => Tail::Keep,
-        };
-        let options = BatchOptions { batch_size, tail, shuffle };
-        let batches = Batches::new(data, &plan, options);
-        let feeding = Feeding { entry, plan, options, batches, bindings: vec![] };
-        feeding.check_rows(data.n_rows(), false)?;
-        Ok(feeding)
-    }
-
-    /// Goes through these rows alone.
-    fn select(&mut self, data: &DataSet, rows: Vec<u32>) -> Result<(), RunError> {
-        let n_rows = rows.len();
-        self.batches = Batches::of_rows(data, &self.plan, self.options, rows);
-        self.check_rows(n_rows, false)
-    }
-
-    /// Checks that so many rows make a batch, and if `all` matter, that none is left over.
-    fn check_rows(&self, rows: usize, all: bool) -> Result<(), RunError> {
-        let batch = self.options.batch_size.get();
-        let left_out = rows - self.batches.n_rows();
-        if self.batches.n_batches() == 0 || (all && left_out > 0) {
-            return Err(RunError::FixedBatch { rows, batch });
-        }
-        Ok(())
-    }
-
-    /// The program for a batch.
-    fn prepare<'s>(
-        &mut self,
-        session: &'s mut Session,
-        batch: usize,
-    ) -> Result<Prepared<'s>, RunError> {
-        let rows = self.batches.rows(batch).len();
-        let known = self.bindings.iter().position(|(n, _)| *n == rows);
-        let at = known.unwrap_or_else(|| {
-            let mut binding = self.plan.binding.clone();
-            if let BatchDimension::Symbol(symbol) = &self.plan.batch {
-                binding.bind(&symbol.0, rows as u64);
-            }
-            self.bindings.push((rows, binding));
-            self.bindings.len() - 1
-        });
-        session.prepare(&self.entry, &self.bindings[at].1)
-    }
-
-    /// Writes a batch into the program's feeds.
-    fn fill(&self, prepared: &mut Prepared<'_>, batch: usize) {
-        for feed in prepared.feeds_mut() {
-            let number = self.batches.feeds().iter().position(|f| *f.input == **feed.name);
-            if let Some(number) = number {
-                self.batches.fill(batch, number, feed.bytes);
-            }
-        }
-    }
-
-    /// Checks that every output has the batch's rows.
-    fn check_outputs(&self, session: &mut Session) -> Result<(), RunError> {
-        let rows = match &self.plan.batch {
-            BatchDimension::Symbol(symbol) => Dim::symbol(&symbol.0),
-            BatchDimension::Number(n) => Dim::from(*n),
-            // Nothing that depends on the data has rows.
-            BatchDimension::None => Dim::from(self.batches.n_rows()),
-        };
-        let entry = session.entry(&self.entry)?;
-        for (name, node) in &entry.graph.outputs {
-            let tensor_type = entry.graph.tensor_type(*node);
-            if tensor_type.shape.first() != Some(&rows) {
-                let (name, tensor_type) = (name.clone(), tensor_type.clone());
-                return Err(RunError::NoBatchDimension { name, tensor_type, batch: rows });
-            }
-        }
-        Ok(())
-    }
 }

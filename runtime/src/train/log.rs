@@ -8,8 +8,9 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::fit::{BatchReport, Callbacks, EpochReport};
+use super::progress::Progress;
 use crate::RunError;
-use crate::session::{Prepared, Session};
+use crate::session::{Clock, Prepared, Session};
 
 /// Writes `{"step": 0, "epoch": 0, "loss": .., "ms": .., metrics ..}` for each batch and
 /// `{"epoch_end": 0, "train": {..}, "validation": {..}}` for each epoch, at once.
@@ -48,7 +49,12 @@ impl<W: Write> Callbacks for Log<W> {
         self.line(&Value::Object(line))
     }
 
-    fn epoch(&mut self, report: &EpochReport, _: &Session) -> Result<ControlFlow<()>, RunError> {
+    fn epoch(
+        &mut self,
+        report: &EpochReport,
+        _: &Session,
+        _: &Progress,
+    ) -> Result<ControlFlow<()>, RunError> {
         let mut line = Map::new();
         line.insert("epoch_end".to_string(), json!(report.epoch));
         line.insert("train".to_string(), Value::Object(metrics_json(&report.train)));
@@ -57,6 +63,20 @@ impl<W: Write> Callbacks for Log<W> {
         }
         self.line(&Value::Object(line))
     }
+}
+
+/// The lines of a log that a training at this clock has written; what follows a line that is cut off
+/// or of a later moment is left out, as the training will write it again.
+pub fn lines_before(text: &str, clock: Clock) -> String {
+    let is_before = |line: &str| {
+        let number = |line: &Value, key: &str| line.get(key).and_then(Value::as_i64);
+        serde_json::from_str::<Value>(line).is_ok_and(|line| {
+            let step = number(&line, "step").map(|step| step < clock.step);
+            step.or(number(&line, "epoch_end").map(|epoch| epoch < clock.epoch)) == Some(true)
+        })
+    };
+    let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    lines.take_while(|line| is_before(line)).collect()
 }
 
 /// Metrics by name as JSON: numbers, nested lists for tensors, null for what JSON has no number.

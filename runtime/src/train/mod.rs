@@ -1,15 +1,24 @@
-//! Training: epochs of batches, what they report, and the log of it.
+//! Training: epochs of batches, what they report, the log of it, and what is kept so that a training
+//! can go on.
 
+mod checkpoints;
+mod feeding;
+mod finite;
 mod fit;
 mod log;
 mod metrics;
+mod progress;
+mod stopping;
 
+pub use checkpoints::{Checkpoints, Kept};
+pub use feeding::BatchSize;
 pub use fit::{
-    BatchReport, BatchSize, Callbacks, EpochReport, FitOptions, Progress, Validation, evaluate,
-    fit, predict,
+    BatchReport, Callbacks, EpochReport, FitOptions, Validation, evaluate, fit, predict,
 };
-pub use log::{Log, literal_json, metrics_json};
+pub use log::{Log, lines_before, literal_json, metrics_json};
 pub use metrics::{Averages, Sum};
+pub use progress::Progress;
+pub use stopping::{Best, Better, EarlyStop};
 
 #[cfg(test)]
 mod tests;

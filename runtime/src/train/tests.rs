@@ -1,4 +1,5 @@
-use std::num::NonZeroUsize;
+use std::collections::BTreeMap;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::ControlFlow;
 
 use brolga_compiler::ir::{Binding, Dim, Literal, Name, Scalar};
@@ -7,8 +8,9 @@ use indexmap::IndexMap;
 use super::*;
 use crate::RunError;
 use crate::data::DataSet;
+use crate::data::tests::Folder;
 use crate::modules::{regression, regression_of};
-use crate::session::{Backend, Prepared, Session, SessionOptions};
+use crate::session::{Backend, Clock, Prepared, Session, SessionOptions};
 
 const ROWS: usize = 21;
 
@@ -35,6 +37,8 @@ fn options(epochs: i64) -> FitOptions {
         batches: size(8),
         shuffle: true,
         validation: Validation::None,
+        allow_nan: false,
+        early_stop: None,
         resume: None,
     }
 }
@@ -108,14 +112,17 @@ impl Callbacks for StopAfter {
         report: &BatchReport<'_>,
         _: &Prepared<'_>,
     ) -> Result<ControlFlow<()>, RunError> {
-        let sums = report.averages.sums().map(|(_, sum)| sum.clone()).collect();
-        let (batches, rows) = (report.batch + 1, report.averages.rows);
-        self.progress = Progress { batches, rows, sums };
+        self.progress = report.progress();
         let stop = report.step == self.step;
         Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
-    fn epoch(&mut self, _: &EpochReport, _: &Session) -> Result<ControlFlow<()>, RunError> {
+    fn epoch(
+        &mut self,
+        _: &EpochReport,
+        _: &Session,
+        _: &Progress,
+    ) -> Result<ControlFlow<()>, RunError> {
         Ok(ControlFlow::Continue(()))
     }
 }
@@ -138,6 +145,135 @@ fn resuming_in_the_middle_of_an_epoch_gives_the_same_bits() {
 }
 
 #[test]
+fn early_stopping_waits_and_takes_back_the_best() {
+    let mut once = session();
+    fit(&mut once, &data(), &options(1), &mut ()).expect("it trains");
+    // The loss falls, so the first value is the highest.
+    let (metric, better) = (Name::from("loss"), Better::Higher);
+    let rule = |patience| Some(EarlyStop { metric: metric.clone(), better, patience });
+    let mut stopped = session();
+    let stopping = FitOptions { early_stop: rule(2), ..options(9) };
+    let reports = fit(&mut stopped, &data(), &stopping, &mut ()).expect("it trains");
+    assert_eq!((reports.len(), stopped.clock()), (3, once.clock()));
+    let all = |session: &Session| -> Vec<(Name, Literal)> {
+        session.variables().map(|(name, _, value)| (name.clone(), value)).collect()
+    };
+    assert_eq!(all(&stopped), all(&once), "the slots too");
+    // To the end, the best is taken back as well.
+    let patient = FitOptions { early_stop: rule(9), ..options(4) };
+    let reports = fit(&mut session(), &data(), &patient, &mut ()).expect("it trains");
+    assert_eq!(reports.len(), 4);
+    let unknown = EarlyStop { metric: "lss".into(), better, patience: 1 };
+    let options = FitOptions { early_stop: Some(unknown), ..options(1) };
+    let error = fit(&mut session(), &data(), &options, &mut ()).expect_err("no such metric");
+    assert_eq!((error.code(), error.help().contains("loss, rmse")), ("E0667", true), "{error}");
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_explained() {
+    let wrong = |row: usize| {
+        let mut x: Vec<f32> = (0..3 * ROWS).map(|i| (i * 7 % 11) as f32 / 11.0).collect();
+        x[3 * row + 1] = f32::NAN;
+        let x = Literal::from_vec(&[ROWS, 3], x).expect("as many elements");
+        let y = data().array("y").expect("it is there").clone();
+        DataSet::new("wrong", vec![("x".to_string(), x), ("y".to_string(), y)]).expect("a data set")
+    };
+    let kept = FitOptions { shuffle: false, ..options(2) };
+    let mut stopped = session();
+    let error = fit(&mut stopped, &wrong(13), &kept, &mut ()).expect_err("it is NaN");
+    let RunError::NotFinite { step, clock, batch, first: Some(first) } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!((*step, clock.step, *batch), (1, 1, 1));
+    assert_eq!((&*first.node, &*first.position), ("x", &[5, 1][..]), "row 13 is the batch's 5");
+    assert_eq!(stopped.clock().step, 1, "the step is not done");
+    let all_are = stopped.variables().all(|(_, _, v)| v.scalars().all(|x| x.to_f64().is_finite()));
+    assert!(all_are);
+    let going_on = FitOptions { allow_nan: true, ..kept };
+    fit(&mut session(), &wrong(13), &going_on, &mut ()).expect("it goes on");
+}
+
+/// Trains with checkpoints after every batch, until a step.
+fn checkpointed(folder: &Folder, until: i64) -> Checkpoints {
+    let identity = BTreeMap::from([("the seed".to_string(), "0".to_string())]);
+    let every = NonZeroU64::new(1);
+    let mut kept = Checkpoints::new(&folder.path("kept"), every, identity).expect("a folder");
+    struct Until<'a>(&'a mut Checkpoints, i64);
+    impl Callbacks for Until<'_> {
+        fn batch(
+            &mut self,
+            report: &BatchReport<'_>,
+            results: &Prepared<'_>,
+        ) -> Result<ControlFlow<()>, RunError> {
+            let _: ControlFlow<()> = self.0.batch(report, results)?;
+            let ends = report.step + 1 == self.1;
+            Ok(if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        }
+        fn epoch(
+            &mut self,
+            report: &EpochReport,
+            session: &Session,
+            progress: &Progress,
+        ) -> Result<ControlFlow<()>, RunError> {
+            self.0.epoch(report, session, progress)
+        }
+    }
+    fit(&mut session(), &data(), &options(3), &mut Until(&mut kept, until)).expect("it trains");
+    kept
+}
+
+#[test]
+fn a_training_goes_on_from_any_checkpoint_with_the_same_bits() {
+    let mut whole = session();
+    let want = fit(&mut whole, &data(), &options(3), &mut ()).expect("it trains");
+    for until in 1..=9 {
+        let folder = Folder::new(&format!("checkpoints-{until}"));
+        let kept = checkpointed(&folder, until);
+        let found = kept.newest().expect("it is whole").expect("there is one");
+        assert_eq!(found.clock.step, if until == 9 { 9 } else { until });
+        let mut second = session();
+        second.load(found.variables).expect("it fits");
+        second.set_clock(found.clock);
+        let resumed = FitOptions { resume: Some(found.progress), ..options(3) };
+        let got = fit(&mut second, &data(), &resumed, &mut ()).expect("it trains");
+        let metrics = |reports: &[EpochReport]| reports.last().map(|r| r.train.clone());
+        assert!(got.is_empty() || metrics(&got) == metrics(&want), "{until}");
+        assert_eq!(second.variable("w").is_none(), got.is_empty());
+        assert!(got.is_empty() || second.variable("w") == whole.variable("w"), "{until}");
+    }
+}
+
+#[test]
+fn the_newest_checkpoint_that_is_whole_is_taken() {
+    let folder = Folder::new("newest");
+    let kept = checkpointed(&folder, 5);
+    let files = [4, 5].map(|step| format!("checkpoint-{step:012}.safetensors"));
+    let there = std::fs::read_dir(folder.path("kept")).expect("a folder of our own");
+    assert_eq!(there.count(), files.len());
+    let path = |number: usize| folder.path("kept").join(&files[number]);
+    let good = std::fs::read(path(1)).expect("it is there");
+    // Any byte that changes is noticed, and any end that is missing.
+    for at in (0..good.len()).step_by(97) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 4;
+        std::fs::write(path(1), &bytes).expect("a folder of our own");
+        let found = kept.newest().expect("the one before").expect("there is one");
+        assert_eq!((found.clock.step, found.damaged.len()), (4, 1), "byte {at}");
+    }
+    std::fs::write(path(1), &good[..good.len() / 2]).expect("a folder of our own");
+    std::fs::write(path(0), "").expect("a folder of our own");
+    assert_eq!(kept.newest().expect_err("none is whole").code(), "E0604");
+    std::fs::write(path(1), &good).expect("a folder of our own");
+    let identity = BTreeMap::from([("the seed".to_string(), "1".to_string())]);
+    let other = Checkpoints::new(&folder.path("kept"), None, identity).expect("a folder");
+    let error = other.newest().expect_err("another training");
+    assert_eq!(error.code(), "E0668");
+    assert!(error.to_string().contains("the seed is 0 in it and 1 here"), "{error}");
+    let empty = Checkpoints::new(&folder.path("empty"), None, BTreeMap::new()).expect("a folder");
+    assert!(empty.newest().expect("it can be read").is_none());
+}
+
+#[test]
 fn the_log_has_a_line_a_batch_and_a_line_an_epoch() {
     let mut text = vec![];
     let options = FitOptions { validation: Validation::Data(data()), ..options(2) };
@@ -151,6 +287,13 @@ fn the_log_has_a_line_a_batch_and_a_line_an_epoch() {
     assert!(lines[0]["loss"].is_f64() && lines[0]["rmse"].is_f64() && lines[0]["ms"].is_f64());
     assert_eq!(lines[7]["epoch_end"], 1);
     assert!(lines[7]["train"]["loss"].is_f64() && lines[7]["validation"]["rmse"].is_f64());
+}
+
+#[test]
+fn a_log_goes_on_where_the_training_does() {
+    let text = "{\"step\":0}\n{\"step\":1}\n{\"epoch_end\":0}\n{\"step\":2}\n{\"st";
+    let lines = |step, epoch| lines_before(text, Clock { step, epoch }).lines().count();
+    assert_eq!([lines(0, 0), lines(1, 0), lines(2, 0), lines(2, 1), lines(9, 9)], [0, 1, 2, 3, 4]);
 }
 
 #[test]

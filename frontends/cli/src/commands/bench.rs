@@ -18,7 +18,7 @@ use crate::arguments::{Against, Bench};
 use crate::drawn;
 use crate::failure::Failure;
 use crate::model::{
-    ReadFile, batch_size, check_dims, data_set, entry, load_weights, read, session,
+    Purpose, ReadFile, batch_size, check_dims, data_set, entry, load_weights, read, session,
     session_options, symbols,
 };
 use crate::output::outln;
@@ -191,7 +191,11 @@ impl<'a> Measurement<'a> {
         feeding: &'a Feeding,
         session: &'a mut Session,
     ) -> Result<Measurement<'a>, Failure> {
-        load_weights(session, program, &arguments.weights)?;
+        let purpose = match entry {
+            Entry::Train => Purpose::Training,
+            Entry::Eval | Entry::Run { .. } => Purpose::Results,
+        };
+        load_weights(session, program, &arguments.weights, purpose)?;
         let clock = session.clock();
         let start = Instant::now();
         let prepared = session.prepare(entry, &feeding.binding);

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::model::{data_set, program, session, session_options};
 use crate::output::{out, outln};
 use crate::progress::metrics_text;
+use crate::watch::{Kept, train};
 
 const SOURCE: &str = include_str!("../../examples/digits_mlp.graph");
 
@@ -33,9 +34,11 @@ pub(crate) fn run(arguments: Demo) -> Result<(), Failure> {
         batches: batches.clone(),
         shuffle: true,
         validation: Validation::None,
+        allow_nan: false,
+        early_stop: None,
         resume: None,
     };
-    super::train::train(&mut session, &program, &data, &options, None)?;
+    train(&mut session, &program, &data, &options, Kept::default())?;
     let metrics =
         evaluate(&mut session, &test, &batches).map_err(|e| Failure::run(&e, &program.sources))?;
     if arguments.machine.json {

@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 use crate::arguments::Run;
 use crate::failure::Failure;
 use crate::model::{
-    binding, check_dims, check_once, check_place, load_weights, read, session, session_options,
+    Purpose, binding, check_dims, check_once, check_place, load_weights, read, session,
+    session_options,
 };
 use crate::output::outln;
 
@@ -29,7 +30,7 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let fetch = arguments.fetch.iter().map(|n| n.as_str().into()).collect();
     let entry = Entry::Run { fetch };
     let mut session = session(&program, session_options(&arguments.model.machine))?;
-    load_weights(&mut session, &program, &arguments.weights)?;
+    load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
     let fail = |e| Failure::run(&e, &program.sources);
     let given = binding(&arguments.model.dims)?;
     let inputs = session.data_inputs(&entry, &given, false).map_err(fail)?;

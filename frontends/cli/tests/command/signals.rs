@@ -2,6 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use brolga::runtime::data::Counter;
 
 use crate::workplace::{Outcome, Workplace};
 
@@ -31,7 +34,16 @@ fn a_program_comes_from_standard_input() {
 
 #[test]
 fn ctrl_c_ends_after_the_step_and_saves() {
-    let place = Workplace::new("interrupt");
+    ends_after_the_step("INT");
+}
+
+#[test]
+fn a_wish_to_end_is_heard_as_ctrl_c_is() {
+    ends_after_the_step("TERM");
+}
+
+fn ends_after_the_step(signal: &str) {
+    let place = Workplace::new(&format!("interrupt-{signal}"));
     let train = "train mlp.graph --data points.npz --epochs 2000000000 --save mlp.safetensors";
     let mut command = place.command(train);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -41,7 +53,8 @@ fn ctrl_c_ends_after_the_step_and_saves() {
     stderr.read_line(&mut line).expect("an epoch is reported");
     assert!(line.starts_with("epoch 1/2000000000: "), "{line}");
     let pid = child.id().to_string();
-    let sent = Command::new("kill").args(["-INT", &pid]).status().expect("there is `kill`");
+    let sent =
+        Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("there is `kill`");
     assert!(sent.success());
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).expect("the command writes text");
@@ -50,4 +63,34 @@ fn ctrl_c_ends_after_the_step_and_saves() {
     assert!(rest.contains("ending after this step"), "{rest}");
     assert!(outcome.stdout.starts_with("trained "), "{}", outcome.stdout);
     place.done("eval mlp.graph --data points.npz --params mlp.safetensors");
+}
+
+/// Whatever moment a training is killed at, it goes on to the same bits.
+#[test]
+fn a_killed_training_goes_on() {
+    let place = Workplace::new("killed");
+    place.write("digits.graph", &place.done("demo --source").stdout);
+    let train = "train digits.graph --data digits?rows=600 --epochs 8 --batch-size 8 \
+                 --validation-split 0.2 --early-stop loss:3 --every 7";
+    let whole = Instant::now();
+    place.done(&format!("{train} --checkpoint whole --log whole.jsonl --save whole.safetensors"));
+    let whole = whole.elapsed();
+    let again = format!("{train} --checkpoint kept --log kept.jsonl --save kept.safetensors");
+    let moments = Counter::new(&[9]);
+    for kill in 0..8 {
+        let mut command = place.command(&format!("{again} --resume"));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the command starts");
+        std::thread::sleep(whole.mul_f32(0.8 * moments.unit(kill)));
+        child.kill().expect("it is our own");
+        child.wait().expect("it ends");
+    }
+    place.done(&format!("{again} --resume"));
+    assert_eq!(place.bytes("kept.safetensors"), place.bytes("whole.safetensors"));
+    let lines = |log: &str| {
+        let mut lines = place.json_lines(log);
+        lines.iter_mut().for_each(|line| drop(line.as_object_mut().map(|l| l.remove("ms"))));
+        lines
+    };
+    assert_eq!(lines("kept.jsonl"), lines("whole.jsonl"));
 }

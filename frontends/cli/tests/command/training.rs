@@ -1,5 +1,6 @@
 //! Training by the command: weights in and out, seeds, orders, threads and backends.
 
+use brolga::runtime::checkpoint::Checkpoint;
 use serde_json::Value;
 
 use crate::workplace::Workplace;
@@ -38,6 +39,78 @@ fn a_training_goes_on_from_saved_weights() {
     assert_eq!((&report["step"], &report["epoch"]), (&Value::from(10), &Value::from(5)));
     let first = &place.json_lines("log.jsonl")[0];
     assert_eq!((&first["step"], &first["epoch"]), (&Value::from(6), &Value::from(3)));
+}
+
+#[test]
+fn going_on_is_the_training_that_did_not_end() {
+    let place = Workplace::new("slots");
+    let whole = place.trained("mlp.graph --data points.npz --epochs 4");
+    place.trained("mlp.graph --data points.npz --epochs 1");
+    let on = "mlp.graph --data points.npz --params trained.safetensors --epochs 3";
+    assert_eq!(place.trained(on), whole, "Adam's slots are kept");
+    // Without them it is another training, which is said, but not of weights alone.
+    let file = Checkpoint::load(&place.path("trained.safetensors")).expect("it was written");
+    let variables = file.variables.into_iter().filter(|(name, _)| !name.starts_with("optimizer."));
+    let without = Checkpoint { variables: variables.collect(), ..file };
+    without.save(&place.path("without.safetensors")).expect("the folder can be written");
+    let on = "train mlp.graph --data points.npz --params without.safetensors";
+    let warning = "warning: without.safetensors has no values for 10 of the optimiser's slots, which \
+                   begin anew at step 8: another training than one that goes on\n";
+    assert!(place.done(on).stderr.starts_with(warning), "{}", place.done(on).stderr);
+    place.trained("mlp.graph --data points.npz --weights-only");
+    let alone = Checkpoint::load(&place.path("trained.safetensors")).expect("it was written");
+    assert_eq!((alone.variables.len(), alone.step, alone.epoch), (4, 0, 0));
+    let on = "train mlp.graph --data points.npz --params trained.safetensors --log log.jsonl";
+    assert!(place.done(on).stderr.starts_with("epoch 1/1: "));
+    assert_eq!(place.json_lines("log.jsonl")[0]["step"], 0);
+}
+
+#[test]
+fn early_stopping_keeps_the_best_epoch() {
+    let place = Workplace::new("stopped");
+    let train = "mlp.graph --data points.npz --validation-split 0.3 --epochs 60 --seed 2";
+    let stop = "--early-stop accuracy:3 --log log.jsonl";
+    let saved = place.trained(&format!("{train} {stop}"));
+    let epochs: Vec<f64> = place
+        .json_lines("log.jsonl")
+        .iter()
+        .filter_map(|line| line["validation"]["accuracy"].as_f64())
+        .collect();
+    let best = epochs.iter().copied().fold(f64::MIN, f64::max);
+    let at = epochs.iter().position(|&x| x == best).expect("there is one");
+    assert_eq!(epochs.len(), at + 4, "three epochs are no better: {epochs:?}");
+    let shorter = train.replace("--epochs 60", &format!("--epochs {}", at + 1));
+    assert_eq!(place.trained(&shorter), saved);
+    let wrong = place.run(&format!("train {train} --early-stop acuracy:3"));
+    assert_eq!(wrong.status, 2, "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("write +acuracy:3 if higher ones are"), "{}", wrong.stderr);
+    let wrong = place.run(&format!("train {train} --early-stop +acuracy:3"));
+    assert_eq!(wrong.status, 1, "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("help: the metrics that are numbers are loss, accuracy"));
+}
+
+#[test]
+fn a_checkpoint_of_another_training_is_refused() {
+    let place = Workplace::new("other");
+    let train = "train mlp.graph --data points.npz --checkpoint kept";
+    place.done(train);
+    place.done(&format!("{train} --resume --epochs 2"));
+    for (change, what) in [
+        ("--seed 1", "the seed is 0 in it and 1 here"),
+        ("--batch-size 7", "the batch size is 32 in it and 7 here"),
+        ("--no-shuffle", "the order of rows is shuffled in it and kept here"),
+        ("--validation-split 0.5", "the validation is none in it and 0.5 of the rows here"),
+    ] {
+        let refused = place.run(&format!("{train} --resume {change}"));
+        assert_eq!(refused.status, 1);
+        assert!(refused.stderr.contains(what), "{}", refused.stderr);
+    }
+    let text = place.text("mlp.graph");
+    place.write("mlp.graph", &text.replace("graph mlp", "# Another remark.\ngraph  mlp"));
+    place.done(&format!("{train} --resume --epochs 3"));
+    place.write("mlp.graph", &text.replace("1e-2", "1e-3"));
+    let refused = place.run(&format!("{train} --resume"));
+    assert!(refused.stderr.contains("the program is "), "{}", refused.stderr);
 }
 
 #[test]

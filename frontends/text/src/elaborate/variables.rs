@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use brolga_compiler::ir::{self, Graph, Name as NodeName, TensorType};
 use brolga_compiler::ops::{Leaf, Op};
+use brolga_compiler::optimizer::SLOTS;
 
 use super::calls::{CallSite, Given, is_initialiser, named_after_shape};
 use super::regions::RegionKind;
@@ -62,7 +63,7 @@ impl Elaborator<'_> {
             let provenance = self.provenance();
             let kind = match kind {
                 VariableKind::Param => ir::VariableKind::Param,
-                VariableKind::State if full.starts_with("optimizer.") => ir::VariableKind::Slot,
+                VariableKind::State if full.starts_with(SLOTS) => ir::VariableKind::Slot,
                 VariableKind::State => ir::VariableKind::State,
             };
             let tensor_type = tensor_type.clone();

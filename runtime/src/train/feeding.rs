@@ -1,0 +1,144 @@
+//! How a data set feeds an entry.
+
+use std::num::NonZeroUsize;
+
+use brolga_compiler::entry::{Entry, check_rows};
+use brolga_compiler::ir::{Binding, Dim};
+
+use crate::RunError;
+use crate::data::{BatchDimension, BatchOptions, Batches, DataSet, FeedPlan, Tail, feed_plan};
+use crate::session::{Prepared, Session};
+
+/// Rows of a batch, and numbers for the other dimensions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchSize {
+    /// Rows of a batch, where neither the file nor `given` says how many.
+    pub rows: NonZeroUsize,
+    /// Dimensions that are known beforehand.
+    pub given: Binding,
+}
+
+impl BatchDimension {
+    /// The rows of a batch: what the file fixes, else what is given for the dimension, else what
+    /// is asked for.
+    pub fn rows(&self, size: &BatchSize) -> NonZeroUsize {
+        let said = match self {
+            BatchDimension::Number(n) => Some(*n),
+            BatchDimension::Symbol(symbol) => {
+                size.given.get(symbol).and_then(|n| usize::try_from(n).ok())
+            }
+            BatchDimension::None => None,
+        };
+        said.and_then(NonZeroUsize::new).unwrap_or(size.rows)
+    }
+}
+
+impl Default for BatchSize {
+    /// 32 rows, nothing else.
+    fn default() -> BatchSize {
+        BatchSize {
+            rows: const { NonZeroUsize::new(32).expect("not 0") },
+            given: Binding::default(),
+        }
+    }
+}
+
+/// How a data set feeds an entry, batch by batch.
+pub(super) struct Feeding {
+    entry: Entry,
+    plan: FeedPlan,
+    options: BatchOptions,
+    pub(super) batches: Batches,
+    /// The bindings of whole batches and of the last one, by rows.
+    bindings: Vec<(usize, Binding)>,
+}
+
+impl Feeding {
+    pub(super) fn new(
+        session: &mut Session,
+        entry: Entry,
+        data: &DataSet,
+        size: &BatchSize,
+        shuffle: Option<u64>,
+    ) -> Result<Feeding, RunError> {
+        let graph = session.entry(&entry)?;
+        check_rows(&graph.graph, &graph.graph.inputs)?;
+        let inputs = session.data_inputs(&entry, &size.given, true)?;
+        let plan = feed_plan(&inputs, data, &size.given)?;
+        let batch_size = plan.batch.rows(size);
+        let tail = match plan.batch {
+            BatchDimension::Number(_) => Tail::Drop,
+            BatchDimension::Symbol(_) | BatchDimension::None => Tail::Keep,
+        };
+        let options = BatchOptions { batch_size, tail, shuffle };
+        let batches = Batches::new(data, &plan, options);
+        let feeding = Feeding { entry, plan, options, batches, bindings: vec![] };
+        feeding.check_rows(data.n_rows(), false)?;
+        Ok(feeding)
+    }
+
+    /// Goes through these rows alone.
+    pub(super) fn select(&mut self, data: &DataSet, rows: Vec<u32>) -> Result<(), RunError> {
+        let n_rows = rows.len();
+        self.batches = Batches::of_rows(data, &self.plan, self.options, rows);
+        self.check_rows(n_rows, false)
+    }
+
+    /// Checks that so many rows make a batch, and if `all` matter, that none is left over.
+    pub(super) fn check_rows(&self, rows: usize, all: bool) -> Result<(), RunError> {
+        let batch = self.options.batch_size.get();
+        let left_out = rows - self.batches.n_rows();
+        if self.batches.n_batches() == 0 || (all && left_out > 0) {
+            return Err(RunError::FixedBatch { rows, batch });
+        }
+        Ok(())
+    }
+
+    /// The program for a batch.
+    pub(super) fn prepare<'s>(
+        &mut self,
+        session: &'s mut Session,
+        batch: usize,
+    ) -> Result<Prepared<'s>, RunError> {
+        let rows = self.batches.rows(batch).len();
+        let known = self.bindings.iter().position(|(n, _)| *n == rows);
+        let at = known.unwrap_or_else(|| {
+            let mut binding = self.plan.binding.clone();
+            if let BatchDimension::Symbol(symbol) = &self.plan.batch {
+                binding.bind(&symbol.0, rows as u64);
+            }
+            self.bindings.push((rows, binding));
+            self.bindings.len() - 1
+        });
+        session.prepare(&self.entry, &self.bindings[at].1)
+    }
+
+    /// Writes a batch into the program's feeds.
+    pub(super) fn fill(&self, prepared: &mut Prepared<'_>, batch: usize) {
+        for feed in prepared.feeds_mut() {
+            let number = self.batches.feeds().iter().position(|f| *f.input == **feed.name);
+            if let Some(number) = number {
+                self.batches.fill(batch, number, feed.bytes);
+            }
+        }
+    }
+
+    /// Checks that every output has the batch's rows.
+    pub(super) fn check_outputs(&self, session: &mut Session) -> Result<(), RunError> {
+        let rows = match &self.plan.batch {
+            BatchDimension::Symbol(symbol) => Dim::symbol(&symbol.0),
+            BatchDimension::Number(n) => Dim::from(*n),
+            // Nothing that depends on the data has rows.
+            BatchDimension::None => Dim::from(self.batches.n_rows()),
+        };
+        let entry = session.entry(&self.entry)?;
+        for (name, node) in &entry.graph.outputs {
+            let tensor_type = entry.graph.tensor_type(*node);
+            if tensor_type.shape.first() != Some(&rows) {
+                let (name, tensor_type) = (name.clone(), tensor_type.clone());
+                return Err(RunError::NoBatchDimension { name, tensor_type, batch: rows });
+            }
+        }
+        Ok(())
+    }
+}
