@@ -68,6 +68,23 @@ pub struct ParameterGroup {
     pub optimizer: OptimizerCall,
 }
 
+impl Module {
+    /// Takes variables from what the steps train; returns those that one trained, by name.
+    pub fn freeze(&mut self, is_frozen: impl Fn(&str) -> bool) -> Vec<Name> {
+        let mut frozen = vec![];
+        for group in self.train.steps.iter_mut().flat_map(|step| &mut step.groups) {
+            group.variables.retain(|name| {
+                let stays = is_frozen(name);
+                frozen.extend(stays.then(|| name.clone()));
+                !stays
+            });
+        }
+        frozen.sort();
+        frozen.dedup();
+        frozen
+    }
+}
+
 /// `adam(lr=1e-3)`.
 #[derive(Clone, Debug)]
 pub struct OptimizerCall {

@@ -62,33 +62,35 @@ pub(crate) struct Model {
     pub(crate) limits: Limits,
 }
 
+/// What the help calls them; the heading of a group would go on to what follows it.
+const LIMITS: &str = "Limits";
+
 /// How large a file and what it expands to may be.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Limits")]
 pub(crate) struct Limits {
     /// How deep brackets and blocks may nest.
-    #[arg(long, value_name = "N", value_parser = levels(MAX_NESTING))]
+    #[arg(long, help_heading = LIMITS, value_name = "N", value_parser = levels(MAX_NESTING))]
     pub(crate) max_nesting: Option<u64>,
     /// How deep expressions and calls of functions may nest, together.
-    #[arg(long, value_name = "N", value_parser = levels(MAX_DEPTH))]
+    #[arg(long, help_heading = LIMITS, value_name = "N", value_parser = levels(MAX_DEPTH))]
     pub(crate) max_depth: Option<u64>,
     /// Bytes of a file.
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, help_heading = LIMITS, value_name = "BYTES")]
     pub(crate) max_file_bytes: Option<usize>,
     /// Iterations of `for` that are expanded, all loops together.
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = LIMITS, value_name = "N")]
     pub(crate) max_iterations: Option<usize>,
     /// Calls of functions that are expanded.
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = LIMITS, value_name = "N")]
     pub(crate) max_calls: Option<usize>,
     /// Operations of a graph.
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = LIMITS, value_name = "N")]
     pub(crate) max_nodes: Option<usize>,
     /// Members of a list.
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = LIMITS, value_name = "N")]
     pub(crate) max_list: Option<usize>,
     /// Bytes of a tensor, where its dimensions are numbers.
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, help_heading = LIMITS, value_name = "BYTES")]
     pub(crate) max_tensor_bytes: Option<usize>,
 }
 
@@ -109,8 +111,8 @@ pub(crate) struct Machine {
     /// Threads; by default one per core. The results do not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
-    /// Bytes that variables, data and values of a step may take together.
-    #[arg(long, value_name = "BYTES")]
+    /// Bytes that variables, data and values of a step may take together: `800MB`, `2GiB`.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) memory_limit: Option<usize>,
     /// How steps are run.
     #[arg(long, value_enum, default_value_t = BackendName::Jit)]
@@ -205,6 +207,14 @@ pub(crate) struct Train {
     /// The fraction of the rows to hold back and evaluate after each epoch.
     #[arg(long, value_name = "F")]
     pub(crate) validation_split: Option<f64>,
+    /// Train K times, each time without a K-th part of the rows, which is evaluated then; say each
+    /// result, the mean and the standard deviation.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..),
+          conflicts_with_all = ["validation", "validation_split", "save", "checkpoint", "log"])]
+    pub(crate) folds: Option<u32>,
+    /// Leave params as they are, by name or scope; `*` stands for any characters (repeatable).
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) freeze: Vec<String>,
     /// Keep the rows in the order of the data.
     #[arg(long)]
     pub(crate) no_shuffle: bool,
@@ -467,6 +477,32 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A number of bytes: `1000`, `1kB`, `1MB`, `1GB`, `1TB`, in thousands, or `1KiB` and so on, in 1024s.
+fn bytes(text: &str) -> Result<usize, String> {
+    let at = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let form = || format!("`{text}` is no number of bytes, such as 1000000, 800MB or 2GiB");
+    let factor: f64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(form()),
+    };
+    if unit.trim().is_empty() {
+        return number.parse().map_err(|_| form());
+    }
+    let number: f64 = number.parse().map_err(|_| form())?;
+    let bytes = number * factor;
+    // Exactly so many: above 2^53 not every number of bytes is an f64.
+    if bytes < (1u64 << 53) as f64 { Ok(bytes as usize) } else { Err(form()) }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -476,6 +512,15 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        let cases = [("17", 17), ("1kB", 1000), ("1.5GB", 1_500_000_000), ("2 GiB", 2 << 30)];
+        cases.iter().for_each(|&(text, n)| assert_eq!(bytes(text), Ok(n), "{text}"));
+        for text in ["", "GB", "-1", "1.5", "1 pound", "1e3", "99999999TB"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use brolga::runtime::{Fault, RunError};
 use brolga::text::codes::Code;
 use brolga::text::diagnostics::{Diagnostic, Diagnostics, RenderOptions, render};
 use brolga::text::source::Sources;
+use serde_json::{Value, json};
 
 /// What to do about an index, the one thing in data that stops a run.
 const INDEX_HELP: &str = "indices and labels count from 0 and are smaller than the dimension that \
@@ -21,13 +22,15 @@ pub(crate) enum Failure {
     Usage(String),
     /// The machine, or Brolga itself.
     Machine(String),
+    /// The input, as the report on standard output says already.
+    Reported(String),
 }
 
 impl Failure {
     /// The exit status.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Failure::Input(_) => 1,
+            Failure::Input(_) | Failure::Reported(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Machine(_) => 3,
         }
@@ -36,8 +39,21 @@ impl Failure {
     /// What went wrong.
     pub(crate) fn message(&self) -> &str {
         match self {
-            Failure::Input(text) | Failure::Usage(text) | Failure::Machine(text) => text,
+            Failure::Input(text)
+            | Failure::Usage(text)
+            | Failure::Machine(text)
+            | Failure::Reported(text) => text,
         }
+    }
+
+    /// What went wrong, for programs to read; nothing, where a report has said it.
+    pub(crate) fn json(&self) -> Option<Value> {
+        if let Failure::Reported(_) = self {
+            return None;
+        }
+        let code = self.message().split_once("error[").and_then(|(_, rest)| rest.split_once(']'));
+        let code = code.map(|(code, _)| code);
+        Some(json!({"error": {"status": self.status(), "code": code, "text": self.message()}}))
     }
 
     /// An error with its code and advice.
@@ -126,5 +142,6 @@ fn rendered(error: &CompileError, sources: &Sources) -> String {
 pub(crate) fn render_options() -> RenderOptions {
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let wants = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    RenderOptions { colour: terminal && wants, ..RenderOptions::default() }
+    let plain = crate::output::is_json();
+    RenderOptions { colour: terminal && wants && !plain, ..RenderOptions::default() }
 }

@@ -37,6 +37,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprint!("{}", failure.message());
+            if output::is_json()
+                && let Some(report) = failure.json()
+            {
+                output::outln!("{report}");
+            }
             ExitCode::from(failure.status())
         }
     }

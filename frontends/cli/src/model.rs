@@ -380,8 +380,16 @@ fn read_weights(path: &Path) -> Result<(Vec<(String, Literal)>, Clock), Failure>
     Ok((file.variables, Clock { step: file.step, epoch: file.epoch }))
 }
 
-/// Refuses to begin work whose results go to a folder that is not there.
-pub(crate) fn check_place(path: &Path) -> Result<(), Failure> {
+/// Refuses to begin work whose results go to a folder that is not there, or to a file whose name says
+/// another format than the one that is written.
+pub(crate) fn check_place(path: &Path, format: &str) -> Result<(), Failure> {
+    if let Some(other) = path.extension().filter(|ending| *ending != format) {
+        let (name, other) = (path.display(), other.display());
+        return Err(Failure::Usage(format!(
+            "error: `{name}` would be a .{format} file, not .{other}: call it {}\n",
+            path.with_extension(format).display()
+        )));
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder.map(std::fs::metadata) {
         None => Ok(()),

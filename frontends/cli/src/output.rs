@@ -4,6 +4,11 @@
 use std::fmt;
 use std::io::{ErrorKind, Write};
 
+/// Whether the command line asks for JSON.
+pub(crate) fn is_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
+}
+
 /// Writes text to standard output; see the macros `out` and `outln`.
 pub(crate) fn write(text: fmt::Arguments<'_>) {
     if let Err(error) = std::io::stdout().write_fmt(text) {

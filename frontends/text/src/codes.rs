@@ -494,6 +494,10 @@ training was begun with, or begin another one from the checkpoint's weights by `
 says which step and value went wrong first. Often the learning rate is too high, a logarithm or a
 division meets 0, or the data hold a NaN. `--allow-nan` goes on all the same."
 
+    Frozen "E0670" "nothing to freeze, or nothing left"
+"`--freeze` names params by their name, by a scope, or with `*` for any characters; each pattern must
+name one that a step trains, and one must be left to train. `brolga check` lists them."
+
     CompilerBug "E0999" "a bug of the compiler"
 "An invariant of the compiler does not hold. Please report it with the file."
 }

@@ -62,6 +62,27 @@ pub fn split_rows(
     Ok((training, rows))
 }
 
+/// Returns the rows that are trained on and those that are held back, each in the data's order: of
+/// `n_rows` in an order drawn by `seed`, the part number `fold` of `folds` parts is held back. The parts
+/// differ by a row at most, and every row is in one. Errors: fewer than two parts, or fewer rows.
+pub fn fold_rows(
+    n_rows: usize,
+    (fold, folds): (u32, u32),
+    seed: u64,
+) -> Result<(Vec<u32>, Vec<u32>), DataError> {
+    let (fold, folds) = (fold as usize, folds as usize);
+    if folds < 2 || folds > n_rows || u32::try_from(n_rows).is_err() {
+        return Err(DataError::Fraction { fraction: format!("1/{folds}"), rows: n_rows });
+    }
+    let mut rows = (0..n_rows as u32).collect::<Vec<u32>>();
+    permute(&mut rows, Counter::new(&[VALIDATION, seed, n_rows as u64]));
+    let end = |parts: usize| n_rows * parts / folds;
+    let mut held_out: Vec<u32> = rows.drain(end(fold)..end(fold + 1)).collect();
+    rows.sort_unstable();
+    held_out.sort_unstable();
+    Ok((rows, held_out))
+}
+
 /// Shuffles by Fisher and Yates, in Durstenfeld's form (1964, Algorithm 235).
 fn permute(rows: &mut [u32], numbers: Counter) {
     for i in (1..rows.len()).rev() {
@@ -159,5 +180,27 @@ impl Batches {
             let n = self.rows.len() as u64;
             permute(&mut self.order, Counter::new(&[ORDER, seed, self.epoch, n]));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_are_parts_of_the_rows() {
+        for (n_rows, folds) in [(10, 5), (7, 3), (2, 2), (33, 32)] {
+            let mut all = vec![];
+            for fold in 0..folds {
+                let (kept, held_out) = fold_rows(n_rows, (fold, folds), 4).expect("enough rows");
+                assert_eq!(kept.len() + held_out.len(), n_rows);
+                assert!(kept.iter().all(|row| !held_out.contains(row)));
+                assert!(held_out.len().abs_diff(n_rows / folds as usize) <= 1);
+                all.extend(held_out);
+            }
+            all.sort_unstable();
+            assert_eq!(all, (0..n_rows as u32).collect::<Vec<u32>>());
+        }
+        assert!(fold_rows(3, (0, 4), 0).is_err() && fold_rows(3, (0, 1), 0).is_err());
     }
 }

@@ -24,7 +24,7 @@ use std::fmt;
 use brolga_compiler::ir::Literal;
 use brolga_compiler::with_array;
 
-pub use batches::{BatchOptions, Batches, Tail, split_rows};
+pub use batches::{BatchOptions, Batches, Tail, fold_rows, split_rows};
 pub(crate) use bytes::{read_all, write_atomically};
 pub use counter::Counter;
 pub use error::{DataError, FeedPair};

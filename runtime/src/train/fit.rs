@@ -14,7 +14,7 @@ use super::metrics::Averages;
 use super::progress::Progress;
 use super::stopping::EarlyStop;
 use crate::RunError;
-use crate::data::{DataSet, split_rows};
+use crate::data::{DataSet, fold_rows, split_rows};
 use crate::session::{Clock, Prepared, Session};
 
 /// How to train.
@@ -60,6 +60,13 @@ pub enum Validation {
     Data(DataSet),
     /// This fraction of the rows, which are then not trained on.
     Fraction(f64),
+    /// This part, from 0, of so many parts of the rows, which is then not trained on.
+    Fold {
+        /// The number of the part.
+        fold: u32,
+        /// The parts.
+        of: u32,
+    },
 }
 
 /// A batch that was trained.
@@ -172,7 +179,7 @@ pub fn fit(
     let _held = session.hold(data)?;
     let _held_too = match &options.validation {
         Validation::Data(data) => Some(session.hold(data)?),
-        Validation::None | Validation::Fraction(_) => None,
+        Validation::None | Validation::Fraction(_) | Validation::Fold { .. } => None,
     };
     let (mut training, mut validation) = feedings(session, data, options)?;
     let mut progress = match &options.resume {
@@ -222,15 +229,17 @@ fn feedings(
     let validation = match &options.validation {
         Validation::None => None,
         Validation::Data(data) => Some(data),
-        Validation::Fraction(_) => Some(data),
+        Validation::Fraction(_) | Validation::Fold { .. } => Some(data),
     };
     let mut validation = validation
         .map(|data| Feeding::new(session, Entry::Eval, data, &options.batches, None))
         .transpose()?;
-    if let (Validation::Fraction(fraction), Some(validation)) =
-        (&options.validation, &mut validation)
-    {
-        let (kept, held_out) = split_rows(data.n_rows(), *fraction, seed)?;
+    let parts = match options.validation {
+        Validation::None | Validation::Data(_) => None,
+        Validation::Fraction(fraction) => Some(split_rows(data.n_rows(), fraction, seed)?),
+        Validation::Fold { fold, of } => Some(fold_rows(data.n_rows(), (fold, of), seed)?),
+    };
+    if let (Some((kept, held_out)), Some(validation)) = (parts, &mut validation) {
         training.select(data, kept)?;
         validation.select(data, held_out)?;
     }

@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Gradcheck) -> Result<(), Failure> {
     let wrong = all().filter(|gradient| !gradient.holds).count();
     if wrong > 0 {
         let n = all().count();
-        return Err(Failure::Input(format!("error: {wrong} of {n} gradients are no slopes\n")));
+        return Err(Failure::Reported(format!("error: {wrong} of {n} gradients are no slopes\n")));
     }
     Ok(())
 }

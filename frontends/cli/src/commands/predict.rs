@@ -17,7 +17,7 @@ use crate::output::outln;
 pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
     check_dims(&program.module, &arguments.model.dims)?;
-    check_place(&arguments.output)?;
+    check_place(&arguments.output, "npz")?;
     let data = data_set(&arguments.data.data, Split::Test)?;
     let size = batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?;
     let mut session = session(&program, session_options(&arguments.model.machine))?;

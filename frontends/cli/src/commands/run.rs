@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let arrays = arrays(&arguments.inputs)?;
     check_once("--input", arrays.iter().map(|(name, _)| name.as_str()))?;
     check_names(&program.module, arrays.iter().map(|(name, _)| name.as_str()))?;
-    arguments.output.as_deref().map(check_place).transpose()?;
+    arguments.output.as_deref().map(|path| check_place(path, "npz")).transpose()?;
     let fetch = arguments.fetch.iter().map(|n| n.as_str().into()).collect();
     let entry = Entry::Run { fetch };
     let mut session = session(&program, session_options(&arguments.model.machine))?;

@@ -90,6 +90,35 @@ fn early_stopping_keeps_the_best_epoch() {
 }
 
 #[test]
+fn folds_hold_back_every_row_once() {
+    let place = Workplace::new("folds");
+    let report = place.json("train mlp.graph --data points.npz --epochs 3 --folds 4");
+    let folds = report["folds"].as_array().expect("a list");
+    let losses: Vec<f64> = folds.iter().filter_map(|fold| fold["loss"].as_f64()).collect();
+    assert_eq!(losses.len(), 4);
+    let mean = losses.iter().sum::<f64>() / 4.0;
+    let squares: f64 = losses.iter().map(|x| (x - mean).powi(2)).sum();
+    let close = |name: &str, want: f64| {
+        let got = report[name]["loss"].as_f64().expect("a number");
+        assert!((got - want).abs() < 1e-12, "{name}: {got}, {want}");
+    };
+    close("mean", mean);
+    close("deviation", (squares / 3.0).sqrt());
+}
+
+#[test]
+fn frozen_params_stay_as_they_are() {
+    let place = Workplace::new("frozen");
+    place.trained("mlp.graph --data points.npz --freeze hidden --epochs 2");
+    place.done("run mlp.graph --input points.npz --fetch hidden.dense.w logits.w --output a.npz");
+    let fetch = "--fetch hidden.dense.w logits.w --params trained.safetensors";
+    place.done(&format!("run mlp.graph --input points.npz {fetch} --output b.npz"));
+    let (before, after) = (place.read_npz("a.npz"), place.read_npz("b.npz"));
+    assert_eq!(before[0], after[0], "hidden is frozen");
+    assert_ne!(before[1], after[1], "logits are trained");
+}
+
+#[test]
 fn a_checkpoint_of_another_training_is_refused() {
     let place = Workplace::new("other");
     let train = "train mlp.graph --data points.npz --checkpoint kept";

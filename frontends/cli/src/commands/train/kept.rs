@@ -1,0 +1,105 @@
+//! What is kept of a training: checkpoints, the log and the weights.
+
+use std::fs::File;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::Path;
+
+use brolga::Session;
+use brolga::compiler::ir::VariableKind;
+use brolga::runtime::RunError;
+use brolga::runtime::checkpoint::Checkpoint;
+use brolga::runtime::data::{DataError, DataSet};
+use brolga::runtime::session::Clock;
+use brolga::runtime::train::{Checkpoints, FitOptions, Log, Progress, Validation, lines_before};
+
+use crate::arguments::Train;
+use crate::failure::Failure;
+use crate::model::ReadFile;
+
+/// The checkpoints that are asked for. Whatever the bits of a training depend on tells it from others.
+pub(super) fn checkpoints(
+    arguments: &Train,
+    program: &ReadFile,
+    session: &Session,
+    data: &DataSet,
+    options: &FitOptions,
+) -> Result<Option<Checkpoints>, Failure> {
+    let Some(folder) = &arguments.checkpoint else { return Ok(None) };
+    let rows = |data: &DataSet| format!("{} with {} rows", data.name(), data.n_rows());
+    let validation = match &options.validation {
+        Validation::None => "none".to_string(),
+        Validation::Data(data) => rows(data),
+        Validation::Fraction(fraction) => format!("{fraction} of the rows"),
+        Validation::Fold { fold, of } => format!("part {fold} of {of}"),
+    };
+    let stop = arguments.early_stop.as_ref().map_or("none", |text| &text.0);
+    let mut dims: Vec<String> =
+        arguments.model.dims.iter().map(|(name, n)| format!("{name}={n}")).collect();
+    dims.sort();
+    let dims = if dims.is_empty() { "none".to_string() } else { dims.join(", ") };
+    let identity = [
+        ("the program", program.fingerprint()),
+        ("the seed", session.options().seed.to_string()),
+        ("the data", rows(data)),
+        ("the batch size", options.batches.rows.to_string()),
+        ("what --dim gives", dims),
+        ("the order of rows", if options.shuffle { "shuffled" } else { "kept" }.to_string()),
+        ("the validation", validation),
+        ("early stopping", stop.to_string()),
+        ("what is frozen", arguments.freeze.join(", ")),
+    ];
+    let identity = identity.map(|(what, value)| (what.to_string(), value)).into();
+    let made = Checkpoints::new(folder, arguments.every, identity);
+    made.map(Some).map_err(|e| Failure::data(&e))
+}
+
+/// Brings a session to where the newest checkpoint is; what was found is said on standard error.
+pub(super) fn resume(
+    session: &mut Session,
+    program: &ReadFile,
+    checkpoints: &Checkpoints,
+) -> Result<Option<Progress>, Failure> {
+    let run = |e: RunError| Failure::run(&e, &program.sources);
+    let Some(kept) = checkpoints.newest().map_err(run)? else {
+        eprintln!("there is no checkpoint yet: the training begins");
+        return Ok(None);
+    };
+    for (_, error) in &kept.damaged {
+        eprintln!("warning: {error}; the checkpoint before it is taken");
+    }
+    session.load(kept.variables).map_err(run)?;
+    session.set_clock(kept.clock);
+    eprintln!("{}: resumed at step {}", kept.path.display(), kept.clock.step);
+    Ok(Some(kept.progress))
+}
+
+/// The log, which goes on from a clock if there is one.
+pub(super) fn log_file(path: &Path, clock: Option<Clock>) -> Result<Log<BufWriter<File>>, Failure> {
+    let refused = |error: std::io::Error| {
+        Failure::data(&DataError::Write { path: path.to_path_buf(), reason: error.to_string() })
+    };
+    let before = match clock.map(|clock| (clock, std::fs::read_to_string(path))) {
+        Some((clock, Ok(text))) => lines_before(&text, clock),
+        Some((_, Err(error))) if error.kind() != ErrorKind::NotFound => return Err(refused(error)),
+        Some((_, Err(_))) | None => String::new(),
+    };
+    let mut file = BufWriter::new(File::create(path).map_err(refused)?);
+    file.write_all(before.as_bytes()).map_err(refused)?;
+    Ok(Log::new(file))
+}
+
+/// Writes params, states and, if not the weights only, the optimisers' slots and the clock.
+pub(super) fn save(session: &Session, path: &Path, weights_only: bool) -> Result<(), Failure> {
+    let kept = session.variables().filter(|(_, kind, _)| match kind {
+        VariableKind::Param | VariableKind::State => true,
+        VariableKind::Slot => !weights_only,
+    });
+    let clock = if weights_only { Clock::default() } else { session.clock() };
+    let checkpoint = Checkpoint {
+        variables: kept.map(|(name, _, value)| (name.to_string(), value)).collect(),
+        step: clock.step,
+        epoch: clock.epoch,
+        ..Checkpoint::default()
+    };
+    checkpoint.save(path).map_err(|e| Failure::data(&e))
+}

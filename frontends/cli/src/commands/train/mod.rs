@@ -1,0 +1,64 @@
+//! `brolga train`: fits the params of a file to data.
+
+mod folds;
+mod freeze;
+mod kept;
+mod report;
+
+use brolga::runtime::data::Split;
+use brolga::runtime::train::{FitOptions, Validation};
+
+use crate::arguments::{EarlyStopText, Train};
+use crate::failure::Failure;
+use crate::model::{
+    Purpose, ReadFile, batch_size, check_dims, check_place, data_set, load_weights, read, session,
+    session_options,
+};
+use crate::watch::{Kept, train};
+
+pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
+    let mut program = read(&arguments.model)?;
+    check_dims(&program.module, &arguments.model.dims)?;
+    arguments.save.as_deref().map(|path| check_place(path, "safetensors")).transpose()?;
+    freeze::freeze(&mut program, &arguments.freeze)?;
+    let data = data_set(&arguments.data.data, Split::Train)?;
+    let options = options(arguments, &program)?;
+    if let Some(folds) = arguments.folds {
+        return folds::run(arguments, &program, &data, &options, folds);
+    }
+    let mut session = session(&program, session_options(&arguments.model.machine))?;
+    load_weights(&mut session, &program, &arguments.weights, Purpose::Training)?;
+    let checkpoints = kept::checkpoints(arguments, &program, &session, &data, &options)?;
+    let mut options = options;
+    if arguments.resume
+        && let Some(checkpoints) = &checkpoints
+    {
+        options.resume = kept::resume(&mut session, &program, checkpoints)?;
+    }
+    let log = arguments.log.as_deref();
+    let clock = options.resume.as_ref().map(|_| session.clock());
+    let log = log.map(|path| kept::log_file(path, clock)).transpose()?;
+    let reports = train(&mut session, &program, &data, &options, Kept { log, checkpoints })?;
+    if let Some(path) = &arguments.save {
+        kept::save(&session, path, arguments.weights_only)?;
+    }
+    report::report(&session, &reports, &options, arguments.model.machine.json);
+    Ok(())
+}
+
+fn options(arguments: &Train, program: &ReadFile) -> Result<FitOptions, Failure> {
+    let validation = match (&arguments.validation, arguments.validation_split) {
+        (Some(text), _) => Validation::Data(data_set(text, Split::Test)?),
+        (None, Some(fraction)) => Validation::Fraction(fraction),
+        (None, None) => Validation::None,
+    };
+    Ok(FitOptions {
+        epochs: i64::from(arguments.epochs),
+        batches: batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?,
+        shuffle: !arguments.no_shuffle,
+        validation,
+        allow_nan: arguments.allow_nan,
+        early_stop: arguments.early_stop.as_ref().map(EarlyStopText::rule).transpose()?,
+        resume: None,
+    })
+}

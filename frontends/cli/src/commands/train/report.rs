@@ -1,0 +1,55 @@
+//! What a training says when it has ended.
+
+use brolga::Session;
+use brolga::runtime::train::{EpochReport, FitOptions, metrics_json};
+use serde_json::{Value, json};
+
+use crate::output::outln;
+use crate::progress::metrics_text;
+
+pub(super) fn report(
+    session: &Session,
+    reports: &[EpochReport],
+    options: &FitOptions,
+    as_json: bool,
+) {
+    let clock = session.clock();
+    if as_json {
+        let epochs = reports.iter().map(|report| {
+            let mut epoch = json!({
+                "epoch": report.epoch,
+                "ms": report.ms,
+                "train": metrics_json(&report.train),
+            });
+            if let Some(validation) = &report.validation {
+                epoch["validation"] = json!(metrics_json(validation));
+            }
+            epoch
+        });
+        let epochs: Vec<Value> = epochs.collect();
+        outln!("{}", json!({"step": clock.step, "epoch": clock.epoch, "epochs": epochs}));
+        return;
+    }
+    let Some(last) = reports.last() else {
+        let first = options.resume.as_ref().map_or(0, |progress| progress.first_epoch);
+        match clock.epoch == first + options.epochs {
+            true => outln!("it has its {} epochs already", options.epochs),
+            false => outln!("ended after {} batches, within an epoch", clock.step),
+        }
+        return;
+    };
+    let is_kept = |report: &&EpochReport| report.epoch + 1 == clock.epoch;
+    if let Some(rule) = &options.early_stop
+        && let Some(best) = reports.iter().find(is_kept)
+    {
+        let (epochs, metric) = (last.epoch + 1, &rule.metric);
+        outln!("trained {epochs} epochs; kept is epoch {}, the best by {metric}", clock.epoch);
+        outln!("kept: {}", metrics_text(best.monitored()));
+        return;
+    }
+    outln!("trained {} batches, {} epochs", clock.step, clock.epoch);
+    outln!("train: {}", metrics_text(&last.train));
+    if let Some(validation) = &last.validation {
+        outln!("validation: {}", metrics_text(validation));
+    }
+}
