@@ -15,6 +15,7 @@ const MAX_BYTES: usize = 1 << 47;
 /// differ, a negative dimension, a tensor of more bytes than can be addressed, an unbound symbol.
 pub fn specialise(graph: &Graph, binding: &Binding) -> Result<Graph, CompileError> {
     let mut bound = graph.clone();
+    bound.remove_dead();
     for id in graph.order() {
         specialise_node(&mut bound, id, binding)?;
     }

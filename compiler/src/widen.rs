@@ -11,6 +11,7 @@ use crate::ops::{Control, Creation, Elementwise, Leaf, Op, OpRules, Placement};
 /// operations refuse, which are the same for both types.
 pub fn widened(graph: &Graph) -> Result<Graph, CompileError> {
     let mut wide = graph.clone();
+    wide.remove_dead();
     for id in graph.order() {
         widen(&mut wide, id)?;
     }
@@ -39,6 +40,7 @@ fn widen(graph: &mut Graph, id: NodeId) -> Result<(), CompileError> {
 
 fn region_in_f64(region: &Graph) -> Result<Graph, CompileError> {
     let mut wide = region.clone();
+    wide.remove_dead();
     for id in region.order() {
         widen(&mut wide, id)?;
     }

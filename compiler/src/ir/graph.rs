@@ -349,12 +349,20 @@ impl Graph {
             }
         }
         self.map_roots(|root| itself.get(&root).copied().unwrap_or(root));
-        self.remove_dead(&own);
+        self.remove(&own);
     }
 
-    /// Removes nodes that nothing uses. For `dce` alone: passes redirect uses.
-    pub(crate) fn remove_dead(&mut self, dead: &[NodeId]) {
-        for id in dead {
+    /// Removes every node that no root needs, inputs excepted. For `dce`, as other passes redirect uses,
+    /// and for what changes the types of the nodes that are needed: the others would keep theirs, and
+    /// be found among the users of a node.
+    pub(crate) fn remove_dead(&mut self) {
+        let live: FxHashSet<NodeId> = self.order().into_iter().collect();
+        let dead: Vec<NodeId> = self.ids().into_iter().filter(|id| !live.contains(id)).collect();
+        self.remove(&dead);
+    }
+
+    fn remove(&mut self, nodes: &[NodeId]) {
+        for id in nodes {
             if let Some(node) = self.nodes.remove_node(id.at()) {
                 self.names.remove(&node.name);
             }

@@ -21,6 +21,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Train a classifier of digits on built-in data, from nothing.
     Demo(Demo),
+    /// Write a model that ships with the command, to begin with.
+    New(New),
     /// Check a file: types of every entry, gradients, parameters, memory and work of a step.
     Check(Check),
     /// Run a file once on arrays.
@@ -145,6 +147,23 @@ pub(crate) struct Demo {
     /// Print the .graph file instead of training it.
     #[arg(long)]
     pub(crate) source: bool,
+}
+
+/// `new`.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// What to call the file; `.graph` is added if it is not there.
+    #[arg(conflicts_with = "list", required_unless_present = "list")]
+    pub(crate) name: Option<String>,
+    /// The model.
+    #[arg(long, value_name = "M", default_value = "mlp")]
+    pub(crate) model: String,
+    /// List the models.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Report as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `check`.

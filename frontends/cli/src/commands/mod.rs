@@ -9,4 +9,5 @@ pub(crate) mod predict;
 pub(crate) mod dump;
 pub(crate) mod bench;
 pub(crate) mod gradcheck;
+pub(crate) mod new;
 pub(crate) mod reference;

@@ -5,5 +5,6 @@ mod workplace;
 mod sessions;
 mod reports;
 mod training;
+mod models;
 mod dumps;
 mod signals;

@@ -243,6 +243,12 @@ fn gradients_are_checked_against_differences() {
     assert_eq!(outcome.status, 1, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("1 of 1 gradients are no slopes"), "{}", outcome.stderr);
     assert!(outcome.stdout.contains("no slope"), "{}", outcome.stdout);
+    // A result of a loop that nothing reads, but its gradient could.
+    let text = "input x: f32[batch, 3, 4]\nparam w: f32[4, 4] = glorot_uniform\n\
+                last, all = scan(p in x, axis=1, h = zeros([batch, 4])) {\n\
+                h = tanh(p + h @ w)\nemit h\n}\nminimize sum(last * last) with sgd()\n";
+    place.write("unread.graph", text);
+    place.done("gradcheck unread.graph --batch-size 2");
     // States and two steps; bools and indices among the inputs.
     let text = "input x: f32[batch, 5, 2]\ninput label: i32[batch]\ninput keep: bool[batch]\n\
         state seen: f32[2] = zeros\nsums = cumsum(x - seen, axis=1)\n\

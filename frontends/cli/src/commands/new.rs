@@ -1,0 +1,95 @@
+//! `brolga new`: a model that ships with the command, as a file to begin with.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use brolga::runtime::data::DataError;
+use serde_json::{Value, json};
+
+use crate::arguments::New;
+use crate::failure::Failure;
+use crate::output::outln;
+
+/// The models by name: the first line of each says what it is.
+const MODELS: [(&str, &str); 10] = [
+    ("softmax", include_str!("../../models/softmax.graph")),
+    ("mlp", include_str!("../../models/mlp.graph")),
+    ("cnn", include_str!("../../models/cnn.graph")),
+    ("rnn", include_str!("../../models/rnn.graph")),
+    ("lstm", include_str!("../../models/lstm.graph")),
+    ("gru", include_str!("../../models/gru.graph")),
+    ("autoencoder", include_str!("../../models/autoencoder.graph")),
+    ("denoising", include_str!("../../models/denoising.graph")),
+    ("vae", include_str!("../../models/vae.graph")),
+    ("gan", include_str!("../../models/gan.graph")),
+];
+
+/// What a model's file is called in its own remark.
+const FILE: &str = "FILE";
+
+pub(crate) fn run(arguments: &New) -> Result<(), Failure> {
+    let Some(name) = &arguments.name else {
+        list(arguments.json);
+        return Ok(());
+    };
+    let Some((_, text)) = MODELS.iter().find(|(model, _)| *model == arguments.model) else {
+        let known: Vec<&str> = MODELS.iter().map(|(name, _)| *name).collect();
+        let text =
+            format!("error: there is no model `{}`: {}\n", arguments.model, known.join(", "));
+        return Err(Failure::Usage(text));
+    };
+    let file = if name.ends_with(".graph") { name.clone() } else { format!("{name}.graph") };
+    write(Path::new(&file), &text.replace(FILE, &file))?;
+    match arguments.json {
+        true => outln!("{}", json!({"file": file, "model": arguments.model})),
+        false => outln!("{file}: {}", summary(text)),
+    }
+    Ok(())
+}
+
+/// Writes a file that is not there yet.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let made = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    made.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            let text = format!("error: `{}` is there already: give another name\n", path.display());
+            Failure::Usage(text)
+        }
+        _ => {
+            Failure::data(&DataError::Write { path: path.to_path_buf(), reason: error.to_string() })
+        }
+    })
+}
+
+fn list(as_json: bool) {
+    if as_json {
+        let models = MODELS.iter();
+        let models = models.map(|(name, text)| json!({"name": name, "summary": summary(text)}));
+        outln!("{}", Value::Array(models.collect()));
+        return;
+    }
+    let width = MODELS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, text) in MODELS {
+        outln!("{name:width$}  {}", summary(text));
+    }
+}
+
+/// What a model is: the first line of its text.
+fn summary(text: &str) -> &str {
+    let line = text.lines().next().and_then(|line| line.strip_prefix("# "));
+    line.unwrap_or_default().trim_end_matches('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_say_what_they_are() {
+        for (name, text) in MODELS {
+            assert!(summary(text).len() > 10, "{name}");
+            assert!(text.contains(&format!("brolga train {FILE} ")), "{name} says how to train it");
+        }
+    }
+}
