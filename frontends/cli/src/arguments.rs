@@ -229,7 +229,7 @@ pub(crate) struct Train {
     /// Train K times, each time without a K-th part of the rows, which is evaluated then; say each
     /// result, the mean and the standard deviation.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..),
-          conflicts_with_all = ["validation", "validation_split", "save", "checkpoint", "log"])]
+          conflicts_with_all = ["validation", "validation_split", "save", "checkpoint", "log", "tensorboard"])]
     pub(crate) folds: Option<u32>,
     /// Leave params as they are, by name or scope; `*` stands for any characters (repeatable).
     #[arg(long, value_name = "PATTERN")]
@@ -264,6 +264,9 @@ pub(crate) struct Train {
     /// Write a line of JSON for each batch and each epoch.
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) log: Option<PathBuf>,
+    /// Write event files for TensorBoard into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tensorboard: Option<PathBuf>,
 }
 
 /// The text of `--early-stop`.

@@ -9,7 +9,7 @@ use brolga::runtime::RunError;
 use brolga::runtime::data::DataSet;
 use brolga::runtime::session::Prepared;
 use brolga::runtime::train::{
-    BatchReport, Callbacks, Checkpoints, EpochReport, FitOptions, Log, Progress, fit,
+    BatchReport, Callbacks, Checkpoints, EpochReport, FitOptions, Log, Progress, TensorBoard, fit,
 };
 
 use crate::failure::Failure;
@@ -21,6 +21,8 @@ use crate::{interrupt, progress};
 pub(crate) struct Kept {
     /// A line a batch and an epoch.
     pub(crate) log: Option<Log<BufWriter<File>>>,
+    /// What TensorBoard shows.
+    pub(crate) tensorboard: Option<TensorBoard>,
     /// All that it needs to go on.
     pub(crate) checkpoints: Option<Checkpoints>,
 }
@@ -50,8 +52,12 @@ struct Watch {
 impl Watch {
     fn each(&mut self) -> impl Iterator<Item = &mut dyn Callbacks> {
         let log = self.kept.log.as_mut().map(|log| log as &mut dyn Callbacks);
+        let board = self.kept.tensorboard.as_mut().map(|board| board as &mut dyn Callbacks);
         let checkpoints = self.kept.checkpoints.as_mut().map(|kept| kept as &mut dyn Callbacks);
-        log.into_iter().chain(checkpoints).chain([&mut self.shown as &mut dyn Callbacks])
+        log.into_iter()
+            .chain(board)
+            .chain(checkpoints)
+            .chain([&mut self.shown as &mut dyn Callbacks])
     }
 }
 

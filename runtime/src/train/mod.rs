@@ -9,6 +9,7 @@ mod log;
 mod metrics;
 mod progress;
 mod stopping;
+mod tensorboard;
 
 pub use checkpoints::{Checkpoints, Kept};
 pub use feeding::BatchSize;
@@ -19,6 +20,7 @@ pub use log::{Log, lines_before, literal_json, metrics_json};
 pub use metrics::{Averages, Sum};
 pub use progress::Progress;
 pub use stopping::{Best, Better, EarlyStop};
+pub use tensorboard::TensorBoard;
 
 #[cfg(test)]
 mod tests;

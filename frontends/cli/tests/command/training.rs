@@ -107,6 +107,18 @@ fn folds_hold_back_every_row_once() {
 }
 
 #[test]
+fn tensorboard_gets_two_folders() {
+    let place = Workplace::new("board");
+    place.done("train mlp.graph --data points.npz --validation-split 0.3 --tensorboard board");
+    for part in ["train", "validation"] {
+        let files = std::fs::read_dir(place.path("board").join(part)).expect("it is made");
+        let sizes = files.map(|file| file.and_then(|f| f.metadata()).map(|m| m.len()).unwrap_or(0));
+        let sizes: Vec<u64> = sizes.collect();
+        assert!(sizes.len() == 1 && sizes[0] > 100, "{part}: {sizes:?}");
+    }
+}
+
+#[test]
 fn frozen_params_stay_as_they_are() {
     let place = Workplace::new("frozen");
     place.trained("mlp.graph --data points.npz --freeze hidden --epochs 2");

@@ -6,7 +6,7 @@ mod kept;
 mod report;
 
 use brolga::runtime::data::Split;
-use brolga::runtime::train::{FitOptions, Validation};
+use brolga::runtime::train::{FitOptions, TensorBoard, Validation};
 
 use crate::arguments::{EarlyStopText, Train};
 use crate::failure::Failure;
@@ -38,7 +38,11 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     let log = arguments.log.as_deref();
     let clock = options.resume.as_ref().map(|_| session.clock());
     let log = log.map(|path| kept::log_file(path, clock)).transpose()?;
-    let reports = train(&mut session, &program, &data, &options, Kept { log, checkpoints })?;
+    let tensorboard = arguments.tensorboard.as_deref();
+    let tensorboard = tensorboard.map(|folder| TensorBoard::new(folder, clock)).transpose();
+    let tensorboard = tensorboard.map_err(|e| Failure::data(&e))?;
+    let kept = Kept { log, tensorboard, checkpoints };
+    let reports = train(&mut session, &program, &data, &options, kept)?;
     if let Some(path) = &arguments.save {
         kept::save(&session, path, arguments.weights_only)?;
     }
