@@ -397,8 +397,24 @@ in a training and a test part, `rows` for `digits`."
 of the input's name, or leave out what needs the input."
 
     ArrayMismatch "E0611" "an array does not fit its input"
-"After conversions that lose nothing (f64 to f32, i64 to i32, labels to one-hot, rows reshaped) the
-types still differ. The message shows both."
+"An input takes the array of its name, else the next array that no other input takes. What is
+converted on the way:
+
+    labels         integers, one a row, become one-hot where the input is a float [batch, n]
+    shapes         [rows, 28, 28] feeds [batch, 784], and [rows, 784] feeds [batch, 28, 28]; axes
+                   of 1 may come and go, as in [batch, 28, 28, 1]
+    bool, u8       to any number: true is 1
+    i32, i64       to u8, i32, i64, f32 and f64, if every number of the array is held exactly
+    f32, f64       to each other; f64 to f32 rounds
+
+Values are kept as they are: u8 images feed an f32 input with 0 to 255, so divide them in the file
+(`x / 255`). Only the sources `mnist`, `fashion-mnist`, `idx`, `cifar10` and `images` scale their
+pixels, to [0, 1]. Floats never become integers, and numbers never bool. A number that the input
+does not hold, or a label of no class, is E0616 and names its row.
+
+Whatever else differs is this error, and the message shows both types. The array's first dimension
+is its rows: of a source in two parts `train` takes the training part, `eval`, `predict` and
+`--validation` the test part, unless `?split=` chooses."
 
     DataSymbol "E0612" "the data give a dimension two sizes"
 "A symbol stands for one number. Give the two dimensions different names, or make the sizes equal."
@@ -417,7 +433,8 @@ types still differ. The message shows both."
 of at least 1."
 
     DataOutOfRange "E0616" "the data hold a number that the input cannot"
-"An integer is too large for the input's type, or a label is not below the number of classes."
+"An integer is not held exactly by the input's type (f32 holds all of them up to 16777216), or a
+label is negative or not below the number of classes."
 
     ValidationFraction "E0617" "this fraction leaves a part without rows"
 "`--validation-split` takes a fraction above 0 and below 1 that leaves at least one row for each

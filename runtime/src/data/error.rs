@@ -286,8 +286,14 @@ impl DataError {
             DataError::MissingArray { input, .. } => {
                 format!("add an array named `{input}`")
             }
-            DataError::Mismatch { .. } => {
-                "change the type of the input, or the array, so that they agree".to_string()
+            DataError::Mismatch { pair } => {
+                if pair.array_ty.dtype.is_float() && !pair.ty.dtype.is_float() {
+                    "floats are not made integers: change the type of the input, or save the array \
+                     as integers"
+                } else {
+                    "change the type of the input, or the array, so that they agree"
+                }
+                .to_string()
             }
             DataError::SymbolConflict { symbol, .. } => {
                 format!(
