@@ -11,6 +11,10 @@ use flate2::write::GzEncoder;
 
 use super::*;
 
+mod tables;
+mod texts;
+mod pictures;
+
 /// A folder for one test, removed at its end.
 pub(crate) struct Folder(PathBuf);
 
@@ -25,7 +29,7 @@ impl Folder {
         self.0.join(name)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, bytes).expect("a folder of our own");
         path
