@@ -486,7 +486,7 @@ names the columns; `?header=no` says that it does not, and they are called 1, 2,
     missing=mean        puts the mean of the column in the training part there; a category is none
     test=0.2, seed=0    holds back this part of the rows, drawn by the seed
     ignore=A,B          columns to leave out
-    categories=A,B      columns that are categories though they look like numbers
+    categories=A,B      columns that are categories though they look like numbers; a label too
     header=no, separator=;    (or tab)
 
 A column is of numbers if all of its cells are; a text among numbers is an error. A column of texts

@@ -77,6 +77,14 @@ impl CsvOptions {
         "`header`, `separator`, `ignore`, `categories`",
     );
 
+    /// The option that does not make sense beside the others, and why.
+    pub(super) fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+        if self.label_type.is_some() && self.label.is_none() {
+            return Some(("label-type", "has no use without `label=COLUMN`"));
+        }
+        self.held_back.contradiction().map(|why| ("seed", why))
+    }
+
     /// Takes an option; `false` if it is not known. Errors: why it does not take the value.
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
         let list = || value.split(',').map(|name| name.trim().to_string()).collect();

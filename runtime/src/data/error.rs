@@ -344,7 +344,11 @@ impl DataError {
                 format!("give it an array with `--input {input}=FILE.npy`")
             }
             DataError::MissingArray { input, .. } => {
-                format!("add an array named `{input}`")
+                let of_table = match input.as_str() {
+                    "label" => "; of a table, `?label=COLUMN` says which column it is",
+                    _ => "",
+                };
+                format!("add an array named `{input}`{of_table}")
             }
             DataError::Mismatch { pair } => {
                 if pair.array_ty.dtype.is_float() && !pair.ty.dtype.is_float() {

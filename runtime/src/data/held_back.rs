@@ -28,15 +28,15 @@ impl HeldBack {
 pub struct HeldBackOptions {
     /// `test=`.
     pub fraction: Option<f64>,
-    /// `seed=`.
-    pub seed: u64,
+    /// `seed=`; 0 without.
+    pub seed: Option<u64>,
 }
 
 impl HeldBackOptions {
     /// Takes the value of `test` or `seed`. Errors: why it is none.
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         if key == "seed" {
-            self.seed = value.parse().map_err(|_| "is no whole number".to_string())?;
+            self.seed = Some(value.parse().map_err(|_| "is no whole number".to_string())?);
             return Ok(());
         }
         let fraction = value.parse().ok().filter(|f| *f > 0.0 && *f < 1.0);
@@ -44,8 +44,14 @@ impl HeldBackOptions {
         Ok(())
     }
 
+    /// Why the options do not make sense together, if they do not.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
+        let idle = self.seed.is_some() && self.fraction.is_none();
+        idle.then_some("has no use without `test=0.2` or the like")
+    }
+
     /// What is held back, if anything is.
     pub fn held_back(&self) -> Option<HeldBack> {
-        Some(HeldBack { fraction: self.fraction?, seed: self.seed })
+        Some(HeldBack { fraction: self.fraction?, seed: self.seed.unwrap_or(0) })
     }
 }

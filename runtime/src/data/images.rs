@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use brolga_compiler::ir::Literal;
 use image::imageops::{FilterType, resize};
-use image::{ImageError, ImageReader, Limits, Rgb32FImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Rgb32FImage};
 
 use super::bytes::open_file;
 use super::{DataError, HeldBackOptions, Split};
@@ -15,8 +15,8 @@ const CHANNELS: usize = 3;
 /// The endings of files that are read.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
-/// The most bytes that decoding one picture may take: some 40 megapixels of 16-bit RGBA.
-const MAX_DECODED: u64 = 1 << 29;
+/// The most pixels of a picture: as red, green and blue in f32 they take 768 MiB for a moment.
+const MAX_PIXELS: u64 = 1 << 26;
 
 /// How pictures become rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,13 +115,22 @@ fn pictures(class: &Path) -> Result<Vec<PathBuf>, DataError> {
 
 fn read_picture(path: &Path, size: u32) -> Result<Rgb32FImage, DataError> {
     let (file, _) = open_file(path)?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODED);
     // The bytes tell the format, whatever the name's ending says.
     let reader = ImageReader::new(std::io::BufReader::new(file)).with_guessed_format();
-    let mut reader = reader.map_err(|e| DataError::read(path, &e))?;
-    reader.limits(limits);
-    let picture = reader.decode().map_err(|error| match error {
+    let decoder = reader.map_err(|e| DataError::read(path, &e))?.into_decoder();
+    let decoder = decoder.map_err(|e| refused(path, e))?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        let reason = format!("it has {width} x {height} pixels");
+        return Err(DataError::TooLarge { name: path.display().to_string(), reason });
+    }
+    let picture = DynamicImage::from_decoder(decoder).map_err(|e| refused(path, e))?;
+    Ok(resize(&picture.into_rgb32f(), size, size, FilterType::Triangle))
+}
+
+/// What the decoder says, and who is at fault.
+fn refused(path: &Path, error: ImageError) -> DataError {
+    match error {
         ImageError::IoError(e) if e.kind() != std::io::ErrorKind::UnexpectedEof => {
             DataError::read(path, &e)
         }
@@ -129,8 +138,7 @@ fn read_picture(path: &Path, size: u32) -> Result<Rgb32FImage, DataError> {
             DataError::TooLarge { name: path.display().to_string(), reason: e.to_string() }
         }
         e => DataError::corrupt(path, e.to_string()),
-    })?;
-    Ok(resize(&picture.into_rgb32f(), size, size, FilterType::Triangle))
+    }
 }
 
 fn too_large(folder: &Path, what: &str) -> DataError {

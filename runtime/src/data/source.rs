@@ -214,11 +214,11 @@ impl Source {
             seen.push(key);
             source.set(key, value).map_err(refused)?;
         }
-        if source.split.is_some() && !source.has_parts() {
+        if let Some((option, reason)) = source.contradiction() {
             return Err(DataError::SourceOption {
                 source_text: text.to_string(),
-                option: "split".to_string(),
-                reason: source.kind.why_no_parts().to_string(),
+                option: option.to_string(),
+                reason: reason.to_string(),
             });
         }
         Ok(source)
@@ -238,6 +238,28 @@ impl Source {
             | SourceKind::Npz(_)
             | SourceKind::Npy(_)
             | SourceKind::Safetensors(_) => false,
+        }
+    }
+
+    /// The option that does not make sense beside the others, and why.
+    fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+        if self.split.is_some() && !self.has_parts() {
+            return Some(("split", self.kind.why_no_parts()));
+        }
+        match &self.kind {
+            SourceKind::Csv { options, .. } => options.contradiction(),
+            SourceKind::Images { options, .. } => {
+                options.held_back.contradiction().map(|why| ("seed", why))
+            }
+            SourceKind::Digits { .. }
+            | SourceKind::Mnist { .. }
+            | SourceKind::Idx { .. }
+            | SourceKind::Npz(_)
+            | SourceKind::Npy(_)
+            | SourceKind::Safetensors(_)
+            | SourceKind::Cifar10(_)
+            | SourceKind::Text { .. }
+            | SourceKind::Lines { .. } => None,
         }
     }
 
@@ -418,7 +440,7 @@ mod tests {
         let files = vec!["a".into(), "b".into()];
         let lines = SourceKind::Lines { files, vocab: 7, length: LENGTH };
         assert_eq!(kind("lines:a,b?vocab=7"), lines);
-        let held_back = HeldBackOptions { fraction: Some(0.25), seed: 4 };
+        let held_back = HeldBackOptions { fraction: Some(0.25), seed: Some(4) };
         let options = ImageOptions { size: 16, held_back };
         let images = SourceKind::Images { folder: "i".into(), options };
         assert_eq!(kind("images:i?seed=4&size=16&test=0.25"), images);
@@ -485,6 +507,9 @@ mod tests {
             ("x.csv?label-type=text", "E0602"),
             ("x.csv?label=a&label=b", "E0602"),
             ("x.csv?size=1", "E0602"),
+            ("x.csv?seed=1", "E0602"),
+            ("images:x?seed=1", "E0602"),
+            ("x.csv?label-type=classes", "E0602"),
         ];
         for (text, code) in cases {
             let error = Source::parse(text).expect_err(text);

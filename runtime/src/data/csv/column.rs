@@ -49,7 +49,11 @@ impl Column {
     /// The column of the label. Errors: as for any, and one that is not what the options say.
     pub(super) fn label(table: &Table<'_>, index: usize) -> Result<Column, DataError> {
         let name = table.names[index].clone();
-        let kind = match table.options.label_type {
+        let label_type = match table.options.label_type {
+            None if table.options.categories.contains(&name) => Some(LabelType::Classes),
+            label_type => label_type,
+        };
+        let kind = match label_type {
             Some(LabelType::Classes) => category(table, index),
             None if !is_numeric(table, index)? => {
                 let category = category(table, index);

@@ -162,4 +162,32 @@ fn what_is_no_picture_is_refused() {
     folder.write("cat/c.png", &bomb);
     let error = read(&source, Split::Train).expect_err("too large, or damaged");
     assert!(["E0604", "E0606"].contains(&code(&error)), "{error}");
+    let wide = ImageBuffer::from_pixel(60_000, 1200, Luma([0u8]));
+    wide.save_with_format(folder.path("cat/c.png"), ImageFormat::Png).expect("our own folder");
+    assert!(refused("E0606").contains("60000 x 1200"));
+}
+
+/// Whatever the bytes are, a value or an error comes back.
+#[test]
+fn damaged_pictures_do_no_harm() {
+    let folder = Folder::new("images-damaged");
+    std::fs::create_dir_all(folder.path("c")).expect("a folder of our own");
+    let steps = ImageBuffer::from_fn(9, 7, |x, y| Rgb([x as u8 * 20, y as u8 * 30, 90]));
+    let source = format!("images:{}?size=4", folder.path("").display());
+    for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+        let path = folder.path("c/a.png");
+        steps.save_with_format(&path, format).expect("a folder of our own");
+        let good = std::fs::read(&path).expect("it was just written");
+        assert!(read(&source, Split::Train).is_ok());
+        for i in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[i] ^= 0xff;
+            folder.write("c/a.png", &bytes);
+            let _ = read(&source, Split::Train);
+            if i % 8 == 0 {
+                folder.write("c/a.png", &good[..i]);
+                let _ = read(&source, Split::Train);
+            }
+        }
+    }
 }

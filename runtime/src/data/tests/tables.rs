@@ -59,6 +59,7 @@ fn the_label_is_what_its_cells_or_the_options_say() {
     assert_eq!(label("3 1 3", "&label-type=number").0, Some(array(&[3], vec![3f32, 1.0, 3.0])));
     let classes = label("10 9.5 10", "&label-type=classes");
     assert_eq!(classes, (Some(array(&[3], vec![1i32, 0, 1])), "9.5 10".to_string()));
+    assert_eq!(label("10 9.5 10", "&categories=y"), classes);
     assert_eq!(label("b a b", ""), (Some(array(&[3], vec![1i32, 0, 1])), "a b".to_string()));
 }
 
@@ -156,6 +157,24 @@ fn what_would_have_to_be_guessed_is_refused() {
     let folder_error = Source::parse(&format!("{}/none.csv", folder.path("").display()));
     let error = load(&folder_error.expect("a source"), Split::Train).expect_err("no file");
     assert_eq!(code(&error), "E0603");
+}
+
+/// Whatever the bytes are, a value or an error comes back.
+#[test]
+fn damaged_tables_do_no_harm() {
+    let folder = Folder::new("csv-damaged");
+    let source = format!("{}?label=town&test=0.4", folder.path("t.csv").display());
+    let source = Source::parse(&source).expect("a source");
+    for i in 0..PEOPLE.len() {
+        for change in [0x01, 0x80] {
+            let mut bytes = PEOPLE.as_bytes().to_vec();
+            bytes[i] ^= change;
+            folder.write("t.csv", &bytes);
+            let _ = load(&source, Split::Train);
+        }
+        folder.write("t.csv", &PEOPLE.as_bytes()[..i]);
+        let _ = load(&source, Split::Test);
+    }
 }
 
 #[test]
