@@ -372,7 +372,7 @@ to be imported."
     cifar10:DIR               image f32[32, 32, 3] in [0, 1], label: every data_batch*, test_batch*
     idx:IMAGES,LABELS         a pair of IDX files
     FILE.npz, FILE.safetensors, x=a.npy,y=b.npy      arrays by their names
-    FILE.csv?label=COLUMN     x f32[columns], label: see `brolga explain E0621`
+    FILE.csv?label=COLUMN     x f32[columns], label: see `brolga explain E0621`; plain or .gz
     images:DIR?size=32        image f32[size, size, 3] in [0, 1], label: one folder a class
     text:FILE?seq=64          tokens i32[seq], next i32[seq]: characters as numbers; ?stride=N
     lines:A,B,...             tokens i32[length], label: one file a class, one example a line;
@@ -493,7 +493,8 @@ A column is of numbers if all of its cells are; a text among numbers is an error
 is of categories: each is a column of x that is 1 where the row is of it and 0 elsewhere, in the
 order of code points (of size, for `categories` of numbers). A label of texts is an i32, the number
 of its class in that order; a label of whole numbers without a point is an i32 as it stands; any
-other an f32. Types and categories come from the whole table, also when it is split."
+other an f32. Numbers are rounded to f32, of seven digits. Types and categories come from the whole
+table, also when it is split."
 
     MissingValue "E0622" "a value of a table is missing"
 "A cell is empty, or `?`, `NA`, `N/A`, `NaN` or `null`. `?missing=drop` leaves such rows out, and
@@ -508,6 +509,11 @@ spaces around them; with `?header=no` they are the numbers from 1."
 "More than half of the rows have a text of their own in this column, such as a name: as categories
 it would make x as wide as the table is long. Leave it out with `?ignore=COLUMN`, or ask for it
 with `?categories=COLUMN` (for a label, `?label-type=classes`)."
+
+    SourceFolder "E0625" "a folder does not hold what its source asks for"
+"`cifar10:DIR` holds the files `data_batch*` and `test_batch*`, plain or .gz. `images:DIR` holds a
+folder for each class, and each of these .png, .jpg and .jpeg files, at least one, and nothing else
+but hidden files: what could not be read would be missing without a word."
 
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."

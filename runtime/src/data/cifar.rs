@@ -81,7 +81,7 @@ fn batches(folder: &Path, beginning: &str) -> Result<Vec<PathBuf>, DataError> {
     });
     if paths.is_empty() {
         let reason = format!("it holds no file whose name begins `{beginning}`");
-        return Err(DataError::Read { path: folder.to_path_buf(), reason });
+        return Err(DataError::Folder { path: folder.to_path_buf(), reason });
     }
     Ok(paths)
 }

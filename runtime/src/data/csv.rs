@@ -191,19 +191,44 @@ pub fn read_part(path: &Path, options: &CsvOptions, split: Split) -> Result<Enco
 
 impl Table<'_> {
     fn read<'a>(path: &'a Path, options: &'a CsvOptions) -> Result<Table<'a>, DataError> {
+        let bytes = open(path)?.read_to_end(path)?;
         let mut reader = ReaderBuilder::new()
             .delimiter(options.separator)
             .has_headers(false)
             .trim(Trim::All)
-            .from_reader(open(path)?.reader);
-        let mut rows = vec![];
+            .from_reader(bytes.as_slice());
+        let mut rows: Vec<(u64, StringRecord)> = vec![];
         for record in reader.records() {
             let record = record.map_err(|e| unreadable(path, &e))?;
             rows.push((record.position().map_or(0, ::csv::Position::line), record));
         }
         let mut table = Table { path, options, names: vec![], rows };
+        // The reader takes the end of the file for the end of the cell, and the rows in between
+        // would be missing without a word.
+        if let (Some((line, _)), 1) =
+            (table.rows.last(), bytes.iter().filter(|&&b| b == b'"').count() % 2)
+        {
+            let reason = "a quote in this row or before it is not closed";
+            return Err(table.line_error(*line, reason));
+        }
+        table.check_separator()?;
         table.name_columns()?;
         Ok(table)
+    }
+
+    /// Refuses a table of one column that another separator would make several.
+    fn check_separator(&self) -> Result<(), DataError> {
+        let Some((line, first)) = self.rows.first().filter(|(_, row)| row.len() == 1) else {
+            return Ok(());
+        };
+        let other = [(';', ";"), ('\t', "tab"), (',', ",")];
+        match other.into_iter().find(|(mark, _)| first[0].contains(*mark)) {
+            None => Ok(()),
+            Some((_, name)) => {
+                let reason = format!("it is one cell: are its cells parted by `separator={name}`?");
+                Err(self.line_error(*line, reason))
+            }
+        }
     }
 
     /// Takes the names of the columns from the first line, or counts them from 1.
@@ -291,6 +316,11 @@ impl Table<'_> {
     fn cells(&self, column: usize) -> impl Iterator<Item = (u64, &str)> {
         let cells = self.rows.iter().map(move |(line, row)| (*line, &row[column]));
         cells.filter(|(_, cell)| !is_missing(cell))
+    }
+
+    fn line_error(&self, line: u64, reason: impl Into<String>) -> DataError {
+        let (path, column) = (self.path.to_path_buf(), String::new());
+        DataError::Cell { path, line, column, reason: reason.into() }
     }
 
     fn cell_error(&self, line: u64, column: &str, reason: impl Into<String>) -> DataError {

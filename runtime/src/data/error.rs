@@ -213,6 +213,14 @@ pub enum DataError {
         /// The rows to split.
         rows: usize,
     },
+    /// A folder that does not hold what its source asks for. The user is at fault.
+    #[error("`{}`: {reason}", path.display())]
+    Folder {
+        /// The folder, or what it should not hold.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A line of a table that is not as the others, or a cell that is not what its column is. The
     /// file is at fault.
     #[error("`{}`, line {line}{column}: {reason}", path.display())]
@@ -305,6 +313,7 @@ impl DataError {
             DataError::MissingValue { .. } => "E0622",
             DataError::NoColumn { .. } => "E0623",
             DataError::FreeText { .. } => "E0624",
+            DataError::Folder { .. } => "E0625",
         }
     }
 
@@ -396,6 +405,9 @@ impl DataError {
             }
             DataError::NoColumn { .. } => {
                 "names are as in the first line, or with `header=no` the numbers from 1".to_string()
+            }
+            DataError::Folder { .. } => {
+                "`brolga explain E0601` says what the folders of a source hold".to_string()
             }
             DataError::FreeText { column, .. } => {
                 format!(

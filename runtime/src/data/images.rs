@@ -58,7 +58,7 @@ pub fn read_folders(
     }
     if classes.is_empty() {
         let reason = "it holds no folders, and each is a class".to_string();
-        return Err(DataError::Read { path: folder.to_path_buf(), reason });
+        return Err(DataError::Folder { path: folder.to_path_buf(), reason });
     }
     if let Some(held_back) = options.held_back.held_back() {
         let rows = held_back.rows(files.len(), split)?;
@@ -104,11 +104,11 @@ fn pictures(class: &Path) -> Result<Vec<PathBuf>, DataError> {
     };
     if let Some(other) = files.iter().find(|path| !is_picture(path)) {
         let reason = "a class holds .png, .jpg and .jpeg files alone".to_string();
-        return Err(DataError::Read { path: other.clone(), reason });
+        return Err(DataError::Folder { path: other.clone(), reason });
     }
     if files.is_empty() {
         let reason = "this class holds no pictures".to_string();
-        return Err(DataError::Read { path: class.to_path_buf(), reason });
+        return Err(DataError::Folder { path: class.to_path_buf(), reason });
     }
     Ok(files)
 }

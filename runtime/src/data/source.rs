@@ -386,7 +386,7 @@ fn parse_files(place: &str) -> Option<SourceKind> {
     if ends(place, "safetensors") {
         return Some(SourceKind::Safetensors(place.into()));
     }
-    if ends(place, "csv") {
+    if ends(place.strip_suffix(".gz").unwrap_or(place), "csv") {
         return Some(SourceKind::Csv { path: place.into(), options: CsvOptions::default() });
     }
     let file = |part: &str| {
@@ -445,6 +445,7 @@ mod tests {
         let images = SourceKind::Images { folder: "i".into(), options };
         assert_eq!(kind("images:i?seed=4&size=16&test=0.25"), images);
         let options = CsvOptions { label: Some("y".into()), header: false, ..Default::default() };
+        assert!(matches!(kind("t.csv.gz"), SourceKind::Csv { .. }));
         assert_eq!(
             kind("t.csv?label=y&header=no"),
             SourceKind::Csv { path: "t.csv".into(), options }

@@ -61,14 +61,14 @@ fn part(source: &Source, asked: Option<Part>) -> Result<Option<Split>, Failure> 
 fn describe(data: &DataSet, summary: &ArraySummary) {
     outln!("  {}: {}, {}", summary.name, summary.ty, described(&summary.statistics));
     for (column, statistics) in summary.columns.iter().take(LISTED) {
-        outln!("    {column}: {}", described(statistics));
+        outln!("    {}: {}", example::one_line(column), described(statistics));
     }
     say_others(summary.columns.len());
     let names = data.classes(&summary.name);
     if let Statistics::Integers { counts: Some(counts), .. } = &summary.statistics {
         for (number, n) in counts.iter().take(LISTED) {
             match example::class(names, *number) {
-                Some(name) => outln!("    {number} {name}: {n}"),
+                Some(name) => outln!("    {number} {}: {n}", example::one_line(name)),
                 None => outln!("    {number}: {n}"),
             }
         }

@@ -34,7 +34,7 @@ fn cifar_is_read_file_by_file() {
         }
     }
     assert!(data.classes("label").is_empty());
-    assert_eq!(code(&read(&source, Split::Test).expect_err("no test part")), "E0603");
+    assert_eq!(code(&read(&source, Split::Test).expect_err("no test part")), "E0625");
     let names: Vec<String> = (0..10).map(|i| format!("class {i}")).collect();
     folder.write("batches.meta.txt", format!("{}\n\n", names.join("\n")).as_bytes());
     assert_eq!(read(&source, Split::Train).expect("named").classes("label"), names);
@@ -142,12 +142,12 @@ fn what_is_no_picture_is_refused() {
         assert_eq!(code(&error), expected, "{error}");
         error.to_string()
     };
-    assert!(refused("E0603").contains("each is a class"));
+    assert!(refused("E0625").contains("each is a class"));
     std::fs::create_dir_all(folder.path("dog")).expect("a folder of our own");
-    assert!(refused("E0603").contains("holds no pictures"));
+    assert!(refused("E0625").contains("holds no pictures"));
     pets(&folder);
     folder.write("cat/c.gif", b"GIF89a");
-    assert!(refused("E0603").contains("c.gif"));
+    assert!(refused("E0625").contains("c.gif"));
     std::fs::remove_file(folder.path("cat/c.gif")).expect("it was just written");
     let good = std::fs::read(folder.path("cat/b.png")).expect("it was just written");
     folder.write("cat/c.png", &good[..good.len() / 2]);

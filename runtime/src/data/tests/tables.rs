@@ -35,6 +35,9 @@ fn columns_are_numbers_or_categories() {
     assert_eq!(data.classes("label"), ["no", "yes"]);
     assert_eq!(data.array("x"), Some(&array(&[3, 1], vec![1.5f32, 2.0, 1.0])));
 
+    let one = read(&folder, "\u{feff}\"only\"\r\n1\r\n2\r\n", "").expect("a byte order mark");
+    assert_eq!((one.columns("x"), numbers(&one, "x")), (&["only".to_string()][..], vec![1.0, 2.0]));
+
     let text = "10;a\n9;b\n10;b\n";
     let data = read(&folder, text, "?header=no&separator=;&categories=1").expect("a table");
     assert_eq!(data.columns("x"), ["1=9", "1=10", "2=a", "2=b"]);
@@ -127,6 +130,15 @@ fn what_would_have_to_be_guessed_is_refused() {
     let names: String = (0..40).map(|i| format!("n{i},1\n")).collect();
     let cases = [
         ("a,b\n1,2\n3\n", "", "E0621", "line 3: it has 1 cells where the first line has 2"),
+        ("a,b\n1,\"x\n2,y\n3,z\n", "", "E0621", "line 2: a quote in this row or before it"),
+        (
+            "a;b\n1;x\n",
+            "",
+            "E0621",
+            "line 1: it is one cell: are its cells parted by `separator=;`",
+        ),
+        ("a\tb\n1\t2\n", "?header=no", "E0621", "`separator=tab`"),
+        ("a,b\n1,2\n", "?separator=;", "E0621", "`separator=,`"),
         ("a,b\n1,2\n3,x\n", "", "E0621", "line 3, column `b`: `x` is no number, but `2` in line 2"),
         ("a,b\n1,1e40\n", "", "E0621", "line 2, column `b`: `1e40` is larger than f32 holds"),
         ("a,b\n1,inf\n", "", "E0621", "line 2, column `b`"),

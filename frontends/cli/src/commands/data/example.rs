@@ -41,6 +41,12 @@ pub(super) fn class(names: &[String], number: i64) -> Option<&str> {
     usize::try_from(number).ok().and_then(|i| names.get(i)).map(String::as_str)
 }
 
+/// A name without what would end its line.
+pub(super) fn one_line(name: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    name.chars().map(shown).collect::<Vec<String>>().concat()
+}
+
 /// The text that a row of tokens stands for: characters side by side, words with spaces; what has
 /// no name but the empty one is padding. `None` for what is no list of tokens.
 pub(super) fn text(names: &[String], value: &Literal) -> Option<String> {
@@ -57,8 +63,8 @@ pub(super) fn text(names: &[String], value: &Literal) -> Option<String> {
 fn numbers(data: &DataSet, name: &str, value: &Literal) -> String {
     let (classes, columns) = (data.classes(name), data.columns(name));
     let number = |(i, x): (usize, brolga::Scalar)| match (columns.get(i), class_of(classes, x)) {
-        (Some(column), _) => format!("{column}={x}"),
-        (None, Some(class)) => format!("{x} ({class})"),
+        (Some(column), _) => format!("{}={x}", one_line(column)),
+        (None, Some(class)) => format!("{x} ({})", one_line(class)),
         (None, None) => x.to_string(),
     };
     let shown: Vec<String> = value.scalars().take(NUMBERS).enumerate().map(number).collect();
