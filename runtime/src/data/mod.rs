@@ -18,6 +18,7 @@ pub mod images;
 pub mod npy;
 mod rows;
 pub mod safetensors;
+mod load;
 mod source;
 mod summary;
 pub mod text;
@@ -38,7 +39,8 @@ pub use counter::Counter;
 pub use error::{DataError, FeedPair};
 pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole};
 pub use held_back::{HeldBack, HeldBackOptions};
-pub use source::{Source, SourceKind, load};
+pub use load::load;
+pub use source::{Source, SourceKind};
 pub use summary::{ArraySummary, Statistics, summarise};
 
 /// One of the two parts that some sources come in.
