@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Outputs of a model for every row of a data set.
     Predict(Predict),
+    /// Show what a source of data holds: types, ranges, classes, examples.
+    Data(Inspect),
     /// Print a file at a stage of the compiler.
     Dump(Dump),
     /// Time compiling and steps.
@@ -202,7 +204,8 @@ pub(crate) struct Weights {
 /// A data set and how it becomes batches.
 #[derive(Debug, Args)]
 pub(crate) struct Data {
-    /// The data: `digits`, `mnist:DIR`, `idx:IMAGES,LABELS`, `FILE.npz`, `x=a.npy,y=b.npy`, ...
+    /// The data: `digits`, `mnist:DIR`, `FILE.npz`, `FILE.csv?label=COLUMN` or another source;
+    /// `brolga explain E0601` lists them.
     #[arg(long, value_name = "DATA")]
     pub(crate) data: String,
     /// Rows of a batch, where the file leaves them open; by default what --dim says, else 32.
@@ -340,6 +343,31 @@ pub(crate) struct Predict {
     /// Where the results go.
     #[arg(long, value_name = "FILE.npz")]
     pub(crate) output: PathBuf,
+}
+
+/// `data`.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The source, as `--data` takes it; `brolga explain E0601` lists them.
+    pub(crate) source: String,
+    /// The part of a source that comes in two; by default the training part.
+    #[arg(long, value_enum)]
+    pub(crate) split: Option<Part>,
+    /// Rows to show.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) examples: usize,
+    /// Report as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A part of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// What `train` learns from.
+    Train,
+    /// What `eval`, `predict` and `--validation` look at.
+    Test,
 }
 
 /// `dump`.

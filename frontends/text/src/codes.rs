@@ -364,12 +364,41 @@ to be imported."
 `--max-calls`."
 
     UnknownSource "E0601" "this names no source of data"
-"`--data` takes `digits`, `mnist:DIR`, `fashion-mnist:DIR`, `idx:IMAGES,LABELS`, `FILE.npz`,
-`FILE.safetensors` or `x=a.npy,y=b.npy`."
+"`--data`, `--validation` and `brolga data` take:
+
+    digits                    built in: image f32[28, 28] in [0, 1], label; ?rows=N
+    mnist:DIR                 the same from the four original files, plain or .gz
+    fashion-mnist:DIR         the same; the classes have names
+    cifar10:DIR               image f32[32, 32, 3] in [0, 1], label: every data_batch*, test_batch*
+    idx:IMAGES,LABELS         a pair of IDX files
+    FILE.npz, FILE.safetensors, x=a.npy,y=b.npy      arrays by their names
+    FILE.csv?label=COLUMN     x f32[columns], label: see `brolga explain E0621`; plain or .gz
+    images:DIR?size=32        image f32[size, size, 3] in [0, 1], label: one folder a class
+    text:FILE?seq=64          tokens i32[seq], next i32[seq]: characters as numbers; ?stride=N
+    lines:A,B,...             tokens i32[length], label: one file a class, one example a line;
+                              ?vocab=10000&length=50
+
+digits, mnist, fashion-mnist, cifar10, text and lines come in a training and a test part; a table
+and images do with `?test=0.2`. `train` takes the training part, `eval`, `predict` and
+`--validation` the test part; `?split=train` or `?split=test` chooses.
+
+`images` reads PNG and JPEG, of folders and files in the order of their names. A picture is
+stretched to size x size; each pixel is a mean of those that it covers, with linear weights. Grey
+is repeated, transparency dropped.
+
+`text` numbers the file's characters in the order of code points. The last tenth of the file is its
+test part. Windows begin every `stride` characters in the training part (by default every `seq`),
+and every `seq` in the test part.
+
+`lines` takes words in lower case, parted at white space; marks around a word are words of their
+own. 0 fills a line up to `length`, 1 is a word outside of the vocabulary, which counts `vocab`
+numbers in all: the most frequent of the training part first, ties in the order of code points.
+Every tenth line of a file is the test part's. Blank lines are left out."
 
     SourceOption "E0602" "a source of data does not take this option"
-"Options follow the source after `?`: `digits?rows=1000&split=test`. `split` is for sources that come
-in a training and a test part, `rows` for `digits`."
+"Options follow the source after `?`, with `&` between them: `digits?rows=1000&split=test`. `split`
+is for sources that come in a training and a test part. `brolga explain E0601` lists the sources
+with their options, `brolga explain E0621` those of a table."
 
     UnreadableFile "E0603" "a file cannot be read"
 "The file does not exist, or may not be read. The message says what the system answered."
@@ -397,8 +426,24 @@ in a training and a test part, `rows` for `digits`."
 of the input's name, or leave out what needs the input."
 
     ArrayMismatch "E0611" "an array does not fit its input"
-"After conversions that lose nothing (f64 to f32, i64 to i32, labels to one-hot, rows reshaped) the
-types still differ. The message shows both."
+"An input takes the array of its name, else the next array that no other input takes. What is
+converted on the way:
+
+    labels         integers, one a row, become one-hot where the input is a float [batch, n]
+    shapes         [rows, 28, 28] feeds [batch, 784], and [rows, 784] feeds [batch, 28, 28]; axes
+                   of 1 may come and go, as in [batch, 28, 28, 1]
+    bool, u8       to any number: true is 1
+    i32, i64       to u8, i32, i64, f32 and f64, if every number of the array is held exactly
+    f32, f64       to each other; f64 to f32 rounds
+
+Values are kept as they are: u8 images feed an f32 input with 0 to 255, so divide them in the file
+(`x / 255`). Only the sources `mnist`, `fashion-mnist`, `idx`, `cifar10` and `images` scale their
+pixels, to [0, 1]. Floats never become integers, and numbers never bool. A number that the input
+does not hold, or a label of no class, is E0616 and names its row.
+
+Whatever else differs is this error, and the message shows both types. The array's first dimension
+is its rows: of a source in two parts `train` takes the training part, `eval`, `predict` and
+`--validation` the test part, unless `?split=` chooses."
 
     DataSymbol "E0612" "the data give a dimension two sizes"
 "A symbol stands for one number. Give the two dimensions different names, or make the sizes equal."
@@ -417,7 +462,8 @@ types still differ. The message shows both."
 of at least 1."
 
     DataOutOfRange "E0616" "the data hold a number that the input cannot"
-"An integer is too large for the input's type, or a label is not below the number of classes."
+"An integer is not held exactly by the input's type (f32 holds all of them up to 16777216), or a
+label is negative or not below the number of classes."
 
     ValidationFraction "E0617" "this fraction leaves a part without rows"
 "`--validation-split` takes a fraction above 0 and below 1 that leaves at least one row for each
@@ -426,6 +472,48 @@ part."
     UnwritableFile "E0618" "a file cannot be written"
 "The folder does not exist, may not be written, or the disk is full. A file is replaced as a whole or
 not at all."
+
+    TableCell "E0621" "a line or a cell of a table cannot be read"
+"A table `FILE.csv` is cells with commas between them, in quotes where a cell holds a comma, a line
+end or a quote (which is written twice). Every line has as many cells as the first. Its first line
+names the columns; `?header=no` says that it does not, and they are called 1, 2, ...
+
+    housing.csv?label=price&missing=mean&test=0.2&split=test
+
+    label=COLUMN        the label; every other column is of x
+    label-type=classes  (or number) what the label is, instead of the rule below
+    missing=drop        leaves out rows with a missing value: an empty cell, ?, NA, N/A, NaN, null
+    missing=mean        puts the mean of the column in the training part there; a category is none
+    test=0.2, seed=0    holds back this part of the rows, drawn by the seed
+    ignore=A,B          columns to leave out
+    categories=A,B      columns that are categories though they look like numbers; a label too
+    header=no, separator=;    (or tab)
+
+A column is of numbers if all of its cells are; a text among numbers is an error. A column of texts
+is of categories: each is a column of x that is 1 where the row is of it and 0 elsewhere, in the
+order of code points (of size, for `categories` of numbers). A label of texts is an i32, the number
+of its class in that order; a label of whole numbers without a point is an i32 as it stands; any
+other an f32. Numbers are rounded to f32, of seven digits. Types and categories come from the whole
+table, also when it is split."
+
+    MissingValue "E0622" "a value of a table is missing"
+"A cell is empty, or `?`, `NA`, `N/A`, `NaN` or `null`. `?missing=drop` leaves such rows out, and
+`?missing=mean` puts the mean of the column in the training part there (a category is then none of
+them). A label is never made up."
+
+    NoColumn "E0623" "a table has no such column"
+"An option of a table names a column that it does not have. Names are as in the first line, without
+spaces around them; with `?header=no` they are the numbers from 1."
+
+    FreeText "E0624" "a column of a table holds texts that are no categories"
+"More than half of the rows have a text of their own in this column, such as a name: as categories
+it would make x as wide as the table is long. Leave it out with `?ignore=COLUMN`, or ask for it
+with `?categories=COLUMN` (for a label, `?label-type=classes`)."
+
+    SourceFolder "E0625" "a folder does not hold what its source asks for"
+"`cifar10:DIR` holds the files `data_batch*` and `test_batch*`, plain or .gz. `images:DIR` holds a
+folder for each class, and each of these .png, .jpg and .jpeg files, at least one, and nothing else
+but hidden files: what could not be read would be missing without a word."
 
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."

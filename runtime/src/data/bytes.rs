@@ -20,6 +20,18 @@ pub(super) struct Input {
     pub(super) at_most: u64,
 }
 
+impl Input {
+    /// All that comes, of a format that does not say how much. Errors: damage, or no memory for it.
+    pub(super) fn read_to_end(mut self, path: &Path) -> Result<Vec<u8>, DataError> {
+        let mut bytes = vec![];
+        self.reader.read_to_end(&mut bytes).map_err(|e| match e.kind() {
+            ErrorKind::OutOfMemory => too_large(path, u128::from(self.at_most)),
+            _ => damaged(path, &e),
+        })?;
+        Ok(bytes)
+    }
+}
+
 /// Opens a regular file and returns its length. Errors: a missing file, a folder, a device.
 pub(crate) fn open_file(path: &Path) -> Result<(File, u64), DataError> {
     let file = File::open(path).map_err(|e| DataError::read(path, &e))?;
@@ -164,7 +176,7 @@ fn too_large(path: &Path, bytes: u128) -> DataError {
     }
 }
 
-fn damaged(path: &Path, error: &std::io::Error) -> DataError {
+pub(super) fn damaged(path: &Path, error: &std::io::Error) -> DataError {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => {
             DataError::corrupt(path, "it ends in the middle of its compressed bytes")

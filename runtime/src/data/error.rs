@@ -213,6 +213,69 @@ pub enum DataError {
         /// The rows to split.
         rows: usize,
     },
+    /// A folder that does not hold what its source asks for. The user is at fault.
+    #[error("`{}`: {reason}", path.display())]
+    Folder {
+        /// The folder, or what it should not hold.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A line of a table that is not as the others, or a cell that is not what its column is. The
+    /// file is at fault.
+    #[error("`{}`, line {line}{column}: {reason}", path.display())]
+    Cell {
+        /// The table.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// Its column, `, column "age"`; empty where the whole line is meant.
+        column: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A value that is missing, where nothing says what to do about it. The file is at fault.
+    #[error("`{}`, line {line}, column `{column}`: the value is missing", path.display())]
+    MissingValue {
+        /// The table.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column.
+        column: String,
+        /// Whether it is the label, for which no value is made up.
+        is_label: bool,
+    },
+    /// A column that an option names and the table does not have. The user is at fault.
+    #[error(
+        "`{}` has no column `{column}`, which `{option}=` asks for; its columns are: {columns}",
+        path.display()
+    )]
+    NoColumn {
+        /// The table.
+        path: PathBuf,
+        /// The option.
+        option: String,
+        /// The name that it gives.
+        column: String,
+        /// The names that there are.
+        columns: String,
+    },
+    /// A column of texts that are hardly ever the same. The user is at fault.
+    #[error(
+        "the column `{column}` of `{}` holds {n_texts} different texts in {n_rows} rows, which are \
+         hardly categories", path.display()
+    )]
+    FreeText {
+        /// The table.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Its different texts.
+        n_texts: usize,
+        /// The rows.
+        n_rows: usize,
+    },
     /// A file that cannot be written. The machine is at fault.
     #[error("`{}` cannot be written: {reason}", path.display())]
     Write {
@@ -246,6 +309,11 @@ impl DataError {
             DataError::OutOfRange { .. } => "E0616",
             DataError::Fraction { .. } => "E0617",
             DataError::Write { .. } => "E0618",
+            DataError::Cell { .. } => "E0621",
+            DataError::MissingValue { .. } => "E0622",
+            DataError::NoColumn { .. } => "E0623",
+            DataError::FreeText { .. } => "E0624",
+            DataError::Folder { .. } => "E0625",
         }
     }
 
@@ -258,8 +326,9 @@ impl DataError {
     pub fn help(&self) -> String {
         match self {
             DataError::UnknownSource { .. } => "the sources are `digits`, `mnist:DIR`, \
-                `fashion-mnist:DIR`, `idx:IMAGES,LABELS`, `FILE.npz`, `FILE.safetensors` and \
-                `x=a.npy,y=b.npy`"
+                `fashion-mnist:DIR`, `cifar10:DIR`, `idx:IMAGES,LABELS`, `FILE.npz`, \
+                `FILE.safetensors`, `x=a.npy,y=b.npy`, `FILE.csv?label=COLUMN`, `images:DIR`, \
+                `text:FILE` and `lines:A,B,...`"
                 .to_string(),
             DataError::SourceOption { .. } => {
                 "options follow the source: `digits?rows=1000&split=test`".to_string()
@@ -284,10 +353,20 @@ impl DataError {
                 format!("give it an array with `--input {input}=FILE.npy`")
             }
             DataError::MissingArray { input, .. } => {
-                format!("add an array named `{input}`")
+                let of_table = match input.as_str() {
+                    "label" => "; of a table, `?label=COLUMN` says which column it is",
+                    _ => "",
+                };
+                format!("add an array named `{input}`{of_table}")
             }
-            DataError::Mismatch { .. } => {
-                "change the type of the input, or the array, so that they agree".to_string()
+            DataError::Mismatch { pair } => {
+                if pair.array_ty.dtype.is_float() && !pair.ty.dtype.is_float() {
+                    "floats are not made integers: change the type of the input, or save the array \
+                     as integers"
+                } else {
+                    "change the type of the input, or the array, so that they agree"
+                }
+                .to_string()
             }
             DataError::SymbolConflict { symbol, .. } => {
                 format!(
@@ -309,6 +388,32 @@ impl DataError {
             DataError::Fraction { .. } => {
                 "give a fraction above 0 and below 1, such as 0.1, and at least two rows"
                     .to_string()
+            }
+            DataError::Cell { .. } => {
+                "correct the file; `ignore=COLUMN` leaves a column out, `categories=COLUMN` takes \
+                 numbers for categories"
+                    .to_string()
+            }
+            DataError::MissingValue { is_label: true, .. } => {
+                "leave such rows out with `missing=drop`".to_string()
+            }
+            DataError::MissingValue { is_label: false, column, .. } => {
+                format!(
+                    "leave such rows out with `missing=drop`, put the column's mean there with \
+                     `missing=mean`, or leave the column out with `ignore={column}`"
+                )
+            }
+            DataError::NoColumn { .. } => {
+                "names are as in the first line, or with `header=no` the numbers from 1".to_string()
+            }
+            DataError::Folder { .. } => {
+                "`brolga explain E0601` says what the folders of a source hold".to_string()
+            }
+            DataError::FreeText { column, .. } => {
+                format!(
+                    "leave the column out with `ignore={column}`, or ask for a column a text with \
+                     `categories={column}` (`label-type=classes` for the label)"
+                )
             }
             DataError::Write { .. } => {
                 "check that the folder exists, may be written, and has room".to_string()

@@ -64,9 +64,11 @@ pub struct FeedWhole {
 /// Decides how `data` feed `inputs` (name and declared type). An input takes the array of its
 /// name, else the next unused array; `given` holds dimensions that are known beforehand.
 ///
-/// f64 becomes f32 and i64 i32; integer labels `[rows]` become one-hot for a float `[batch, n]` with
-/// n ≠ 1. A row may be flattened, and gain or lose axes of 1. Errors: whatever still differs, a
-/// symbol of two sizes or of none, numbers that do not fit.
+/// A number becomes one of the input's type where that holds it: bool and u8 any number, an integer
+/// any number that is exactly it, f32 and f64 each other (f64 rounded); values are kept, never
+/// scaled. Integer labels `[rows]` become one-hot for a float `[batch, n]` with n ≠ 1. A row may
+/// be flattened, and what is flat folded; it may gain or lose axes of 1. Errors: whatever still
+/// differs, a symbol of two sizes or of none, numbers that do not fit.
 pub fn feed_plan(
     inputs: &[(String, TensorType)],
     data: &DataSet,
@@ -171,9 +173,56 @@ impl Feed {
     }
 }
 
-/// Whether an array of one element type feeds an input of another; i64 only where it fits.
+/// Whether an array of one element type feeds an input of another, as far as its numbers fit.
 fn converts(from: DType, to: DType) -> bool {
-    from == to || [(DType::F64, DType::F32), (DType::I64, DType::I32)].contains(&(from, to))
+    match from {
+        DType::Bool => true,
+        DType::U8 | DType::I32 | DType::I64 => to != DType::Bool,
+        DType::F32 | DType::F64 => to.is_float(),
+    }
+}
+
+/// Which integers an element type holds.
+struct Held {
+    holds: fn(i64) -> bool,
+    /// What the input does, for people to read.
+    limit: &'static str,
+}
+
+const IN_U8: Held =
+    Held { holds: |x| u8::try_from(x).is_ok(), limit: "holds the integers 0 to 255" };
+
+const IN_I32: Held = Held { holds: |x| i32::try_from(x).is_ok(), limit: "holds 32-bit integers" };
+
+// i128 also holds 2^63, to which floats round the largest i64.
+
+const IN_F32: Held = Held {
+    holds: |x| x as f32 as i128 == i128::from(x),
+    limit: "holds 32-bit floats, none of which is that",
+};
+
+const IN_F64: Held = Held {
+    holds: |x| x as f64 as i128 == i128::from(x),
+    limit: "holds 64-bit floats, none of which is that",
+};
+
+/// What `to` holds of the integers of an array of `from`, if that is not all of them.
+fn held(from: DType, to: DType) -> Option<Held> {
+    match from {
+        DType::Bool | DType::U8 | DType::F32 | DType::F64 => None,
+        DType::I32 => match to {
+            DType::U8 => Some(IN_U8),
+            DType::F32 => Some(IN_F32),
+            DType::I32 | DType::I64 | DType::F64 | DType::Bool => None,
+        },
+        DType::I64 => match to {
+            DType::U8 => Some(IN_U8),
+            DType::I32 => Some(IN_I32),
+            DType::F32 => Some(IN_F32),
+            DType::F64 => Some(IN_F64),
+            DType::I64 | DType::Bool => None,
+        },
+    }
 }
 
 fn batch_dimension(inputs: &[(String, TensorType)]) -> Result<BatchDimension, DataError> {
@@ -243,6 +292,12 @@ fn zip(dims: &[Dim], sizes: &[usize]) -> Constraints {
     dims.iter().cloned().zip(sizes.iter().copied()).collect()
 }
 
+/// The product of dimensions, if there are some and their product is small enough to be written.
+fn product(dims: &[Dim]) -> Option<Dim> {
+    let (first, others) = dims.split_first()?;
+    others.iter().try_fold(first.clone(), |product, dim| product.mul(dim).ok())
+}
+
 impl Pair<'_> {
     fn mismatch(&self) -> DataError {
         DataError::Mismatch { pair: self.described() }
@@ -265,7 +320,7 @@ impl Pair<'_> {
     }
 
     /// The ways in which a row of the array may be a row of the input, best first: as it is,
-    /// without the axes of 1, flattened. None where nothing can agree.
+    /// without the axes of 1, flattened or folded. None where nothing can agree.
     fn ways(&self) -> Vec<Constraints> {
         if self.is_one_hot() {
             // Its classes are decided by other dimensions.
@@ -290,30 +345,27 @@ impl Pair<'_> {
         }
         if let [all] = long_dims.as_slice() {
             ways.push(vec![(all.clone(), sizes.iter().product())]);
+        } else if let ([all], Some(product)) = (long_sizes.as_slice(), product(&long_dims)) {
+            ways.push(vec![(product, *all)]);
         }
         ways
     }
 
-    /// Refuses integers that the conversion would change.
+    /// Refuses integers that the conversion would change, and labels of no class.
     fn check_values(&self, form: &Form) -> Result<(), DataError> {
-        let (lo, hi, limit) = match (form, self.literal.dtype(), self.ty.dtype) {
-            (Form::OneHot(n), _, _) => {
-                (0, *n as i64 - 1, format!("takes the classes 0 to {}", n.saturating_sub(1)))
+        let (first_bad, limit) = match form {
+            Form::OneHot(n) => {
+                let bad = self.find_integer(|x| usize::try_from(x).is_ok_and(|x| x < *n));
+                (bad, format!("takes the classes 0 to {}", n.saturating_sub(1)))
             }
-            (Form::Rows(_) | Form::Whole, DType::I64, DType::I32) => {
-                (i32::MIN.into(), i32::MAX.into(), "holds 32-bit integers".to_string())
-            }
-            (Form::Rows(_) | Form::Whole, _, _) => return Ok(()),
+            Form::Rows(_) | Form::Whole => match held(self.literal.dtype(), self.ty.dtype) {
+                Some(held) => (self.find_integer(held.holds), held.limit.to_string()),
+                None => return Ok(()),
+            },
         };
+        let Some((i, value)) = first_bad else { return Ok(()) };
         let n_rows = self.literal.sizes().first().copied().unwrap_or(1).max(1);
         let row_elements = (self.literal.n_elements() / n_rows).max(1);
-        let bad = match self.literal {
-            Literal::I32(a) => a.iter().map(|&x| i64::from(x)).enumerate().find(out(lo, hi)),
-            Literal::I64(a) => a.iter().copied().enumerate().find(out(lo, hi)),
-            Literal::U8(a) => a.iter().map(|&x| i64::from(x)).enumerate().find(out(lo, hi)),
-            Literal::F32(_) | Literal::F64(_) | Literal::Bool(_) => None,
-        };
-        let Some((i, value)) = bad else { return Ok(()) };
         Err(DataError::OutOfRange {
             array: self.array.to_string(),
             value,
@@ -323,10 +375,17 @@ impl Pair<'_> {
             limit,
         })
     }
-}
 
-fn out(lo: i64, hi: i64) -> impl Fn(&(usize, i64)) -> bool {
-    move |(_, x)| *x < lo || *x > hi
+    /// The first integer of the array that is not right, with its place.
+    fn find_integer(&self, is_right: impl Fn(i64) -> bool) -> Option<(usize, i64)> {
+        let wrong = |(_, x): &(usize, i64)| !is_right(*x);
+        match self.literal {
+            Literal::I32(a) => a.iter().map(|&x| i64::from(x)).enumerate().find(wrong),
+            Literal::I64(a) => a.iter().copied().enumerate().find(wrong),
+            Literal::U8(a) => a.iter().map(|&x| i64::from(x)).enumerate().find(wrong),
+            Literal::F32(_) | Literal::F64(_) | Literal::Bool(_) => None,
+        }
+    }
 }
 
 /// Numbers for symbols, found input by input.

@@ -6,30 +6,42 @@
 
 mod batches;
 mod bytes;
+pub mod cifar;
 mod counter;
+pub mod csv;
 pub mod digits;
 mod error;
 mod feed;
+mod held_back;
 pub mod idx;
+pub mod images;
 pub mod npy;
 mod rows;
 pub mod safetensors;
+mod load;
 mod source;
+mod summary;
+pub mod text;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use brolga_compiler::ir::Literal;
 use brolga_compiler::with_array;
+use ndarray::Axis;
 
 pub use batches::{BatchOptions, Batches, Tail, fold_rows, split_rows};
 pub(crate) use bytes::{read_all, write_atomically};
 pub use counter::Counter;
 pub use error::{DataError, FeedPair};
 pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole};
-pub use source::{Source, SourceKind, load};
+pub use held_back::{HeldBack, HeldBackOptions};
+pub use load::load;
+pub use source::{Source, SourceKind};
+pub use summary::{ArraySummary, Statistics, summarise};
 
 /// One of the two parts that some sources come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +67,10 @@ pub struct DataSet {
     name: String,
     arrays: Vec<(String, Literal)>,
     n_rows: usize,
+    /// By the array that holds their numbers.
+    classes: BTreeMap<String, Arc<[String]>>,
+    /// By the array whose last axis they name.
+    columns: BTreeMap<String, Arc<[String]>>,
 }
 
 impl DataSet {
@@ -89,7 +105,32 @@ impl DataSet {
             return Err(DataError::TooLarge { name: source_text, reason });
         }
         let arrays = arrays.into_iter().map(|(name, a)| (name, row_major(a))).collect();
-        Ok(DataSet { name: source_text, arrays, n_rows })
+        let (classes, columns) = Default::default();
+        Ok(DataSet { name: source_text, arrays, n_rows, classes, columns })
+    }
+
+    /// The same data set, in which the number `i` of the array `array` is called `names[i]`. Of an
+    /// array of labels these are classes, of one of tokens the vocabulary.
+    pub fn with_classes(mut self, array: &str, names: impl Into<Arc<[String]>>) -> DataSet {
+        self.classes.insert(array.to_string(), names.into());
+        self
+    }
+
+    /// The same data set, in which position `i` of the last axis of the array `array` is called
+    /// `names[i]`.
+    pub fn with_columns(mut self, array: &str, names: impl Into<Arc<[String]>>) -> DataSet {
+        self.columns.insert(array.to_string(), names.into());
+        self
+    }
+
+    /// What the numbers of an array are called, from 0 on; empty where they have no names.
+    pub fn classes(&self, array: &str) -> &[String] {
+        self.classes.get(array).map_or(&[], |names| names)
+    }
+
+    /// What the positions of an array's last axis are called; empty where they have no names.
+    pub fn columns(&self, array: &str) -> &[String] {
+        self.columns.get(array).map_or(&[], |names| names)
     }
 
     /// Where the arrays came from, for people to read.
@@ -105,6 +146,14 @@ impl DataSet {
     /// The array of that name.
     pub fn array(&self, name: &str) -> Option<&Literal> {
         self.arrays.iter().find(|(n, _)| n == name).map(|(_, a)| a)
+    }
+
+    /// The row of that number (below [`DataSet::n_rows`]) of an array; a scalar is its own row.
+    pub fn row(&self, array: &Literal, row: usize) -> Literal {
+        with_array!(array, a => match a.ndim() {
+            0 => array.clone(),
+            _ => Literal::new(a.index_axis(Axis(0), row).to_owned()),
+        })
     }
 
     /// Bytes of the elements of all arrays.

@@ -1,15 +1,15 @@
-//! The text of `--data`: which source it names, and the arrays that the source holds.
+//! The text of `--data`: which source it names, with which options.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use brolga_compiler::ir::Literal;
-
-use super::{DataError, DataSet, Split, digits, idx, npy, safetensors};
+use super::csv::CsvOptions;
+use super::images::ImageOptions;
+use super::{DataError, HeldBackOptions, Split, digits};
 
 /// What `--data` names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Source {
     /// Where the arrays come from.
     pub kind: SourceKind,
@@ -19,7 +19,7 @@ pub struct Source {
 }
 
 /// Where arrays come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SourceKind {
     /// Generated digits: `image` f32[28, 28], `label` i32.
     Digits {
@@ -46,40 +46,62 @@ pub enum SourceKind {
     Npy(Vec<(String, PathBuf)>),
     /// A `.safetensors` file.
     Safetensors(PathBuf),
+    /// CIFAR-10: `image` f32[32, 32, 3], `label` i32.
+    Cifar10(PathBuf),
+    /// A table: `x` f32[columns], and `label` if one is asked for.
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// How it is read.
+        options: CsvOptions,
+    },
+    /// Pictures, a folder a class: `image` f32[size, size, 3], `label` i32.
+    Images {
+        /// The folder of the classes' folders.
+        folder: PathBuf,
+        /// How they become rows.
+        options: ImageOptions,
+    },
+    /// Windows of a text: `tokens` and `next`, i32[seq] each.
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// Characters of a window.
+        seq: usize,
+        /// Characters from the beginning of one training window to the next; by default `seq`.
+        stride: Option<usize>,
+    },
+    /// Lines of texts: `tokens` i32[length], `label` i32, the number of the file.
+    Lines {
+        /// The files.
+        files: Vec<PathBuf>,
+        /// Numbers of tokens.
+        vocab: usize,
+        /// Tokens of a row.
+        length: usize,
+    },
 }
 
-/// Reads the arrays of a source; of one with two parts, `split`, unless its text chooses.
-pub fn load(source: &Source, split: Split) -> Result<DataSet, DataError> {
-    let split = source.split.unwrap_or(split);
-    let arrays = match &source.kind {
-        SourceKind::Digits { rows } => {
-            digits::arrays(split, rows.unwrap_or(digits::default_rows(split)))?
-        }
-        SourceKind::Mnist { folder, name } => {
-            let folder = folder.clone().unwrap_or_else(|| cache().join(name));
-            let (images, labels) = idx::original_names(&folder, split);
-            idx::read_pair(&images, &labels)?
-        }
-        SourceKind::Idx { images, labels } => idx::read_pair(images, labels)?,
-        SourceKind::Npz(path) => npy::read_npz(path)?,
-        SourceKind::Npy(files) => files
-            .iter()
-            .map(|(name, path)| Ok((name.clone(), npy::read_npy(path)?)))
-            .collect::<Result<Vec<(String, Literal)>, DataError>>()?,
-        SourceKind::Safetensors(path) => safetensors::load_tensors(path)?,
-    };
-    DataSet::new(source.text.clone(), arrays)
-}
+/// The name of Fashion-MNIST, as a source and in the cache.
+pub(super) const FASHION: &str = "fashion-mnist";
 
-/// The folder of data sets that were fetched once: `BROLGA_DATA`, or `brolga` among the user's
-/// caches.
-fn cache() -> PathBuf {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    variable("BROLGA_DATA")
-        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("brolga")))
-        .or_else(|| Some(variable("HOME")?.join(".cache/brolga")))
-        .unwrap_or_else(|| PathBuf::from("."))
-}
+/// Rows and columns of an image, unless others are asked for.
+const IMAGE_SIZE: usize = 32;
+
+/// The largest images that can be asked for: 200 MB each.
+const MAX_IMAGE_SIZE: usize = 4096;
+
+/// Characters of a window, unless others are asked for.
+const SEQ: usize = 64;
+
+/// Numbers of tokens, unless others are asked for.
+const VOCAB: usize = 10_000;
+
+/// Tokens of a line, unless others are asked for.
+const LENGTH: usize = 50;
+
+/// The most tokens of a row, and numbers of tokens, that can be asked for.
+const MAX_TOKENS: usize = 1 << 20;
 
 impl Source {
     /// The source that `text` names. Errors: none, or an option that it does not take.
@@ -91,16 +113,41 @@ impl Source {
         let kind =
             parse_kind(place).ok_or_else(|| DataError::UnknownSource { text: text.to_string() })?;
         let mut source = Source { kind, split: None, text: text.to_string() };
+        let mut seen = vec![];
         for option in options.split('&').filter(|o| !o.is_empty()) {
-            source.set(option)?;
+            let refused = |reason: String| DataError::SourceOption {
+                source_text: text.to_string(),
+                option: option.to_string(),
+                reason,
+            };
+            let pair = option.split_once('=');
+            let (key, value) = pair.ok_or_else(|| refused("is not `NAME=VALUE`".to_string()))?;
+            if seen.contains(&key) {
+                return Err(refused("is given more than once".to_string()));
+            }
+            seen.push(key);
+            source.set(key, value).map_err(refused)?;
+        }
+        if let Some((option, reason)) = source.contradiction() {
+            return Err(DataError::SourceOption {
+                source_text: text.to_string(),
+                option: option.to_string(),
+                reason: reason.to_string(),
+            });
         }
         Ok(source)
     }
 
     /// Whether the source comes in a training and a test part.
     pub fn has_parts(&self) -> bool {
-        match self.kind {
-            SourceKind::Digits { .. } | SourceKind::Mnist { .. } => true,
+        match &self.kind {
+            SourceKind::Digits { .. }
+            | SourceKind::Mnist { .. }
+            | SourceKind::Cifar10(_)
+            | SourceKind::Text { .. }
+            | SourceKind::Lines { .. } => true,
+            SourceKind::Csv { options, .. } => options.held_back.fraction.is_some(),
+            SourceKind::Images { options, .. } => options.held_back.fraction.is_some(),
             SourceKind::Idx { .. }
             | SourceKind::Npz(_)
             | SourceKind::Npy(_)
@@ -108,43 +155,108 @@ impl Source {
         }
     }
 
-    fn set(&mut self, option: &str) -> Result<(), DataError> {
-        let fail = |reason: &str| DataError::SourceOption {
-            source_text: self.text.clone(),
-            option: option.to_string(),
-            reason: reason.to_string(),
-        };
-        let (key, value) = option.split_once('=').ok_or_else(|| fail("is not `NAME=VALUE`"))?;
-        match key {
-            "rows" => {
-                let n: usize = value
-                    .parse()
-                    .ok()
-                    .filter(|n| (1..=digits::MAX_ROWS).contains(n))
-                    .ok_or_else(|| fail(&format!("is not from 1 to {}", digits::MAX_ROWS)))?;
-                match &mut self.kind {
-                    SourceKind::Digits { rows } => *rows = Some(n),
-                    SourceKind::Mnist { .. }
-                    | SourceKind::Idx { .. }
-                    | SourceKind::Npz(_)
-                    | SourceKind::Npy(_)
-                    | SourceKind::Safetensors(_) => return Err(fail("is for `digits` alone")),
-                }
+    /// The option that does not make sense beside the others, and why.
+    fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+        if self.split.is_some() && !self.has_parts() {
+            return Some(("split", self.kind.why_no_parts()));
+        }
+        match &self.kind {
+            SourceKind::Csv { options, .. } => options.contradiction(),
+            SourceKind::Images { options, .. } => {
+                options.held_back.contradiction().map(|why| ("seed", why))
             }
-            "split" if !self.has_parts() => {
-                return Err(fail("is for sources that come in two parts"));
-            }
-            "split" => {
+            SourceKind::Digits { .. }
+            | SourceKind::Mnist { .. }
+            | SourceKind::Idx { .. }
+            | SourceKind::Npz(_)
+            | SourceKind::Npy(_)
+            | SourceKind::Safetensors(_)
+            | SourceKind::Cifar10(_)
+            | SourceKind::Text { .. }
+            | SourceKind::Lines { .. } => None,
+        }
+    }
+
+    /// Takes an option. Errors: why it is refused.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        match (&mut self.kind, key) {
+            (_, "split") => {
                 self.split = Some(match value {
                     "train" => Split::Train,
                     "test" => Split::Test,
-                    _ => return Err(fail("is neither `train` nor `test`")),
+                    _ => return Err("is neither `train` nor `test`".to_string()),
                 });
             }
-            _ => return Err(fail("is not known")),
+            (SourceKind::Digits { rows }, "rows") => {
+                *rows = Some(number(value, digits::MAX_ROWS)?);
+            }
+            (SourceKind::Images { options, .. }, "size") => {
+                options.size = number(value, MAX_IMAGE_SIZE)?;
+            }
+            (SourceKind::Images { options, .. }, "test" | "seed") => {
+                options.held_back.set(key, value)?;
+            }
+            (SourceKind::Text { seq, .. }, "seq") => *seq = number(value, MAX_TOKENS)?,
+            (SourceKind::Text { stride, .. }, "stride") => {
+                *stride = Some(number(value, MAX_TOKENS)?);
+            }
+            (SourceKind::Lines { vocab, .. }, "vocab") => *vocab = number(value, MAX_TOKENS)?,
+            (SourceKind::Lines { length, .. }, "length") => *length = number(value, MAX_TOKENS)?,
+            (SourceKind::Csv { options, .. }, _) => {
+                if !options.set(key, value)? {
+                    return Err(self.kind.unknown_option());
+                }
+            }
+            (kind, _) => return Err(kind.unknown_option()),
         }
         Ok(())
     }
+}
+
+impl SourceKind {
+    /// What is wrong with an option that it does not have.
+    fn unknown_option(&self) -> String {
+        let own = match self {
+            SourceKind::Digits { .. } => "`rows`",
+            SourceKind::Mnist { .. } | SourceKind::Cifar10(_) => "",
+            SourceKind::Csv { .. } => CsvOptions::NAMES,
+            SourceKind::Images { .. } => "`size`, `test`, `seed`",
+            SourceKind::Text { .. } => "`seq`, `stride`",
+            SourceKind::Lines { .. } => "`vocab`, `length`",
+            SourceKind::Idx { .. }
+            | SourceKind::Npz(_)
+            | SourceKind::Npy(_)
+            | SourceKind::Safetensors(_) => {
+                return "is not known; the source takes no options".to_string();
+            }
+        };
+        let comma = if own.is_empty() { "" } else { ", " };
+        format!("is not known; the source takes {own}{comma}`split`")
+    }
+
+    /// Why a source does not come in two parts.
+    fn why_no_parts(&self) -> &'static str {
+        match self {
+            SourceKind::Csv { .. } | SourceKind::Images { .. } => {
+                "needs a test part, which `test=0.2` makes"
+            }
+            SourceKind::Digits { .. }
+            | SourceKind::Mnist { .. }
+            | SourceKind::Cifar10(_)
+            | SourceKind::Text { .. }
+            | SourceKind::Lines { .. }
+            | SourceKind::Idx { .. }
+            | SourceKind::Npz(_)
+            | SourceKind::Npy(_)
+            | SourceKind::Safetensors(_) => "is for sources that come in two parts",
+        }
+    }
+}
+
+/// A whole number from 1 on. Errors: why it is none.
+fn number(value: &str, most: usize) -> Result<usize, String> {
+    let n = value.parse().ok().filter(|n| (1..=most).contains(n));
+    n.ok_or_else(|| format!("is not from 1 to {most}"))
 }
 
 fn parse_kind(place: &str) -> Option<SourceKind> {
@@ -153,20 +265,31 @@ fn parse_kind(place: &str) -> Option<SourceKind> {
     Some(match (place, place.split_once(':')) {
         ("digits", _) => SourceKind::Digits { rows: None },
         ("mnist", _) => mnist(None, "mnist"),
-        ("fashion-mnist", _) => mnist(None, "fashion-mnist"),
+        (FASHION, _) => mnist(None, FASHION),
         (_, Some(("mnist", folder))) if !folder.is_empty() => mnist(Some(folder), "mnist"),
-        (_, Some(("fashion-mnist", folder))) if !folder.is_empty() => {
-            mnist(Some(folder), "fashion-mnist")
-        }
+        (_, Some((FASHION, folder))) if !folder.is_empty() => mnist(Some(folder), FASHION),
         (_, Some(("idx", files))) => {
             let (images, labels) = files.split_once(',')?;
             SourceKind::Idx { images: images.into(), labels: labels.into() }
+        }
+        (_, Some(("cifar10", folder))) if !folder.is_empty() => SourceKind::Cifar10(folder.into()),
+        (_, Some(("images", folder))) if !folder.is_empty() => {
+            let held_back = HeldBackOptions::default();
+            let options = ImageOptions { size: IMAGE_SIZE, held_back };
+            SourceKind::Images { folder: folder.into(), options }
+        }
+        (_, Some(("text", path))) if !path.is_empty() => {
+            SourceKind::Text { path: path.into(), seq: SEQ, stride: None }
+        }
+        (_, Some(("lines", files))) if files.split(',').all(|file| !file.is_empty()) => {
+            let files = files.split(',').map(PathBuf::from).collect();
+            SourceKind::Lines { files, vocab: VOCAB, length: LENGTH }
         }
         _ => return parse_files(place),
     })
 }
 
-/// `FILE.npz`, `FILE.safetensors` or `x=a.npy,y=b.npy`.
+/// `FILE.npz`, `FILE.safetensors`, `FILE.csv` or `x=a.npy,y=b.npy`.
 fn parse_files(place: &str) -> Option<SourceKind> {
     let ends = |text: &str, ending: &str| {
         Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
@@ -176,6 +299,9 @@ fn parse_files(place: &str) -> Option<SourceKind> {
     }
     if ends(place, "safetensors") {
         return Some(SourceKind::Safetensors(place.into()));
+    }
+    if ends(place.strip_suffix(".gz").unwrap_or(place), "csv") {
+        return Some(SourceKind::Csv { path: place.into(), options: CsvOptions::default() });
     }
     let file = |part: &str| {
         let (name, path) = part.split_once('=')?;
@@ -222,6 +348,33 @@ mod tests {
         let files = vec![("x".into(), "a.npy".into()), ("y".into(), "b.npy".into())];
         assert_eq!(kind("x=a.npy,y=b.npy"), SourceKind::Npy(files));
         assert_eq!(kind("w.safetensors"), SourceKind::Safetensors("w.safetensors".into()));
+        assert_eq!(kind("cifar10:c"), SourceKind::Cifar10("c".into()));
+        let windows = SourceKind::Text { path: "t".into(), seq: 8, stride: Some(3) };
+        assert_eq!(kind("text:t?seq=8&stride=3"), windows);
+        let files = vec!["a".into(), "b".into()];
+        let lines = SourceKind::Lines { files, vocab: 7, length: LENGTH };
+        assert_eq!(kind("lines:a,b?vocab=7"), lines);
+        let held_back = HeldBackOptions { fraction: Some(0.25), seed: Some(4) };
+        let options = ImageOptions { size: 16, held_back };
+        let images = SourceKind::Images { folder: "i".into(), options };
+        assert_eq!(kind("images:i?seed=4&size=16&test=0.25"), images);
+        let options = CsvOptions { label: Some("y".into()), header: false, ..Default::default() };
+        assert!(matches!(kind("t.csv.gz"), SourceKind::Csv { .. }));
+        assert_eq!(
+            kind("t.csv?label=y&header=no"),
+            SourceKind::Csv { path: "t.csv".into(), options }
+        );
+    }
+
+    #[test]
+    fn sources_come_in_parts_by_themselves_or_by_an_option() {
+        let has_parts = |text: &str| Source::parse(text).expect("a source").has_parts();
+        for text in ["digits", "cifar10:c", "text:t", "lines:a", "images:i?test=0.2"] {
+            assert!(has_parts(text), "{text}");
+        }
+        assert!(
+            has_parts("t.csv?split=test&test=0.5") && !has_parts("t.csv") && !has_parts("a.npz")
+        );
     }
 
     #[test]
@@ -243,6 +396,35 @@ mod tests {
             ("digits?split=both", "E0602"),
             ("a.npz?split=test", "E0602"),
             ("mnist:x?rows=5", "E0602"),
+            ("cifar10:", "E0601"),
+            ("cifar10", "E0601"),
+            ("images:", "E0601"),
+            ("text:", "E0601"),
+            ("lines:", "E0601"),
+            ("lines:a,,b", "E0601"),
+            ("cifar10:x?size=5", "E0602"),
+            ("images:x?size=0", "E0602"),
+            ("images:x?size=4097", "E0602"),
+            ("images:x?split=test", "E0602"),
+            ("text:x?seq=0", "E0602"),
+            ("text:x?stride=0", "E0602"),
+            ("lines:x?length=0", "E0602"),
+            ("lines:x?vocab=-1", "E0602"),
+            ("x.csv?split=test", "E0602"),
+            ("x.csv?test=1", "E0602"),
+            ("x.csv?test=0", "E0602"),
+            ("x.csv?test=nan", "E0602"),
+            ("x.csv?seed=-1", "E0602"),
+            ("x.csv?missing=zero", "E0602"),
+            ("x.csv?header=maybe", "E0602"),
+            ("x.csv?separator=", "E0602"),
+            ("x.csv?separator=ab", "E0602"),
+            ("x.csv?label-type=text", "E0602"),
+            ("x.csv?label=a&label=b", "E0602"),
+            ("x.csv?size=1", "E0602"),
+            ("x.csv?seed=1", "E0602"),
+            ("images:x?seed=1", "E0602"),
+            ("x.csv?label-type=classes", "E0602"),
         ];
         for (text, code) in cases {
             let error = Source::parse(text).expect_err(text);

@@ -176,6 +176,33 @@ fn bench_reports_what_a_step_consists_of() {
 }
 
 #[test]
+fn data_reports_what_a_source_holds() {
+    let place = Workplace::new("data_report");
+    let report = place.json("data people.csv?label=town&missing=mean&ignore=name --examples 2");
+    assert_eq!(members(&report), ["arrays", "examples", "part", "rows", "source"]);
+    assert_eq!((&report["rows"], &report["part"]), (&json!(5), &Value::Null));
+    let age = json!({
+        "name": "age", "min": 28.0, "max": 61.0, "mean": 42.25, "nan": 0, "infinite": 0
+    });
+    let [x, label] = &report["arrays"].as_array().expect("a list")[..] else { panic!("two") };
+    let of_floats = ["columns", "infinite", "max", "mean", "min", "name", "nan", "type"];
+    assert_eq!((members(x), &x["type"]), (of_floats.to_vec(), &json!("f32[5, 1]")));
+    assert_eq!(x["columns"], json!([age]));
+    let classes = json!([
+        {"class": 0, "name": "Oslo", "count": 2}, {"class": 1, "name": "Rome", "count": 3}
+    ]);
+    let of_labels = ["classes", "max", "min", "name", "names", "type"];
+    assert_eq!((members(label), &label["classes"]), (of_labels.to_vec(), &classes));
+    let examples = json!([{"x": [61.0], "label": 1}, {"x": [42.25], "label": 0}]);
+    assert_eq!(report["examples"], examples);
+
+    let report = place.json("data text:words.txt?seq=5&split=test --examples 1");
+    assert_eq!(report["part"], "test");
+    assert_eq!(report["examples"][0]["tokens"]["text"], "he qu");
+    assert_eq!(report["arrays"][1]["names"].as_array().map(Vec::len), Some(28));
+}
+
+#[test]
 fn references_and_drawings_are_json_too() {
     let place = Workplace::new("references");
     let sum = place.json("ops sum");

@@ -69,6 +69,11 @@ fn data_at_fault_end_with_status_1() {
 }
 
 #[test]
+fn a_source_is_shown() {
+    replay("sources.txt");
+}
+
+#[test]
 fn wrong_usage_ends_with_status_2() {
     replay("usage.txt");
 }

@@ -1,0 +1,213 @@
+//! `brolga data`: what a source holds.
+
+mod example;
+
+use brolga::runtime::data::{ArraySummary, Source, Split, Statistics, load, summarise};
+use brolga::runtime::train::literal_json;
+use brolga::{DataSet, Literal};
+use serde_json::{Map, Value, json};
+
+use crate::arguments::{Inspect, Part};
+use crate::failure::Failure;
+use crate::output::outln;
+
+/// Classes that are listed; of more, the number of the others is said.
+const LISTED: usize = 20;
+
+pub(crate) fn run(arguments: &Inspect) -> Result<(), Failure> {
+    let source = Source::parse(&arguments.source).map_err(|e| Failure::data(&e))?;
+    let part = part(&source, arguments.split)?;
+    let split = part.unwrap_or(Split::Train);
+    let data = load(&source, split).map_err(|e| Failure::data(&e))?;
+    let summaries = summarise(&data);
+    let n_examples = arguments.examples.min(data.n_rows());
+    if arguments.json {
+        outln!("{}", as_json(&data, part, &summaries, n_examples));
+        return Ok(());
+    }
+    let part = part.map_or_else(String::new, |part| format!(" ({part} part)"));
+    outln!("{}{part}: {} rows", data.name(), data.n_rows());
+    for summary in &summaries {
+        describe(&data, summary);
+    }
+    for row in 0..n_examples {
+        outln!("\nrow {row}");
+        for ((name, array), summary) in data.arrays().iter().zip(&summaries) {
+            let value = data.row(array, row);
+            example::show(&data, name, &value, &summary.statistics);
+        }
+    }
+    Ok(())
+}
+
+/// The part that is shown, of a source that comes in two.
+fn part(source: &Source, asked: Option<Part>) -> Result<Option<Split>, Failure> {
+    let asked = asked.map(|part| match part {
+        Part::Train => Split::Train,
+        Part::Test => Split::Test,
+    });
+    match (source.has_parts(), asked, source.split) {
+        (false, Some(part), _) => Err(Failure::Usage(format!(
+            "error: `--split {part}`: the source `{source}` does not come in two parts\n"
+        ))),
+        (true, Some(part), Some(written)) if part != written => Err(Failure::Usage(format!(
+            "error: `--split {part}`: the source `{source}` says `{written}`\n"
+        ))),
+        (true, asked, written) => Ok(asked.or(written).or(Some(Split::Train))),
+        (false, None, _) => Ok(None),
+    }
+}
+
+fn describe(data: &DataSet, summary: &ArraySummary) {
+    outln!("  {}: {}, {}", summary.name, summary.ty, described(&summary.statistics));
+    for (column, statistics) in summary.columns.iter().take(LISTED) {
+        outln!("    {}: {}", example::one_line(column), described(statistics));
+    }
+    say_others(summary.columns.len());
+    let names = data.classes(&summary.name);
+    if let Statistics::Integers { counts: Some(counts), .. } = &summary.statistics {
+        for (number, n) in counts.iter().take(LISTED) {
+            match example::class(names, *number) {
+                Some(name) => outln!("    {number} {}: {n}", example::one_line(name)),
+                None => outln!("    {number}: {n}"),
+            }
+        }
+        say_others(counts.len());
+    } else if !names.is_empty() {
+        outln!("    a vocabulary of {}", names.len());
+    }
+}
+
+fn say_others(n: usize) {
+    if n > LISTED {
+        outln!("    and {} others", n - LISTED);
+    }
+}
+
+fn described(statistics: &Statistics) -> String {
+    match statistics {
+        Statistics::Floats { finite, n_nan, n_infinite } => {
+            let range = finite.map_or("no finite number".to_string(), |(lo, hi, mean)| {
+                format!("{} to {}, mean {}", short(lo), short(hi), short(mean))
+            });
+            let count = |n: usize, what: &str| match n {
+                0 => String::new(),
+                n => format!(", {n} {what}"),
+            };
+            format!("{range}{}{}", count(*n_nan, "NaN"), count(*n_infinite, "infinite"))
+        }
+        Statistics::Integers { range, .. } => {
+            range.map_or("no number".to_string(), |(lo, hi)| format!("{lo} to {hi}"))
+        }
+        Statistics::Bools { n_true, n_false } => format!("{n_true} true, {n_false} false"),
+    }
+}
+
+/// A number with as many digits as an f32 has, and no zeros at its end.
+fn short(x: f64) -> String {
+    let size = x.abs();
+    if size != 0.0 && !(1e-4..1e9).contains(&size) {
+        return format!("{x:.4e}");
+    }
+    // Seven digits in all; 0 has no size.
+    let before_point = if size == 0.0 { 0 } else { size.log10().floor() as i32 };
+    let digits = usize::try_from(6 - before_point).unwrap_or(0);
+    let text = format!("{x:.digits$}");
+    match text.split_once('.') {
+        Some(_) => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        None => text,
+    }
+}
+
+fn as_json(
+    data: &DataSet,
+    part: Option<Split>,
+    summaries: &[ArraySummary],
+    n_examples: usize,
+) -> Value {
+    let arrays: Vec<Value> = summaries.iter().map(|summary| array_json(data, summary)).collect();
+    let value = |row: usize, (name, array): &(String, Literal)| {
+        let value = data.row(array, row);
+        let json = match example::text(data.classes(name), &value) {
+            Some(text) => json!({"tokens": literal_json(&value), "text": text}),
+            None => literal_json(&value),
+        };
+        (name.clone(), json)
+    };
+    let examples = (0..n_examples).map(|row| {
+        Value::Object(data.arrays().iter().map(|array| value(row, array)).collect::<Map<_, _>>())
+    });
+    json!({
+        "source": data.name(),
+        "part": part.map(|part| part.to_string()),
+        "rows": data.n_rows(),
+        "arrays": arrays,
+        "examples": examples.collect::<Vec<Value>>(),
+    })
+}
+
+fn array_json(data: &DataSet, summary: &ArraySummary) -> Value {
+    let names = data.classes(&summary.name);
+    let mut json = statistics_json(&summary.statistics, names);
+    json["name"] = json!(summary.name);
+    json["type"] = json!(summary.ty.to_string());
+    if !names.is_empty() {
+        json["names"] = json!(names);
+    }
+    if !summary.columns.is_empty() {
+        let column = |(name, statistics): &(String, Statistics)| {
+            let mut json = statistics_json(statistics, &[]);
+            json["name"] = json!(name);
+            json
+        };
+        json["columns"] = summary.columns.iter().map(column).collect();
+    }
+    json
+}
+
+fn statistics_json(statistics: &Statistics, names: &[String]) -> Value {
+    match statistics {
+        Statistics::Floats { finite, n_nan, n_infinite } => json!({
+            "min": finite.map(|(lo, _, _)| lo),
+            "max": finite.map(|(_, hi, _)| hi),
+            "mean": finite.map(|(_, _, mean)| mean),
+            "nan": n_nan,
+            "infinite": n_infinite,
+        }),
+        Statistics::Integers { range, counts } => {
+            let mut json = json!({"min": range.map(|(lo, _)| lo), "max": range.map(|(_, hi)| hi)});
+            let count = |(number, n): (&i64, &usize)| {
+                let name = example::class(names, *number);
+                json!({"class": number, "name": name, "count": n})
+            };
+            if let Some(counts) = counts {
+                json["classes"] = counts.iter().map(count).collect();
+            }
+            json
+        }
+        Statistics::Bools { n_true, n_false } => json!({"true": n_true, "false": n_false}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        let cases = [
+            (0.0, "0"),
+            (-124.349_998_474_121, "-124.35"),
+            (0.1, "0.1"),
+            (39320.0, "39320"),
+            (123_456_789.0, "123456789"),
+            (2e9, "2.0000e9"),
+            (-1e-5, "-1.0000e-5"),
+            (0.000_242_248, "0.000242248"),
+            (1.0 / 3.0, "0.3333333"),
+        ];
+        for (x, expected) in cases {
+            assert_eq!(short(x), expected);
+        }
+    }
+}
