@@ -249,9 +249,6 @@ fn variables_have_the_names_of_the_table() {
 /// What the page lists and a later release brings.
 const LATER: &[&str] = &["top_k_accuracy", "auc"];
 
-/// Optimisers of the page that a later release brings.
-const LATER_OPTIMIZERS: &[&str] = &["rmsprop", "adagrad", "adadelta", "lamb", "lion"];
-
 /// Names in the section on operations that are none: variables, arguments and their values, and
 /// the command.
 const NO_FUNCTIONS: &[&str] = &[
@@ -332,8 +329,6 @@ fn every_operation_of_the_page_is_there_or_announced() {
     for name in optimizers.iter().filter(is_function) {
         let file = format!("param w: f32[3] = ones\nminimize sum(square(w)) with {name}()");
         let error = read(&file).err().unwrap_or_default();
-        let is_later = LATER_OPTIMIZERS.contains(&name.as_str());
-        assert_eq!(error.contains("error[E0305]"), is_later, "{name}: {error}");
-        assert!(is_later || error.is_empty(), "{name}: {error}");
+        assert!(error.is_empty(), "{name}: {error}");
     }
 }
