@@ -51,6 +51,7 @@ const INTERNAL: &[&str] = &[
     "split_heads",
     "reduce_loss",
     "hits",
+    "target_of",
     "window_of",
     "strides_of",
     "transposed_size",

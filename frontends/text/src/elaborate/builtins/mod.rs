@@ -6,6 +6,7 @@ mod einsum;
 mod files;
 mod gradients;
 mod orders;
+mod pairs;
 mod random;
 mod shapes;
 mod windows;
@@ -61,6 +62,7 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
         einsum::ENTRIES,
         shapes::ENTRIES,
         orders::ENTRIES,
+        pairs::ENTRIES,
         random::ENTRIES,
         gradients::ENTRIES,
         files::ENTRIES,
