@@ -11,6 +11,7 @@ mod failure;
 mod model;
 mod interrupt;
 mod progress;
+mod tables;
 mod drawn;
 mod commands;
 

@@ -10,6 +10,7 @@ use crate::model::{
     batch_size, check_dims, data_set, load_weights, read, say_untrained, session, session_options,
 };
 use crate::output::outln;
+use crate::tables::matrix;
 
 pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
@@ -26,9 +27,10 @@ pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
         return Ok(());
     }
     for (name, value) in &metrics {
-        match value.scalars().next() {
-            Some(x) if value.sizes().is_empty() => outln!("{name}: {:.6}", x.to_f64()),
-            Some(_) | None => outln!("{name}: {value}"),
+        match (value.scalars().next(), matrix(value)) {
+            (Some(x), _) if value.sizes().is_empty() => outln!("{name}: {:.6}", x.to_f64()),
+            (_, Some(table)) => outln!("{name}, rows by columns:\n{table}"),
+            (_, None) => outln!("{name}: {value}"),
         }
     }
     Ok(())
