@@ -52,6 +52,8 @@ const INTERNAL: &[&str] = &[
     "reduce_loss",
     "hits",
     "target_of",
+    "positives",
+    "smoothed",
     "window_of",
     "strides_of",
     "transposed_size",

@@ -71,7 +71,7 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
 }
 
 /// What a later release brings, with what the page calls it.
-const NOT_YET: &[&str] = &["top_k_accuracy", "auc", "while"];
+const NOT_YET: &[&str] = &["while"];
 
 /// Whether a later release brings a function: what to say of it.
 pub(super) fn not_yet(name: &str) -> Option<&'static str> {
