@@ -33,6 +33,7 @@ FAMILIES = {
         "indexing",
     ],
     "models": ["losses", "metrics", "layers", "loops", "optimisers", "initialisers"],
+    "trainings": ["trainings"],
     "torched": ["torch_convolutions", "torch_pools", "torch_layers"],
 }
 

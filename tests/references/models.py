@@ -133,6 +133,72 @@ def losses():
                 software=software,
                 order=1,
             )
+    dense = lambda f: lambda x, t: jnp.mean(f(t, x, from_logits=True, label_smoothing=0.1))
+    case(
+        family,
+        "softmax_cross_entropy.smoothed",
+        "softmax_cross_entropy(x, t, label_smoothing=0.1)",
+        {"x": logits, "t": target},
+        dense(K.categorical_crossentropy),
+        software="Keras",
+    )
+    case(
+        family,
+        "sparse_softmax_cross_entropy.smoothed",
+        "sparse_softmax_cross_entropy(x, i, label_smoothing=0.1)",
+        {"x": logits, "i": labels},
+        lambda x, i: dense(K.categorical_crossentropy)(x, jax.nn.one_hot(i, 5, dtype=x.dtype)),
+        software="Keras",
+    )
+    case(
+        family,
+        "sparse_softmax_cross_entropy.all_smoothed",
+        'sparse_softmax_cross_entropy(x, i, label_smoothing=1, reduction="none")',
+        {"x": logits, "i": labels},
+        lambda x, i: -jnp.mean(jax.nn.log_softmax(x), -1),
+        software="JAX",
+    )
+    case(
+        family,
+        "sigmoid_cross_entropy.smoothed",
+        "sigmoid_cross_entropy(x, t, label_smoothing=0.1)",
+        {"x": p * 4, "t": binary},
+        dense(K.binary_crossentropy),
+        software="Keras",
+    )
+    weighted = lambda loss: loss(reduction="mean_with_sample_weight", dtype="float64")
+    case(
+        family,
+        "masked_mean.weights",
+        'masked_mean(mean_squared_error(x, t, reduction="none"), w)',
+        {"x": p, "t": t, "w": f32(1, 0, 0.5, 3)},
+        lambda x, t, w: weighted(K.MeanSquaredError)(t, x, sample_weight=w),
+        software="Keras",
+        wrt=["x"],
+    )
+    case(
+        family,
+        "masked_mean.labels",
+        'masked_mean(sparse_softmax_cross_entropy(x, i, reduction="none"), w)',
+        {"x": logits, "i": labels, "w": f32(1, 2, 0, 0.25)},
+        lambda x, i, w: jnp.sum(w * optax.softmax_cross_entropy_with_integer_labels(x, i))
+        / jnp.sum(w),
+        software="optax",
+        wrt=["x"],
+    )
+    # One row of the mask is empty; what it hides may be no number.
+    rows = numbers("masked", (3, 4, 2))
+    seen = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 1, 1]], bool)
+    hidden = np.where(seen[..., None], rows, np.float32(np.nan))
+    count = np.maximum(seen.sum(1), 1)[:, None]
+    case(
+        family,
+        "masked_mean.axis",
+        "masked_mean(x, m, axis=1)",
+        {"x": hidden, "m": seen},
+        lambda x, m: jnp.sum(jnp.where(m[..., None], x, 0), 1) / count,
+        software="JAX",
+    )
     far = f32([100, 0, -100], [0, 0, 0], [-1000, 1000, 0])
     case(
         family,
@@ -358,6 +424,53 @@ def metrics():
         {"x": scores, "i": labels},
         float(jnp.exp(ce.mean())),
         "optax",
+    )
+    # The third has the label's score twice, the last another's; k=1 is the largest alone.
+    ranked = np.concatenate([scores, f32([1, 1, 0], [2, 0, 2])])
+    of_ranked = np.concatenate([labels, ids(0, 1)])
+    for n in (1, 2, 3, 7):
+        metric(
+            f"top_k_accuracy.{n}",
+            f"top_k_accuracy(x, i, k={n})",
+            {"x": ranked, "i": of_ranked},
+            of(k.SparseTopKCategoricalAccuracy(n), of_ranked, ranked),
+            "Keras",
+        )
+    wide = numbers("topk", (2, 3, 9))
+    chosen = numbers("topk ids", (2, 3), 0, 0.03).astype(np.float64) * 256
+    chosen = chosen.astype(np.int32)
+    metric(
+        "top_k_accuracy",
+        "top_k_accuracy(x, i)",
+        {"x": wide, "i": chosen},
+        of(k.SparseTopKCategoricalAccuracy(5), chosen, wide),
+        "Keras",
+    )
+    # Keras computes this one in f32, which its thresholds need.
+    auc = lambda t, x, n=200: of(k.AUC(n, dtype="float32"), t, x)
+    many = (np.abs(numbers("auc", (77,))) / 2).astype(np.float32)
+    sides = (many + numbers("auc noise", (77,), -0.6, 0.6) > 0.5).astype(np.float32)
+    metric("auc", "auc(x, t)", {"x": many, "t": sides}, auc(sides, many), "Keras")
+    for n in (2, 3, 11, 1000):
+        metric(
+            f"auc.thresholds.{n}",
+            f"auc(x, t, thresholds={n})",
+            {"x": many, "t": sides},
+            auc(sides, many, n),
+            "Keras",
+        )
+    # Ties, both ends, and what is beyond them.
+    ends = f32(0, 0, 1, 1, 0.5, 0.5, -0.5, 1.5)
+    metric("auc.ends", "auc(x, t)", {"x": ends, "t": truth}, auc(truth, ends), "Keras")
+    none = np.zeros_like(truth)
+    metric("auc.none", "auc(x, t)", {"x": guess, "t": none}, auc(none, guess), "Keras")
+    metric("auc.all", "auc(x, t)", {"x": guess, "t": none + 1}, auc(none + 1, guess), "Keras")
+    metric(
+        "auc.bool",
+        "auc(x, t > 0.5)",
+        {"x": guess.reshape(2, 4), "t": truth.reshape(2, 4)},
+        auc(truth, guess),
+        "Keras",
     )
     matrix = np.zeros((3, 3))
     np.add.at(matrix, (labels, scores.argmax(1)), 1)

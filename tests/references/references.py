@@ -19,7 +19,8 @@ Where a result is a sum whose terms cancel, its error is that of the largest ter
 many eps of the largest element it may be off (64; for long chains, such as recurrent layers, more,
 said there). Where nothing may cancel (`terms=0`) the error is relative alone, whatever the size, so
 that a tail that is lost is found; 1e-37 is then left for what is below the normal numbers of f32.
-`floor` adds some eps of 1 to gradients: where they are differences of terms of that size.
+`floor` adds some eps of 1 to gradients, and to the means of them that optimisers keep: where they are
+differences of terms of that size.
 """
 
 import inspect
@@ -187,7 +188,25 @@ def case(
     add(family, name, software, "run", lines, [feeds], variables, wanted, float_type, terms, floor)
 
 
-def add(family, name, software, entry, lines, feeds, variables, wanted, float_type, terms, floor=0):
+def add(
+    family,
+    name,
+    software,
+    entry,
+    lines,
+    feeds,
+    variables,
+    wanted,
+    float_type,
+    terms,
+    floor=0,
+    relative=64,
+    after=None,
+):
+    """Adds a case. `relative` and `terms` are in eps. `after` is how many steps a case has, for which its
+    feeds are fed again and again, and what is wanted before the last: such as `wanted`, by the number
+    of steps after which it holds.
+    """
     assert all(name != c["name"] for c in cases.setdefault(family, [])), name
 
     def largest(value):
@@ -199,9 +218,16 @@ def add(family, name, software, entry, lines, feeds, variables, wanted, float_ty
         if kind not in FLOATS:
             return 0.0
         least = 1e-37 if kind == "f32" else 1e-300
-        eps_of_one = floor if key.startswith(("d_", "dd_")) else 0
+        eps_of_one = floor if key.startswith(("d_", "dd_", "optimizer.")) else 0
         return max(least, float(f"{EPS[kind] * max(terms * largest(value), eps_of_one):.2g}"))
 
+    def written(wanted):
+        return {k: [tensor(v, kind), allowed(k, v, kind)] for k, (v, kind) in wanted.items()}
+
+    midway = {}
+    if after is not None:
+        steps, points = after
+        midway = {"steps": steps, "after": {str(k): written(of) for k, of in points.items()}}
     cases[family].append(
         {
             "name": f"{family}.{name}",
@@ -210,10 +236,9 @@ def add(family, name, software, entry, lines, feeds, variables, wanted, float_ty
             "graph": "\n".join(lines) + "\n",
             "feeds": [{k: tensor(v, dtype_of(v)) for k, v in feed.items()} for feed in feeds],
             "variables": {k: tensor(v, dtype_of(v)) for k, v in variables.items()},
-            "relative": 64 * EPS[float_type],
-            "wanted": {
-                k: [tensor(v, kind), allowed(k, v, kind)] for k, (v, kind) in wanted.items()
-            },
+            "relative": relative * EPS[float_type],
+            "wanted": written(wanted),
+            **midway,
         }
     )
 

@@ -246,12 +246,6 @@ fn variables_have_the_names_of_the_table() {
     }
 }
 
-/// What the page lists and a later release brings.
-const LATER: &[&str] = &["top_k_accuracy", "auc"];
-
-/// Optimisers of the page that a later release brings.
-const LATER_OPTIMIZERS: &[&str] = &["rmsprop", "adagrad", "adadelta", "lamb", "lion"];
-
 /// Names in the section on operations that are none: variables, arguments and their values, and
 /// the command.
 const NO_FUNCTIONS: &[&str] = &[
@@ -305,7 +299,7 @@ fn listed(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_operation_of_the_page_is_there_or_announced() {
+fn every_operation_of_the_page_is_there() {
     let Some(page) = page() else { return };
     let section = page.split("## Operations").nth(1).and_then(|s| s.split("\n## ").next());
     let section = section.expect("the page has a section on operations");
@@ -313,16 +307,11 @@ fn every_operation_of_the_page_is_there_or_announced() {
     let is_list = |line: &&&str| !line.starts_with("| optimisers") && !line.starts_with("| kind");
     let of_lists: String = lines.iter().filter(is_list).map(|line| format!("{line}\n")).collect();
     let names: Vec<String> = listed(&of_lists);
-    for later in LATER {
-        assert!(names.iter().any(|name| name == later), "the page does not list `{later}`");
-    }
     let is_function = |name: &&String| !NO_FUNCTIONS.contains(&name.as_str());
     let mut wrong = vec![];
     for name in names.iter().filter(is_function) {
         let error = read(&format!("output y = {name}()")).err().unwrap_or_default();
-        let is_announced = error.contains("error[E0305]");
-        let is_unknown = error.contains("error[E0303]");
-        if is_unknown || is_announced != LATER.contains(&name.as_str()) {
+        if error.contains("error[E0303]") || error.contains("error[E0305]") {
             wrong.push(format!("{name}: {}", error.lines().next().unwrap_or("accepted")));
         }
     }
@@ -332,8 +321,6 @@ fn every_operation_of_the_page_is_there_or_announced() {
     for name in optimizers.iter().filter(is_function) {
         let file = format!("param w: f32[3] = ones\nminimize sum(square(w)) with {name}()");
         let error = read(&file).err().unwrap_or_default();
-        let is_later = LATER_OPTIMIZERS.contains(&name.as_str());
-        assert_eq!(error.contains("error[E0305]"), is_later, "{name}: {error}");
-        assert!(is_later || error.is_empty(), "{name}: {error}");
+        assert!(error.is_empty(), "{name}: {error}");
     }
 }

@@ -69,7 +69,9 @@ fn steps(choice: &mut Choice, loss: &str) -> String {
 
 /// A call of an optimiser of the table, with some of its arguments.
 fn call(choice: &mut Choice) -> String {
-    let signatures = signatures();
+    // Lion steps by signs, and that of a gradient which is 0 but for roundings is any.
+    let mut signatures = signatures();
+    signatures.retain(|signature| signature.name != "lion");
     let optimizer: &OptimizerSignature = signatures[choice.below(signatures.len())];
     let mut given = vec![];
     let clipped = choice.of(&["clip_norm", "clip_value"]);
@@ -91,6 +93,7 @@ fn call(choice: &mut Choice) -> String {
             optimizer::Default::Number(_) => {
                 choice.of(&["0.01", "0.05", "0.1 / (1.0 + cast(step, f32))"]).into()
             }
+            optimizer::Default::Fixed(n) => choice.of(&[n, 0.5, 1.0]).to_string(),
             optimizer::Default::Off => choice.of(&["0.5", "0.9"]).to_string(),
         };
         given.push(format!("{}={value}", argument.name));

@@ -37,15 +37,18 @@ struct Case {
     name: String,
     graph: String,
     entry: Entry,
-    /// What is fed, step by step.
+    /// What is fed, step by step, and again from the first.
     feeds: Vec<Tensors>,
+    /// The number of steps.
+    steps: usize,
     /// Values that variables begin with.
     variables: Tensors,
-    wanted: Vec<Wanted>,
+    /// What is wanted after so many steps; that of the last comes last.
+    wanted: Vec<(usize, Vec<Wanted>)>,
     relative: f64,
 }
 
-/// What an output, metric or variable is in the end.
+/// What an output, metric or variable is at some point.
 struct Wanted {
     name: Name,
     value: Literal,
@@ -128,17 +131,20 @@ fn check(case: &Case) -> Result<(), String> {
     let mut interpreted = None;
     for backend in [Backend::Oracle, Backend::Eager, Backend::Interpreter, Backend::Jit] {
         let found = run(case, &module, backend).map_err(|why| format!("{backend:?}: {why}"))?;
-        for wanted in &case.wanted {
-            let at = |why: String| format!("{backend:?}: `{}`: {why}", wanted.name);
-            let value = found.get(&wanted.name).ok_or_else(|| at("it is missing".to_string()))?;
-            let by = Tolerance { relative: case.relative, absolute: wanted.absolute };
-            close(value, &wanted.value, by).map_err(at)?;
+        for ((step, wanted), found) in case.wanted.iter().zip(&found) {
+            for wanted in wanted {
+                let at = |why| format!("{backend:?}, step {step}: `{}`: {why}", wanted.name);
+                let value = found.get(&wanted.name).ok_or_else(|| at("it is missing".into()))?;
+                let by = Tolerance { relative: case.relative, absolute: wanted.absolute };
+                close(value, &wanted.value, by).map_err(at)?;
+            }
         }
+        let last = found.into_iter().next_back().unwrap_or_default();
         match backend {
-            Backend::Interpreter => interpreted = Some(found),
+            Backend::Interpreter => interpreted = Some(last),
             Backend::Jit => {
                 for (name, value) in interpreted.iter().flatten() {
-                    let why = same(&found[name], value);
+                    let why = same(&last[name], value);
                     why.map_err(|why| format!("code against loops: `{name}`: {why}"))?;
                 }
             }
@@ -148,8 +154,9 @@ fn check(case: &Case) -> Result<(), String> {
     Ok(())
 }
 
-/// The outputs and metrics of the last step, and in training the variables after it.
-fn run(case: &Case, module: &Arc<Module>, backend: Backend) -> Result<Tensors, String> {
+/// What is there at each point where something is wanted: the outputs and metrics of the step, and
+/// in training the variables after it.
+fn run(case: &Case, module: &Arc<Module>, backend: Backend) -> Result<Vec<Tensors>, String> {
     let passes = PassOptions { verify: true, ..PassOptions::default() };
     let compiler = Options { passes, ..Options::default() };
     let options = SessionOptions { threads: 1, backend, compiler, ..SessionOptions::default() };
@@ -157,18 +164,23 @@ fn run(case: &Case, module: &Arc<Module>, backend: Backend) -> Result<Tensors, S
     let mut session = Session::new(module.clone(), options).map_err(said)?;
     session.load(case.variables.clone()).map_err(said)?;
     let mut prepared = session.prepare(&case.entry, &Binding::default()).map_err(said)?;
-    let mut found = Tensors::new();
-    for (step, feeds) in (0..).zip(&case.feeds) {
+    let (mut found, mut points) = (Tensors::new(), vec![]);
+    for ((step, done), feeds) in (0..).zip(1..=case.steps).zip(case.feeds.iter().cycle()) {
         prepared.feed_all(feeds).map_err(said)?;
         prepared.run(step).map_err(said)?;
         prepared.set_clock(Clock { step: step + 1, epoch: 0 });
         let results = prepared.results().map_err(said)?;
         found.extend(results.outputs.into_iter().chain(results.metrics));
+        if case.wanted.iter().any(|(after, _)| *after == done) {
+            let mut at = found.clone();
+            if case.entry == Entry::Train {
+                let all = prepared.session().variables();
+                at.extend(all.map(|(name, _, value)| (name.clone(), value)));
+            }
+            points.push(at);
+        }
     }
-    if case.entry == Entry::Train {
-        found.extend(session.variables().map(|(name, _, value)| (name.clone(), value)));
-    }
-    Ok(found)
+    Ok(points)
 }
 
 /// The folder of the cases.
@@ -216,6 +228,17 @@ fn read(line: &str) -> Option<Case> {
         let value = tensor(of[0].as_str()?)?;
         Some(Wanted { name: Name::from(&**name), value, absolute: of[1].as_f64()? })
     };
+    let all_wanted =
+        |value: &Value| -> Option<Vec<Wanted>> { value.as_object()?.iter().map(wanted).collect() };
+    let feeds: Vec<Tensors> =
+        value["feeds"].as_array()?.iter().map(tensors).collect::<Option<_>>()?;
+    let steps = value["steps"].as_u64().map_or(feeds.len(), |steps| steps as usize);
+    let mut points = vec![];
+    for (after, wanted) in value["after"].as_object().into_iter().flatten() {
+        points.push((after.parse().ok()?, all_wanted(wanted)?));
+    }
+    points.push((steps, all_wanted(&value["wanted"])?));
+    points.sort_by_key(|(after, _)| *after);
     Some(Case {
         name: text("name")?.to_string(),
         graph: text("graph")?.to_string(),
@@ -225,9 +248,10 @@ fn read(line: &str) -> Option<Case> {
             "train" => Entry::Train,
             _ => return None,
         },
-        feeds: value["feeds"].as_array()?.iter().map(tensors).collect::<Option<_>>()?,
+        feeds,
+        steps,
         variables: tensors(&value["variables"])?,
-        wanted: value["wanted"].as_object()?.iter().map(wanted).collect::<Option<_>>()?,
+        wanted: points,
         relative: value["relative"].as_f64()?,
     })
 }

@@ -29,13 +29,39 @@ pub struct ArgumentSignature {
 /// The default of an argument, which also says what kind of argument it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Default {
-    /// A number.
+    /// A number, or a float scalar of the graph.
     Number(f64),
+    /// A number that is known before training: what slots begin with.
+    Fixed(f64),
     /// A switch.
     Bool(bool),
     /// A number that is off unless it is given.
     Off,
 }
+
+/// An argument that is a number.
+pub(super) const fn number(
+    name: &'static str,
+    default: f64,
+    doc: &'static str,
+) -> ArgumentSignature {
+    ArgumentSignature { name, default: Default::Number(default), doc }
+}
+
+/// A switch that is off.
+pub(super) const fn switch(name: &'static str, doc: &'static str) -> ArgumentSignature {
+    ArgumentSignature { name, default: Default::Bool(false), doc }
+}
+
+/// The share of a param that it loses before each update, times the learning rate.
+pub(super) const fn decay(default: f64) -> ArgumentSignature {
+    number("weight_decay", default, "w loses this share of itself, times lr, before the update")
+}
+
+/// The learning rate of all optimisers but sgd.
+pub(super) const LR: ArgumentSignature = number("lr", 1e-3, "the learning rate");
+/// No decay.
+pub(super) const DECAY: ArgumentSignature = decay(0.0);
 
 /// The arguments of every optimiser.
 const COMMON: &[ArgumentSignature] = &[
@@ -52,7 +78,8 @@ const COMMON: &[ArgumentSignature] = &[
     ArgumentSignature {
         name: "ema",
         default: Default::Off,
-        doc: "the momentum of a running mean of the params, kept as slot `ema`",
+        doc: "how much of a running mean of the params, kept as slots `ema`, stays at an update; \
+              the first update makes the mean the params",
     },
 ];
 
@@ -76,6 +103,11 @@ impl OptimizerSignature {
             if is_switch != wants_switch {
                 let wanted = if wants_switch { "true or false" } else { "a number" };
                 return Err(fail(format!("`{}`: `{name}` must be {wanted}", call.name)));
+            }
+            let is_fixed = matches!(argument.default, Default::Fixed(_));
+            if is_fixed && matches!(value, OptimizerArgument::Node(_)) {
+                let message = format!("`{}`: `{name}` must be known before training", call.name);
+                return Err(fail(message).with_help("write a number"));
             }
             if call.arguments[..i].iter().any(|(other, _)| other == name) {
                 return Err(fail(format!("`{}`: `{name}` is given twice", call.name)));

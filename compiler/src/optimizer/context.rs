@@ -7,8 +7,8 @@ use super::SLOTS;
 use super::arguments::{Default, OptimizerSignature};
 use crate::error::codes;
 use crate::ir::{
-    BinaryFn, CompareFn, DType, Graph, Module, Name, NodeId, OptimizerArgument, OptimizerCall,
-    Origin, Scalar, TensorType, TrainingStep, UnaryFn, Variable, VariableKind,
+    BinaryFn, CompareFn, DType, Graph, Name, NodeId, OptimizerArgument, OptimizerCall, Origin,
+    Scalar, TensorType, TrainingStep, UnaryFn, Variable, VariableKind,
 };
 use crate::ops::{Build, Leaf, TypeError};
 
@@ -28,17 +28,15 @@ pub(super) struct Slot {
     pub value: NodeId,
 }
 
-/// A running mean, 0 where it has become so small that it changes no weight. A mean whose gradients
-/// have ended, as a dead unit's do, decays below the normal numbers and stays there, and arithmetic
-/// with such numbers is many times slower.
-pub(super) fn settled(b: &mut Build<'_>, mean: NodeId) -> Result<NodeId, TypeError> {
-    // Far from the smallest normal number (1e-38, 1e-308), so that products with rates are normal too;
-    // over an eps of 1e-7 a share of half the last bit of weights of 1e-16 (f32).
-    let least = if b.dtype(mean) == DType::F64 { 1e-290 } else { 1e-30 };
-    let size = b.unary(UnaryFn::Abs, mean)?;
-    let (least, zero) = (b.constant_like(mean, least)?, b.zeros_like(mean)?);
-    let is_gone = b.compare(CompareFn::Lt, size, least)?;
-    b.select(is_gone, zero, mean)
+/// The Euclidean norm of all elements, a scalar, whatever their squares are.
+pub(super) fn norm(b: &mut Build<'_>, x: NodeId) -> Result<NodeId, TypeError> {
+    let scale = scale_of_squares(b, &[x])?;
+    let scaled = b.mul(x, scale)?;
+    let square = b.square(scaled)?;
+    let axes: Vec<usize> = (0..b.shape(square).len()).collect();
+    let sum = b.sum(square, &axes, false)?;
+    let root = b.unary(UnaryFn::Sqrt, sum)?;
+    b.div(root, scale)
 }
 
 /// A power of two by which numbers are multiplied before their squares are added up: 1 where the
@@ -70,7 +68,6 @@ fn scale_of_squares(b: &mut Build<'_>, numbers: &[NodeId]) -> Result<NodeId, Typ
 /// The params that share an optimiser.
 pub(super) struct UpdateContext<'a> {
     pub graph: &'a mut Graph,
-    pub module: &'a Module,
     pub step: &'a TrainingStep,
     /// The position among the groups of the step.
     pub number: usize,
@@ -103,7 +100,7 @@ impl UpdateContext<'_> {
         }
         let argument = self.signature.all_arguments().find(|a| a.name == name);
         match argument.map(|a| a.default) {
-            Some(Default::Number(x)) => Some(OptimizerArgument::Number(x)),
+            Some(Default::Number(x) | Default::Fixed(x)) => Some(OptimizerArgument::Number(x)),
             Some(Default::Bool(b)) => Some(OptimizerArgument::Bool(b)),
             Some(Default::Off) | None => None,
         }
@@ -157,10 +154,22 @@ impl UpdateContext<'_> {
 
     /// An argument that has a default, as a scalar of an element type.
     pub(super) fn number_as(&mut self, name: &str, dtype: DType) -> Result<NodeId, TypeError> {
-        self.optional_as(name, dtype)?.ok_or_else(|| {
-            let message = format!("`{}`: `{name}` is missing", self.call.name);
-            TypeError::new(codes::OPTIMIZER, message)
-        })
+        self.optional_as(name, dtype)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// An argument that is known before training.
+    pub(super) fn fixed(&self, name: &str) -> Result<f64, TypeError> {
+        match self.argument(name) {
+            Some(OptimizerArgument::Number(x)) => Ok(x),
+            Some(OptimizerArgument::Node(_) | OptimizerArgument::Bool(_)) | None => {
+                Err(self.missing(name))
+            }
+        }
+    }
+
+    fn missing(&self, name: &str) -> TypeError {
+        let message = format!("`{}`: `{name}` is missing", self.call.name);
+        TypeError::new(codes::OPTIMIZER, message)
     }
 
     /// `1 - x` of an argument; of a number, rounded once.
@@ -184,11 +193,21 @@ impl UpdateContext<'_> {
 
     /// A slot of the type of a param: `optimizer.STEP.KIND.PARAM`, 0 at first.
     pub(super) fn slot(&mut self, kind: &str, p: &Parameter) -> Result<Slot, TypeError> {
+        self.slot_from(kind, p, 0.0)
+    }
+
+    /// A slot of the type of a param whose elements begin with `first`.
+    pub(super) fn slot_from(
+        &mut self,
+        kind: &str,
+        p: &Parameter,
+        first: f64,
+    ) -> Result<Slot, TypeError> {
         let of_p = self.graph.tensor_type(p.value).clone();
-        let zero = Scalar::zero(of_p.dtype);
+        let first = Scalar::F64(first).cast(of_p.dtype);
         let mut initial = Graph::default();
         let origin = Origin::default();
-        let value = Build { graph: &mut initial, origin: &origin }.full(zero, &of_p.shape)?;
+        let value = Build { graph: &mut initial, origin: &origin }.full(first, &of_p.shape)?;
         initial.outputs.push(("initial".into(), value));
         self.declare(format!("{kind}.{}", p.name), of_p, initial)
     }
@@ -293,21 +312,26 @@ impl UpdateContext<'_> {
         })
     }
 
-    /// Keeps the running means of the written params: `e ← e + (w - e) (1 - ema)`, from the
-    /// params' initial values on.
+    /// Keeps the running means of the written params: `e ← e + (w - e) (1 - ema)`, after the first
+    /// update the params themselves.
     pub(super) fn average(&mut self) -> Result<(), TypeError> {
         if self.optional("ema")?.is_none() {
             return Ok(());
         }
         let rate = self.one_minus("ema")?;
+        let has_begun = self.scalar_slot("ema_has_begun", Scalar::Bool(false))?;
+        let rate = self.build("ema", |b| {
+            let whole = b.scalar_like(rate, 1.0)?;
+            b.select(has_begun.value, rate, whole)
+        })?;
+        let begun = self.build("ema", |b| b.scalar(Scalar::Bool(true)))?;
+        self.write_slot(has_begun, begun);
         for p in self.parameters.clone() {
             let Some(&(_, _, new)) = self.written.iter().find(|(name, _, _)| *name == p.name)
             else {
                 continue;
             };
-            let Some(variable) = self.module.variables.get(&p.name) else { continue };
-            let (of_p, initial) = (variable.tensor_type.clone(), variable.initial.clone());
-            let slot = self.declare(format!("ema.{}", p.name), of_p, initial)?;
+            let slot = self.slot("ema", &p)?;
             let mean = self.build(&p.name, |b| {
                 let dtype = b.dtype(new);
                 let rate = b.cast(rate, dtype)?;

@@ -6,9 +6,16 @@
 //! updates read everything as it was before the batch; `pending(v)` in the update of `v` is what
 //! a step or an earlier update has written to it.
 
+mod adadelta;
+mod adagrad;
 mod adam;
 mod arguments;
 mod context;
+mod lamb;
+mod lion;
+mod means;
+mod moments;
+mod rmsprop;
 mod sgd;
 mod table;
 #[cfg(test)]
@@ -38,7 +45,6 @@ pub const SLOTS: &str = "optimizer.";
 /// or has no gradient, an unknown optimiser or argument.
 pub fn add_training(module: &Module) -> Result<(Graph, IndexMap<Name, Variable>), CompileError> {
     let mut training = Training {
-        module,
         graph: module.train.clone(),
         leaves: FxHashMap::default(),
         written: IndexMap::new(),
@@ -112,8 +118,7 @@ fn add_losses(graph: &mut Graph, losses: &[(Name, NodeId)]) -> Result<(), TypeEr
 type Cuts = IndexMap<Name, (NodeId, NodeId)>;
 
 /// The graph under construction.
-struct Training<'a> {
-    module: &'a Module,
+struct Training {
     graph: Graph,
     /// The leaf of each variable: its value before the batch.
     leaves: FxHashMap<Name, NodeId>,
@@ -122,7 +127,7 @@ struct Training<'a> {
     slots: IndexMap<Name, Variable>,
 }
 
-impl Training<'_> {
+impl Training {
     /// Makes every variable one leaf.
     fn merge_leaves(&mut self) {
         for id in self.graph.order() {
@@ -207,7 +212,6 @@ impl Training<'_> {
             let optimizer = table::called(&call.optimizer)?;
             let mut cx = UpdateContext {
                 graph: &mut self.graph,
-                module: self.module,
                 step,
                 number,
                 call: &call.optimizer,

@@ -1,34 +1,23 @@
 //! Stochastic gradient descent, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013).
 
-use super::arguments::{ArgumentSignature, Default, OptimizerSignature};
-use super::context::{UpdateContext, settled};
+use super::arguments::{DECAY, OptimizerSignature, number, switch};
+use super::context::UpdateContext;
+use super::means::settled;
 use crate::ops::TypeError;
 
 pub(super) static SGD: OptimizerSignature = OptimizerSignature {
     name: "sgd",
     arguments: &[
-        ArgumentSignature { name: "lr", default: Default::Number(0.01), doc: "the learning rate" },
-        ArgumentSignature {
-            name: "momentum",
-            default: Default::Number(0.0),
-            doc: "how much of the last change is kept",
-        },
-        ArgumentSignature {
-            name: "nesterov",
-            default: Default::Bool(false),
-            doc: "whether the momentum looks ahead",
-        },
-        ArgumentSignature {
-            name: "weight_decay",
-            default: Default::Number(0.0),
-            doc: "w loses this share of itself, times lr, before the update",
-        },
+        number("lr", 0.01, "the learning rate"),
+        number("momentum", 0.0, "how much of the last change is kept"),
+        switch("nesterov", "whether the momentum looks ahead"),
+        DECAY,
     ],
     doc: "w ← w - lr g; with momentum m ← momentum m - lr g and w ← w + m, or with Nesterov's \
           w ← w + momentum m - lr g.",
 };
 
-/// Adds the updates of a cx.
+/// Adds the updates of a group.
 pub(super) fn update(cx: &mut UpdateContext<'_>) -> Result<(), TypeError> {
     let lr = cx.number("lr")?;
     let momentum = cx.unless_zero("momentum")?;

@@ -2,7 +2,7 @@
 
 use super::arguments::OptimizerSignature;
 use super::context::UpdateContext;
-use super::{adam, sgd};
+use super::{adadelta, adagrad, adam, lamb, lion, rmsprop, sgd};
 use crate::error::codes;
 use crate::ir::OptimizerCall;
 use crate::ops::TypeError;
@@ -15,10 +15,15 @@ pub(super) struct Optimizer {
 }
 
 /// Every optimiser.
-static OPTIMIZERS: [Optimizer; 3] = [
+static OPTIMIZERS: [Optimizer; 8] = [
     Optimizer { signature: &sgd::SGD, update: sgd::update },
     Optimizer { signature: &adam::ADAM, update: adam::update },
     Optimizer { signature: &adam::ADAMW, update: adam::update },
+    Optimizer { signature: &rmsprop::RMSPROP, update: rmsprop::update },
+    Optimizer { signature: &adagrad::ADAGRAD, update: adagrad::update },
+    Optimizer { signature: &adadelta::ADADELTA, update: adadelta::update },
+    Optimizer { signature: &lamb::LAMB, update: lamb::update },
+    Optimizer { signature: &lion::LION, update: lion::update },
 ];
 
 /// The signatures of the optimisers.

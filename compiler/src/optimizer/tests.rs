@@ -217,6 +217,86 @@ fn adam() {
 }
 
 #[test]
+fn rmsprop() {
+    let plain = || -> Box<dyn FnMut(f64, f64, i32) -> f64> {
+        let mut v = 0.0;
+        Box::new(move |w, g, _| {
+            v = 0.9 * v + 0.1 * g * g;
+            w - 1e-3 * g / f64::sqrt(v + 1e-7)
+        })
+    };
+    close(&trained("rmsprop", &[], 20), &by_hand(20, plain));
+    let centered = || -> Box<dyn FnMut(f64, f64, i32) -> f64> {
+        let (mut q, mut a, mut m) = (0.0, 0.0, 0.0);
+        Box::new(move |w, g, _| {
+            q = 0.8 * q + 0.2 * g * g;
+            a = 0.8 * a + 0.2 * g;
+            m = 0.5 * m + 0.01 * g / f64::sqrt(q - a * a + 0.1);
+            w - m
+        })
+    };
+    let arguments = [
+        ("lr", number(0.01)),
+        ("rho", number(0.8)),
+        ("momentum", number(0.5)),
+        ("eps", number(0.1)),
+        ("centered", OptimizerArgument::Bool(true)),
+    ];
+    close(&trained("rmsprop", &arguments, 20), &by_hand(20, centered));
+}
+
+#[test]
+fn adagrad_and_adadelta() {
+    let adagrad = || -> Box<dyn FnMut(f64, f64, i32) -> f64> {
+        let mut v = 0.5;
+        Box::new(move |w, g, _| {
+            v += g * g;
+            w - 0.1 * g / f64::sqrt(v + 1e-7)
+        })
+    };
+    let arguments = [("lr", number(0.1)), ("initial", number(0.5))];
+    close(&trained("adagrad", &arguments, 20), &by_hand(20, adagrad));
+    let adadelta = || -> Box<dyn FnMut(f64, f64, i32) -> f64> {
+        let (mut v, mut u) = (0.0, 0.0);
+        Box::new(move |w, g, _| {
+            v = 0.95 * v + 0.05 * g * g;
+            let d = g * f64::sqrt(u + 1e-7) / f64::sqrt(v + 1e-7);
+            u = 0.95 * u + 0.05 * d * d;
+            w - d
+        })
+    };
+    close(&trained("adadelta", &[("lr", number(1.0))], 20), &by_hand(20, adadelta));
+}
+
+#[test]
+fn lion() {
+    let by_sign = || -> Box<dyn FnMut(f64, f64, i32) -> f64> {
+        let mut m = 0.0;
+        Box::new(move |w, g, _| {
+            let direction: f64 = 0.9 * m + 0.1 * g;
+            m = 0.99 * m + 0.01 * g;
+            let sign = if direction == 0.0 { 0.0 } else { direction.signum() };
+            w - 0.3 * sign
+        })
+    };
+    close(&trained("lion", &[("lr", number(0.3))], 20), &by_hand(20, by_sign));
+}
+
+#[test]
+fn lamb_steps_as_far_as_the_param_is_long() {
+    // The first step of adam has the gradient's signs alone: [1, -1], whose norm is √2.
+    let arguments = [("lr", number(0.1)), ("eps", number(0.0))];
+    let step = 0.1 * 5f64.sqrt() / 2f64.sqrt();
+    close(&trained("lamb", &arguments, 1), &[1.0 - step, -2.0 + step]);
+    let mut zero = Maker::new();
+    let w = zero.param("w", &[0.0, 0.0]);
+    let loss = zero.build(|b| b.sum(w, &[0], false));
+    zero.minimize("minimize", loss, &["w"], ("lamb", &arguments));
+    zero.train(1);
+    close(&zero.value("w"), &[-0.1, -0.1]);
+}
+
+#[test]
 fn corrections_are_exact_to_seven_digits() {
     // Of a gradient that stays the same, the corrected means are the gradient and its square: each
     // update is the learning rate. (So m and v of f32 are within some roundings of theirs.)
@@ -300,7 +380,9 @@ fn clipping_and_running_means() {
     let arguments = [("lr", number(0.1)), ("ema", number(0.75))];
     maker.minimize("minimize", loss, &["w"], ("sgd", &arguments));
     maker.train(1);
-    close(&maker.value("optimizer.minimize.ema.w"), &[0.975, -1.95]);
+    close(&maker.value("optimizer.minimize.ema.w"), &[0.9, -1.8]);
+    maker.train_more(1);
+    close(&maker.value("optimizer.minimize.ema.w"), &[0.8775, -1.755]);
 }
 
 #[test]
@@ -394,6 +476,7 @@ fn what_an_optimiser_does_not_know_is_an_error() {
         refused("sgd", &[("nesterov", number(1.0))]),
         "`sgd`: `nesterov` must be true or false"
     );
+    assert_eq!(refused("lion", &[("eps", number(1.0))]), "`lion` has no argument `eps`");
     let both = [("clip_norm", number(1.0)), ("clip_value", number(1.0))];
     assert_eq!(refused("sgd", &both), "`sgd`: give `clip_norm` or `clip_value`, not both");
 }

@@ -12,6 +12,7 @@ mod model;
 mod interrupt;
 mod progress;
 mod watch;
+mod tables;
 mod drawn;
 mod commands;
 

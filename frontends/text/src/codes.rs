@@ -223,6 +223,18 @@ fraction no integer, a number no bool, and 300 no u8."
     Bf16 "E0222" "`bf16` is not available yet"
 "The element type is reserved for a later release. Use `f32`."
 
+    ShapesUnequal "E0223" "these shapes must be equal"
+"A loss or metric compares each element of a prediction with one of the target, so both have the
+same shape: [batch, 1] and [batch] would be every prediction against every target.
+
+    y = squeeze(dense(x, 1), -1)
+    loss = mean_squared_error(y, target)
+
+Labels, the numbers of classes, have the shape of the prediction without its last axis: a
+prediction f32[batch, 10] has labels i32[batch]. A scalar may be the target of all elements in the
+losses `mean_squared_error`, `mean_absolute_error`, `huber`, `hinge` and `sigmoid_cross_entropy`.
+What is to be repeated is written so: `broadcast_to(target, shape(y))`."
+
     UnknownName "E0301" "there is no value of this name"
 "Values are bound before they are used. A function sees its arguments, the consts, functions, shared
 layers and dimension symbols of its file, and no other values. Only the types of inputs bring in

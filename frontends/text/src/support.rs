@@ -157,6 +157,7 @@ const PROGRAMS: &[(&str, &str)] = &[
         "iteration",
         "s = scan(t in iota([3], dtype=$), h = cast(0, $)) {\n    h = t\n}\noutput y = s",
     ),
+    ("labelled", "input p: f32[2, 3]\ninput t: $[2]\noutput y = labelled(p, t)"),
     ("len", "input x: $[2]\noutput y = cast(len([x, x]), $)"),
     ("load", "state w: $[3] = load(\"w.npy\")\noutput y = w"),
     ("matmul", "input a: $[2, 3]\ninput b: $[3, 2]\noutput y = matmul(a, b)"),
@@ -179,6 +180,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ones", "output y = ones([2, 3], dtype=$)"),
     ("or", "input a: $[2, 3]\ninput b: $[2, 3]\noutput y = a or b"),
     ("pad", "input x: $[2, 3]\noutput y = pad(x, [[1, 1], [0, 2]])"),
+    ("paired", "input p: f32[2, 3]\ninput t: $[2, 3]\noutput y = paired(p, t)"),
     ("parameter", SCAN),
     ("params", "param w: $[3] = ones\noutput y = params(\"w\")[0]"),
     (

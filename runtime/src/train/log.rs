@@ -13,7 +13,8 @@ use crate::RunError;
 use crate::session::{Clock, Prepared, Session};
 
 /// Writes `{"step": 0, "epoch": 0, "loss": .., "ms": .., metrics ..}` for each batch and
-/// `{"epoch_end": 0, "train": {..}, "validation": {..}}` for each epoch, at once.
+/// `{"epoch_end": 0, "train": {..}, "validation": {..}}` for each epoch, at once. Metrics that are
+/// tensors are in the lines of epochs alone.
 pub struct Log<W: Write> {
     to: W,
 }
@@ -37,7 +38,9 @@ impl<W: Write> Callbacks for Log<W> {
         report: &BatchReport<'_>,
         results: &Prepared<'_>,
     ) -> Result<ControlFlow<()>, RunError> {
-        let mut metrics = metrics_json(&results.batch_metrics()?);
+        let mut metrics = results.batch_metrics()?;
+        metrics.retain(|_, value| value.sizes().is_empty());
+        let mut metrics = metrics_json(&metrics);
         let mut line = Map::new();
         line.insert("step".to_string(), json!(report.step));
         line.insert("epoch".to_string(), json!(report.epoch));

@@ -237,6 +237,9 @@ functions! {
     kl_divergence(prediction, target);
     /// The cosine along the last axis, negative as a loss.
     cosine_similarity(prediction, target);
+    /// The mean of what a mask of bools keeps, or weighted by numbers; the mask has the first axes
+    /// of `x`.
+    masked_mean(x, mask);
     /// The sum of absolute values of a tensor or list.
     l1(x);
     /// The sum of squares of a tensor or list.
@@ -246,6 +249,8 @@ functions! {
 
     /// How often the largest of scores `[..., classes]` is at the label.
     accuracy(prediction, labels);
+    /// How often the label's score is among the `k` largest, 5 unless said.
+    top_k_accuracy(prediction, labels);
     /// How often prediction and target lie on the same side of `threshold`.
     binary_accuracy(prediction, target);
     /// Of what is predicted, how much is right; over the whole epoch.
@@ -254,6 +259,8 @@ functions! {
     recall(prediction, target);
     /// The harmonic mean of precision and recall, over the whole epoch.
     f1(prediction, target);
+    /// The area under the ROC curve of probabilities, over the whole epoch.
+    auc(prediction, target);
     /// The share of the target's variance that is explained, over the whole epoch.
     r2(prediction, target);
     /// The root of the mean square, over the whole epoch.

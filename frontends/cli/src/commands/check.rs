@@ -1,7 +1,7 @@
 //! `brolga check`: what every entry needs and makes, the parameters, memory and work of a step.
 
 use brolga::compiler::compile::{Options, compile_graph};
-use brolga::compiler::ir::{Graph, NodeId, VariableKind};
+use brolga::compiler::ir::{Graph, MetricKind, VariableKind};
 use brolga::compiler::ops::flops;
 use brolga::compiler::specialise::specialise;
 use brolga::runtime::{RunError, host_target};
@@ -86,12 +86,18 @@ fn checked(
 }
 
 fn results(graph: &Graph) -> Vec<(String, String)> {
-    let outputs = graph.outputs.iter().map(|(name, id)| (name, *id));
-    let metrics = graph.metrics.iter().flat_map(|m| m.kind.nodes().iter().map(|&id| (&m.name, id)));
-    let typed = |(name, id): (&brolga::compiler::ir::Name, NodeId)| {
-        (name.to_string(), graph.tensor_type(id).to_string())
-    };
-    outputs.chain(metrics).map(typed).collect()
+    let outputs = graph.outputs.iter();
+    let outputs = outputs.map(|(name, id)| (name.to_string(), graph.tensor_type(*id).to_string()));
+    let metrics = graph.metrics.iter().map(|m| (m.name.to_string(), metric_type(graph, &m.kind)));
+    outputs.chain(metrics).collect()
+}
+
+/// The type of what a metric reports, whatever sums it is made of.
+fn metric_type(graph: &Graph, kind: &MetricKind) -> String {
+    match kind {
+        MetricKind::Mean(node) => graph.tensor_type(*node).to_string(),
+        MetricKind::Total { finish, .. } => finish.tensor_type(finish.outputs[0].1).to_string(),
+    }
 }
 
 /// The numbers that variables of a kind hold.

@@ -11,6 +11,7 @@ use crate::model::{
     session_options,
 };
 use crate::output::outln;
+use crate::tables::matrix;
 
 pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
@@ -27,9 +28,10 @@ pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
         return Ok(());
     }
     for (name, value) in &metrics {
-        match value.scalars().next() {
-            Some(x) if value.sizes().is_empty() => outln!("{name}: {:.6}", x.to_f64()),
-            Some(_) | None => outln!("{name}: {value}"),
+        match (value.scalars().next(), matrix(value)) {
+            (Some(x), _) if value.sizes().is_empty() => outln!("{name}: {:.6}", x.to_f64()),
+            (_, Some(table)) => outln!("{name}, rows by columns:\n{table}"),
+            (_, None) => outln!("{name}: {value}"),
         }
     }
     Ok(())

@@ -89,7 +89,7 @@ fn listed() -> Vec<Listed> {
 /// The text of an optimiser's default; empty for what is off.
 fn default(argument: &ArgumentSignature) -> String {
     match argument.default {
-        Default::Number(x) => x.to_string(),
+        Default::Number(x) | Default::Fixed(x) => x.to_string(),
         Default::Bool(b) => b.to_string(),
         Default::Off => String::new(),
     }

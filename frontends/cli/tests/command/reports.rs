@@ -133,6 +133,41 @@ fn a_metric_that_is_a_tensor_is_a_list_and_one_that_is_no_number_is_null() {
 }
 
 #[test]
+fn a_matrix_is_a_table_of_an_epoch_and_one_result() {
+    let place = Workplace::new("tables");
+    let text = place.done("eval reported.graph --data points.npz").stdout;
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| *line == "confusion, rows by columns:");
+    let table = &lines[at.expect("the table has a title") + 1..][..4];
+    assert!(table.iter().all(|line| line.len() == table[0].len()), "{text}");
+    let numbers = |line: &str| -> Vec<f64> {
+        line.split_whitespace().map(|x| x.parse().expect("a number")).collect()
+    };
+    assert_eq!(numbers(table[0]), [0.0, 1.0, 2.0]);
+    let rows: Vec<Vec<f64>> = table[1..].iter().map(|line| numbers(line)).collect();
+    assert_eq!((rows[0][0], rows[1][0], rows[2][0]), (0.0, 1.0, 2.0));
+    assert_eq!(rows.iter().flat_map(|row| &row[1..]).sum::<f64>(), 50.0);
+    // The log has it once an epoch.
+    place.done("train reported.graph --data points.npz --epochs 1 --log log.jsonl");
+    for line in place.json_lines("log.jsonl") {
+        let of_epoch = line.get("train").map(|train| train.get("confusion").is_some());
+        assert_eq!((of_epoch.unwrap_or(true), line.get("confusion")), (true, None), "{line}");
+    }
+    // A metric is one result, whatever sums it is made of.
+    let checked = place.json("check reported.graph");
+    let entries = checked["entries"].as_array().expect("a list");
+    let eval = entries.iter().find(|entry| entry["name"] == "eval").expect("it has metrics");
+    let of = |name: &str, kind: &str| json!({"name": name, "type": kind});
+    let wanted = [
+        of("loss", "f32"),
+        of("confusion", "f32[3, 3]"),
+        of("rows", "f32"),
+        of("undefined", "f32"),
+    ];
+    assert_eq!(eval["results"].as_array().expect("a list"), &wanted);
+}
+
+#[test]
 fn run_reports_values_and_predict_their_types() {
     let place = Workplace::new("values_report");
     let report = place.json("run values.graph --input x=integers.npy --fetch wrapped quotient");

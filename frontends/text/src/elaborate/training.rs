@@ -12,7 +12,7 @@ use brolga_compiler::optimizer;
 
 use super::regions::{Region, RegionKind};
 use super::value::{Bare, Tensor, Value};
-use super::{Elaborator, Result};
+use super::{Elaborator, Failed, Result};
 use crate::ast::{CallExpr, Minimize, Name, Pattern, Report, Update};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
@@ -326,14 +326,8 @@ impl Elaborator<'_> {
         let Some(signature) = optimizer::signature(&name.text) else {
             let known = optimizer::signatures().into_iter().map(|s| s.name);
             let names: Vec<&str> = known.collect();
-            let later = ["rmsprop", "adagrad", "adadelta", "lamb", "lion"];
-            let error = if later.contains(&&*name.text) {
-                let message = format!("the optimiser `{}` is not available yet", name.text);
-                Diagnostic::error(Code::NotAvailableYet, message).at(name.span, "")
-            } else {
-                let message = format!("there is no optimiser `{}`", name.text);
-                Diagnostic::error(Code::Optimizer, message).at(name.span, "")
-            };
+            let message = format!("there is no optimiser `{}`", name.text);
+            let error = Diagnostic::error(Code::Optimizer, message).at(name.span, "");
             let error = match similar(&name.text, names.iter().copied()) {
                 Some(similar) => error.help(format!("is `{similar}` meant?")),
                 None => error.help(format!("the optimisers are {}", names.join(", "))),
@@ -372,17 +366,20 @@ impl Elaborator<'_> {
         span: Span,
     ) -> Result<OptimizerArgument> {
         let wants_bool = matches!(default, optimizer::Default::Bool(_));
+        let is_fixed = matches!(default, optimizer::Default::Fixed(_));
         match value {
             Value::Bare(Bare::Bool(b)) if wants_bool => Ok(OptimizerArgument::Bool(*b)),
             Value::Bare(bare @ (Bare::Int(_) | Bare::Float(_))) if !wants_bool => {
                 match bare.number().and_then(|number| number.known()) {
                     Some(x) => Ok(OptimizerArgument::Number(x)),
+                    None if is_fixed => Err(self.not_fixed(name, span)),
                     None => {
                         let x = self.materialise(value, Some(DType::F32), span)?;
                         Ok(OptimizerArgument::Node(x.node))
                     }
                 }
             }
+            Value::Tensor(_) if is_fixed => Err(self.not_fixed(name, span)),
             Value::Tensor(x) if !wants_bool => {
                 let of_x = self.tensor_type(*x).clone();
                 if of_x.rank() == 0 && of_x.dtype.is_float() {
@@ -397,6 +394,12 @@ impl Elaborator<'_> {
                 Err(self.error(Code::Optimizer, message, span, other.kind()))
             }
         }
+    }
+
+    /// Refuses what is known only when the program runs.
+    fn not_fixed(&mut self, name: &str, span: Span) -> Failed {
+        let message = format!("`{name}` must be known before training");
+        self.error(Code::Optimizer, message, span, "write a number")
     }
 
     /// `update VARIABLE <- VALUE`

@@ -6,6 +6,7 @@ mod einsum;
 mod files;
 mod gradients;
 mod orders;
+mod pairs;
 mod random;
 mod shapes;
 mod windows;
@@ -61,6 +62,7 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
         einsum::ENTRIES,
         shapes::ENTRIES,
         orders::ENTRIES,
+        pairs::ENTRIES,
         random::ENTRIES,
         gradients::ENTRIES,
         files::ENTRIES,
@@ -69,7 +71,7 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
 }
 
 /// What a later release brings, with what the page calls it.
-const NOT_YET: &[&str] = &["top_k_accuracy", "auc", "while"];
+const NOT_YET: &[&str] = &["while"];
 
 /// Whether a later release brings a function: what to say of it.
 pub(super) fn not_yet(name: &str) -> Option<&'static str> {
