@@ -5,6 +5,7 @@
 //! share it and each can be made on any thread. Its meaning is that of the loop IR, bit for bit;
 //! of a NaN only that it is one is kept, not its bits. No data makes it trap.
 
+mod elements;
 mod emitter;
 mod error;
 mod expr;
