@@ -34,24 +34,40 @@ fn unary() {
     }
 }
 
+/// The functions of two values with the types that they take, masks of integers among them.
+fn binary_functions() -> impl Iterator<Item = (BinaryFn, DType)> {
+    let all = BinaryFn::ALL.into_iter().flat_map(|f| DType::ALL.map(|dtype| (f, dtype)));
+    let masks = |f| matches!(f, BinaryFn::And | BinaryFn::Or);
+    all.filter(move |&(f, dtype)| f.accepts(dtype) || masks(f) && dtype.is_int())
+}
+
+/// Numbers for which there are instructions of their own.
+const NUMBERS: [f64; 5] = [0.0, 1.0, 2.0, -1.0, 3.0];
+
 #[test]
 fn binary() {
-    for (f, dtype) in BinaryFn::ALL.into_iter().flat_map(|f| DType::ALL.map(|d| (f, d))) {
-        let masks = matches!(f, BinaryFn::And | BinaryFn::Or) && dtype.is_int();
-        if f.accepts(dtype) || masks {
-            map(f.name(), &[dtype; 2], |e, x| e.binary(f, x[0], x[1]));
-            for value in [0.0, 1.0, 2.0, -1.0, 3.0] {
-                let value = Scalar::F64(value).cast(dtype);
-                map(f.name(), &[dtype], |e, x| {
-                    let c = e.constant(value);
-                    e.binary(f, c, x[0])
-                });
-                map(f.name(), &[dtype], |e, x| {
-                    let c = e.constant(value);
-                    e.binary(f, x[0], c)
-                });
-            }
-        }
+    for (f, dtype) in binary_functions() {
+        map(f.name(), &[dtype; 2], |e, x| e.binary(f, x[0], x[1]));
+    }
+}
+
+#[test]
+fn binary_of_a_number() {
+    for ((f, dtype), value) in binary_functions().flat_map(|f| NUMBERS.map(|x| (f, x))) {
+        map(f.name(), &[dtype], |e, x| {
+            let c = e.constant(Scalar::F64(value).cast(dtype));
+            e.binary(f, c, x[0])
+        });
+    }
+}
+
+#[test]
+fn binary_with_a_number() {
+    for ((f, dtype), value) in binary_functions().flat_map(|f| NUMBERS.map(|x| (f, x))) {
+        map(f.name(), &[dtype], |e, x| {
+            let c = e.constant(Scalar::F64(value).cast(dtype));
+            e.binary(f, x[0], c)
+        });
     }
 }
 
