@@ -2,10 +2,11 @@
 //! writes over a memory in place comes after every reader of what it held. A loop comes after the
 //! waves of its level; its body has waves of its own.
 //!
-//! What is written over is a variable by its update, and in a loop a carry by its next value. Where
-//! that is impossible in place (`a <- b`, `b <- a`; a product that reads what it writes), the new
-//! value goes to a memory of its own: a variable's is copied home after all readers, and a carry
-//! alternates between two memories.
+//! A value that no kernel reads again may be written over by what the last one makes of it
+//! (`Heirs`). What must be written over is a variable by its update, and in a loop a carry by its
+//! next value. Where that is impossible in place (`a <- b`, `b <- a`; a product that reads what it
+//! writes), the new value goes to a memory of its own: a variable's is copied home after all
+//! readers, and a carry alternates between two memories.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -158,8 +159,8 @@ impl<'a> Heirs<'a> {
         matches!(self.lowered[g].code, Code::Kernel(_))
     }
 
-    /// Whether a value needs its memory no longer once a kernel has run: the kernel is the last to read
-    /// it.
+    /// Whether a value needs its memory no longer once a kernel has run: the kernel is the last to
+    /// read it.
     fn dies_in(&self, node: NodeId, g: usize) -> bool {
         let written = self.writer.get(&node).is_some_and(|&w| self.is_kernel(w));
         let is_last = |&r: &usize| r == g || self.level[r] < self.level[g];
@@ -286,8 +287,8 @@ fn depends(edges: &[FxHashSet<usize>], a: usize, b: usize) -> bool {
     false
 }
 
-/// Every group in the level after the last of those it depends on. Errors: the groups that depend on
-/// themselves. (Kahn 1962, "Topological sorting of large networks".)
+/// Every group in the level after the last of those it depends on. Errors: the groups that depend
+/// on themselves. (Kahn 1962, "Topological sorting of large networks".)
 fn levels(edges: &[FxHashSet<usize>]) -> Result<Vec<Vec<usize>>, Vec<usize>> {
     let mut after: Vec<Vec<usize>> = vec![vec![]; edges.len()];
     for (g, before) in edges.iter().enumerate() {

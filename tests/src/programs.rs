@@ -1,5 +1,5 @@
-//! What `program::verify` and `loop_ir::verify` refuse: programs and kernels of the compiler, broken
-//! on purpose.
+//! What `program::verify` and `loop_ir::verify` refuse: programs and kernels of the compiler,
+//! broken on purpose.
 
 use brolga_compiler::compile::{self, Options, compile, fused, kernels};
 use brolga_compiler::entry::Entry;

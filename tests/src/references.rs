@@ -1,12 +1,12 @@
 //! Values and gradients that other people's software has computed: `tests/references/*.jsonl`,
-//! written by `tests/references/generate.py`. Each line is a case: a `.graph` text, its inputs, what
-//! comes out of it, and how far it may be off. The oracle, eager mode, the loop interpreter and
-//! machine code are compared with it, and machine code with the loop interpreter bit for bit.
+//! written by `tests/references/generate.py`. Each line is a case: a `.graph` text, its inputs,
+//! what comes out of it, and how far it may be off. The oracle, eager mode, the loop interpreter
+//! and machine code are compared with it, and machine code with the loop interpreter bit for bit.
 //!
 //! `waiting.txt` names the cases that are known to fail, with the reason; each of them must fail, so
 //! that none stays there when it is mended. `exempt.txt` names the functions without a case; each
-//! other operation, optimiser and function of the library has one. `REFERENCE=losses` runs the cases
-//! whose names contain that.
+//! other operation, optimiser and function of the library has one. `REFERENCE=losses` runs the
+//! cases whose names contain that.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -192,8 +192,8 @@ impl Conv {
         (2 * self.images * self.out() * self.out() * 9 * self.channels * self.filters) as f64
     }
 
-    /// An image's result: a reduction over the rows of the filter, and over its columns and channels,
-    /// which are contiguous.
+    /// An image's result: a reduction over the rows of the filter, and over its columns and
+    /// channels, which are contiguous.
     fn forward(self, Operands { x, w, y }: &Operands, image: usize) {
         let Conv { side, channels, filters, .. } = self;
         let out = self.out();
@@ -220,8 +220,8 @@ impl Conv {
         3 * self.filters / BLOCK
     }
 
-    /// The gradient of a part of the filter: of a block of filters in a row. A reduction over images
-    /// and the result's rows and columns.
+    /// The gradient of a part of the filter: of a block of filters in a row. A reduction over
+    /// images and the result's rows and columns.
     fn weight_gradient(self, Operands { x, w, y }: &Operands, part: usize) {
         let Conv { images, side, channels, filters } = self;
         let (out, row, column) = (self.out(), part % 3, part / 3 * BLOCK);

@@ -304,7 +304,8 @@ impl Emitter<'_> {
         })
     }
 
-    /// The iterations of a loop from `first` to before `end` in steps, of which there is at least one.
+    /// The iterations of a loop from `first` to before `end` in steps, of which there is at least
+    /// one.
     pub(super) fn repeated(
         &mut self,
         l: &Loop,
@@ -396,15 +397,15 @@ impl Emitter<'_> {
         values.map(|&v| self.kernel.exprs.dtype(v)).collect()
     }
 
-    /// Whether the indices of all pairs that a loop folds rise from each iteration to the next, and no
-    /// fold starts from an index: then none comes before the one that is kept.
+    /// Whether the indices of all pairs that a loop folds rise from each iteration to the next, and
+    /// no fold starts from an index: then none comes before the one that is kept.
     fn rises(&self, l: &Loop) -> bool {
         let exprs = &self.kernel.exprs;
         l.folds.iter().filter(|fold| fold.vars.len() == 2).all(|fold| fold.rises(exprs, l.axis))
     }
 
-    /// Accumulators that hold nothing, with the first index of each pair for its neutral one. A value
-    /// that is the neutral one need then not take its place, as it has its index.
+    /// Accumulators that hold nothing, with the first index of each pair for its neutral one. A
+    /// value that is the neutral one need then not take its place, as it has its index.
     fn first_indices(&mut self, l: &Loop, mut acc: Vec<Emitted>) -> Result<Vec<Emitted>> {
         self.enter(None, false);
         self.axes.insert(l.axis, Int::Const(0));

@@ -36,8 +36,8 @@ impl Emitter<'_> {
         self.serial(l, whole, n, acc, externs)
     }
 
-    /// Runs a part of a loop without accumulators over as many whole steps as there are, if there are
-    /// any; where what is left begins.
+    /// Runs a part of a loop without accumulators over as many whole steps as there are, if there
+    /// are any; where what is left begins.
     pub(super) fn whole_steps(
         &mut self,
         l: &Loop,
@@ -130,8 +130,8 @@ impl Emitter<'_> {
         Ok(partial)
     }
 
-    /// Folds what whole vectors leave into the first of the lanes: a register of values at a time, the
-    /// last of which may be filled up with identities.
+    /// Folds what whole vectors leave into the first of the lanes: a register of values at a time,
+    /// the last of which may be filled up with identities.
     fn fold_rest(
         &mut self,
         l: &Loop,
@@ -174,7 +174,8 @@ impl Emitter<'_> {
         })
     }
 
-    /// The values that a loop folds in one iteration, or in as many as there are lanes, in registers.
+    /// The values that a loop folds in one iteration, or in as many as there are lanes, in
+    /// registers.
     fn values_at(&mut self, l: &Loop, i: i64, externs: &Externs) -> Result<Vec<Registers>> {
         let outside = self.here();
         self.forget(written(&l.body));
@@ -261,7 +262,8 @@ impl Emitter<'_> {
         self.combine_scalars(l, &self.dtypes(l), &partial)
     }
 
-    /// The lanes of accumulators combined by halves until so many are left, or no whole registers are.
+    /// The lanes of accumulators combined by halves until so many are left, or no whole registers
+    /// are.
     pub(super) fn combine_down_to(
         &mut self,
         l: &Loop,

@@ -1,9 +1,9 @@
-//! Loops over short rows of which each is folded: what is done with the result of a row is done with
-//! those of several rows at once, in lanes, and so are the last steps of folding them.
+//! Loops over short rows of which each is folded: what is done with the result of a row is done
+//! with those of several rows at once, in lanes, and so are the last steps of folding them.
 //!
-//! The order within each row stays, and so does every bit. What a row reads moves before what the rows
-//! before it write, which the rule for memories that are the same bytes allows: an element is read in
-//! the iteration that overwrites it alone (see [`vectorise`](crate::loop_ir::vectorise)).
+//! The order within each row stays, and so does every bit. What a row reads moves before what the
+//! rows before it write, which the rule for memories that are the same bytes allows: an element is
+//! read in the iteration that overwrites it alone (see [`vectorise`](crate::loop_ir::vectorise)).
 
 use super::emitter::{Emitted, Emitter, Int, Places, Val};
 use super::kernel::{Externs, Result, any_expr, is_straight};

@@ -5,7 +5,8 @@ use super::draft::{Along, Draft, Kept, UnitDim};
 use super::values::{Value, Values, Work};
 use crate::ir::{AxisId, IndexId};
 
-/// Whether the unit dimensions that are left are enough for the work of a group with one more value.
+/// Whether the unit dimensions that are left are enough for the work of a group with one more
+/// value.
 pub(super) fn enough(
     values: &Values,
     draft: &Draft,
@@ -39,8 +40,8 @@ pub(super) fn enough(
         && (costs.is_cheap(value.cost) || after >= costs.min_units)
 }
 
-/// Whether a group would have columns alone for units of what does not fit into a cache: each unit would
-/// go down all rows, and take a few lines of every page.
+/// Whether a group would have columns alone for units of what does not fit into a cache: each unit
+/// would go down all rows, and take a few lines of every page.
 fn is_tall(
     values: &Values,
     draft: &Draft,
@@ -146,8 +147,8 @@ fn right_has(values: &Values, product: &Value, dim: usize) -> bool {
     boxes.iter().any(|b| b.b.index.iter().any(has_it))
 }
 
-/// The dimension that is the rows of a product's tile: the right factor has it not. The inner one that
-/// fills a tile, else the longest.
+/// The dimension that is the rows of a product's tile: the right factor has it not. The inner one
+/// that fills a tile, else the longest.
 fn rows(values: &Values, product: &Value, cx: &FuseContext<'_>) -> Option<usize> {
     let is_row = |&dim: &usize| !right_has(values, product, dim);
     let dims: Vec<usize> = (0..product.column()).filter(is_row).collect();
@@ -156,8 +157,8 @@ fn rows(values: &Values, product: &Value, cx: &FuseContext<'_>) -> Option<usize>
     dims.iter().rev().find(fills).or_else(longest).copied()
 }
 
-/// Into how many units dimensions can be cut, each given with whether it is columns of a product; of a
-/// product either these are, where a tile ends, or others.
+/// Into how many units dimensions can be cut, each given with whether it is columns of a product;
+/// of a product either these are, where a tile ends, or others.
 fn width(dims: impl Iterator<Item = (usize, bool)>, cx: &FuseContext<'_>) -> usize {
     let (columns, others): (Vec<_>, Vec<_>) = dims.partition(|(_, is_column)| *is_column);
     let tiles = columns.iter().map(|(n, _)| n.div_ceil(cx.target.tile.1));
@@ -238,8 +239,8 @@ fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> Uni
     UnitDim { extent, block: block.min(extent) }
 }
 
-/// How many indices of a dimension a unit has at least: the last one of a group as [`least_columns`]
-/// says, another one those of a cache line where something is read along it.
+/// How many indices of a dimension a unit has at least: the last one of a group as
+/// [`least_columns`] says, another one those of a cache line where something is read along it.
 fn least_block(values: &Values, draft: &Draft, u: usize, cx: &FuseContext<'_>) -> usize {
     let (extent, along) = &draft.dims[u];
     let members = draft.members.iter().map(|&m| &values.list[m]).zip(along);
@@ -253,9 +254,9 @@ fn least_block(values: &Values, draft: &Draft, u: usize, cx: &FuseContext<'_>) -
     columns.max(if turns { LINE } else { 1 })
 }
 
-/// Of the last dimension. Of what is scattered every unit goes through all indices, of a running value
-/// through its whole axis, for some adjacent elements each. Of columns that are reduced a unit has those
-/// of whole cache lines, several if there are units enough.
+/// Of the last dimension. Of what is scattered every unit goes through all indices, of a running
+/// value through its whole axis, for some adjacent elements each. Of columns that are reduced a
+/// unit has those of whole cache lines, several if there are units enough.
 fn least_columns(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> usize {
     let Some((extent, along)) = draft.dims.last() else { return 1 };
     let each = extent.div_ceil(cx.costs.min_units.max(1));

@@ -84,8 +84,8 @@ pub enum Work {
         /// What.
         body: ExprId,
     },
-    /// A sum of products: each box has its part of the elements, and the products that count for them;
-    /// or a part of these, with the boxes before it.
+    /// A sum of products: each box has its part of the elements, and the products that count for
+    /// them; or a part of these, with the boxes before it.
     Contract(Vec<ProductBox>),
     /// Parts put somewhere.
     Placement {

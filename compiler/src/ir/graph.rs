@@ -352,9 +352,9 @@ impl Graph {
         self.remove(&own);
     }
 
-    /// Removes every node that no root needs, inputs excepted. For `dce`, as other passes redirect uses,
-    /// and for what changes the types of the nodes that are needed: the others would keep theirs, and
-    /// be found among the users of a node.
+    /// Removes every node that no root needs, inputs excepted. For `dce`, as other passes redirect
+    /// uses, and for what changes the types of the nodes that are needed: the others would keep
+    /// theirs, and be found among the users of a node.
     pub(crate) fn remove_dead(&mut self) {
         let live: FxHashSet<NodeId> = self.order().into_iter().collect();
         let dead: Vec<NodeId> = self.ids().into_iter().filter(|id| !live.contains(id)).collect();

@@ -50,8 +50,9 @@ pub enum Lowering {
     Contract {
         /// One axis per dimension of the result.
         axes: Vec<AxisId>,
-        /// The dimension whose neighbours are adjacent in the result and in the right factor, and in the
-        /// left one if that has it: the columns of a product tile. Dimensions after it are of size 1.
+        /// The dimension whose neighbours are adjacent in the result and in the right factor, and
+        /// in the left one if that has it: the columns of a product tile. Dimensions after it are
+        /// of size 1.
         column: usize,
         /// The axes that are summed over; outermost first, from one to three.
         reduced: Vec<AxisId>,
@@ -67,8 +68,9 @@ pub enum Lowering {
         /// What the elements are that no part covers; `None` where the parts cover all.
         fill: Option<Scalar>,
     },
-    /// Each element is the sum, from zero and in row-major order, of those elements of an operand that
-    /// the part puts there; its index may be from data, and then any number of them go to one place.
+    /// Each element is the sum, from zero and in row-major order, of those elements of an operand
+    /// that the part puts there; its index may be from data, and then any number of them go to one
+    /// place.
     Scatter(Part),
     /// Each element follows from the one before it along a dimension: the loop over it is in order.
     Prefix(Running),

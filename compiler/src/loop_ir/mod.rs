@@ -244,8 +244,8 @@ pub struct View {
 }
 
 /// `c[i, j] = (accumulate ? c[i, j] : 0) + Σ a[i, r] · b[r, j]`, over three strided levels `r`, for
-/// rows `i` of two levels. The columns of `b` and `c` are adjacent. If `a` has columns too, the left
-/// factor is `a[i, r, j]`: a product for each column.
+/// rows `i` of two levels. The columns of `b` and `c` are adjacent. If `a` has columns too, the
+/// left factor is `a[i, r, j]`: a product for each column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tile {
     /// The element type, a float.

@@ -1,9 +1,10 @@
 //! Chooses the loop of each nest that runs several elements at once, and moves it to where it can.
 //!
 //! In: serial loops in the order of the dimensions. Out: of each nest at most one loop in vectors.
-//! A nest is loops within each other, first those without folds, *parallel* ones, each the whole body
-//! of the one around it, then those with folds, *reduced* ones. A parallel loop that is chosen becomes
-//! the innermost of the parallel ones; of the reduced loops only the last can be chosen, where it is.
+//! A nest is loops within each other, first those without folds, *parallel* ones, each the whole
+//! body of the one around it, then those with folds, *reduced* ones. A parallel loop that is chosen
+//! becomes the innermost of the parallel ones; of the reduced loops only the last can be chosen,
+//! where it is.
 //!
 //! A loop moves and runs in vectors only if no iteration touches what another one writes. That is
 //! taken as shown if, in the nest,
@@ -17,8 +18,9 @@
 //!   step, and the step of every loop is longer than the way that the loops of shorter steps go. What
 //!   else is in the sum, as an index from data, follows none of these loops.
 //!
-//! Two memories may be the same bytes only where an element is read in the iteration that overwrites
-//! it, which holds in any order of iterations (see [`may_overwrite`](crate::fuse::may_overwrite)).
+//! Two memories may be the same bytes only where an element is read in the iteration that
+//! overwrites it, which holds in any order of iterations (see
+//! [`may_overwrite`](crate::fuse::may_overwrite)).
 //!
 //! Values of elements stay, bit for bit; a fold in a vector loop has another order than in a serial
 //! one. Linear in the expressions and in the accesses for each loop of a nest.
@@ -222,8 +224,8 @@ impl<'a> Nest<'a> {
         within.all(|store| self.tells_apart(store.index, level..end, end..store.depth))
     }
 
-    /// The loop around the vector loop that runs along something which that one reads in steps of at
-    /// least `far` elements; of several the innermost. `None` if a loop is shorter than `least`.
+    /// The loop around the vector loop that runs along something which that one reads in steps of
+    /// at least `far` elements; of several the innermost. `None` if a loop is shorter than `least`.
     pub(super) fn read_along(
         &self,
         around: &[(AxisId, Extent)],
@@ -276,8 +278,8 @@ impl<'a> Nest<'a> {
         })
     }
 
-    /// How well a loop suits vectors: adjacent reads and writes, less strided reads, each of which puts
-    /// a lane into a register, and twice the strided writes; negative for short loops.
+    /// How well a loop suits vectors: adjacent reads and writes, less strided reads, each of which
+    /// puts a lane into a register, and twice the strided writes; negative for short loops.
     fn score(&self, level: usize) -> i64 {
         let (axis, extent) = self.levels[level];
         if extent.max() < SHORTEST {
@@ -380,8 +382,9 @@ mod tests {
         memories
     }
 
-    /// The loops of a kernel after the pass, outermost first: extents, and the lanes of vector loops.
-    /// Loops without folds must compute the same bits; another run of the pass must change nothing.
+    /// The loops of a kernel after the pass, outermost first: extents, and the lanes of vector
+    /// loops. Loops without folds must compute the same bits; another run of the pass must change
+    /// nothing.
     fn loops(mut kernel: Kernel, folds: bool) -> String {
         let before = results(&kernel);
         vectorise(&mut kernel);

@@ -31,8 +31,8 @@ impl Level {
         Level { axes: vec![], extent: Extent::Const(1), a: 0, b: 0, c: 0 }
     }
 
-    /// This level and `outer` around it as one, if neighbours of `outer` are as far apart as the first
-    /// of this level and the one after its last.
+    /// This level and `outer` around it as one, if neighbours of `outer` are as far apart as the
+    /// first of this level and the one after its last.
     fn joined(&self, outer: &Level) -> Option<Level> {
         let Extent::Const(n) = self.extent else { return None };
         let continues = |step: i64, outer: i64| outer == step * n as i64;
@@ -45,9 +45,9 @@ impl Level {
     }
 }
 
-/// Takes a level of the tile's rows out of the loops around it: a level that only the left factor and
-/// the result have, with those that continue it. The inner one that has so many rows as the tile keeps
-/// in registers, else the longest.
+/// Takes a level of the tile's rows out of the loops around it: a level that only the left factor
+/// and the result have, with those that continue it. The inner one that has so many rows as the
+/// tile keeps in registers, else the longest.
 fn take_rows(outer: &mut Vec<Level>, enough: usize) -> Level {
     let rows = (0..outer.len()).filter(|&at| outer[at].b == 0).map(|at| continued(outer, at));
     let longest = rows.max_by_key(|(row, taken)| (row.extent.max().min(enough), taken[0]));

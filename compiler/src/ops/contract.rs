@@ -66,8 +66,8 @@ pub(super) fn from_attributes(a: &Attributes<'_>) -> Result<Option<Op>, TypeErro
 
 impl Contract {
     /// The product of matrices in tensors of `rank` axes, for many at once: operands that vary have
-    /// one more leading axis, which the result has (`kept`) or is the sum over. It reads its operands
-    /// where they lie. `None` if there are too few letters.
+    /// one more leading axis, which the result has (`kept`) or is the sum over. It reads its
+    /// operands where they lie. `None` if there are too few letters.
     pub(crate) fn of_many(self, rank: usize, varies: [bool; 2], kept: bool) -> Option<Einsum> {
         let Contract::Matmul { transpose_a, transpose_b } = self;
         let letters: Vec<char> = ('a'..='z').chain('A'..='Z').take(rank + 2).collect();

@@ -1,13 +1,14 @@
 //! Convolutions: the trilinear form `∑ x · w · y` of an input `x: [n, i.., c]`, a filter
 //! `w: [k.., c, f]` and an output `y: [n, o.., f]`, with one or two spatial axes `i`, `k` and `o`.
-//! Along each of them three indices meet where `i = o · stride + k · dilation - before`; where there
-//! is no such `i` there is no term, so that padding is never read.
+//! Along each of them three indices meet where `i = o · stride + k · dilation - before`; where
+//! there is no such `i` there is no term, so that padding is never read.
 //!
-//! An operation is the derivative of the form by one of the three tensors. The derivatives of that by
-//! the other two are operations of the family again. With `parts` the examples are as many runs of
-//! equal length, each with a filter of its own, `w: [parts, k.., c, f]`: so the gradient by a filter
-//! can be had as sums over parts of the examples, or of each example. With `groups` the channels of
-//! each tensor are in as many groups, an axis of its own, and each group meets its own alone:
+//! An operation is the derivative of the form by one of the three tensors. The derivatives of that
+//! by the other two are operations of the family again. With `parts` the examples are as many runs
+//! of equal length, each with a filter of its own, `w: [parts, k.., c, f]`: so the gradient by a
+//! filter can be had as sums over parts of the examples, or of each example. With `groups` the
+//! channels of each tensor are in as many groups, an axis of its own, and each group meets its own
+//! alone:
 //! `x: [n, i.., g, c]`, `w: [k.., c, g, f]` and `y: [n, o.., g, f]`.
 
 mod attributes;
@@ -40,7 +41,8 @@ pub struct Conv {
     pub result: ConvResult,
     /// How the filter moves along each spatial axis, of which there are one or two.
     pub windows: Vec<Window>,
-    /// How many filters there are, each for a run of the examples; 0 for one without an axis for them.
+    /// How many filters there are, each for a run of the examples; 0 for one without an axis for
+    /// them.
     pub parts: usize,
     /// How many groups of channels there are; 0 for tensors without an axis for them.
     pub groups: usize,
@@ -129,8 +131,8 @@ impl Conv {
         Ok([input.to_vec(), filter.to_vec()])
     }
 
-    /// The dimension of the result that has a tile's columns: the last, or if every group is one channel
-    /// of each tensor the groups.
+    /// The dimension of the result that has a tile's columns: the last, or if every group is one
+    /// channel of each tensor the groups.
     fn column(&self, cx: &LowerContext<'_>) -> usize {
         let sizes = [cx.operand_sizes(0), cx.operand_sizes(1), cx.sizes()];
         let is_each = self.groups > 0 && sizes.iter().all(|sizes| sizes.last() == Some(&1));

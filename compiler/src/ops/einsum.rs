@@ -38,9 +38,10 @@ impl From<Einsum> for Op {
 /// A tile sums over so many levels at most.
 const MOST_LEVELS: usize = 3;
 
-/// Products of matrices side by side, in vectors across them, read an element for each multiplication;
-/// one after the other they read few, but of copies that have the elements of each together. Where an
-/// element is multiplied more often than this, on average, the copies are worth it (measured on cubes).
+/// Products of matrices side by side, in vectors across them, read an element for each
+/// multiplication; one after the other they read few, but of copies that have the elements of each
+/// together. Where an element is multiplied more often than this, on average, the copies are worth
+/// it (measured on cubes).
 const MOST_USES: usize = 24;
 
 /// For fewer products side by side, which are two vectors, they are worth it too.
@@ -116,9 +117,9 @@ impl Einsum {
         format!("{a},{b}->{y}")
     }
 
-    /// Whether a tile computes it, where the last dimension of the result is of that size: its columns,
-    /// which are of the right operand alone, or of both and adjacent in all; and something is summed
-    /// over.
+    /// Whether a tile computes it, where the last dimension of the result is of that size: its
+    /// columns, which are of the right operand alone, or of both and adjacent in all; and something
+    /// is summed over.
     fn is_tile(&self, columns: usize) -> bool {
         let is_column = |label: &char| !self.a.contains(label);
         let is_each = columns > 1 && is_side_by_side(&self.a, &self.b, &self.y);
@@ -254,8 +255,8 @@ impl OpRules for Einsum {
     }
 }
 
-/// Whether there is a product for each index of the last dimension, which is last in both operands too:
-/// of matrices, one of them perhaps a single row or column.
+/// Whether there is a product for each index of the last dimension, which is last in both operands
+/// too: of matrices, one of them perhaps a single row or column.
 fn is_side_by_side(a: &[char], b: &[char], y: &[char]) -> bool {
     let is_own = |label: &char| a.contains(label) != b.contains(label);
     y.last().is_some_and(|last| a.last() == Some(last) && b.last() == Some(last))
@@ -365,8 +366,8 @@ impl Build<'_> {
         }
     }
 
-    /// Whether products side by side are best computed so: those of a matrix and a vector, and of many
-    /// small matrices.
+    /// Whether products side by side are best computed so: those of a matrix and a vector, and of
+    /// many small matrices.
     fn stays(&self, operands: [Labelled<'_>; 2], y: &[char]) -> bool {
         let [(_, of_a), (_, of_b)] = operands;
         let size = |label: &char| {

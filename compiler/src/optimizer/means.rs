@@ -27,8 +27,8 @@ pub(super) fn settled(b: &mut Build<'_>, mean: NodeId) -> Result<NodeId, TypeErr
     zero_below(b, mean, least)
 }
 
-/// A mean that counts at any size (of squares, which stand below a root, or one whose sign is read),
-/// 0 where a hundredth of it is hardly a normal number.
+/// A mean that counts at any size (of squares, which stand below a root, or one whose sign is
+/// read), 0 where a hundredth of it is hardly a normal number.
 pub(super) fn normal(b: &mut Build<'_>, mean: NodeId) -> Result<NodeId, TypeError> {
     let least = if b.dtype(mean) == DType::F64 { 1e-305 } else { 1e-35 };
     zero_below(b, mean, least)

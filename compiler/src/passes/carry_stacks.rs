@@ -1,9 +1,9 @@
-//! Keeps the values of a carry once: where a loop emits a carry both as each iteration finds it and as
-//! it leaves it, these are the same but for one, and sums of products over all iterations read the
-//! latter for both. The gradient of a weight that a carry is multiplied by is such a sum. What the
-//! first iteration finds counts apart: a product of one iteration, or where it is one number a sum.
-//! The loop does not emit what nothing reads then. A value is the same up to the order of sums.
-//! Linear for each carry that is kept once.
+//! Keeps the values of a carry once: where a loop emits a carry both as each iteration finds it and
+//! as it leaves it, these are the same but for one, and sums of products over all iterations read
+//! the latter for both. The gradient of a weight that a carry is multiplied by is such a sum. What
+//! the first iteration finds counts apart: a product of one iteration, or where it is one number a
+//! sum. The loop does not emit what nothing reads then. A value is the same up to the order of
+//! sums. Linear for each carry that is kept once.
 
 use rustc_hash::FxHashSet;
 
@@ -48,8 +48,8 @@ struct Stacks {
 }
 
 impl Stacks {
-    /// The stacks of a carry that is emitted twice, with what reads it as it was found: sums over all
-    /// iterations alone, which can read the other.
+    /// The stacks of a carry that is emitted twice, with what reads it as it was found: sums over
+    /// all iterations alone, which can read the other.
     fn of(
         graph: &Graph,
         live: &FxHashSet<NodeId>,

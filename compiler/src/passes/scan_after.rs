@@ -1,10 +1,10 @@
 //! Takes products out of loops whose results are emitted alone: of what a loop emits it computes no
 //! product with a matrix around it that no iteration reads, with what follows it (a bias). Such a
 //! product becomes one for all iterations after the loop, of the left factor that the loop emits in
-//! the place of the result; only where the factor is no larger, or is emitted anyway. So the matrix is
-//! read once and not in every iteration, and the gradient by the elements of a sequence is one product.
-//! Nothing is computed that was not before. No value changes. Linear in a body, and in what it computes
-//! for each of such values.
+//! the place of the result; only where the factor is no larger, or is emitted anyway. So the matrix
+//! is read once and not in every iteration, and the gradient by the elements of a sequence is one
+//! product. Nothing is computed that was not before. No value changes. Linear in a body, and in
+//! what it computes for each of such values.
 
 use std::cmp::Reverse;
 
@@ -62,8 +62,8 @@ fn take_out(
     }
 }
 
-/// Makes what reads the values that are taken out read what is computed of those that are still read;
-/// whether all could be.
+/// Makes what reads the values that are taken out read what is computed of those that are still
+/// read; whether all could be.
 fn compute_outside(
     graph: &mut Graph,
     node: NodeId,
@@ -178,8 +178,8 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// What the loop must emit so that a value can be computed after it, if that is worth it, and what
-    /// it need then not compute.
+    /// What the loop must emit so that a value can be computed after it, if that is worth it, and
+    /// what it need then not compute.
     fn factors(&self, end: NodeId) -> Option<(Vec<NodeId>, FxHashSet<NodeId>)> {
         let body = &*self.scan.body;
         let (mut inside, mut factors) = (FxHashSet::default(), vec![]);

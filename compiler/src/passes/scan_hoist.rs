@@ -1,8 +1,9 @@
-//! Takes out of a loop what no carry reaches: a product with elements of sequences becomes one product
-//! for all iterations before the loop, whose result is a sequence of it, with what follows the
-//! product and no carry reaches either; what takes long and only reads values around the loop is
-//! computed once, and a matrix around it that products read transposed is transposed once. Nothing is computed that was not before, but in a loop of no iterations. A value is
-//! the same up to the order of sums. Linear.
+//! Takes out of a loop what no carry reaches: a product with elements of sequences becomes one
+//! product for all iterations before the loop, whose result is a sequence of it, with what follows
+//! the product and no carry reaches either; what takes long and only reads values around the loop
+//! is computed once, and a matrix around it that products read transposed is transposed once.
+//! Nothing is computed that was not before, but in a loop of no iterations. A value is the same up
+//! to the order of sums. Linear.
 
 use std::sync::Arc;
 

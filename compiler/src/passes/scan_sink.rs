@@ -1,8 +1,8 @@
-//! Takes sums out of loops: a carry to which each iteration adds a product becomes one product after
-//! the loop, over all iterations, of factors that the loop emits. So the gradient of a weight that a
-//! loop reads is a product of as many rows as there are in all iterations. A carry to which is added
-//! what can be computed of sequences and of what is emitted becomes one sum of that. A value is the
-//! same up to the order of sums. Linear.
+//! Takes sums out of loops: a carry to which each iteration adds a product becomes one product
+//! after the loop, over all iterations, of factors that the loop emits. So the gradient of a weight
+//! that a loop reads is a product of as many rows as there are in all iterations. A carry to which
+//! is added what can be computed of sequences and of what is emitted becomes one sum of that. A
+//! value is the same up to the order of sums. Linear.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -5,8 +5,8 @@
 //! side, so a life covers whole waves. What a loop reads and writes of the values around it lives
 //! while the loop runs; what its body computes, within an iteration.
 //!
-//! A value that is dead after a kernel gives its memory to one that the kernel writes over it, element
-//! by element (see [`schedule::Schedule::heirs`]).
+//! A value that is dead after a kernel gives its memory to one that the kernel writes over it,
+//! element by element (see [`schedule::Schedule::heirs`]).
 //!
 //! A carry lives in the memory of its first value, which is the loop's alone. Its next value is
 //! written in place, or into the other half of a memory of twice the size, in turns.

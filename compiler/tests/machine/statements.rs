@@ -127,8 +127,8 @@ fn rows_in_blocks() {
     }
 }
 
-/// What a row's result goes on with, each time such that rows may not be taken together but in the first
-/// case.
+/// What a row's result goes on with, each time such that rows may not be taken together but in the
+/// first case.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum After {
     /// Its own element.

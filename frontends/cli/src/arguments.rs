@@ -527,7 +527,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A number of bytes: `1000`, `1kB`, `1MB`, `1GB`, `1TB`, in thousands, or `1KiB` and so on, in 1024s.
+/// A number of bytes: `1000`, `1kB`, `1MB`, `1GB`, `1TB`, in thousands, or `1KiB` and so on, in
+/// 1024s.
 fn bytes(text: &str) -> Result<usize, String> {
     let at = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(at);

@@ -350,7 +350,8 @@ fn load_slots(
     Ok(())
 }
 
-/// Says on standard error, beside results that are meant to be of trained weights, if none were given.
+/// Says on standard error, beside results that are meant to be of trained weights, if none were
+/// given.
 pub(crate) fn say_untrained(program: &ReadFile, weights: &Weights) {
     if weights.params.is_empty() && !program.module.variables.is_empty() {
         eprintln!("warning: no --params, so the variables had their initial values");
@@ -380,8 +381,8 @@ fn read_weights(path: &Path) -> Result<(Vec<(String, Literal)>, Clock), Failure>
     Ok((file.variables, Clock { step: file.step, epoch: file.epoch }))
 }
 
-/// Refuses to begin work whose results go to a folder that is not there, or to a file whose name says
-/// another format than the one that is written.
+/// Refuses to begin work whose results go to a folder that is not there, or to a file whose name
+/// says another format than the one that is written.
 pub(crate) fn check_place(path: &Path, format: &str) -> Result<(), Failure> {
     if let Some(other) = path.extension().filter(|ending| *ending != format) {
         let (name, other) = (path.display(), other.display());

@@ -4,19 +4,20 @@
 //!
 //! The three strided reduction levels let it read operands where they lie: a transposed matrix, the
 //! windows of a convolution (rows of the filter; its columns and channels), the images of a batch.
-//! The rows have two levels, as those of an image's window. Nothing is copied but panels of a B that
-//! is larger than the caches, for many rows ([`blocking`]).
+//! The rows have two levels, as those of an image's window. Nothing is copied but panels of a B
+//! that is larger than the caches, for many rows ([`blocking`]).
 //!
-//! A may have columns too, `A[i, r, j]`: as many products as there are columns, side by side, such as
-//! those of the channels of a depthwise convolution. Then vectors of A are loaded where else a number
-//! is for all columns.
+//! A may have columns too, `A[i, r, j]`: as many products as there are columns, side by side, such
+//! as those of the channels of a depthwise convolution. Then vectors of A are loaded where else a
+//! number is for all columns.
 //!
-//! Each element is *one chain* of fused multiply-adds in reduction order, starting from 0 or from C.
-//! So its bits do not depend on how rows and columns are split, here, by the caller or over threads,
-//! nor on the instruction set, as long as that has fused multiply-add ([`Isa::fuses`]).
+//! Each element is *one chain* of fused multiply-adds in reduction order, starting from 0 or from
+//! C. So its bits do not depend on how rows and columns are split, here, by the caller or over
+//! threads, nor on the instruction set, as long as that has fused multiply-add ([`Isa::fuses`]).
 //!
-//! A panel of two vectors of columns and up to so many rows is held in registers (`Microkernels`); of
-//! four and fewer rows where A has columns and the sum is short, so that what is read of A is longer.
+//! A panel of two vectors of columns and up to so many rows is held in registers (`Microkernels`);
+//! of four and fewer rows where A has columns and the sum is short, so that what is read of A is
+//! longer.
 
 mod blocking;
 mod vector;
@@ -25,8 +26,8 @@ use crate::isa::Isa;
 use blocking::{Levels, RowOffsets, product};
 use vector::{Lanes, Vector};
 
-/// A product to compute. Strides are in elements; the columns of B and C are contiguous, and those of
-/// A if it has any.
+/// A product to compute. Strides are in elements; the columns of B and C are contiguous, and those
+/// of A if it has any.
 ///
 /// `A[i, r] = a[Σ i_l·a_row[l] + Σ r_l·a_step[l] (+ j)]`, `B[r, j] = b[j + Σ r_l·b_step[l]]`,
 /// `C[i, j] = c[Σ i_l·c_row[l] + j]`, for `i_l < m[l]`, `j < n`, `r_l < len[l]`; level 0 is the
@@ -117,8 +118,8 @@ pub unsafe fn tile_f64(isa: Isa, tile: *const Tile) {
     unsafe { product(blocks, &*tile) }
 }
 
-/// Steps of a sum of which B's part for a panel of four vectors stays in half of the first cache: then
-/// more blocks of fewer rows do not read it from further away.
+/// Steps of a sum of which B's part for a panel of four vectors stays in half of the first cache:
+/// then more blocks of fewer rows do not read it from further away.
 const SHORT_SUM: usize = 64;
 
 /// Computes some rows of a panel of columns.
@@ -293,8 +294,8 @@ unsafe fn load<V: Vector>(from: *const V::Element, is_last: bool, mask: V::Mask)
 /// Copies the `columns` of each row of B that the levels name behind each other, two vectors apart.
 ///
 /// # Safety
-/// The host has the instructions of `V`; the elements of B are readable, and `to` is writable for two
-/// vectors a row.
+/// The host has the instructions of `V`; the elements of B are readable, and `to` is writable for
+/// two vectors a row.
 #[inline(always)]
 unsafe fn pack<V: Vector>(
     mut to: *mut V::Element,

@@ -17,8 +17,8 @@ use ndarray::{
 /// Multiplications from which packing the operands may pay.
 const LARGE: usize = 512 * 512 * 512;
 /// Bytes of `b` up to which the tile reads it from a core's own cache, half of one of 2 MiB: then
-/// packing does not pay (measured: 4096 × 256 × 1024 takes the tile a third of the time, 1024 × 1024
-/// × 1024 twice the time that it takes the crate).
+/// packing does not pay (measured: 4096 × 256 × 1024 takes the tile a third of the time, 1024 ×
+/// 1024 × 1024 twice the time that it takes the crate).
 const CACHED: usize = 1 << 20;
 /// Multiplications below which one thread is as fast as several: about a microsecond of work.
 const SMALL: usize = 1 << 16;

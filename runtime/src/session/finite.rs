@@ -77,8 +77,8 @@ impl fmt::Display for Range {
 }
 
 impl Prepared<'_> {
-    /// The first value that is NaN, or the infinity that it was made of; if no value is NaN, the first
-    /// that is infinite. `batch` as for [`Prepared::run`]. No variable is written.
+    /// The first value that is NaN, or the infinity that it was made of; if no value is NaN, the
+    /// first that is infinite. `batch` as for [`Prepared::run`]. No variable is written.
     ///
     /// # Errors
     /// If the values of the graph do not fit in memory all at once, or it cannot be run.
@@ -98,8 +98,8 @@ impl Prepared<'_> {
     }
 }
 
-/// The node that makes the first NaN in order, or if there is none, the first infinity; where that is
-/// made of an infinity, which was made of data before it, the node that has made that one.
+/// The node that makes the first NaN in order, or if there is none, the first infinity; where that
+/// is made of an infinity, which was made of data before it, the node that has made that one.
 fn first<'v>(
     graph: &Graph,
     order: &[NodeId],

@@ -1,10 +1,10 @@
-//! Checkpoints: a training that was cut off at any moment goes on from the last one with the same bits
-//! as one that was not.
+//! Checkpoints: a training that was cut off at any moment goes on from the last one with the same
+//! bits as one that was not.
 //!
-//! A checkpoint is a file of its own: every variable, the clock, how far the epoch is, and what early
-//! stopping knows. It is written aside, synced and renamed, and has a checksum; the one before stays
-//! beside it. Everything else that a training depends on (the order of rows, randomness) is a
-//! function of the seed and the clock.
+//! A checkpoint is a file of its own: every variable, the clock, how far the epoch is, and what
+//! early stopping knows. It is written aside, synced and renamed, and has a checksum; the one
+//! before stays beside it. Everything else that a training depends on (the order of rows,
+//! randomness) is a function of the seed and the clock.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;

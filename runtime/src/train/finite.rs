@@ -1,6 +1,6 @@
-//! A loss that is not finite ends a training, and is explained: the steps are run again from where all
-//! was well, up to the one in which the first value went wrong, which is then run node by node. The
-//! same bits come again, so that is the same step.
+//! A loss that is not finite ends a training, and is explained: the steps are run again from where
+//! all was well, up to the one in which the first value went wrong, which is then run node by node.
+//! The same bits come again, so that is the same step.
 
 use brolga_compiler::ir::{Literal, Name};
 use brolga_compiler::program::OutputKind;

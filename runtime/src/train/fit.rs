@@ -163,13 +163,14 @@ impl Callbacks for () {
     }
 }
 
-/// Trains the epochs that are asked for, or until a callback or early stopping ends it; the best epoch's
-/// variables and clock are taken back then, if that is asked for. Returns the reports of the epochs
-/// that were ended.
+/// Trains the epochs that are asked for, or until a callback or early stopping ends it; the best
+/// epoch's variables and clock are taken back then, if that is asked for. Returns the reports of
+/// the epochs that were ended.
 ///
 /// # Errors
-/// Data that do not fit the inputs or make no batch, whatever [`Session::prepare`] and [`Prepared::run`] refuse,
-/// and what callbacks meet. The clock then counts the batches that were trained.
+/// Data that do not fit the inputs or make no batch, whatever [`Session::prepare`] and
+/// [`Prepared::run`] refuse, and what callbacks meet. The clock then counts the batches that were
+/// trained.
 pub fn fit(
     session: &mut Session,
     data: &DataSet,
@@ -246,9 +247,9 @@ fn feedings(
     Ok((training, validation))
 }
 
-/// Trains the batches of an epoch from where the training is, and keeps in `well` a moment to begin again
-/// from where a loss is not finite; returns what they reported, unless a
-/// callback ended it before the last.
+/// Trains the batches of an epoch from where the training is, and keeps in `well` a moment to begin
+/// again from where a loss is not finite; returns what they reported, unless a callback ended it
+/// before the last.
 fn train_epoch(
     session: &mut Session,
     feeding: &mut Feeding,
@@ -298,7 +299,8 @@ fn train_epoch(
 /// Where the file fixes the rows of a batch, those that do not fill one are left out.
 ///
 /// # Errors
-/// Data that do not fit the inputs or make no batch, and what [`Session::prepare`] and [`Prepared::run`] refuse.
+/// Data that do not fit the inputs or make no batch, and what [`Session::prepare`] and
+/// [`Prepared::run`] refuse.
 pub fn evaluate(
     session: &mut Session,
     data: &DataSet,
@@ -327,8 +329,8 @@ fn evaluate_all(
 /// The outputs (or the values named by `fetch`) for every row, batches joined in the data's order.
 ///
 /// # Errors
-/// As for [`evaluate`], if an output's first dimension is not the batch's, and if a row would be left
-/// out.
+/// As for [`evaluate`], if an output's first dimension is not the batch's, and if a row would be
+/// left out.
 pub fn predict(
     session: &mut Session,
     data: &DataSet,

@@ -68,8 +68,8 @@ impl<W: Write> Callbacks for Log<W> {
     }
 }
 
-/// The lines of a log that a training at this clock has written; what follows a line that is cut off
-/// or of a later moment is left out, as the training will write it again.
+/// The lines of a log that a training at this clock has written; what follows a line that is cut
+/// off or of a later moment is left out, as the training will write it again.
 pub fn lines_before(text: &str, clock: Clock) -> String {
     let is_before = |line: &str| {
         let number = |line: &Value, key: &str| line.get(key).and_then(Value::as_i64);

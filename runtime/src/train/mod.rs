@@ -1,5 +1,5 @@
-//! Training: epochs of batches, what they report, the log of it, and what is kept so that a training
-//! can go on.
+//! Training: epochs of batches, what they report, the log of it, and what is kept so that a
+//! training can go on.
 
 mod checkpoints;
 mod feeding;

@@ -1,8 +1,10 @@
-//! The log of a training as TensorBoard reads it: event files in the folders `train` and `validation`,
-//! with the tags that Keras's callback writes (`batch_loss` by step, `epoch_loss` by epoch).
+//! The log of a training as TensorBoard reads it: event files in the folders `train` and
+//! `validation`, with the tags that Keras's callback writes (`batch_loss` by step, `epoch_loss` by
+//! epoch).
 //!
-//! A file is records, each of its length, the data and their CRCs (TensorFlow's `record_writer.cc`); the
-//! data are the message `Event` of `event.proto`, of which five fields are written here.
+//! A file is records, each of its length, the data and their CRCs (TensorFlow's
+//! `record_writer.cc`); the data are the message `Event` of `event.proto`, of which five fields are
+//! written here.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

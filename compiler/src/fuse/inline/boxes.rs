@@ -1,18 +1,18 @@
-//! The loops of a contraction cut into boxes, in each of which every position of a factor is whole and
-//! inside of its operand: so padding and the gaps between elements are never read, nor stored.
+//! The loops of a contraction cut into boxes, in each of which every position of a factor is whole
+//! and inside of its operand: so padding and the gaps between elements are never read, nor stored.
 //!
 //! Along each dimension of a factor that has padding or gaps, a position depends on one axis of the
-//! result and one that is summed over: a convolution's output (or input) and its filter. For each index
-//! of the first, what counts of the second is a run. Indices of the first that have the same run are a
-//! run too: the inner ones, all of which see the whole filter; a few at the edges; and where the
-//! position is divided by a step, as many times that as the step has remainders. The boxes are the
-//! product of such cuts along all dimensions. The sum of an element has the order of all its terms in
-//! whichever box it is.
+//! result and one that is summed over: a convolution's output (or input) and its filter. For each
+//! index of the first, what counts of the second is a run. Indices of the first that have the same
+//! run are a run too: the inner ones, all of which see the whole filter; a few at the edges; and
+//! where the position is divided by a step, as many times that as the step has remainders. The
+//! boxes are the product of such cuts along all dimensions. The sum of an element has the order of
+//! all its terms in whichever box it is.
 //!
-//! The gradient by a filter has few indices of the first axis, and many of the second. Where its rows
-//! are no others, the second is cut instead: the inner places of an output, which meet the whole
-//! filter, are a box of all elements; a few at the edges are added to some of them. The sum of an
-//! element has the order of the boxes.
+//! The gradient by a filter has few indices of the first axis, and many of the second. Where its
+//! rows are no others, the second is cut instead: the inner places of an output, which meet the
+//! whole filter, are a box of all elements; a few at the edges are added to some of them. The sum
+//! of an element has the order of the boxes.
 //!
 //! Linear in the sizes of the result's axes and in the boxes.
 
@@ -42,7 +42,8 @@ pub(super) struct Piece {
 pub(super) enum Cut {
     /// That of the result.
     Kept,
-    /// Of all positions together that of which there are more indices, if the positions have no step.
+    /// Of all positions together that of which there are more indices, if the positions have no
+    /// step.
     Longer,
 }
 
@@ -175,8 +176,8 @@ impl Window {
         self.runs(exprs).into_iter().map(runs).collect()
     }
 
-    /// The runs of the summed axis for which something of the kept axis counts, with the run of that
-    /// unless it is all.
+    /// The runs of the summed axis for which something of the kept axis counts, with the run of
+    /// that unless it is all.
     fn pieces_of_sum(&self, exprs: &Exprs) -> Vec<Runs> {
         let whole = self.kept.map_or(1, |axis| exprs.extent(axis)) as usize;
         let (kept, summed) = (self.summed, self.kept);
@@ -210,7 +211,8 @@ impl Window {
         pieces
     }
 
-    /// The run of the summed axis, of which there are `n`, that counts where all else comes to `rest`.
+    /// The run of the summed axis, of which there are `n`, that counts where all else comes to
+    /// `rest`.
     fn counting(&self, rest: i64, n: i64) -> Run {
         let stride = self.step / gcd(self.of_summed, self.step);
         let value = |i: i64| rest + self.of_summed * i;
@@ -227,7 +229,8 @@ impl Window {
         Run { first, step: stride, count: ((hi - first) / stride + 1) as usize }
     }
 
-    /// The first and the last index of the summed axis whose position is inside, be it whole or not.
+    /// The first and the last index of the summed axis whose position is inside, be it whole or
+    /// not.
     fn inside(&self, rest: i64, n: i64) -> (i64, i64) {
         let (k, last) = (self.of_summed, self.size * self.step - 1);
         // `0 <= rest + k · i <= last`.

@@ -1,10 +1,11 @@
 //! How the factors of contractions are read: in place, or as a copy.
 //!
-//! A contraction is cut into [`boxes`], in each of which its factors are inside of their operands. A
-//! tile takes strided views, the right one with adjacent columns, and the left one if it has any. An operand is read in place where
-//! it is such a view of a value that is stored, movement seen through. Else it is stored itself, if
-//! that gives one; else it is copied: stored with its dimensions in another order, the one along the
-//! columns last. What several contractions want in the same order is copied once.
+//! A contraction is cut into [`boxes`], in each of which its factors are inside of their operands.
+//! A tile takes strided views, the right one with adjacent columns, and the left one if it has any.
+//! An operand is read in place where it is such a view of a value that is stored, movement seen
+//! through. Else it is stored itself, if that gives one; else it is copied: stored with its
+//! dimensions in another order, the one along the columns last. What several contractions want in
+//! the same order is copied once.
 
 use rustc_hash::FxHashMap;
 

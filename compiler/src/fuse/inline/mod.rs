@@ -221,8 +221,8 @@ impl<'a> Inliner<'a> {
         element
     }
 
-    /// The node that an index out of range is reported of: of a gradient with the indices of what it is
-    /// the gradient of, that.
+    /// The node that an index out of range is reported of: of a gradient with the indices of what
+    /// it is the gradient of, that.
     fn reader(&self, node: NodeId) -> NodeId {
         let Op::Indexing(Indexing::PutAlongAxis { axis, size }) = self.graph.op(node) else {
             return node;
@@ -431,8 +431,8 @@ fn reach(op: &Op) -> Option<Vec<(i64, i64)>> {
     start.iter().zip(len).zip(step).map(along).collect()
 }
 
-/// Whether slices, of which each axis has the first and the last index, have no common element: along
-/// some axis one begins after the other ends.
+/// Whether slices, of which each axis has the first and the last index, have no common element:
+/// along some axis one begins after the other ends.
 fn share_out(mut slices: Vec<Vec<(i64, i64)>>) -> bool {
     let rank = slices.first().map_or(0, Vec::len);
     for axis in 0..rank {

@@ -1,5 +1,5 @@
-//! Products whose only reader has dimensions of size 1 more or less are computed as that reader, and not
-//! copied by it: such as a convolution of which each group is one channel.
+//! Products whose only reader has dimensions of size 1 more or less are computed as that reader,
+//! and not copied by it: such as a convolution of which each group is one channel.
 //!
 //! Changes no element. Linear in the values and what they read.
 

@@ -1,13 +1,13 @@
 //! Where the accesses of a kernel reach: within their memories, and only to what is there.
 //!
-//! What a unit reads of a local it has written before; so with a buffer that the kernel writes: that
-//! is a value of its own, which has no elements before it is computed. (What an update writes over is
-//! another buffer to the kernel.)
+//! What a unit reads of a local it has written before; so with a buffer that the kernel writes:
+//! that is a value of its own, which has no elements before it is computed. (What an update writes
+//! over is another buffer to the kernel.)
 //!
-//! An axis that numbers blocks is looked at twice, while the blocks are whole and at its last value,
-//! where the block may be smaller: so the range of an index is that of a sum of axes that count
-//! between fixed ends. The positions of an access are those of all values of the axes around it,
-//! relative to the terms that are *held*: what depends on the unit, or on a loop of which an
+//! An axis that numbers blocks is looked at twice, while the blocks are whole and at its last
+//! value, where the block may be smaller: so the range of an index is that of a sum of axes that
+//! count between fixed ends. The positions of an access are those of all values of the axes around
+//! it, relative to the terms that are *held*: what depends on the unit, or on a loop of which an
 //! iteration reads what it has written itself. A read must be covered by writes with the same held
 //! terms. That is exact where indices are affine; elsewhere a read counts as reaching more than it
 //! does, and a write as none.

@@ -21,8 +21,8 @@ pub(super) fn as_contraction(conv: &Conv, cx: &mut LowerContext<'_>) -> Lowering
     Lowering::Contract { axes, column: conv.column(cx), reduced, a, b }
 }
 
-/// Each element as a sum over all that it might be made of, where a term that the form does not have
-/// is zero. A tensor without elements makes all sums empty.
+/// Each element as a sum over all that it might be made of, where a term that the form does not
+/// have is zero. A tensor without elements makes all sums empty.
 pub(super) fn as_reduction(conv: &Conv, cx: &mut LowerContext<'_>) -> Lowering {
     let Terms { axes, reduced, factors } = terms(conv, cx);
     let zero = cx.exprs.constant(Scalar::zero(cx.result.dtype));

@@ -35,8 +35,8 @@ pub struct Strided {
     pub steps: [isize; 3],
 }
 
-/// The terms of a result index along an axis: so many indices of the second operand from `first` on,
-/// and what the first operand is read at for each.
+/// The terms of a result index along an axis: so many indices of the second operand from `first`
+/// on, and what the first operand is read at for each.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Taps {
     first: usize,
@@ -56,8 +56,8 @@ struct Run {
 
 impl Conv {
     /// The blocks that the result is made of, each element in one of them, of operands with these
-    /// sizes, which `infer` accepts. The second operand is taken with the axes of its channels and of
-    /// its filters swapped if [`Conv::swaps_filter`] says so.
+    /// sizes, which `infer` accepts. The second operand is taken with the axes of its channels and
+    /// of its filters swapped if [`Conv::swaps_filter`] says so.
     pub fn products(&self, a: &[usize], b: &[usize], result: &[usize]) -> Vec<StridedProduct> {
         let n = self.n_axes();
         // One spatial axis is the second of two.
@@ -227,8 +227,8 @@ impl Conv {
     }
 }
 
-/// Whether the groups are the columns of products, as they are where each is one channel of both tensors;
-/// and how many groups of how many columns there are then.
+/// Whether the groups are the columns of products, as they are where each is one channel of both
+/// tensors; and how many groups of how many columns there are then.
 fn beside(groups: usize, [channels, columns]: [usize; 2]) -> (bool, usize, usize) {
     match [channels, columns] {
         [1, 1] if groups > 1 => (true, 1, groups),
@@ -236,8 +236,8 @@ fn beside(groups: usize, [channels, columns]: [usize; 2]) -> (bool, usize, usize
     }
 }
 
-/// Both spatial axes: the windows, and the sizes of the first operand, which is read at what the other
-/// two say, of the second and of the result.
+/// Both spatial axes: the windows, and the sizes of the first operand, which is read at what the
+/// other two say, of the second and of the result.
 struct Axes {
     windows: [Window; 2],
     read: [usize; 2],

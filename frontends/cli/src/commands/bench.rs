@@ -23,8 +23,8 @@ use crate::model::{
 };
 use crate::output::outln;
 
-/// Steps are timed in so many rounds, and what is compared takes turns: what disturbs the machine for a
-/// while then disturbs both.
+/// Steps are timed in so many rounds, and what is compared takes turns: what disturbs the machine
+/// for a while then disturbs both.
 const ROUNDS: usize = 5;
 
 /// Before a round, steps run untimed for so long: caches, branch predictors, pages, and threads

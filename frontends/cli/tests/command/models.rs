@@ -8,8 +8,8 @@ fn names(place: &Workplace) -> Vec<String> {
     models.map(|model| model["name"].as_str().expect("a name").to_string()).collect()
 }
 
-/// On generated digits in small batches: the loss falls from the first epoch to the last, and the same
-/// command gives the same bits.
+/// On generated digits in small batches: the loss falls from the first epoch to the last, and the
+/// same command gives the same bits.
 #[test]
 fn every_model_trains() {
     let place = Workplace::new("models");

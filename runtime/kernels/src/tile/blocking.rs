@@ -10,12 +10,13 @@ const MAX_ROWS: usize = 14;
 /// Half of a second cache of 1 MB, in bytes: what is to stay there.
 const L2_SHARE: usize = 512 << 10;
 
-/// Of so many blocks of rows each panel of a B that is larger than the second cache is copied once: a
-/// copy costs about a third of a block. Where its rows scatter, it costs less than to read them twice.
+/// Of so many blocks of rows each panel of a B that is larger than the second cache is copied once:
+/// a copy costs about a third of a block. Where its rows scatter, it costs less than to read them
+/// twice.
 const BLOCKS_TO_PACK: usize = 4;
 
-/// Steps of a sum of which a panel of B is copied at once: with A's for a block of rows they are in the
-/// first cache.
+/// Steps of a sum of which a panel of B is copied at once: with A's for a block of rows they are in
+/// the first cache.
 const PACKED_STEPS: usize = 256;
 
 /// Bytes of a copied panel: two vectors of at most 64 bytes for each step.
@@ -25,8 +26,8 @@ const PACKED_BYTES: usize = PACKED_STEPS * 128;
 const PAGE: usize = 4096;
 const PAGES: usize = 64;
 
-/// Bytes after which addresses fall into the same set of the first cache again: 64 sets of 64 bytes,
-/// on x86 processors of every size.
+/// Bytes after which addresses fall into the same set of the first cache again: 64 sets of 64
+/// bytes, on x86 processors of every size.
 const L1_PERIOD: isize = 4096;
 /// Lines that such a set holds (more on some).
 const L1_WAYS: usize = 8;
@@ -45,9 +46,9 @@ pub(super) struct RowOffsets {
     pub(super) c: [isize; MAX_ROWS],
 }
 
-/// Computes the tile. Goes through strips of columns, whose part of B stays in the second cache; in each
-/// through blocks of rows, whose part of A stays in the first; in each through panels of columns:
-/// blocks, whose C stays in registers. For many rows and a far B see [`packed`].
+/// Computes the tile. Goes through strips of columns, whose part of B stays in the second cache; in
+/// each through blocks of rows, whose part of A stays in the first; in each through panels of
+/// columns: blocks, whose C stays in registers. For many rows and a far B see [`packed`].
 ///
 /// # Safety
 /// As for [`super::brolga_tile_f32`], with elements `T`; the instruction set must be available.
@@ -93,10 +94,10 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     }
 }
 
-/// Computes a tile of many rows with a far B, whose A has no columns: goes through parts of the sum; in
-/// each through panels of columns, of which B is copied to where it stays in the first cache, and is in
-/// adjacent lines; in each through blocks of rows, whose A stays in the second. Sums go on from what C
-/// holds, so they are the chains that they are without.
+/// Computes a tile of many rows with a far B, whose A has no columns: goes through parts of the
+/// sum; in each through panels of columns, of which B is copied to where it stays in the first
+/// cache, and is in adjacent lines; in each through blocks of rows, whose A stays in the second.
+/// Sums go on from what C holds, so they are the chains that they are without.
 ///
 /// # Safety
 /// As for [`product`].
@@ -154,8 +155,8 @@ fn even_parts(m: usize, limit: usize) -> impl Iterator<Item = (usize, usize)> {
         .filter(|&(_, length)| length > 0)
 }
 
-/// The rows of a tile: as there, but as one level (the inner one) where they continue each other, and
-/// in bytes.
+/// The rows of a tile: as there, but as one level (the inner one) where they continue each other,
+/// and in bytes.
 struct Rows {
     m: [usize; 2],
     a: [isize; 2],
@@ -212,8 +213,8 @@ fn series(first: usize, step: isize) -> [isize; MAX_ROWS] {
 
 impl Levels {
     /// Whether a panel's rows are half a page or more apart, and in more pages than the first
-    /// translation buffer holds: they are not fetched ahead and come late, and those a page apart evict
-    /// each other.
+    /// translation buffer holds: they are not fetched ahead and come late, and those a page apart
+    /// evict each other.
     fn scatters<T>(&self) -> bool {
         let apart = self.b_step[2].wrapping_mul(size_of::<T>() as isize).unsigned_abs();
         apart >= PAGE / 2 && self.len[2].saturating_mul(apart) > PAGES * PAGE
@@ -246,8 +247,8 @@ impl Levels {
         self.len.into_iter().fold(1, usize::saturating_mul)
     }
 
-    /// The reduction in parts of at most so many steps, in order, each with where it begins in A and
-    /// in B. Inner levels stay whole where they can.
+    /// The reduction in parts of at most so many steps, in order, each with where it begins in A
+    /// and in B. Inner levels stay whole where they can.
     fn parts(&self, most: usize, mut part: impl FnMut(&Levels, isize, isize)) {
         // The level that is cut; those inside of it are whole, those around it go step by step.
         let (mut cut, mut inside) = (2, 1usize);

@@ -14,8 +14,8 @@ use crate::output::outln;
 use crate::progress::metrics_text;
 use crate::watch::{Kept, train};
 
-/// Trains once for each part, from the same initial values; says how good each is on its own part, and
-/// the mean and the spread.
+/// Trains once for each part, from the same initial values; says how good each is on its own part,
+/// and the mean and the spread.
 pub(super) fn run(
     arguments: &Train,
     program: &ReadFile,

@@ -16,7 +16,8 @@ use crate::arguments::Train;
 use crate::failure::Failure;
 use crate::model::ReadFile;
 
-/// The checkpoints that are asked for. Whatever the bits of a training depend on tells it from others.
+/// The checkpoints that are asked for. Whatever the bits of a training depend on tells it from
+/// others.
 pub(super) fn checkpoints(
     arguments: &Train,
     program: &ReadFile,
