@@ -53,7 +53,7 @@ pub use brolga_runtime::train::{
 pub use brolga_runtime::{Fault, RunError, host_memory, host_target, host_threads};
 pub use brolga_text::Argument;
 pub use builder::{
-    Arguments, GraphBuilder, Optimizer, Value, With, build_module, f32, function, i32, init,
+    Arguments, GraphBuilder, Optimizer, Turn, Value, With, build_module, f32, function, i32, init,
 };
 
 /// The crates behind this one, for tools that look inside.

@@ -188,8 +188,9 @@ pub(crate) struct Run {
     pub(crate) fetch: Vec<String>,
     #[command(flatten)]
     pub(crate) weights: Weights,
-    /// Write the results to this .npz instead of printing them.
-    #[arg(long, value_name = "FILE.npz")]
+    /// Write the results to this .npz instead of printing them, or draw the one result as a grid of
+    /// pictures in this .png.
+    #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
 

@@ -309,7 +309,10 @@ and write it after."
 "`total(e)` is the sum of `e` over the batches of an epoch, allowed only in what a metric calls. What
 is computed with totals may use totals and numbers, but no values of a single batch:
 
-    metric rmse = sqrt(total(sum(square(d))) / total(batch))"
+    metric rmse = sqrt(total(sum(square(d))) / total(batch))
+
+In Rust, a value that was made in a metric or in the body of a scan is known there alone: a scan hands
+out its carries and what it emits."
 
     Optimizer "E0410" "an optimiser is called with what it does not know"
 "The optimisers are listed on the language page with their arguments; numbers may be scalar tensors,
@@ -378,7 +381,10 @@ to be imported."
     UnknownSource "E0601" "this names no source of data"
 "`--data`, `--validation` and `brolga data` take:
 
-    digits                    built in: image f32[28, 28] in [0, 1], label; ?rows=N
+    digits                    built in: image f32[28, 28] in [0, 1], label
+    dates                     built in: source i32[18], target i32[10]: dates in words, in numbers
+    ratings                   built in: user i32, film i32, rating f32, with noise of deviation 0.5
+    tones                     built in: wave f32[4000] in [-1, 1], label: half a second at 8 kHz
     mnist:DIR                 the same from the four original files, plain or .gz
     fashion-mnist:DIR         the same; the classes have names
     cifar10:DIR               image f32[32, 32, 3] in [0, 1], label: every data_batch*, test_batch*
@@ -390,9 +396,11 @@ to be imported."
     lines:A,B,...             tokens i32[length], label: one file a class, one example a line;
                               ?vocab=10000&length=50
 
-digits, mnist, fashion-mnist, cifar10, text and lines come in a training and a test part; a table
-and images do with `?test=0.2`. `train` takes the training part, `eval`, `predict` and
-`--validation` the test part; `?split=train` or `?split=test` chooses.
+What is built in (of as many rows as `?rows=N` says), mnist, fashion-mnist, cifar10, text and lines
+come in a training and a test part; a table and images do with `?test=0.2`. `train` takes the
+training part, `eval`, `predict` and `--validation` the test part; `?split=train` or `?split=test`
+chooses. `?classes=3,5` keeps the rows whose label is one of these numbers or names of classes, and
+numbers them 0, 1, ... as they stand there.
 
 `images` reads PNG and JPEG, of folders and files in the order of their names. A picture is
 stretched to size x size; each pixel is a mean of those that it covers, with linear weights. Grey
@@ -409,7 +417,8 @@ Every tenth line of a file is the test part's. Blank lines are left out."
 
     SourceOption "E0602" "a source of data does not take this option"
 "Options follow the source after `?`, with `&` between them: `digits?rows=1000&split=test`. `split`
-is for sources that come in a training and a test part. `brolga explain E0601` lists the sources
+is for sources that come in a training and a test part, `classes` for those that have an array of
+whole numbers named `label`. `brolga explain E0601` lists the sources
 with their options, `brolga explain E0621` those of a table."
 
     UnreadableFile "E0603" "a file cannot be read"
@@ -526,6 +535,11 @@ with `?categories=COLUMN` (for a label, `?label-type=classes`)."
 "`cifar10:DIR` holds the files `data_batch*` and `test_batch*`, plain or .gz. `images:DIR` holds a
 folder for each class, and each of these .png, .jpg and .jpeg files, at least one, and nothing else
 but hidden files: what could not be read would be missing without a word."
+
+    NoPicture "E0627" "this array is no picture"
+"`brolga run FILE --output NAME.png` draws an output as a grid of pictures: f32 of the shape
+`[rows, height, width]`, or `[rows, height, width, channels]` with one channel or three. 0 is black and
+1 white or a full colour. `reshape` brings rows of numbers into this form."
 
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."

@@ -17,7 +17,7 @@ mod support;
 
 pub use elaborate::{
     Argument, Construction, GradientCall, LibraryCall, Limits, LoadError, LoadOptions, Loaded,
-    Operation, Scope, StepGroup, TensorRef, constructed, load, operations,
+    Loop, Operation, Scope, StepGroup, TensorRef, constructed, load, operations,
 };
 pub use library::{std_functions, std_source};
 pub use support::{ELEMENT_TYPES, Support, natural_entry, support};

@@ -276,6 +276,14 @@ pub enum DataError {
         /// The rows.
         n_rows: usize,
     },
+    /// An array that is no row of pictures. The user is at fault.
+    #[error("`{}` would be a picture, which no array of this type is: {reason}", path.display())]
+    NoPicture {
+        /// The picture's file.
+        path: PathBuf,
+        /// The array's type.
+        reason: String,
+    },
     /// A file that cannot be written. The machine is at fault.
     #[error("`{}` cannot be written: {reason}", path.display())]
     Write {
@@ -314,6 +322,7 @@ impl DataError {
             DataError::NoColumn { .. } => "E0623",
             DataError::FreeText { .. } => "E0624",
             DataError::Folder { .. } => "E0625",
+            DataError::NoPicture { .. } => "E0627",
         }
     }
 
@@ -325,11 +334,13 @@ impl DataError {
     /// What to change.
     pub fn help(&self) -> String {
         match self {
-            DataError::UnknownSource { .. } => "the sources are `digits`, `mnist:DIR`, \
+            DataError::UnknownSource { .. } => {
+                "the sources are `digits`, `dates`, `ratings`, `tones`, `mnist:DIR`, \
                 `fashion-mnist:DIR`, `cifar10:DIR`, `idx:IMAGES,LABELS`, `FILE.npz`, \
                 `FILE.safetensors`, `x=a.npy,y=b.npy`, `FILE.csv?label=COLUMN`, `images:DIR`, \
                 `text:FILE` and `lines:A,B,...`"
-                .to_string(),
+                    .to_string()
+            }
             DataError::SourceOption { .. } => {
                 "options follow the source: `digits?rows=1000&split=test`".to_string()
             }
@@ -414,6 +425,11 @@ impl DataError {
                     "leave the column out with `ignore={column}`, or ask for a column a text with \
                      `categories={column}` (`label-type=classes` for the label)"
                 )
+            }
+            DataError::NoPicture { .. } => {
+                "a picture is made of f32 `[rows, height, width]`, or of `[rows, height, width, \
+                 channels]` with one channel or three"
+                    .to_string()
             }
             DataError::Write { .. } => {
                 "check that the folder exists, may be written, and has room".to_string()

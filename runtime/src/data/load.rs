@@ -3,14 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::classes::{LABEL, of_classes};
 use super::source::FASHION;
 use super::{
-    DataError, DataSet, Source, SourceKind, Split, cifar, csv, digits, idx, images, npy,
-    safetensors, text,
+    DataError, DataSet, Source, SourceKind, Split, cifar, csv, idx, images, npy, safetensors, text,
 };
-
-/// The array of the classes.
-const LABEL: &str = "label";
 
 /// What the labels of Fashion-MNIST mean (Xiao, Rasul and Vollgraf 2017, table 2).
 const GARMENTS: [&str; 10] = [
@@ -28,11 +25,22 @@ const GARMENTS: [&str; 10] = [
 
 /// Reads the arrays of a source; of one with two parts, `split`, unless its text chooses.
 pub fn load(source: &Source, split: Split) -> Result<DataSet, DataError> {
-    let split = source.split.unwrap_or(split);
+    let data = load_all(source, source.split.unwrap_or(split))?;
+    let Some(classes) = &source.classes else { return Ok(data) };
+    of_classes(&data, classes).map_err(|reason| DataError::SourceOption {
+        source_text: source.to_string(),
+        option: format!("classes={}", classes.join(",")),
+        reason,
+    })
+}
+
+/// Reads the arrays of a part, with all their rows.
+fn load_all(source: &Source, split: Split) -> Result<DataSet, DataError> {
     let named = |arrays| DataSet::new(source.to_string(), arrays);
     match &source.kind {
-        SourceKind::Digits { rows } => {
-            named(digits::arrays(split, rows.unwrap_or(digits::default_rows(split)))?)
+        SourceKind::Generated { what, rows } => {
+            let rows = rows.unwrap_or_else(|| what.default_rows(split));
+            what.data_set(&source.to_string(), split, rows)
         }
         SourceKind::Mnist { folder, name } => {
             let folder = folder.clone().unwrap_or_else(|| cache().join(name));

@@ -7,11 +7,13 @@
 mod batches;
 mod bytes;
 pub mod cifar;
+mod classes;
 mod counter;
 pub mod csv;
-pub mod digits;
 mod error;
 mod feed;
+mod generated;
+mod grid;
 mod held_back;
 pub mod idx;
 pub mod images;
@@ -38,6 +40,8 @@ pub(crate) use bytes::{read_all, write_atomically};
 pub use counter::Counter;
 pub use error::{DataError, FeedPair};
 pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole};
+pub use generated::{Generated, MAX_ROWS};
+pub use grid::write_grid;
 pub use held_back::{HeldBack, HeldBackOptions};
 pub use load::load;
 pub use source::{Source, SourceKind};
@@ -120,6 +124,13 @@ impl DataSet {
     /// `names[i]`.
     pub fn with_columns(mut self, array: &str, names: impl Into<Arc<[String]>>) -> DataSet {
         self.columns.insert(array.to_string(), names.into());
+        self
+    }
+
+    /// The same data set with the names of classes and columns that `other` has.
+    fn with_names_of(mut self, other: &DataSet) -> DataSet {
+        self.classes = other.classes.clone();
+        self.columns = other.columns.clone();
         self
     }
 

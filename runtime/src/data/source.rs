@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::csv::CsvOptions;
+use super::generated::{Generated, MAX_ROWS};
 use super::images::ImageOptions;
-use super::{DataError, HeldBackOptions, Split, digits};
+use super::{DataError, HeldBackOptions, Split};
 
 /// What `--data` names.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,14 +16,18 @@ pub struct Source {
     pub kind: SourceKind,
     /// The part that `?split=` chooses, whatever the command would take.
     pub split: Option<Split>,
+    /// The classes that `?classes=` chooses: numbers or names.
+    pub classes: Option<Vec<String>>,
     text: String,
 }
 
 /// Where arrays come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SourceKind {
-    /// Generated digits: `image` f32[28, 28], `label` i32.
-    Digits {
+    /// A built-in data set.
+    Generated {
+        /// Which.
+        what: Generated,
         /// The number of rows, if it was written.
         rows: Option<usize>,
     },
@@ -112,7 +117,7 @@ impl Source {
         };
         let kind =
             parse_kind(place).ok_or_else(|| DataError::UnknownSource { text: text.to_string() })?;
-        let mut source = Source { kind, split: None, text: text.to_string() };
+        let mut source = Source { kind, split: None, classes: None, text: text.to_string() };
         let mut seen = vec![];
         for option in options.split('&').filter(|o| !o.is_empty()) {
             let refused = |reason: String| DataError::SourceOption {
@@ -141,7 +146,7 @@ impl Source {
     /// Whether the source comes in a training and a test part.
     pub fn has_parts(&self) -> bool {
         match &self.kind {
-            SourceKind::Digits { .. }
+            SourceKind::Generated { .. }
             | SourceKind::Mnist { .. }
             | SourceKind::Cifar10(_)
             | SourceKind::Text { .. }
@@ -165,7 +170,7 @@ impl Source {
             SourceKind::Images { options, .. } => {
                 options.held_back.contradiction().map(|why| ("seed", why))
             }
-            SourceKind::Digits { .. }
+            SourceKind::Generated { .. }
             | SourceKind::Mnist { .. }
             | SourceKind::Idx { .. }
             | SourceKind::Npz(_)
@@ -187,8 +192,17 @@ impl Source {
                     _ => return Err("is neither `train` nor `test`".to_string()),
                 });
             }
-            (SourceKind::Digits { rows }, "rows") => {
-                *rows = Some(number(value, digits::MAX_ROWS)?);
+            (_, "classes") => {
+                let classes: Vec<String> = value.split(',').map(str::to_string).collect();
+                let repeated = |(i, class)| classes[..i].contains(class);
+                if classes.iter().any(String::is_empty) || classes.iter().enumerate().any(repeated)
+                {
+                    return Err("is no list of different classes".to_string());
+                }
+                self.classes = Some(classes);
+            }
+            (SourceKind::Generated { rows, .. }, "rows") => {
+                *rows = Some(number(value, MAX_ROWS)?);
             }
             (SourceKind::Images { options, .. }, "size") => {
                 options.size = number(value, MAX_IMAGE_SIZE)?;
@@ -217,7 +231,7 @@ impl SourceKind {
     /// What is wrong with an option that it does not have.
     fn unknown_option(&self) -> String {
         let own = match self {
-            SourceKind::Digits { .. } => "`rows`",
+            SourceKind::Generated { .. } => "`rows`",
             SourceKind::Mnist { .. } | SourceKind::Cifar10(_) => "",
             SourceKind::Csv { .. } => CsvOptions::NAMES,
             SourceKind::Images { .. } => "`size`, `test`, `seed`",
@@ -227,11 +241,11 @@ impl SourceKind {
             | SourceKind::Npz(_)
             | SourceKind::Npy(_)
             | SourceKind::Safetensors(_) => {
-                return "is not known; the source takes no options".to_string();
+                return "is not known; the source takes `classes`".to_string();
             }
         };
         let comma = if own.is_empty() { "" } else { ", " };
-        format!("is not known; the source takes {own}{comma}`split`")
+        format!("is not known; the source takes {own}{comma}`classes`, `split`")
     }
 
     /// Why a source does not come in two parts.
@@ -240,7 +254,7 @@ impl SourceKind {
             SourceKind::Csv { .. } | SourceKind::Images { .. } => {
                 "needs a test part, which `test=0.2` makes"
             }
-            SourceKind::Digits { .. }
+            SourceKind::Generated { .. }
             | SourceKind::Mnist { .. }
             | SourceKind::Cifar10(_)
             | SourceKind::Text { .. }
@@ -262,8 +276,10 @@ fn number(value: &str, most: usize) -> Result<usize, String> {
 fn parse_kind(place: &str) -> Option<SourceKind> {
     let mnist =
         |folder: Option<&str>, name| SourceKind::Mnist { folder: folder.map(PathBuf::from), name };
+    if let Some(what) = Generated::ALL.into_iter().find(|what| what.name() == place) {
+        return Some(SourceKind::Generated { what, rows: None });
+    }
     Some(match (place, place.split_once(':')) {
-        ("digits", _) => SourceKind::Digits { rows: None },
         ("mnist", _) => mnist(None, "mnist"),
         (FASHION, _) => mnist(None, FASHION),
         (_, Some(("mnist", folder))) if !folder.is_empty() => mnist(Some(folder), "mnist"),
@@ -334,9 +350,12 @@ mod tests {
 
     #[test]
     fn texts_name_sources() {
-        assert_eq!(kind("digits"), SourceKind::Digits { rows: None });
+        for what in Generated::ALL {
+            assert_eq!(kind(what.name()), SourceKind::Generated { what, rows: None });
+        }
         let source = Source::parse("digits?rows=12&split=test").expect("a source");
-        assert_eq!(source.kind, SourceKind::Digits { rows: Some(12) });
+        let what = Generated::Digits;
+        assert_eq!(source.kind, SourceKind::Generated { what, rows: Some(12) });
         assert_eq!(source.split, Some(Split::Test));
         assert_eq!(source.to_string(), "digits?rows=12&split=test");
         let folder = Some("a/b".into());
@@ -423,6 +442,8 @@ mod tests {
             ("x.csv?label=a&label=b", "E0602"),
             ("x.csv?size=1", "E0602"),
             ("x.csv?seed=1", "E0602"),
+            ("digits?classes=", "E0602"),
+            ("digits?classes=3,3", "E0602"),
             ("images:x?seed=1", "E0602"),
             ("x.csv?label-type=classes", "E0602"),
         ];

@@ -653,30 +653,76 @@ fn fnv(bytes: &[u8]) -> u64 {
 }
 
 fn digits(split: Split, rows: usize) -> (Vec<f32>, Vec<i32>) {
-    let arrays = digits::arrays(split, rows).expect("few rows");
-    let images = arrays[0].1.array::<f32>().expect("f32").iter().copied().collect();
-    (images, arrays[1].1.array::<i32>().expect("i32").iter().copied().collect())
+    let data = generated(Generated::Digits, split, rows);
+    let [(_, image), (_, label)] = data.arrays() else { panic!("two arrays") };
+    let images = image.array::<f32>().expect("f32").iter().copied().collect();
+    (images, label.array::<i32>().expect("i32").iter().copied().collect())
+}
+
+fn generated(what: Generated, split: Split, rows: usize) -> DataSet {
+    what.data_set(what.name(), split, rows).expect("few rows")
 }
 
 #[test]
-fn digits_are_the_same_everywhere() {
-    let arrays = digits::arrays(Split::Train, 64).expect("few rows");
-    let hash = |i: usize| format!("{:016x}", fnv(&arrays[i].1.to_bytes()));
-    assert_eq!((hash(0).as_str(), hash(1).as_str()), ("05ada233495db9e8", "d9e4d71a8aeb946b"));
+fn what_is_generated_is_the_same_everywhere() {
+    let hash = |what| {
+        let data = generated(what, Split::Train, 64);
+        let hashes = data.arrays().iter().map(|(_, a)| format!("{:016x}", fnv(&a.to_bytes())));
+        hashes.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(hash(Generated::Digits), "05ada233495db9e8 d9e4d71a8aeb946b");
+    assert_eq!(hash(Generated::Dates), "a5dbc6957eb58919 3a9d141cdf55f356");
+    assert_eq!(hash(Generated::Ratings), "d2e1fa4c8c93589b 0b1a6f085ea2da4b 811496550d9ccf94");
+    assert_eq!(hash(Generated::Tones), "8cb06b2786bd6bcf e3ad5be4f47e4152");
+    for what in Generated::ALL {
+        let (more, fewer) = (generated(what, Split::Test, 9), generated(what, Split::Test, 5));
+        for ((_, more), (_, fewer)) in more.arrays().iter().zip(fewer.arrays()) {
+            assert!(more.to_bytes().starts_with(&fewer.to_bytes()), "{what}");
+        }
+        let error = what.data_set("x", Split::Test, MAX_ROWS + 1).expect_err("too many");
+        assert_eq!(code(&error), "E0606", "{what}");
+    }
+}
+
+#[test]
+fn classes_are_chosen_and_numbered_anew() {
+    let read = |text: &str| {
+        let source = Source::parse(text).expect("a source");
+        load(&source, Split::Train)
+    };
+    let (all, some) = (read("digits?rows=200"), read("digits?rows=200&classes=5,3"));
+    let (all, some) = (all.expect("rows"), some.expect("rows"));
+    let label = |data: &DataSet, row| {
+        let labels = data.array("label").expect("labels").array::<i32>().expect("i32");
+        labels[[row]]
+    };
+    let chosen: Vec<usize> = (0..200).filter(|&row| [3, 5].contains(&label(&all, row))).collect();
+    assert_eq!(some.n_rows(), chosen.len());
+    for (row, &from) in chosen.iter().enumerate() {
+        assert_eq!(label(&some, row), i32::from(label(&all, from) == 3));
+        let image = |data: &DataSet, row| data.row(data.array("image").expect("images"), row);
+        assert_eq!(image(&some, row), image(&all, from));
+    }
+    assert_eq!(some.classes("label"), ["5", "3"]);
+    let named = read("tones?rows=50&classes=rising,falling").expect("rows");
+    assert_eq!(named.classes("label"), ["rising", "falling"]);
+    for text in ["digits?rows=50&classes=11", "digits?rows=50&classes=x", "dates?classes=1"] {
+        assert_eq!(code(&read(text).expect_err("no such class")), "E0602", "{text}");
+    }
+}
+
+#[test]
+fn digits_have_all_classes() {
     let (images, labels) = digits(Split::Train, 512);
     assert!(images.iter().all(|x| (0.0..=1.0).contains(x)));
     assert!((0..10).all(|c| labels.iter().filter(|&&l| l == c).count() > 25), "{labels:?}");
-    let (fewer, fewer_labels) = digits(Split::Train, 100);
-    assert_eq!((&images[..fewer.len()], &labels[..100]), (&fewer[..], &fewer_labels[..]));
     let (test, _) = digits(Split::Test, 512);
     let row = |images: &[f32], i: usize| images[i * 784..(i + 1) * 784].to_vec();
     assert!((0..512).all(|i| row(&test, i) != row(&images, i)));
-    let error = digits::arrays(Split::Test, digits::MAX_ROWS + 1).expect_err("too many");
-    assert_eq!(code(&error), "E0606");
     let source = Source::parse("digits?rows=32&split=test").expect("a source");
     let data = load(&source, Split::Train).expect("few rows");
-    let expected = digits::arrays(Split::Test, 32).expect("few rows");
-    assert_eq!(data.array("image"), Some(&expected[0].1));
+    let expected = generated(Generated::Digits, Split::Test, 32);
+    assert_eq!(data.array("image"), expected.array("image"));
 }
 
 /// The digits have a shape of their own: the mean image of a class is nearer than any other's for

@@ -9,8 +9,8 @@ use super::{Arguments, GraphBuilder, Value};
 /// Calls with arguments by name: `g.named("fc1").with("act", function("relu")).dense(x, 128)`.
 #[derive(Clone)]
 pub struct With<'g> {
-    builder: &'g GraphBuilder,
-    named: Vec<(String, Argument)>,
+    pub(super) builder: &'g GraphBuilder,
+    pub(super) named: Vec<(String, Argument)>,
 }
 
 impl GraphBuilder {
@@ -36,7 +36,7 @@ impl GraphBuilder {
         self.plainly().call_list(function, arguments)
     }
 
-    fn plainly(&self) -> With<'_> {
+    pub(super) fn plainly(&self) -> With<'_> {
         With { builder: self, named: vec![] }
     }
 }
@@ -189,14 +189,16 @@ functions! {
     /// takes `groups`, `eps`. (Wu and He 2018.)
     group_norm(x);
     /// `h = tanh(x wx + h wh + b)` over `x: [batch, time, n]`; the last output `[batch, units]`;
-    /// takes `return_sequences`, `return_state`, `reverse`, `act`.
+    /// takes `return_sequences`, `return_state`, `reverse`, `act`, `mask`, `start`.
     simple_rnn(x, units);
     /// Long short-term memory, as `simple_rnn`. (Hochreiter and Schmidhuber 1997.)
     lstm(x, units);
     /// A gated recurrent unit, as `simple_rnn`. (Cho et al. 2014.)
     gru(x, units);
-    /// A recurrent layer in both directions, their outputs side by side.
+    /// A recurrent layer in both directions, their outputs side by side; takes `mask`.
     bidirectional(x, layer, units);
+    /// One step of `gru`: `x: [batch, n]` and the state before it give the state after it.
+    gru_cell(x, h);
     /// `softmax(q kᵀ / √d) v`; takes `mask`. (Vaswani et al. 2017, section 3.2.1.)
     attention(q, k, v);
     /// Self-attention by several heads over `x: [batch, time, n]`; takes `mask`. (Vaswani et al.
@@ -306,6 +308,26 @@ functions! {
 }
 
 impl GraphBuilder {
+    /// The gradients of a float scalar with respect to values of any kind, each of the type of its
+    /// value; empty where they could not be made.
+    #[track_caller]
+    pub fn grad(&self, y: Value<'_>, of: &[Value<'_>]) -> Vec<Value<'_>> {
+        self.call_list("grad", (y, of))
+    }
+
+    /// The params made so far that a pattern matches, in order.
+    #[track_caller]
+    pub fn params(&self, pattern: &str) -> Vec<Value<'_>> {
+        self.call_list("params", (pattern,))
+    }
+
+    /// One step of `lstm`: `x: [batch, n]` with output and cell before it give both after it; empty
+    /// where it could not be made.
+    #[track_caller]
+    pub fn lstm_cell(&self, x: Value<'_>, h: Value<'_>, c: Value<'_>) -> Vec<Value<'_>> {
+        self.call_list("lstm_cell", (x, h, c))
+    }
+
     /// A list of tensors, scaled so that the norm of all together is at most `max`; empty where it
     /// could not be made.
     #[track_caller]

@@ -2,6 +2,31 @@
 //! remembers the line that called it. What they mean is what the language says: layers, losses and
 //! all else that the library has are instantiated from it.
 //!
+//! Whatever a text says can be said here:
+//!
+//! | in a text | in Rust |
+//! | --- | --- |
+//! | `input x: f32[batch, 3]` | `g.input("x", f32([g.dim("batch"), 3.into()]))` |
+//! | `param w: f32[3] = zeros`, `state` | `g.param("w", f32([3.into()]), init::zeros())`, `g.state` |
+//! | `x * 2 + y`, `a @ b`, `-x` | `x * 2.0 + y`, `a.matmul(b)`, `-x` |
+//! | `a == b`, `a < b`, `a and b`, `a // b` | `a.equals(b)`, `g.call("less", (a, b))`, `"and"`, `"floor_div"` |
+//! | `x[1:3]` | `x.slice(0, 1, 2)` |
+//! | `dense(x, 128, act=relu)` | `g.with("act", function("relu")).dense(x, 128)`, or `call("dense", (x, 128))` |
+//! | `a, b = split(x, 2, axis=1)` | `g.with("axis", 1).call_list("split", (x, 2))` |
+//! | `h = dense(x, 8)`: its names | `g.named("h").dense(x, 8)`, `g.bind("h", \|\| ...)` |
+//! | `fn block(x) { ... }` | a Rust function, its body in `g.layer("block", \|\| ...)` |
+//! | `shared critic: judge` | `g.shared("critic", \|\| ...)` |
+//! | `for`, `if`, `training` | Rust's `for` and `if`, [`GraphBuilder::training`] |
+//! | `scan(x in xs, h = h0) { ... emit y }` | `g.scan(&[xs], &[h0], \|x, h\| ...)` |
+//! | `grad(y, [a, b])` | `g.grad(y, &[a, b])` |
+//! | `params("*.w")`, `fc1.w` | `g.params("*.w")`, `g.variable("fc1.w")` |
+//! | `step`, `epoch`, `batch` as numbers | `g.step()`, `g.epoch()`, `g.dim("batch")` |
+//! | `output`, `metric`, `total(e)` | `g.output`, `g.metric`, `g.metric_of` and `g.total` |
+//! | `update v <- e` | `g.update("v", e)` |
+//! | `minimize loss with adam(lr=1e-3)` | `g.minimize(loss, Optimizer::adam(1e-3))` |
+//! | `step s: minimize loss over p with o every 5` | `g.minimize_every("s", 5, loss, &[(&["p"], o)])` |
+//! | `import`, `const` | Rust's modules and constants |
+//!
 //! Nothing is computed while a graph is built. What does not fit is reported when it is done, all
 //! of it at once and each at its line; until then a value that could not be made stands in for
 //! itself in whatever uses it, without a further error.
@@ -9,6 +34,7 @@
 mod arguments;
 pub mod init;
 mod library;
+mod loops;
 mod optimizer;
 #[cfg(test)]
 mod tests;
@@ -24,6 +50,7 @@ use brolga_text::{Argument, Construction, Scope, StepGroup, TensorRef, construct
 
 pub use arguments::{Arguments, function};
 pub use library::With;
+pub use loops::Turn;
 pub use optimizer::Optimizer;
 pub use value::Value;
 
@@ -158,6 +185,17 @@ impl GraphBuilder {
         value
     }
 
+    /// What `body` makes, each time with the variables that the first body of the name has made: one
+    /// instance of a layer for several uses. The first fixes their shapes.
+    #[track_caller]
+    pub fn shared<T>(&self, name: &str, body: impl FnOnce() -> T) -> T {
+        let at = Location::caller();
+        let scope = self.construction.borrow_mut().open_shared(name);
+        let value = body();
+        self.construction.borrow_mut().close(scope, None, at);
+        value
+    }
+
     // Results and training.
 
     /// Names a result of `run` and `predict`.
@@ -200,13 +238,25 @@ impl GraphBuilder {
     /// pattern that takes it. Steps run in the order of their calls.
     #[track_caller]
     pub fn minimize_over(&self, step: &str, loss: Value<'_>, groups: &[(&[&str], Optimizer)]) {
+        self.minimize_every(step, 1, loss, groups);
+    }
+
+    /// The same on each batch whose number `every` divides, from the first on.
+    #[track_caller]
+    pub fn minimize_every(
+        &self,
+        step: &str,
+        every: u64,
+        loss: Value<'_>,
+        groups: &[(&[&str], Optimizer)],
+    ) {
         let group = |(patterns, optimizer): &(&[&str], Optimizer)| StepGroup {
             patterns: patterns.iter().map(|pattern| pattern.to_string()).collect(),
             optimizer: optimizer.0.clone(),
         };
         let groups: Vec<StepGroup> = groups.iter().map(group).collect();
         let at = Location::caller();
-        self.construction.borrow_mut().minimize((step, 1), loss.tensor(), &groups, at);
+        self.construction.borrow_mut().minimize((step, every), loss.tensor(), &groups, at);
     }
 
     /// Writes a variable at the end of each training batch.

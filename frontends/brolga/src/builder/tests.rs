@@ -57,10 +57,16 @@ const INTERNAL: &[&str] = &[
     "window_of",
     "strides_of",
     "transposed_size",
+    "first_state",
+    "times_seen",
+    "where_seen",
+    "gru_step",
+    "lstm_step",
+    "lstm_bias",
 ];
 
-/// The function of the library that gives a list.
-const LISTS: &[&str] = &["clip_by_global_norm"];
+/// The functions of the library that give a list.
+const LISTS: &[&str] = &["clip_by_global_norm", "lstm_cell"];
 
 #[test]
 fn every_function_of_the_library_is_a_method() {
@@ -187,4 +193,89 @@ fn inputs_that_data_feed_have_the_same_rows() -> Result<(), Box<dyn std::error::
             .expect_err("`predict` is fed by rows");
     assert_eq!(error.code(), "E0614");
     Ok(())
+}
+
+#[test]
+fn loops_shared_layers_and_rare_steps_are_those_of_the_language() {
+    let text = r#"
+input x: f32[batch, 5, 4]
+fn judge(x) = dense(dense(x, 3, act=tanh), 1)
+shared critic: judge
+last, all = scan(p in x, axis=1, reverse=true, h = zeros([batch, 4])) {
+    h = tanh(p + dense(h, 4, name="turn"))
+    emit critic(h)
+}
+a = critic(last)
+loss = mean(square(a)) + sum(all)
+output a
+step often: minimize loss over critic with sgd(lr=0.1)
+step rarely: minimize loss over turn with sgd(lr=0.1) every 5
+"#;
+    let read = &|_: &str| Err("it imports nothing".to_string());
+    let limits = brolga_text::Limits::default();
+    let options =
+        brolga_text::LoadOptions { consts: &[], import: read, limits, keep_gradients: false };
+    let written = brolga_text::load("text.graph", text.as_bytes(), &options).expect("it is read");
+    let made = build_module(|g| {
+        let x = g.input("x", f32([g.dim("batch"), 5.into(), 4.into()]));
+        let critic = |x| {
+            let hidden = |x| g.with("act", function("tanh")).dense(x, 3);
+            g.shared("critic", || g.dense(hidden(x), 1))
+        };
+        let start = g.call("zeros", (vec![g.dim("batch"), 4.into()],));
+        let walk = g.with("axis", 1).with("reverse", true);
+        let results = walk.scan(&[x], &[start], |p, h| {
+            let h = (p[0] + g.named("turn").dense(h[0], 4)).tanh();
+            Turn { next: vec![h], emitted: vec![critic(h)] }
+        });
+        let a = critic(results[0]);
+        let loss = a.square().mean() + g.call("sum", (results[1],));
+        g.output("a", a);
+        g.minimize_over("often", loss, &[(&["critic"], Optimizer::sgd(0.1))]);
+        g.minimize_every("rarely", 5, loss, &[(&["turn"], Optimizer::sgd(0.1))]);
+    })
+    .expect("it fits");
+    let types = |module: &Module| -> Vec<String> {
+        let variables = module.variables.iter();
+        variables.map(|(name, v)| format!("{name}: {}", v.tensor_type)).collect()
+    };
+    assert_eq!(types(&made), types(&written.module));
+    let every = |module: &Module| module.train.steps.iter().map(|s| s.every).collect::<Vec<_>>();
+    assert_eq!((every(&made), every(&written.module)), (vec![1, 5], vec![1, 5]));
+    let outputs = |module: Module| {
+        let mut session = crate::Session::new(module, Default::default()).expect("it compiles");
+        let batch: Vec<f32> = (0..60).map(|i| (i as f32 * 0.7).sin()).collect();
+        let x = crate::Literal::from_vec(&[3, 5, 4], batch).expect("60 numbers");
+        let mut binding = crate::Binding::default();
+        binding.bind("batch", 3);
+        let fed = [("x".into(), x)].into_iter().collect();
+        let entry = crate::Entry::Run { fetch: vec![] };
+        session.run(&entry, &binding, &fed).expect("it runs").outputs
+    };
+    assert_eq!(outputs(made), outputs(written.module));
+}
+
+#[test]
+fn what_a_loop_makes_leaves_it_as_its_result() {
+    let errors = build_module(|g| {
+        let x = g.input("x", f32([g.dim("n"), 3.into()]));
+        let mut kept = x;
+        let results = g.scan(&[x], &[], |x, _| {
+            kept = x[0] * 2.0;
+            Turn { next: vec![], emitted: vec![kept] }
+        });
+        g.output("y", results[0] + kept);
+        g.scan(&[x], &[x], |x, _| Turn { next: vec![x[0]], emitted: vec![] });
+        g.scan(&[x], &[x], |x, _| Turn { next: vec![], emitted: vec![x[0]] });
+        g.scan(&[], &[x], |_, h| Turn { next: vec![h[0]], emitted: vec![] });
+        let sums =
+            g.with("axis", 5).scan(&[x], &[x], |_, h| Turn { next: h.into(), emitted: vec![] });
+        g.output("z", sums[0]);
+        let part = x.slice(1, 1, 2);
+        assert_eq!(part.tensor_type().map(|t| t.to_string()), Some("f32[n, 2]".to_string()));
+        g.output("part", part);
+    })
+    .expect_err("five things do not fit");
+    let codes: Vec<&str> = errors.iter().map(|error| error.code).collect();
+    assert_eq!(codes, ["E0409", "E0213", "E0213", "E0213", "E0206"], "{errors:#?}");
 }

@@ -80,6 +80,19 @@ impl<'g> Value<'g> {
         self.builder.call("cumprod", (self, Dim::from(axis)))
     }
 
+    /// Of an axis, `len` elements from the place `start` on.
+    #[track_caller]
+    pub fn slice(self, axis: usize, start: impl Into<Dim>, len: impl Into<Dim>) -> Value<'g> {
+        let shape = self.tensor_type().map(|t| t.shape).unwrap_or_default();
+        let mut starts = vec![Dim::from(0); shape.len()];
+        let mut sizes = shape.to_vec();
+        if let (Some(first), Some(size)) = (starts.get_mut(axis), sizes.get_mut(axis)) {
+            (*first, *size) = (start.into(), len.into());
+        }
+        let steps = vec![Dim::from(1); shape.len()];
+        self.builder.call("slice", (self, starts, sizes, steps))
+    }
+
     /// The same elements in row-major order in another shape.
     #[track_caller]
     pub fn reshape(self, shape: &[Dim]) -> Value<'g> {

@@ -11,18 +11,38 @@ use crate::arguments::New;
 use crate::failure::Failure;
 use crate::output::outln;
 
+/// Lists the models by the names of their files.
+macro_rules! models {
+    ($($name:literal),*) => {
+        [$(($name, include_str!(concat!("../../models/", $name, ".graph")))),*]
+    };
+}
 /// The models by name: the first line of each says what it is.
-const MODELS: [(&str, &str); 10] = [
-    ("softmax", include_str!("../../models/softmax.graph")),
-    ("mlp", include_str!("../../models/mlp.graph")),
-    ("cnn", include_str!("../../models/cnn.graph")),
-    ("rnn", include_str!("../../models/rnn.graph")),
-    ("lstm", include_str!("../../models/lstm.graph")),
-    ("gru", include_str!("../../models/gru.graph")),
-    ("autoencoder", include_str!("../../models/autoencoder.graph")),
-    ("denoising", include_str!("../../models/denoising.graph")),
-    ("vae", include_str!("../../models/vae.graph")),
-    ("gan", include_str!("../../models/gan.graph")),
+const MODELS: [(&str, &str); 24] = models![
+    "softmax",
+    "mlp",
+    "cnn",
+    "cnn_cifar",
+    "resnet",
+    "transfer",
+    "binary",
+    "hinge",
+    "linear",
+    "regression",
+    "iris",
+    "rnn",
+    "lstm",
+    "gru",
+    "text_mean",
+    "text_conv",
+    "transformer",
+    "translation",
+    "recommender",
+    "speech",
+    "autoencoder",
+    "denoising",
+    "vae",
+    "gan"
 ];
 
 /// What a model's file is called in its own remark.

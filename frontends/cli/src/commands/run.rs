@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use brolga::compiler::ir::{Literal, Name};
-use brolga::runtime::data::feed_whole;
 use brolga::runtime::data::npy::{read_npy, read_npz, write_npz};
+use brolga::runtime::data::{feed_whole, write_grid};
 use brolga::runtime::train::literal_json;
 use brolga::{Entry, Module};
 use indexmap::IndexMap;
@@ -26,7 +26,9 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let arrays = arrays(&arguments.inputs)?;
     check_once("--input", arrays.iter().map(|(name, _)| name.as_str()))?;
     check_names(&program.module, arrays.iter().map(|(name, _)| name.as_str()))?;
-    arguments.output.as_deref().map(|path| check_place(path, "npz")).transpose()?;
+    let draws = arguments.output.as_deref().is_some_and(is_picture);
+    let format = if draws { "png" } else { "npz" };
+    arguments.output.as_deref().map(|path| check_place(path, format)).transpose()?;
     let fetch = arguments.fetch.iter().map(|n| n.as_str().into()).collect();
     let entry = Entry::Run { fetch };
     let mut session = session(&program, session_options(&arguments.model.machine))?;
@@ -40,8 +42,10 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let results = session.run(&entry, &fed.binding, &values).map_err(fail)?;
     let outputs: Vec<(String, Literal)> =
         results.outputs.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-    if let Some(path) = &arguments.output {
-        write_npz(path, &outputs).map_err(|e| Failure::data(&e))?;
+    match &arguments.output {
+        Some(path) if draws => draw(path, &outputs)?,
+        Some(path) => write_npz(path, &outputs).map_err(|e| Failure::data(&e))?,
+        None => {}
     }
     if arguments.model.machine.json {
         let json = outputs.iter().map(|(name, value)| (name.clone(), literal_json(value)));
@@ -52,6 +56,23 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn is_picture(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"))
+}
+
+/// Writes the one output as a grid of pictures.
+fn draw(path: &Path, outputs: &[(String, Literal)]) -> Result<(), Failure> {
+    let [(_, picture)] = outputs else {
+        let names: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
+        let names = names.join(", ");
+        let path = path.display();
+        return Err(Failure::Usage(format!(
+            "error: `{path}` takes one array, and the outputs are {names}: choose with --fetch\n"
+        )));
+    };
+    write_grid(path, picture).map_err(|e| Failure::data(&e))
 }
 
 /// The arrays of `--input`: `NAME=FILE.npy`, or all of an `.npz`.

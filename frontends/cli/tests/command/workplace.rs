@@ -100,8 +100,8 @@ impl Workplace {
     }
 
     /// Writes a file of the folder.
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("the folder can be written");
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), bytes).expect("the folder can be written");
     }
 
     /// The command with arguments as one would type them, without quotes.

@@ -415,14 +415,14 @@ impl Elaborator<'_> {
             let span = arg.span;
             return Err(self.error(Code::WrongArguments, message, span, ""));
         }
-        let (name, args) = (name.clone(), given.args);
+        let (name, args, function) = (name.clone(), given.args, Some(function));
         self.shared.push(SharedLayer { name, function, args, path, made: false });
         Ok(())
     }
 
     fn call_shared(&mut self, number: usize, given: Given, site: CallSite<'_>) -> Result<Value> {
         let shared = &self.shared[number];
-        let FunctionRef::Graph(file, function) = shared.function.clone() else {
+        let Some(FunctionRef::Graph(file, function)) = shared.function.clone() else {
             return Err(Failed);
         };
         let path = shared.path.clone();
@@ -430,25 +430,35 @@ impl Elaborator<'_> {
         let more: Vec<GivenArg> = shared.args.iter().filter(given_here).cloned().collect();
         let mut args = given.args.clone();
         args.extend(more);
-        // The paths below the instance are free again: the same calls find the same variables.
+        let freed = self.free_paths(&path);
+        self.opening_shared = Some(number);
+        let value = self.call_graph(file, &function, Given { args, ..given }, site, path);
+        self.opening_shared = None;
+        self.end_shared(number, freed);
+        value
+    }
+
+    /// Frees the paths of an instance, so that the same calls find the same variables; returns them.
+    pub(super) fn free_paths(&mut self, path: &str) -> Vec<String> {
         let below = format!("{path}.");
         let inside = self.taken.range(below.clone()..);
         let inside: Vec<String> = inside
             .map(|(taken, _)| taken.clone())
             .take_while(|taken| taken.starts_with(&below))
-            .chain([path.clone()])
+            .chain([path.to_owned()])
             .collect();
         for taken in &inside {
             self.taken.remove(taken);
         }
-        self.opening_shared = Some(number);
-        let value = self.call_graph(file, &function, Given { args, ..given }, site, path.clone());
-        self.opening_shared = None;
-        for taken in inside {
+        inside
+    }
+
+    /// Ends a call of a shared layer, for which these paths were freed.
+    pub(super) fn end_shared(&mut self, number: usize, freed: Vec<String>) {
+        for taken in freed {
             self.taken.entry(taken).or_insert(1);
         }
         self.shared[number].made = true;
-        value
     }
 }
 

@@ -21,9 +21,10 @@ use super::loading::differences;
 use super::operators::Operand;
 use super::options::Limits;
 use super::program::ProgramFiles;
+use super::scan::{Carries, Header};
 use super::value::{FileId, Tensor, Value};
 use super::variables::Declaration;
-use super::{Declared, Elaborator, Failed, Frame, Result, Surroundings};
+use super::{Declared, Elaborator, Failed, Frame, Result, SharedLayer, Surroundings};
 use crate::ast::{BinaryOp, Name, Pattern, VariableKind};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
@@ -46,8 +47,17 @@ enum Opened {
     Binding { name: Name, wish: String, target: Option<String>, n_before: usize },
     /// The body of a layer.
     Layer { n_touched: usize },
+    /// The body of a shared layer.
+    Shared { number: usize, freed: Vec<String> },
     /// The value of a metric.
     Metric { name: Name, wish: String, target: Option<String>, n_before: usize },
+}
+
+/// A `scan` whose body is open.
+#[must_use]
+pub struct Loop {
+    header: Header,
+    stem: String,
 }
 
 /// The program of no text: the library, and a file that stands for the Rust program.
@@ -123,7 +133,7 @@ impl Construction {
         (Finished { graph, variables: self.elaborator.variables }, self.errors)
     }
 
-    /// The type of a tensor; `None` if it was a total of a metric that is closed.
+    /// The type of a tensor; `None` if it was made in a metric or scan that is closed.
     pub fn tensor_type(&self, x: TensorRef) -> Option<TensorType> {
         self.elaborator.is_open(x).then(|| self.elaborator.tensor_type(x.0).clone())
     }
@@ -322,6 +332,95 @@ impl Construction {
         Scope(Opened::Layer { n_touched: e.n_touched })
     }
 
+    /// Begins the body of a shared layer: every body of the name has the variables that the first
+    /// one has made, which the same calls find again.
+    pub fn open_shared(&mut self, name: &str) -> Scope {
+        let name = self.name(name);
+        let e = &mut self.elaborator;
+        let path = e.here().below(&name.text);
+        let known = e.shared.iter().position(|shared| shared.path == path);
+        let number = known.unwrap_or(e.shared.len());
+        let freed = e.free_paths(&path);
+        let mut frame = Frame::new(FileId::MAIN, path.clone(), e.here().training);
+        if known.is_none() {
+            let (function, args) = (None, vec![]);
+            e.shared.push(SharedLayer { name, function, args, path, made: false });
+        }
+        frame.shared = Some(number);
+        e.frames.push(frame);
+        Scope(Opened::Shared { number, freed })
+    }
+
+    /// Begins the body of a `scan` over sequences, with carries and the arguments `axis`,
+    /// `reverse` and `name`; returns what an iteration is given, first of the carries. Errors:
+    /// `None`, and no body is open.
+    pub fn open_scan(
+        &mut self,
+        sequences: &[Option<TensorRef>],
+        carries: &[Option<TensorRef>],
+        arguments: &[(String, Argument)],
+        caller: &Location<'_>,
+    ) -> Option<(Loop, Vec<TensorRef>)> {
+        self.at(caller, |e, here| {
+            let (mut axis, mut reverse, mut stem) = (None, None, "scan".to_string());
+            for (name, argument) in arguments {
+                let value = e.argument(argument, here)?;
+                match (name.as_str(), value) {
+                    ("axis", value) => axis = Some((value, here)),
+                    ("reverse", value) => reverse = Some((value, here)),
+                    ("name", Value::Str(name)) => stem = name.to_string(),
+                    (name, _) => {
+                        let message = format!("a scan takes no argument `{name}`");
+                        return Err(e.error(Code::WrongArguments, message, here, ""));
+                    }
+                }
+            }
+            if sequences.is_empty() {
+                let message = "a scan has a sequence, whose length says how often it turns";
+                return Err(e.error(Code::Scan, message, here, ""));
+            }
+            let opened = |x: &Option<TensorRef>| e.open_tensor(*x, here);
+            let tensors: Vec<Tensor> =
+                sequences.iter().chain(carries).map(opened).collect::<Result<_>>()?;
+            let (walked, carried) = tensors.split_at(sequences.len());
+            let walked = walked.iter().map(|&x| (x, here)).collect();
+            let header = e.header_of(walked, axis, reverse, carried.to_vec())?;
+            let name =
+                |text: &str, k: usize| Name { text: format!("{text}.{k}").into(), span: here };
+            let names = (0..carries.len()).map(|k| name("carry", k));
+            let names: Vec<Name> =
+                names.chain((0..sequences.len()).map(|k| name("element", k))).collect();
+            e.at = here;
+            e.open_scan(&header, &names.iter().collect::<Vec<_>>());
+            let given = names.iter().filter_map(|name| match e.find_value(&name.text)?.value {
+                Value::Tensor(x) => Some(TensorRef(x)),
+                _ => None,
+            });
+            let given = given.collect();
+            Ok((Loop { header, stem }, given))
+        })
+    }
+
+    /// Ends the body of a `scan`, with the next values of its carries and what it emits: the last
+    /// values of the carries, and all that was emitted.
+    pub fn close_scan(
+        &mut self,
+        opened: Loop,
+        next: &[Option<TensorRef>],
+        emitted: &[Option<TensorRef>],
+        caller: &Location<'_>,
+    ) -> Option<Vec<TensorRef>> {
+        self.at(caller, |e, here| {
+            let ends = e.ends_of(&opened.header, next, emitted, here);
+            let region = e.leave_scan();
+            let outputs = ends?;
+            e.at = here;
+            let Loop { header, stem } = opened;
+            let results = e.scan_results(header, region, &outputs, &stem, |_| false)?;
+            results.iter().map(|x| e.materialise(x, None, here).map(TensorRef)).collect()
+        })
+    }
+
     /// Begins `metric NAME = ...`: until [`Construction::close`], which reports its value, totals
     /// over the epoch's batches may be made.
     pub fn open_metric(&mut self, name: &str) -> Scope {
@@ -341,6 +440,12 @@ impl Construction {
                 {
                     e.taken.entry(frame.path).or_insert(1);
                 }
+                e.n_calls += 1;
+                Ok(())
+            }
+            Opened::Shared { number, freed } => {
+                e.frames.pop_if(|frame| frame.shared == Some(number));
+                e.end_shared(number, freed);
                 e.n_calls += 1;
                 Ok(())
             }
@@ -398,6 +503,33 @@ impl Construction {
 }
 
 impl Elaborator<'_> {
+    /// The next values of carries and what is emitted, as nodes of a scan's body.
+    fn ends_of(
+        &mut self,
+        header: &Header,
+        next: &[Option<TensorRef>],
+        emitted: &[Option<TensorRef>],
+        here: Span,
+    ) -> Result<Carries> {
+        if next.len() != header.carries.len() || next.len() + emitted.len() == 0 {
+            let wanted = header.carries.len();
+            let message = format!("{} next values for {wanted} carries", next.len());
+            let error = Diagnostic::error(Code::Scan, message).at(here, "");
+            return Err(self.push(error.help("give one for each, and carry or emit something")));
+        }
+        let mut outputs = Vec::new();
+        for (k, (x, &first)) in next.iter().zip(&header.carries).enumerate() {
+            let value = Value::Tensor(self.open_tensor(*x, here)?);
+            let name = format!("carry.{k}").into();
+            outputs.push(self.next_carry(&name, first, &value, (here, here))?);
+        }
+        for x in emitted {
+            let value = Value::Tensor(self.open_tensor(*x, here)?);
+            outputs.push(self.emitted(&value, here)?);
+        }
+        Ok(outputs)
+    }
+
     /// Calls what is made after `wish`, and what makes variables after `target`; returns what it
     /// was before.
     fn call_after(&mut self, wish: String, target: Option<String>) -> (String, Option<String>) {
@@ -434,9 +566,11 @@ impl Elaborator<'_> {
         if self.is_open(x) {
             return Ok(x.0);
         }
-        let message = "a value of `total` cannot be used here";
+        let message = "this value is known only where it was made";
         let error = Diagnostic::error(Code::Total, message).at(here, "");
-        Err(self.push(error.help("totals are for the metric in which they are made")))
+        let help = "totals are for the metric in which they are made, and what the body of a scan \
+                    makes leaves it as a carry or as what is emitted";
+        Err(self.push(error.help(help)))
     }
 
     /// A tensor that each batch has.

@@ -9,7 +9,7 @@ use super::operators::Operand;
 use super::regions::Clock;
 use super::statements::bound_names;
 use super::value::{Bare, FileId, FunctionRef, List, RegionId, Tensor, Value};
-use super::{Binding, Elaborator, Failed, Result};
+use super::{Binding, Elaborator, Failed, Result, SharedLayer};
 use crate::ast::{Binary, BinaryOp, Expr, ExprKind, Index, IndexItem, IndexKind, Name, Subscript};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
@@ -225,7 +225,9 @@ impl Elaborator<'_> {
     /// The function that a name means: a shared layer, a function of the files, an operation.
     pub(super) fn function_named(&self, name: &str) -> Option<FunctionRef> {
         let file = self.here().file;
-        let shared = self.shared.iter().rposition(|shared| &*shared.name.text == name);
+        let is_called =
+            |shared: &SharedLayer| shared.function.is_some() && *shared.name.text == *name;
+        let shared = self.shared.iter().rposition(is_called);
         if let Some(number) = shared.filter(|_| file == FileId::MAIN) {
             return Some(FunctionRef::Shared(number));
         }

@@ -37,7 +37,7 @@ use indexmap::IndexMap;
 
 pub use argument::{Argument, LibraryCall, StepGroup, TensorRef};
 pub use builtins::{GradientCall, Operation, operations};
-pub use construct::{Construction, Scope, constructed};
+pub use construct::{Construction, Loop, Scope, constructed};
 pub use loading::{LoadError, Loaded, load};
 pub use options::{Limits, LoadOptions};
 use program::ProgramFiles;
@@ -186,7 +186,8 @@ struct Binding {
 /// One instance of a layer.
 struct SharedLayer {
     name: Name,
-    function: FunctionRef,
+    /// The function of a text; none where Rust says what is made.
+    function: Option<FunctionRef>,
     args: Vec<GivenArg>,
     /// The path of its variables.
     path: String,

@@ -1,44 +1,23 @@
-//! The built-in data set: generated handwritten-like digits of 28x28 pixels.
-//!
-//! Every row is a function of its part and number alone, computed with integers and with `+ - * /
-//! sqrt` of f32, which IEEE 754 rounds exactly: the pixels are the same on every machine.
+//! Handwritten-like digits of 28x28 pixels.
 
 use brolga_compiler::ir::Literal;
 
-use super::{Counter, DataError, Split};
+use super::row_numbers;
+use crate::data::{Counter, Split};
 
 /// Rows and columns of an image.
-pub const SIDE: usize = 28;
+pub(super) const SIDE: usize = 28;
 
-/// The most rows that can be asked for: 3 GB of pixels.
-pub const MAX_ROWS: usize = 1_000_000;
-
-/// The number of rows of a part, unless another is asked for.
-pub const fn default_rows(split: Split) -> usize {
-    match split {
-        Split::Train => 8192,
-        Split::Test => 2048,
-    }
-}
-
-/// Returns `image` (f32 `[rows, 28, 28]` in [0, 1]) and `label` (i32 `[rows]`). Fewer rows are
-/// the first of more. Errors: `rows` is above [`MAX_ROWS`].
-pub fn arrays(split: Split, rows: usize) -> Result<Vec<(String, Literal)>, DataError> {
-    let too_large = || DataError::TooLarge {
-        name: "digits".to_string(),
-        reason: format!("{rows} rows are asked for, and at most {MAX_ROWS} are made"),
-    };
-    if rows > MAX_ROWS {
-        return Err(too_large());
-    }
+/// Returns `image` (f32 `[rows, 28, 28]` in [0, 1]) and `label` (i32 `[rows]`).
+pub(super) fn arrays(split: Split, rows: usize) -> Option<Vec<(String, Literal)>> {
     let mut pixels = vec![0f32; rows * SIDE * SIDE];
     let mut labels = Vec::with_capacity(rows);
     for (row, image) in pixels.chunks_exact_mut(SIDE * SIDE).enumerate() {
-        labels.push(draw(split, row, image));
+        labels.push(draw(row_numbers(KEY, split, row), image));
     }
-    let images = Literal::from_vec(&[rows, SIDE, SIDE], pixels).ok_or_else(too_large)?;
-    let labels = Literal::from_vec(&[rows], labels).ok_or_else(too_large)?;
-    Ok(vec![("image".to_string(), images), ("label".to_string(), labels)])
+    let images = Literal::from_vec(&[rows, SIDE, SIDE], pixels)?;
+    let labels = Literal::from_vec(&[rows], labels)?;
+    Some(vec![("image".to_string(), images), ("label".to_string(), labels)])
 }
 
 type Point = (f32, f32);
@@ -125,12 +104,7 @@ const GLYPHS: [&[&[Stroke]]; 10] = [
 ];
 
 /// Draws one image (28x28, zeros) and returns its label.
-fn draw(split: Split, row: usize, image: &mut [f32]) -> i32 {
-    let part = match split {
-        Split::Train => 0,
-        Split::Test => 1,
-    };
-    let numbers = Counter::new(&[KEY, part, row as u64]);
+fn draw(numbers: Counter, image: &mut [f32]) -> i32 {
     let label = numbers.below(0, GLYPHS.len() as u64) as usize;
     let ways = GLYPHS[label];
     let way = ways[numbers.below(1, ways.len() as u64) as usize];
@@ -151,7 +125,7 @@ fn draw(split: Split, row: usize, image: &mut [f32]) -> i32 {
     label as i32
 }
 
-/// The key of all rows: the name of the data set in ASCII.
+/// The key of all rows.
 const KEY: u64 = u64::from_be_bytes(*b"digits\0\0");
 /// Positions of the numbers that move points, from here on.
 const POINTS: u64 = 1 << 8;

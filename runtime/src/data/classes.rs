@@ -1,0 +1,49 @@
+//! `?classes=A,B`: the rows of some classes alone, numbered anew.
+
+use std::sync::Arc;
+
+use brolga_compiler::ir::Literal;
+use brolga_compiler::with_array;
+use ndarray::Axis;
+
+use super::DataSet;
+
+/// The array of the classes.
+pub(super) const LABEL: &str = "label";
+
+/// The rows of `data` whose label is one of `chosen`, numbers or names of classes, in the data's
+/// order; their labels are the places in `chosen`. Errors: why there are none.
+pub(super) fn of_classes(data: &DataSet, chosen: &[String]) -> Result<DataSet, String> {
+    let labels = match data.array(LABEL) {
+        Some(Literal::I32(labels)) if labels.ndim() == 1 => labels,
+        Some(_) | None => return Err("needs labels, whole numbers named `label`".to_string()),
+    };
+    let names = data.classes(LABEL);
+    let number = |class: &String| {
+        let named = names.iter().position(|name| name == class);
+        let number = named.or_else(|| class.parse().ok()).and_then(|n| i32::try_from(n).ok());
+        let known = number.filter(|n| labels.iter().any(|label| label == n));
+        known.ok_or_else(|| format!("names `{class}`, and no row has that class"))
+    };
+    let numbers: Vec<i32> = chosen.iter().map(number).collect::<Result<_, _>>()?;
+    let new = |label: &i32| numbers.iter().position(|n| n == label);
+    let rows: Vec<usize> =
+        labels.iter().enumerate().filter(|(_, l)| new(l).is_some()).map(|(row, _)| row).collect();
+    let renumbered: Vec<i32> = labels.iter().filter_map(new).map(|n| n as i32).collect();
+    let renumbered = Literal::from_vec(&[rows.len()], renumbered).expect("a label a row");
+    let selected = |(name, array): &(String, Literal)| {
+        let array = match name.as_str() {
+            LABEL => renumbered.clone(),
+            _ => with_array!(array, a => match a.ndim() {
+                0 => array.clone(),
+                _ => Literal::new(a.select(Axis(0), &rows)),
+            }),
+        };
+        (name.clone(), array)
+    };
+    let arrays = data.arrays().iter().map(selected).collect();
+    let chosen = DataSet::new(data.name(), arrays).map_err(|e| e.to_string())?;
+    let call = |n: &i32| names.get(*n as usize).cloned().unwrap_or_else(|| n.to_string());
+    let called: Arc<[String]> = numbers.iter().map(call).collect();
+    Ok(chosen.with_names_of(data).with_classes(LABEL, called))
+}
