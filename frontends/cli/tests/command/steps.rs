@@ -30,12 +30,11 @@ fn the_first_steps_are_those_of_keras() {
         place.write_npz("steps.npz", &fed);
         place.done(&format!("new {model} --model {model}"));
         let mut text = place.text(&format!("{model}.graph"));
-        for draw in DRAWS.into_iter().filter(|_| text.contains(DRAW)) {
-            text = text.replacen(DRAW, draw, 1).replacen(
-                "\ninput ",
-                &format!("\ninput {draw}: f32[batch, 64]\ninput "),
-                1,
-            );
+        for draw in DRAWS {
+            if text.contains(DRAW) {
+                let input = format!("\ninput {draw}: f32[batch, 64]\ninput ");
+                text = text.replacen(DRAW, draw, 1).replacen("\ninput ", &input, 1);
+            }
         }
         place.write(&format!("{model}.graph"), text);
         let train = format!("train {model}.graph --data steps.npz --epochs 1 --batch-size {batch}");

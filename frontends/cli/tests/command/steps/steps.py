@@ -4,10 +4,10 @@
     /tmp/steps/bin/pip install keras==3.15.1 tensorflow-cpu==2.21.0 numpy==2.4.6
     /tmp/steps/bin/python frontends/cli/tests/command/steps/steps.py target/release/brolga
 
-Writes steps.jsonl: a line a model with its rows, the names of its inputs in the data, the batch size and
-the losses. The data is what data.graph makes of generated digits; the weights are the model's own initial
-ones of seed 0, which depend on nothing but their names. Layers, optimisers and losses are Keras', with
-its defaults wherever the model's file says nothing. The two draws of the GAN's noise are data here.
+Writes steps.jsonl: a line a model with the names of its inputs in the data, the batch size and the
+losses. The data is what data.graph makes of generated digits; the weights are the model's own initial
+ones of seed 0, which depend on nothing but their names. Layers, optimisers and losses are Keras',
+with its defaults wherever the model's file says nothing. The two draws of the GAN's noise are data.
 """
 
 import json
@@ -65,8 +65,8 @@ def classify(layers, names, shape, optimizer, inputs=("digit", "class")):
 
 
 def apply(optimizer, tape, loss, variables):
-    """Gradients of tables as whole tensors: of several rows for one index, Adam takes the square of their
-    sum, where Keras takes the sum of their squares."""
+    """Gradients of tables as whole tensors: of several rows for one index, Adam takes the square of
+    their sum, where Keras takes the sum of their squares."""
     gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
     optimizer.apply_gradients(zip(gradients, variables))
 
