@@ -237,6 +237,10 @@ pub(crate) struct Train {
     /// Leave params as they are, by name or scope; `*` stands for any characters (repeatable).
     #[arg(long, value_name = "PATTERN")]
     pub(crate) freeze: Vec<String>,
+    /// Weigh the examples by class, through the input `weight` of the file: a file of a class and its
+    /// weight a line, or as JSON; `balanced` lets all classes weigh the same.
+    #[arg(long, value_name = "FILE|balanced")]
+    pub(crate) class_weight: Option<String>,
     /// Keep the rows in the order of the data.
     #[arg(long)]
     pub(crate) no_shuffle: bool,

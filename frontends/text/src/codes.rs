@@ -527,6 +527,30 @@ with `?categories=COLUMN` (for a label, `?label-type=classes`)."
 folder for each class, and each of these .png, .jpg and .jpeg files, at least one, and nothing else
 but hidden files: what could not be read would be missing without a word."
 
+    ClassWeights "E0626" "the data cannot be weighed by class"
+"`--class-weight` weighs each example that is trained on by its class, which the array `label` says:
+an integer a row, or a float that is one, or one-hot, where the largest number says it. `balanced`
+gives a class of n examples among N of K classes N / (K n). A file gives weights of its own, numbers
+of at least 0, a line for each class or as a JSON object:
+
+    cat        1                      {\"cat\": 1, \"dog\": 2.5}
+    dog        2.5   # remark
+
+A class is called by its name, where the data have names, else by its number; `brolga data` lists
+both. A class that is not in the file weighs 1, one that the data do not have is this error. The
+weights become an array `weight` of the data, which must not have one already."
+
+    UnreadWeights "E0627" "the training does not read what its examples weigh"
+"`--class-weight` gives the input `weight` a number for each example. Let the loss read it:
+
+    input weight: f32[batch]
+    if training { w = weight } else { w = 1 }
+    minimize sparse_softmax_cross_entropy(logits, label, weight=w) with adam(lr=1e-3)
+
+The loss of each example is multiplied by its weight; the mean is over the number of examples, as
+Keras takes it with class weights. Written so, `eval` and `--validation` weigh nothing and need no
+weights. Metrics are not weighed."
+
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."
 

@@ -276,6 +276,17 @@ pub enum DataError {
         /// The rows.
         n_rows: usize,
     },
+    /// Weights of classes for data that have no such classes. The user is at fault.
+    #[error("the data `{source_text}` cannot be weighed by class: {reason}")]
+    ClassWeights {
+        /// The source.
+        source_text: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Weights of examples that a training does not read. The user is at fault.
+    #[error("the training reads no input `weight`, so weights of classes would change nothing")]
+    UnreadWeights,
     /// A file that cannot be written. The machine is at fault.
     #[error("`{}` cannot be written: {reason}", path.display())]
     Write {
@@ -314,6 +325,8 @@ impl DataError {
             DataError::NoColumn { .. } => "E0623",
             DataError::FreeText { .. } => "E0624",
             DataError::Folder { .. } => "E0625",
+            DataError::ClassWeights { .. } => "E0626",
+            DataError::UnreadWeights => "E0627",
         }
     }
 
@@ -353,11 +366,15 @@ impl DataError {
                 format!("give it an array with `--input {input}=FILE.npy`")
             }
             DataError::MissingArray { input, .. } => {
-                let of_table = match input.as_str() {
+                let more = match input.as_str() {
                     "label" => "; of a table, `?label=COLUMN` says which column it is",
+                    "weight" => {
+                        "; `--class-weight` makes it of a training's labels, and what is evaluated \
+                         does not need it where the file reads it under `if training` alone"
+                    }
                     _ => "",
                 };
-                format!("add an array named `{input}`{of_table}")
+                format!("add an array named `{input}`{more}")
             }
             DataError::Mismatch { pair } => {
                 if pair.array_ty.dtype.is_float() && !pair.ty.dtype.is_float() {
@@ -414,6 +431,14 @@ impl DataError {
                     "leave the column out with `ignore={column}`, or ask for a column a text with \
                      `categories={column}` (`label-type=classes` for the label)"
                 )
+            }
+            DataError::ClassWeights { .. } => {
+                "`brolga explain E0626` says what weights of classes need".to_string()
+            }
+            DataError::UnreadWeights => {
+                "declare `input weight: f32[batch]` and give it to the loss: `brolga explain E0627` \
+                 shows how"
+                    .to_string()
             }
             DataError::Write { .. } => {
                 "check that the folder exists, may be written, and has room".to_string()

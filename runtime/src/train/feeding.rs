@@ -77,6 +77,11 @@ impl Feeding {
         Ok(feeding)
     }
 
+    /// Whether the entry reads an input of that name.
+    pub(super) fn reads(&self, input: &str) -> bool {
+        self.plan.feeds.iter().any(|feed| feed.input == input)
+    }
+
     /// Goes through these rows alone.
     pub(super) fn select(&mut self, data: &DataSet, rows: Vec<u32>) -> Result<(), RunError> {
         let n_rows = rows.len();

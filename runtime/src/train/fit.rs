@@ -11,10 +11,11 @@ use indexmap::IndexMap;
 use super::feeding::{BatchSize, Feeding};
 use super::finite::{Start, loss_is_finite};
 use super::metrics::Averages;
+use super::parts::feedings;
 use super::progress::Progress;
 use super::stopping::EarlyStop;
 use crate::RunError;
-use crate::data::{DataSet, fold_rows, split_rows};
+use crate::data::{ClassWeights, DataSet};
 use crate::session::{Clock, Prepared, Session};
 
 /// How to train.
@@ -28,6 +29,9 @@ pub struct FitOptions {
     pub shuffle: bool,
     /// What is evaluated after each epoch.
     pub validation: Validation,
+    /// What the examples weigh that are trained on, by their class: an array `weight`, which the
+    /// training must read as an input.
+    pub class_weights: Option<ClassWeights>,
     /// Whether to go on with a loss that is not finite.
     pub allow_nan: bool,
     /// When to end before, and to take back the variables of the best epoch.
@@ -44,6 +48,7 @@ impl FitOptions {
             batches: BatchSize::default(),
             shuffle: true,
             validation: Validation::None,
+            class_weights: None,
             allow_nan: false,
             early_stop: None,
             resume: None,
@@ -216,35 +221,6 @@ pub fn fit(
         best.restore(session)?;
     }
     Ok(reports)
-}
-
-/// How the rows that are trained on feed a session, and those that are held back.
-fn feedings(
-    session: &mut Session,
-    data: &DataSet,
-    options: &FitOptions,
-) -> Result<(Feeding, Option<Feeding>), RunError> {
-    let seed = session.options().seed as u64;
-    let shuffle = options.shuffle.then_some(seed);
-    let mut training = Feeding::new(session, Entry::Train, data, &options.batches, shuffle)?;
-    let validation = match &options.validation {
-        Validation::None => None,
-        Validation::Data(data) => Some(data),
-        Validation::Fraction(_) | Validation::Fold { .. } => Some(data),
-    };
-    let mut validation = validation
-        .map(|data| Feeding::new(session, Entry::Eval, data, &options.batches, None))
-        .transpose()?;
-    let parts = match options.validation {
-        Validation::None | Validation::Data(_) => None,
-        Validation::Fraction(fraction) => Some(split_rows(data.n_rows(), fraction, seed)?),
-        Validation::Fold { fold, of } => Some(fold_rows(data.n_rows(), (fold, of), seed)?),
-    };
-    if let (Some((kept, held_out)), Some(validation)) = (parts, &mut validation) {
-        training.select(data, kept)?;
-        validation.select(data, held_out)?;
-    }
-    Ok((training, validation))
 }
 
 /// Trains the batches of an epoch from where the training is, and keeps in `well` a moment to begin

@@ -7,6 +7,7 @@ mod finite;
 mod fit;
 mod log;
 mod metrics;
+mod parts;
 mod progress;
 mod stopping;
 mod tensorboard;

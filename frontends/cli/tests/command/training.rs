@@ -1,5 +1,6 @@
 //! Training by the command: weights in and out, seeds, orders, threads and backends.
 
+use brolga::Literal;
 use brolga::runtime::checkpoint::Checkpoint;
 use serde_json::Value;
 
@@ -104,6 +105,45 @@ fn folds_hold_back_every_row_once() {
     };
     close("mean", mean);
     close("deviation", (squares / 3.0).sqrt());
+}
+
+#[test]
+fn classes_weigh_what_is_asked_for() {
+    let place = Workplace::new("weighed");
+    place.write("two.txt", "# of two\n0 2\n2 0.5\n");
+    place.write("weights.json", r#"{"2": 0.5, "0": 2.0}"#);
+    place.write("alike.txt", "0 1\n");
+    let train = "weighted.graph --data points.npz --epochs 2 --validation-split 0.3";
+    let given = place.trained(&format!("{train} --class-weight two.txt"));
+    assert_eq!(place.trained(&format!("{train} --class-weight weights.json")), given);
+    // The weights are those of an array that says them row by row.
+    let mut arrays = place.read_npz("points.npz");
+    let weight = |class: brolga::Scalar| [2.0f32, 1.0, 0.5][class.to_f64() as usize];
+    let each: Vec<f32> = arrays[1].1.scalars().map(weight).collect();
+    arrays.push(("weight".to_string(), Literal::from_vec(&[each.len()], each).expect("one a row")));
+    let named: Vec<(&str, Literal)> = arrays.iter().map(|(n, a)| (n.as_str(), a.clone())).collect();
+    place.write_npz("weighed.npz", &named);
+    assert_eq!(place.trained(&train.replace("points", "weighed")), given);
+    // Where all weigh 1 it is the training that weighs nothing; what is evaluated weighs nothing.
+    let alike = place.trained(&format!("{train} --class-weight alike.txt"));
+    assert_eq!(place.trained(&train.replace("weighted", "unweighted")), alike);
+    let balanced = place.trained(&format!("{train} --class-weight balanced --threads 2"));
+    assert_eq!(place.trained(&format!("{train} --class-weight balanced --threads 1")), balanced);
+    assert!(balanced != alike && balanced != given);
+    let eval = |graph: &str| {
+        place.json(&format!("eval {graph} --data points.npz --params trained.safetensors"))
+    };
+    assert_eq!(eval("weighted.graph"), eval("unweighted.graph"));
+    for refused in [
+        "mlp.graph --data points.npz --class-weight balanced",
+        "weighted.graph --data points.npz",
+        "weighted.graph --data weighed.npz --class-weight balanced",
+    ] {
+        assert_eq!(place.run(&format!("train {refused}")).status, 1, "{refused}");
+    }
+    place.done(&format!("train {train} --class-weight two.txt --checkpoint kept"));
+    let other = format!("train {train} --class-weight balanced --checkpoint kept --resume");
+    assert!(place.run(&other).stderr.contains("what classes weigh is 0 2, 2 0.5 in it"));
 }
 
 #[test]

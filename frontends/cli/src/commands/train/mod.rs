@@ -5,7 +5,9 @@ mod freeze;
 mod kept;
 mod report;
 
-use brolga::runtime::data::Split;
+use std::path::Path;
+
+use brolga::runtime::data::{ClassWeights, Split};
 use brolga::runtime::train::{FitOptions, TensorBoard, Validation};
 
 use crate::arguments::{EarlyStopText, Train};
@@ -56,13 +58,23 @@ fn options(arguments: &Train, program: &ReadFile) -> Result<FitOptions, Failure>
         (None, Some(fraction)) => Validation::Fraction(fraction),
         (None, None) => Validation::None,
     };
+    let class_weights = arguments.class_weight.as_deref().map(class_weights).transpose()?;
     Ok(FitOptions {
         epochs: i64::from(arguments.epochs),
         batches: batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?,
         shuffle: !arguments.no_shuffle,
         validation,
+        class_weights,
         allow_nan: arguments.allow_nan,
         early_stop: arguments.early_stop.as_ref().map(EarlyStopText::rule).transpose()?,
         resume: None,
     })
+}
+
+/// `balanced`, or the file of that name; a file that is called so is `./balanced`.
+fn class_weights(text: &str) -> Result<ClassWeights, Failure> {
+    if text == "balanced" {
+        return Ok(ClassWeights::Balanced);
+    }
+    ClassWeights::read(Path::new(text)).map_err(|e| Failure::data(&e))
 }
