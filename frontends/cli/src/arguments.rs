@@ -237,6 +237,10 @@ pub(crate) struct Train {
     /// Leave params as they are, by name or scope; `*` stands for any characters (repeatable).
     #[arg(long, value_name = "PATTERN")]
     pub(crate) freeze: Vec<String>,
+    /// Update the params with the mean of the gradients of N batches, as a batch of N times as many
+    /// rows would; what is left at the end of an epoch goes on in the next.
+    #[arg(long, value_name = "N", default_value_t = std::num::NonZeroU64::MIN)]
+    pub(crate) accumulate: std::num::NonZeroU64,
     /// Weigh the examples by class, through the input `weight` of the file: a file of a class and its
     /// weight a line, or as JSON; `balanced` lets all classes weigh the same.
     #[arg(long, value_name = "FILE|balanced")]

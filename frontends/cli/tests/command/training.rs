@@ -107,6 +107,36 @@ fn folds_hold_back_every_row_once() {
     close("deviation", (squares / 3.0).sqrt());
 }
 
+/// The params of a training, whose slots differ from another's.
+fn params(place: &Workplace, arguments: &str) -> Vec<f64> {
+    place.trained(&format!("{arguments} --weights-only"));
+    let file = Checkpoint::load(&place.path("trained.safetensors")).expect("it was written");
+    file.variables.iter().flat_map(|(_, value)| value.scalars()).map(|x| x.to_f64()).collect()
+}
+
+#[test]
+fn several_batches_make_an_update() {
+    let place = Workplace::new("accumulated");
+    let train = "unweighted.graph --data points.npz --epochs 4";
+    let small = params(&place, &format!("{train} --batch-size 5 --accumulate 5"));
+    let large = params(&place, &format!("{train} --batch-size 25"));
+    assert!(small.iter().zip(&large).all(|(a, b)| (a - b).abs() < 1e-6), "{small:?} {large:?}");
+    // Four batches an epoch, of which three make an update: groups go on over epochs and breaks.
+    let train = "mlp.graph --data points.npz --batch-size 13 --accumulate 3";
+    let whole = place.trained(&format!("{train} --epochs 5"));
+    assert_eq!(place.trained(&format!("{train} --epochs 5 --threads 1 --backend jit")), whole);
+    place.trained(&format!("{train} --epochs 2"));
+    assert_eq!(place.trained(&format!("{train} --epochs 3 --params trained.safetensors")), whole);
+    let kept = format!("{train} --checkpoint kept --every 1");
+    place.done(&format!("train {kept} --epochs 2"));
+    assert_eq!(place.trained(&format!("{kept} --epochs 5 --resume")), whole);
+    let other = place.run(&format!("train {} --resume", kept.replace(" 3", " 4")));
+    assert!(other.stderr.contains("what an update is made of is 3 batches in it and 4 batches"));
+    // Without it the slots of a file are of no use.
+    let plain = "train mlp.graph --data points.npz --params trained.safetensors";
+    assert!(place.done(plain).stderr.contains("unused: optimizer.minimize.accumulated"));
+}
+
 #[test]
 fn classes_weigh_what_is_asked_for() {
     let place = Workplace::new("weighed");

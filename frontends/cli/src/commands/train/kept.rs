@@ -54,6 +54,7 @@ pub(super) fn checkpoints(
         ("what --dim gives", dims),
         ("the order of rows", if options.shuffle { "shuffled" } else { "kept" }.to_string()),
         ("the validation", validation),
+        ("what an update is made of", format!("{} batches", arguments.accumulate)),
         ("what classes weigh", weights),
         ("early stopping", stop.to_string()),
         ("what is frozen", arguments.freeze.join(", ")),

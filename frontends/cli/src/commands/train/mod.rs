@@ -6,6 +6,7 @@ mod kept;
 mod report;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use brolga::runtime::data::{ClassWeights, Split};
 use brolga::runtime::train::{FitOptions, TensorBoard, Validation};
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     check_dims(&program.module, &arguments.model.dims)?;
     arguments.save.as_deref().map(|path| check_place(path, "safetensors")).transpose()?;
     freeze::freeze(&mut program, &arguments.freeze)?;
+    Arc::make_mut(&mut program.module).accumulate(arguments.accumulate);
     let data = data_set(&arguments.data.data, Split::Train)?;
     let options = options(arguments, &program)?;
     if let Some(folds) = arguments.folds {
