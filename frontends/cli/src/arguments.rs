@@ -245,6 +245,11 @@ pub(crate) struct Train {
     /// weight a line, or as JSON; `balanced` lets all classes weigh the same.
     #[arg(long, value_name = "FILE|balanced")]
     pub(crate) class_weight: Option<String>,
+    /// Change the pictures that are trained on, anew in each epoch and in this order: any of
+    /// `flip,shift:2,crop:4,rotate:10,noise:0.1`. The pictures are the inputs of f32[batch, h, w] or
+    /// f32[batch, h, w, c]; `brolga explain E0628` says what each change is.
+    #[arg(long, value_name = "CHANGES")]
+    pub(crate) augment: Option<String>,
     /// Keep the rows in the order of the data.
     #[arg(long)]
     pub(crate) no_shuffle: bool,

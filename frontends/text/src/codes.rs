@@ -551,6 +551,29 @@ The loss of each example is multiplied by its weight; the mean is over the numbe
 Keras takes it with class weights. Written so, `eval` and `--validation` weigh nothing and need no
 weights. Metrics are not weighed."
 
+    Augment "E0628" "this does not say how pictures are changed"
+"`--augment` changes the pictures that are trained on, anew in each epoch; never those that are
+evaluated. The changes follow one another as they are written:
+
+    flip         every second picture, by chance, is mirrored, left to right
+    shift:N      moved by up to N pixels each way; the pixels at its edges are repeated
+    crop:N       N rows and columns of zeros are put around it, and a part of its own size is cut
+                 out anywhere
+    rotate:D     turned about its middle by up to D degrees each way, bilinear; 0 outside
+    noise:S      a number of the normal distribution of standard deviation S is added to each element
+
+All numbers are drawn evenly. What becomes of a picture depends on the seed, the epoch and its row
+alone: not on the batch, on threads or on a break. Pictures that are fed together, such as one and
+its mask, are moved alike; each has its own noise."
+
+    NoPictures "E0629" "there are no pictures to change"
+"`--augment` changes the inputs of f32[batch, height, width] and f32[batch, height, width, channels]
+that are trained on, which must be larger than what they are moved by. An input f32[batch, 784] says
+nothing of rows and columns: declare it as a picture, and flatten it in the file:
+
+    input image: f32[batch, 28, 28]
+    hidden = dense(flatten(image), 128)"
+
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."
 

@@ -287,6 +287,20 @@ pub enum DataError {
     /// Weights of examples that a training does not read. The user is at fault.
     #[error("the training reads no input `weight`, so weights of classes would change nothing")]
     UnreadWeights,
+    /// Changes of pictures that are not known. The user is at fault.
+    #[error("`{text}` does not say how pictures are changed: {reason}")]
+    Augment {
+        /// The text.
+        text: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Changes of pictures for inputs that are none, or too small. The user is at fault.
+    #[error("no pictures can be changed: {reason}")]
+    NoPictures {
+        /// What does not fit.
+        reason: String,
+    },
     /// A file that cannot be written. The machine is at fault.
     #[error("`{}` cannot be written: {reason}", path.display())]
     Write {
@@ -327,6 +341,8 @@ impl DataError {
             DataError::Folder { .. } => "E0625",
             DataError::ClassWeights { .. } => "E0626",
             DataError::UnreadWeights => "E0627",
+            DataError::Augment { .. } => "E0628",
+            DataError::NoPictures { .. } => "E0629",
         }
     }
 
@@ -438,6 +454,15 @@ impl DataError {
             DataError::UnreadWeights => {
                 "declare `input weight: f32[batch]` and give it to the loss: `brolga explain E0627` \
                  shows how"
+                    .to_string()
+            }
+            DataError::Augment { .. } => {
+                "write any of `flip,shift:2,crop:4,rotate:10,noise:0.1`, in the order of the changes"
+                    .to_string()
+            }
+            DataError::NoPictures { .. } => {
+                "declare pictures as `f32[batch, 28, 28]` or `f32[batch, 32, 32, 3]`, and `reshape` \
+                 or `flatten` them in the file"
                     .to_string()
             }
             DataError::Write { .. } => {

@@ -4,6 +4,7 @@
 //! Invariant of a [`DataSet`]: every array is in row-major order, and all that are not scalars
 //! have the same first dimension, the rows, of at least 1.
 
+mod augment;
 mod batches;
 mod bytes;
 mod class_weights;
@@ -34,6 +35,7 @@ use brolga_compiler::ir::Literal;
 use brolga_compiler::with_array;
 use ndarray::Axis;
 
+pub use augment::{Augment, Augmenter, Change};
 pub use batches::{BatchOptions, Batches, Tail, fold_rows, split_rows};
 pub(crate) use bytes::{read_all, write_atomically};
 pub use class_weights::{ClassWeights, WEIGHT};

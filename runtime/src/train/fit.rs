@@ -15,7 +15,7 @@ use super::parts::feedings;
 use super::progress::Progress;
 use super::stopping::EarlyStop;
 use crate::RunError;
-use crate::data::{ClassWeights, DataSet};
+use crate::data::{Augment, ClassWeights, DataSet};
 use crate::session::{Clock, Prepared, Session};
 
 /// How to train.
@@ -32,6 +32,8 @@ pub struct FitOptions {
     /// What the examples weigh that are trained on, by their class: an array `weight`, which the
     /// training must read as an input.
     pub class_weights: Option<ClassWeights>,
+    /// How the pictures are changed that are trained on, anew in each epoch.
+    pub augment: Option<Augment>,
     /// Whether to go on with a loss that is not finite.
     pub allow_nan: bool,
     /// When to end before, and to take back the variables of the best epoch.
@@ -49,6 +51,7 @@ impl FitOptions {
             shuffle: true,
             validation: Validation::None,
             class_weights: None,
+            augment: None,
             allow_nan: false,
             early_stop: None,
             resume: None,
@@ -234,8 +237,8 @@ fn train_epoch(
     callbacks: &mut dyn Callbacks,
 ) -> Result<(Option<Averages>, ControlFlow<()>), RunError> {
     let epoch = session.clock().epoch;
-    feeding.batches.set_epoch(epoch as u64);
-    let n_batches = feeding.batches.n_batches();
+    feeding.set_epoch(epoch as u64);
+    let n_batches = feeding.batches().n_batches();
     let mut averages: Option<Averages> = None;
     for batch in before.batches..n_batches {
         let step = session.clock().step;
@@ -259,7 +262,7 @@ fn train_epoch(
             averages.restore(before.rows, before.sums.iter().cloned());
             averages
         });
-        let rows = feeding.batches.rows(batch).len();
+        let rows = feeding.batches().rows(batch).len();
         averages.add(&prepared, rows);
         let report = BatchReport { step, epoch, batch, n_batches, rows, ms, averages, before };
         let flow = callbacks.batch(&report, &prepared)?;
@@ -292,12 +295,12 @@ fn evaluate_all(
     feeding: &mut Feeding,
 ) -> Result<IndexMap<Name, Literal>, RunError> {
     let mut averages: Option<Averages> = None;
-    for batch in 0..feeding.batches.n_batches() {
+    for batch in 0..feeding.batches().n_batches() {
         let mut prepared = feeding.prepare(session, batch)?;
         feeding.fill(&mut prepared, batch);
         prepared.run(batch as i64)?;
         let averages = averages.get_or_insert_with(|| Averages::new(prepared.metrics()));
-        averages.add(&prepared, feeding.batches.rows(batch).len());
+        averages.add(&prepared, feeding.batches().rows(batch).len());
     }
     averages.map_or_else(|| Ok(IndexMap::new()), |averages| averages.values())
 }
@@ -320,7 +323,7 @@ pub fn predict(
     feeding.check_rows(data.n_rows(), true)?;
     let mut joined: IndexMap<Name, Vec<u8>> = IndexMap::new();
     let mut types = IndexMap::new();
-    for batch in 0..feeding.batches.n_batches() {
+    for batch in 0..feeding.batches().n_batches() {
         let mut prepared = feeding.prepare(session, batch)?;
         feeding.fill(&mut prepared, batch);
         prepared.run(batch as i64)?;
@@ -332,7 +335,7 @@ pub fn predict(
             }
         }
     }
-    let rows = feeding.batches.n_rows();
+    let rows = feeding.batches().n_rows();
     let value = |(name, bytes): (Name, Vec<u8>)| {
         let mut sizes = types[&name].sizes().expect("a program has only numbers");
         sizes[0] = rows;

@@ -30,6 +30,9 @@ pub(super) fn feedings(
     if let Some(rows) = training.rows {
         feeding.select(&training.data, rows)?;
     }
+    if let Some(augment) = &options.augment {
+        feeding.augment(augment, seed)?;
+    }
     let of_validation = |Part { data, rows }: Part| {
         let mut feeding = Feeding::new(session, Entry::Eval, &data, size, None)?;
         if let Some(rows) = rows {

@@ -177,6 +177,32 @@ fn classes_weigh_what_is_asked_for() {
 }
 
 #[test]
+fn pictures_that_are_trained_on_are_changed_anew() {
+    let place = Workplace::new("pictures");
+    let train = "pictures.graph --data digits?rows=70 --validation digits?rows=40&split=test";
+    let augment = "--augment flip,shift:2,crop:1,rotate:10,noise:0.1";
+    let whole = place.trained(&format!("{train} {augment} --epochs 3"));
+    assert_eq!(place.trained(&format!("{train} {augment} --epochs 3 --threads 1")), whole);
+    assert_ne!(place.trained(&format!("{train} --epochs 3")), whole);
+    // From within the second epoch, and with the order of the changes another training.
+    let kept = format!("{train} {augment} --checkpoint kept --every 2");
+    place.done(&format!("train {kept} --epochs 2"));
+    std::fs::remove_file(place.path("kept/checkpoint-000000000006.safetensors"))
+        .expect("it is kept");
+    assert_eq!(place.trained(&format!("{kept} --epochs 3 --resume")), whole);
+    let other = format!("train {} --resume", kept.replace("flip,shift:2", "shift:2,flip"));
+    assert!(place.run(&other).stderr.contains("how pictures are changed is flip,shift:2,"));
+    // Nothing is trained: what is evaluated is not changed.
+    let still = format!("train {train} --const lr=0.0 --epochs 2");
+    let (plain, changed) = (place.json(&still), place.json(&format!("{still} {augment}")));
+    let loss =
+        |report: &Value, epoch: usize, part: &str| report["epochs"][epoch][part]["loss"].clone();
+    assert_eq!(loss(&plain, 1, "validation"), loss(&changed, 1, "validation"));
+    assert_ne!(loss(&plain, 0, "train"), loss(&changed, 0, "train"));
+    assert_ne!(loss(&changed, 0, "train"), loss(&changed, 1, "train"));
+}
+
+#[test]
 fn tensorboard_gets_two_folders() {
     let place = Workplace::new("board");
     place.done("train mlp.graph --data points.npz --validation-split 0.3 --tensorboard board");

@@ -41,6 +41,7 @@ pub(super) fn checkpoints(
             each.collect::<Vec<String>>().join(", ")
         }
     };
+    let augment = options.augment.as_ref().map_or("not".to_string(), ToString::to_string);
     let stop = arguments.early_stop.as_ref().map_or("none", |text| &text.0);
     let mut dims: Vec<String> =
         arguments.model.dims.iter().map(|(name, n)| format!("{name}={n}")).collect();
@@ -56,6 +57,7 @@ pub(super) fn checkpoints(
         ("the validation", validation),
         ("what an update is made of", format!("{} batches", arguments.accumulate)),
         ("what classes weigh", weights),
+        ("how pictures are changed", augment),
         ("early stopping", stop.to_string()),
         ("what is frozen", arguments.freeze.join(", ")),
     ];

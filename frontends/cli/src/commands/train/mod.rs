@@ -8,7 +8,7 @@ mod report;
 use std::path::Path;
 use std::sync::Arc;
 
-use brolga::runtime::data::{ClassWeights, Split};
+use brolga::runtime::data::{Augment, ClassWeights, Split};
 use brolga::runtime::train::{FitOptions, TensorBoard, Validation};
 
 use crate::arguments::{EarlyStopText, Train};
@@ -61,12 +61,14 @@ fn options(arguments: &Train, program: &ReadFile) -> Result<FitOptions, Failure>
         (None, None) => Validation::None,
     };
     let class_weights = arguments.class_weight.as_deref().map(class_weights).transpose()?;
+    let augment = arguments.augment.as_deref().map(str::parse::<Augment>).transpose();
     Ok(FitOptions {
         epochs: i64::from(arguments.epochs),
         batches: batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?,
         shuffle: !arguments.no_shuffle,
         validation,
         class_weights,
+        augment: augment.map_err(|e| Failure::data(&e))?,
         allow_nan: arguments.allow_nan,
         early_stop: arguments.early_stop.as_ref().map(EarlyStopText::rule).transpose()?,
         resume: None,
