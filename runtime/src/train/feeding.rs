@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use brolga_compiler::entry::{Entry, check_rows};
 use brolga_compiler::ir::{Binding, Dim};
 
+use super::loader::{Filled, Loader, Place};
 use crate::RunError;
 use crate::data::{
     Augment, Augmenter, BatchDimension, BatchOptions, Batches, DataError, DataSet, FeedPlan, Tail,
@@ -54,6 +55,17 @@ pub(super) struct Filler {
 }
 
 impl Filler {
+    /// Fills batches with their rows as they are.
+    pub(super) fn new(batches: Batches) -> Filler {
+        Filler { batches, augmenter: None }
+    }
+
+    /// The bytes of each feed at the largest batch, the first one.
+    pub(super) fn bytes(&self) -> impl Iterator<Item = usize> {
+        let rows = self.batches.rows(0).len();
+        self.batches.feeds().iter().map(move |feed| feed.n_bytes(rows))
+    }
+
     /// Writes a batch of one feed to the start of `bytes`, which has room for it; allocates nothing.
     pub(super) fn fill(&mut self, batch: usize, feed_idx: usize, bytes: &mut [u8]) {
         self.batches.fill(batch, feed_idx, bytes);
@@ -71,6 +83,8 @@ pub(super) struct Feeding {
     plan: FeedPlan,
     options: BatchOptions,
     filler: Filler,
+    /// The thread that fills batches ahead, once there was one to load.
+    loader: Option<Loader>,
     /// The bindings of whole batches and of the last one, by rows.
     bindings: Vec<(usize, Binding)>,
 }
@@ -93,8 +107,9 @@ impl Feeding {
             BatchDimension::Symbol(_) | BatchDimension::None => Tail::Keep,
         };
         let options = BatchOptions { batch_size, tail, shuffle };
-        let filler = Filler { batches: Batches::new(data, &plan, options), augmenter: None };
-        let feeding = Feeding { entry, plan, options, filler, bindings: vec![] };
+        let filler = Filler::new(Batches::new(data, &plan, options));
+        let (loader, bindings) = (None, vec![]);
+        let feeding = Feeding { entry, plan, options, filler, loader, bindings };
         feeding.check_rows(data.n_rows(), false)?;
         Ok(feeding)
     }
@@ -164,6 +179,36 @@ impl Feeding {
                 self.filler.fill(batch, number, feed.bytes);
             }
         }
+    }
+
+    /// Gives the program's feeds a batch of the epoch as [`Feeding::fill`] writes it, but one that a
+    /// thread has filled ahead.
+    ///
+    /// # Errors
+    /// If the thread cannot begin.
+    pub(super) fn load(
+        &mut self,
+        prepared: &mut Prepared<'_>,
+        batch: usize,
+    ) -> Result<(), RunError> {
+        let place = Place { epoch: self.filler.batches.epoch(), batch };
+        if self.loader.is_none() {
+            let budget = prepared.session().budget();
+            self.loader = Some(Loader::new(self.filler.clone(), place, budget)?);
+        }
+        let feeds = self.filler.batches.feeds();
+        let number = |name: &str| feeds.iter().position(|feed| feed.input == name);
+        let take = |filled: &mut Filled| {
+            for feed in prepared.feed_memories() {
+                if let Some(number) = number(&feed.name) {
+                    feed.take(&mut filled[number]);
+                }
+            }
+        };
+        if let Some(loader) = &self.loader {
+            loader.with(place, take);
+        }
+        Ok(())
     }
 
     /// Checks that every output has the batch's rows.

@@ -247,7 +247,7 @@ fn train_epoch(
             Start::keep(start, &prepared, batch);
         }
         let start = Instant::now();
-        feeding.fill(&mut prepared, batch);
+        feeding.load(&mut prepared, batch)?;
         prepared.run(step)?;
         let ms = start.elapsed().as_secs_f64() * 1e3;
         if let Some(well) = &mut well

@@ -5,6 +5,7 @@ mod checkpoints;
 mod feeding;
 mod finite;
 mod fit;
+mod loader;
 mod log;
 mod metrics;
 mod parts;
