@@ -186,6 +186,38 @@ def losses():
         software="optax",
         wrt=["x"],
     )
+    by_size = lambda loss, **k: loss(reduction="sum_over_batch_size", dtype="float64", **k)
+    for name, inputs, loss in [
+        ("mean_squared_error", {"x": p, "t": t}, by_size(K.MeanSquaredError)),
+        (
+            "softmax_cross_entropy",
+            {"x": logits, "t": target},
+            by_size(K.CategoricalCrossentropy, from_logits=True),
+        ),
+        (
+            "sigmoid_cross_entropy",
+            {"x": p * 4, "t": binary},
+            by_size(K.BinaryCrossentropy, from_logits=True),
+        ),
+    ]:
+        case(
+            family,
+            f"{name}.weight",
+            f"{name}(x, t, weight=w)",
+            inputs | {"w": f32(1, 0, 0.5, 3)},
+            lambda x, t, w: loss(t, x, sample_weight=w),
+            software="Keras",
+            wrt=["x"],
+        )
+    case(
+        family,
+        "sparse_softmax_cross_entropy.weight",
+        "sparse_softmax_cross_entropy(x, i, weight=w)",
+        {"x": logits, "i": labels, "w": f32(1, 2, 0, 0.25)},
+        lambda x, i, w: jnp.mean(w * optax.softmax_cross_entropy_with_integer_labels(x, i)),
+        software="optax",
+        wrt=["x"],
+    )
     # One row of the mask is empty; what it hides may be no number.
     rows = numbers("masked", (3, 4, 2))
     seen = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 1, 1]], bool)

@@ -28,7 +28,7 @@ use crate::read_back::reads_back;
 use crate::ways::{Way, drawn};
 
 /// How many random graphs are made without another word.
-const GRAPHS: u32 = 2_000;
+const GRAPHS: u32 = 1_000;
 
 /// Tests that run side by side, each with its part of the graphs.
 const SHARDS: u32 = 4;

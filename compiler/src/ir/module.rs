@@ -1,5 +1,7 @@
 //! A module: the variables of a program and its graphs, one per mode.
 
+use std::num::NonZeroU64;
+
 use indexmap::IndexMap;
 
 use super::{Graph, Name, NodeId, Provenance, TensorType};
@@ -55,6 +57,9 @@ pub struct TrainingStep {
     pub groups: Vec<ParameterGroup>,
     /// The step runs on batches whose number (`step`) is a multiple of this; at least 1.
     pub every: u64,
+    /// The batches whose gradients' mean makes an update; at least 1. What a training asks for: the
+    /// language has no word for it.
+    pub accumulate: u64,
     /// Where it was written.
     pub provenance: Provenance,
 }
@@ -69,6 +74,14 @@ pub struct ParameterGroup {
 }
 
 impl Module {
+    /// Lets each step update its variables with the mean of the gradients of so many of the batches
+    /// that it runs on. In between the variables stay, and the sums of the gradients are slots; what
+    /// an epoch's end leaves of them waits for the next epoch's batches. The clock, and schedules with
+    /// it, go on counting batches, updates of states are made with each.
+    pub fn accumulate(&mut self, batches: NonZeroU64) {
+        self.train.steps.iter_mut().for_each(|step| step.accumulate = batches.get());
+    }
+
     /// Takes variables from what the steps train; returns those that one trained, by name.
     pub fn freeze(&mut self, is_frozen: impl Fn(&str) -> bool) -> Vec<Name> {
         let mut frozen = vec![];

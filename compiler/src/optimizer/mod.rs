@@ -6,6 +6,7 @@
 //! updates read everything as it was before the batch; `pending(v)` in the update of `v` is what
 //! a step or an earlier update has written to it.
 
+mod accumulate;
 mod adadelta;
 mod adagrad;
 mod adam;
@@ -220,19 +221,24 @@ impl Training {
                 slots: &mut self.slots,
                 written: vec![],
             };
+            let (mut sums, mut is_last) = (vec![], None);
             if !cx.parameters.is_empty() {
+                is_last = cx.accumulate()?;
+                sums = std::mem::take(&mut cx.written);
                 cx.clip()?;
                 (optimizer.update)(&mut cx)?;
                 cx.average()?;
             }
-            for (name, old, new) in cx.written {
+            let sums = sums.into_iter().map(|written| (written, None));
+            let written = cx.written.into_iter().map(|written| (written, is_last));
+            let written: Vec<_> = sums.chain(written).collect();
+            for ((name, old, new), is_last) in written {
                 let origin = Origin::named(&name, step.provenance.with_role("update"));
-                let value = match runs {
-                    Some(runs) => {
-                        Build { graph: &mut self.graph, origin: &origin }.select(runs, new, old)?
-                    }
-                    None => new,
-                };
+                let mut b = Build { graph: &mut self.graph, origin: &origin };
+                let mut value = new;
+                for condition in [is_last, runs].into_iter().flatten() {
+                    value = b.select(condition, value, old)?;
+                }
                 self.graph.rename(value, &format!("new.{name}"));
                 self.written.insert(name, value);
             }

@@ -100,6 +100,7 @@ impl Maker {
             loss,
             groups: vec![ParameterGroup { variables, optimizer }],
             every: 1,
+            accumulate: 1,
             provenance: Provenance::default(),
         });
     }
@@ -425,6 +426,63 @@ fn a_step_can_rest() {
     adam.module.train.steps[0].every = 3;
     adam.train(7);
     close(&adam.value("w"), &by_hand(3, adam_by_hand(0.0, false)));
+}
+
+/// After `n` batches whose gradients are 1, -2 at first and whose means over `accumulate` of them make
+/// an update, so that they stay for so many.
+fn accumulated(optimizer: &str, arguments: Arguments<'_>, (n, accumulate): (usize, u64)) -> Maker {
+    let mut maker = Maker::new();
+    let w = maker.param("w", &[1.0, -2.0]);
+    let loss = maker.half_square(w);
+    maker.minimize("minimize", loss, &["w"], (optimizer, arguments));
+    let batches = accumulate.try_into().expect("not 0");
+    maker.module.accumulate(batches);
+    maker.train(n);
+    maker
+}
+
+#[test]
+fn an_update_is_made_of_the_mean_of_several_gradients() {
+    let arguments = [("lr", number(0.1)), ("momentum", number(0.9)), ("ema", number(0.5))];
+    for (optimizer, arguments) in [("sgd", &arguments[..]), ("adam", &[]), ("lamb", &[])] {
+        let some = accumulated(optimizer, arguments, (11, 3));
+        let updates = accumulated(optimizer, arguments, (3, 1));
+        for (name, value) in &updates.store.values {
+            close(&some.value(name), &floats(value));
+        }
+        // The gradients of two batches wait.
+        let [w0, w1] = [0, 1].map(|i| some.value("w")[i]);
+        close(&some.value("optimizer.minimize.gradient.w"), &[2.0 * w0, 2.0 * w1]);
+        assert_eq!(some.value("optimizer.minimize.accumulated"), [2.0]);
+    }
+}
+
+#[test]
+fn gradients_are_added_up_where_a_step_runs() {
+    let mut maker = Maker::new();
+    let w = maker.param("w", &[1.0, -2.0]);
+    let loss = maker.half_square(w);
+    maker.minimize("minimize", loss, &["w"], ("sgd", &[("lr", number(0.5))]));
+    maker.module.train.steps[0].every = 3;
+    maker.module.accumulate(2.try_into().expect("not 0"));
+    maker.train(3);
+    close(&maker.value("w"), &[1.0, -2.0]);
+    // The second of the step's batches is the fourth, the next two update nothing.
+    maker.train(6);
+    close(&maker.value("w"), &[0.5, -1.0]);
+}
+
+#[test]
+fn what_was_added_up_with_another_number_counts() {
+    let sgd: Arguments<'_> = &[("lr", number(0.5))];
+    let mut maker = accumulated("sgd", sgd, (3, 4));
+    maker.module.accumulate(2.try_into().expect("not 0"));
+    // The mean of four.
+    maker.train_more(1);
+    close(&maker.value("w"), &[0.5, -1.0]);
+    assert_eq!(maker.value("optimizer.minimize.accumulated"), [0.0]);
+    maker.train_more(2);
+    close(&maker.value("w"), &[0.25, -0.5]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A step allocates nothing: feeding, running and adding up what it reports.
+//! A step allocates nothing: loading, feeding, running and adding up what it reports.
 
 #![allow(unsafe_code)]
 
@@ -60,21 +60,24 @@ impl Callbacks for Counts {
 fn a_step_allocates_nothing() -> Result<(), Box<dyn std::error::Error>> {
     let module = build_module(|g| {
         let batch = g.dim("batch");
-        let image = g.input("image", f32([batch.clone(), 784.into()]));
+        let image = g.input("image", f32([batch.clone(), 28.into(), 28.into()]));
         let label = g.input("label", i32([batch]));
         let w = g.param("w", f32([784.into(), 10.into()]), init::glorot_uniform());
-        let loss = image.matmul(w).sparse_softmax_cross_entropy(label);
+        let loss = image.flatten().matmul(w).sparse_softmax_cross_entropy(label);
         g.minimize(loss, Optimizer::adam(1e-3));
     })
     .map_err(|errors| errors[0].to_string())?;
-    let mut session = Session::new(module, SessionOptions::default())?;
-    let batches = BatchSize { rows: 10.try_into()?, ..BatchSize::default() };
-    let options = FitOptions { batches, ..FitOptions::new(1) };
-    let mut counts = Counts(Vec::with_capacity(100));
-    fit(&mut session, &load_data("digits?rows=200")?, &options, &mut counts)?;
-    // The first batch compiles.
-    let counts = &counts.0[1..];
-    assert_eq!(counts.len(), 19);
-    assert!(counts.iter().all(|&n| n == counts[0]), "{counts:?}");
+    let data = load_data("digits?rows=200")?;
+    for augment in [None, Some("flip,shift:2,crop:1,rotate:10,noise:0.1".parse()?)] {
+        let mut session = Session::new(module.clone(), SessionOptions::default())?;
+        let batches = BatchSize { rows: 10.try_into()?, ..BatchSize::default() };
+        let options = FitOptions { batches, augment, ..FitOptions::new(1) };
+        let mut counts = Counts(Vec::with_capacity(100));
+        fit(&mut session, &data, &options, &mut counts)?;
+        // The first batch compiles, and the loader's thread begins.
+        let counts = &counts.0[1..];
+        assert_eq!(counts.len(), 19);
+        assert!(counts.iter().all(|&n| n == counts[0]), "{counts:?}");
+    }
     Ok(())
 }

@@ -238,6 +238,19 @@ pub(crate) struct Train {
     /// Leave params as they are, by name or scope; `*` stands for any characters (repeatable).
     #[arg(long, value_name = "PATTERN")]
     pub(crate) freeze: Vec<String>,
+    /// Update the params with the mean of the gradients of N batches, as a batch of N times as many
+    /// rows would; what is left at the end of an epoch goes on in the next.
+    #[arg(long, value_name = "N", default_value_t = std::num::NonZeroU64::MIN)]
+    pub(crate) accumulate: std::num::NonZeroU64,
+    /// Weigh the examples by class, through the input `weight` of the file: a file of a class and its
+    /// weight a line, or as JSON; `balanced` lets all classes weigh the same.
+    #[arg(long, value_name = "FILE|balanced")]
+    pub(crate) class_weight: Option<String>,
+    /// Change the pictures that are trained on, anew in each epoch and in this order: any of
+    /// `flip,shift:2,crop:4,rotate:10,noise:0.1`. The pictures are the inputs of f32[batch, h, w] or
+    /// f32[batch, h, w, c]; `brolga explain E0628` says what each change is.
+    #[arg(long, value_name = "CHANGES")]
+    pub(crate) augment: Option<String>,
     /// Keep the rows in the order of the data.
     #[arg(long)]
     pub(crate) no_shuffle: bool,

@@ -536,7 +536,54 @@ with `?categories=COLUMN` (for a label, `?label-type=classes`)."
 folder for each class, and each of these .png, .jpg and .jpeg files, at least one, and nothing else
 but hidden files: what could not be read would be missing without a word."
 
-    NoPicture "E0627" "this array is no picture"
+    ClassWeights "E0626" "the data cannot be weighed by class"
+"`--class-weight` weighs each example that is trained on by its class, which the array `label` says:
+an integer a row, or a float that is one, or one-hot, where the largest number says it. `balanced`
+gives a class of n examples among N of K classes N / (K n). A file gives weights of its own, numbers
+of at least 0, a line for each class or as a JSON object:
+
+    cat        1                      {\"cat\": 1, \"dog\": 2.5}
+    dog        2.5   # remark
+
+A class is called by its name, where the data have names, else by its number; `brolga data` lists
+both. A class that is not in the file weighs 1, one that the data do not have is this error. The
+weights become an array `weight` of the data, which must not have one already."
+
+    UnreadWeights "E0627" "the training does not read what its examples weigh"
+"`--class-weight` gives the input `weight` a number for each example. Let the loss read it:
+
+    input weight: f32[batch]
+    if training { w = weight } else { w = 1 }
+    minimize sparse_softmax_cross_entropy(logits, label, weight=w) with adam(lr=1e-3)
+
+The loss of each example is multiplied by its weight; the mean is over the number of examples, as
+Keras takes it with class weights. Written so, `eval` and `--validation` weigh nothing and need no
+weights. Metrics are not weighed."
+
+    Augment "E0628" "this does not say how pictures are changed"
+"`--augment` changes the pictures that are trained on, anew in each epoch; never those that are
+evaluated. The changes follow one another as they are written:
+
+    flip         every second picture, by chance, is mirrored, left to right
+    shift:N      moved by up to N pixels each way; the pixels at its edges are repeated
+    crop:N       N rows and columns of zeros are put around it, and a part of its own size is cut
+                 out anywhere
+    rotate:D     turned about its middle by up to D degrees each way, bilinear; 0 outside
+    noise:S      a number of the normal distribution of standard deviation S is added to each element
+
+All numbers are drawn evenly. What becomes of a picture depends on the seed, the epoch and its row
+alone: not on the batch, on threads or on a break. Pictures that are fed together, such as one and
+its mask, are moved alike; each has its own noise."
+
+    NoPictures "E0629" "there are no pictures to change"
+"`--augment` changes the inputs of f32[batch, height, width] and f32[batch, height, width, channels]
+that are trained on, which must be larger than what they are moved by. An input f32[batch, 784] says
+nothing of rows and columns: declare it as a picture, and flatten it in the file:
+
+    input image: f32[batch, 28, 28]
+    hidden = dense(flatten(image), 128)"
+
+    Undrawn "E0633" "this array is no picture"
 "`brolga run FILE --output NAME.png` draws an output as a grid of pictures: f32 of the shape
 `[rows, height, width]`, or `[rows, height, width, channels]` with one channel or three. 0 is black and
 1 white or a full colour. `reshape` brings rows of numbers into this form."

@@ -278,10 +278,35 @@ pub enum DataError {
     },
     /// An array that is no row of pictures. The user is at fault.
     #[error("`{}` would be a picture, which no array of this type is: {reason}", path.display())]
-    NoPicture {
+    Undrawn {
         /// The picture's file.
         path: PathBuf,
         /// The array's type.
+        reason: String,
+    },
+    /// Weights of classes for data that have no such classes. The user is at fault.
+    #[error("the data `{source_text}` cannot be weighed by class: {reason}")]
+    ClassWeights {
+        /// The source.
+        source_text: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Weights of examples that a training does not read. The user is at fault.
+    #[error("the training reads no input `weight`, so weights of classes would change nothing")]
+    UnreadWeights,
+    /// Changes of pictures that are not known. The user is at fault.
+    #[error("`{text}` does not say how pictures are changed: {reason}")]
+    Augment {
+        /// The text.
+        text: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Changes of pictures for inputs that are none, or too small. The user is at fault.
+    #[error("no pictures can be changed: {reason}")]
+    NoPictures {
+        /// What does not fit.
         reason: String,
     },
     /// A file that cannot be written. The machine is at fault.
@@ -322,7 +347,11 @@ impl DataError {
             DataError::NoColumn { .. } => "E0623",
             DataError::FreeText { .. } => "E0624",
             DataError::Folder { .. } => "E0625",
-            DataError::NoPicture { .. } => "E0627",
+            DataError::Undrawn { .. } => "E0633",
+            DataError::ClassWeights { .. } => "E0626",
+            DataError::UnreadWeights => "E0627",
+            DataError::Augment { .. } => "E0628",
+            DataError::NoPictures { .. } => "E0629",
         }
     }
 
@@ -364,11 +393,15 @@ impl DataError {
                 format!("give it an array with `--input {input}=FILE.npy`")
             }
             DataError::MissingArray { input, .. } => {
-                let of_table = match input.as_str() {
+                let more = match input.as_str() {
                     "label" => "; of a table, `?label=COLUMN` says which column it is",
+                    "weight" => {
+                        "; `--class-weight` makes it of a training's labels, and what is evaluated \
+                         does not need it where the file reads it under `if training` alone"
+                    }
                     _ => "",
                 };
-                format!("add an array named `{input}`{of_table}")
+                format!("add an array named `{input}`{more}")
             }
             DataError::Mismatch { pair } => {
                 if pair.array_ty.dtype.is_float() && !pair.ty.dtype.is_float() {
@@ -426,9 +459,26 @@ impl DataError {
                      `categories={column}` (`label-type=classes` for the label)"
                 )
             }
-            DataError::NoPicture { .. } => {
+            DataError::Undrawn { .. } => {
                 "a picture is made of f32 `[rows, height, width]`, or of `[rows, height, width, \
                  channels]` with one channel or three"
+                    .to_string()
+            }
+            DataError::ClassWeights { .. } => {
+                "`brolga explain E0626` says what weights of classes need".to_string()
+            }
+            DataError::UnreadWeights => {
+                "declare `input weight: f32[batch]` and give it to the loss: `brolga explain E0627` \
+                 shows how"
+                    .to_string()
+            }
+            DataError::Augment { .. } => {
+                "write any of `flip,shift:2,crop:4,rotate:10,noise:0.1`, in the order of the changes"
+                    .to_string()
+            }
+            DataError::NoPictures { .. } => {
+                "declare pictures as `f32[batch, 28, 28]` or `f32[batch, 32, 32, 3]`, and `reshape` \
+                 or `flatten` them in the file"
                     .to_string()
             }
             DataError::Write { .. } => {

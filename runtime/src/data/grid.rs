@@ -19,7 +19,7 @@ const MAX_BYTES: usize = 1 << 30;
 /// or a full colour; what is below or above is cut off, and NaN is black. Errors: another shape or
 /// element type, a picture that is too large, and what writing meets.
 pub fn write_grid(path: &Path, pictures: &Literal) -> Result<(), DataError> {
-    let refused = |reason: String| DataError::NoPicture { path: path.to_path_buf(), reason };
+    let refused = |reason: String| DataError::Undrawn { path: path.to_path_buf(), reason };
     let sizes = pictures.sizes();
     let (rows, height, width, channels) = match sizes[..] {
         [rows, height, width] => (rows, height, width, 1),

@@ -4,8 +4,10 @@
 //! Invariant of a [`DataSet`]: every array is in row-major order, and all that are not scalars
 //! have the same first dimension, the rows, of at least 1.
 
+mod augment;
 mod batches;
 mod bytes;
+mod class_weights;
 pub mod cifar;
 mod classes;
 mod counter;
@@ -35,8 +37,10 @@ use brolga_compiler::ir::Literal;
 use brolga_compiler::with_array;
 use ndarray::Axis;
 
+pub use augment::{Augment, Augmenter, Change};
 pub use batches::{BatchOptions, Batches, Tail, fold_rows, split_rows};
 pub(crate) use bytes::{read_all, write_atomically};
+pub use class_weights::{ClassWeights, WEIGHT};
 pub use counter::Counter;
 pub use error::{DataError, FeedPair};
 pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole};
@@ -165,6 +169,14 @@ impl DataSet {
             0 => array.clone(),
             _ => Literal::new(a.index_axis(Axis(0), row).to_owned()),
         })
+    }
+
+    /// The same data set with another array, of as many rows and a name that is not taken.
+    pub(crate) fn with_array(&self, name: &str, array: Literal) -> DataSet {
+        let mut data = self.clone();
+        debug_assert!(data.array(name).is_none() && array.sizes().first() == Some(&data.n_rows));
+        data.arrays.push((name.to_string(), row_major(array)));
+        data
     }
 
     /// Bytes of the elements of all arrays.

@@ -60,6 +60,17 @@ impl Feed {
         }
     }
 
+    /// Takes over what a memory holds that is large enough: where both are of one size they change
+    /// places.
+    pub(crate) fn take(&mut self, filled: &mut Memory) {
+        if self.block.size() == filled.size() {
+            std::mem::swap(&mut self.block, filled);
+        } else {
+            let n = self.n_bytes;
+            self.block.bytes_mut()[..n].copy_from_slice(&filled.bytes()[..n]);
+        }
+    }
+
     pub(super) fn pointer(&self) -> *mut u8 {
         self.block.pointer()
     }

@@ -185,6 +185,11 @@ impl Session {
         (self.budget.taken(), self.budget.limit())
     }
 
+    /// What memories are taken from.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     /// Counts the bytes of a data set against the limit, until what is returned is dropped.
     ///
     /// # Errors

@@ -30,6 +30,8 @@ unsafe impl Send for Native {}
 
 /// What the calls of a session have in common.
 pub(super) struct Lent<'a> {
+    /// The inputs, in the program's order. A loader may have given them other memories.
+    pub(super) feeds: &'a [Feed],
     /// The variables, whose memories the frame names.
     pub(super) store: &'a mut Store,
     /// At least as large as the program's.
@@ -95,7 +97,8 @@ impl Native {
 
     /// Runs one step.
     pub(super) fn run(&mut self, place: Lent<'_>) -> Result<(), RunError> {
-        let Lent { store, arena, scratch, pool, clocks } = place;
+        let Lent { feeds, store, arena, scratch, pool, clocks } = place;
+        self.feeds.iter_mut().zip(feeds).for_each(|(place, feed)| *place = feed.pointer());
         let program = self.executable.program();
         // The borrow is what makes the variables' memories ours while the code runs.
         let _: &mut Store = store;

@@ -147,6 +147,11 @@ impl Prepared<'_> {
         self.session.instances[self.at].feeds.iter_mut().map(Feed::writable)
     }
 
+    /// The inputs, to be given other memories.
+    pub(crate) fn feed_memories(&mut self) -> &mut [Feed] {
+        &mut self.session.instances[self.at].feeds
+    }
+
     /// Feeds every input by name; names that the program does not need are ignored.
     ///
     /// # Errors
@@ -178,6 +183,7 @@ impl Prepared<'_> {
         let before = eval_calls();
         let done = match &mut instance.engine {
             Engine::Native(native) => native.run(Lent {
+                feeds: &instance.feeds,
                 store: &mut session.store,
                 arena: &mut session.arena,
                 scratch: &mut session.scratch,

@@ -5,8 +5,12 @@ use std::num::NonZeroUsize;
 use brolga_compiler::entry::{Entry, check_rows};
 use brolga_compiler::ir::{Binding, Dim};
 
+use super::loader::{Filled, Loader, Place};
 use crate::RunError;
-use crate::data::{BatchDimension, BatchOptions, Batches, DataSet, FeedPlan, Tail, feed_plan};
+use crate::data::{
+    Augment, Augmenter, BatchDimension, BatchOptions, Batches, DataError, DataSet, FeedPlan, Tail,
+    feed_plan,
+};
 use crate::session::{Prepared, Session};
 
 /// Rows of a batch, and numbers for the other dimensions.
@@ -43,12 +47,44 @@ impl Default for BatchSize {
     }
 }
 
+/// What fills batches: their rows, and what becomes of them.
+#[derive(Clone)]
+pub(super) struct Filler {
+    pub(super) batches: Batches,
+    augmenter: Option<Augmenter>,
+}
+
+impl Filler {
+    /// Fills batches with their rows as they are.
+    pub(super) fn new(batches: Batches) -> Filler {
+        Filler { batches, augmenter: None }
+    }
+
+    /// The bytes of each feed at the largest batch, the first one.
+    pub(super) fn bytes(&self) -> impl Iterator<Item = usize> {
+        let rows = self.batches.rows(0).len();
+        self.batches.feeds().iter().map(move |feed| feed.n_bytes(rows))
+    }
+
+    /// Writes a batch of one feed to the start of `bytes`, which has room for it; allocates nothing.
+    pub(super) fn fill(&mut self, batch: usize, feed_idx: usize, bytes: &mut [u8]) {
+        self.batches.fill(batch, feed_idx, bytes);
+        if let Some(augmenter) = &mut self.augmenter {
+            let rows = self.batches.rows(batch);
+            let bytes = &mut bytes[..self.batches.feeds()[feed_idx].n_bytes(rows.len())];
+            augmenter.apply(self.batches.epoch(), rows, feed_idx, bytes);
+        }
+    }
+}
+
 /// How a data set feeds an entry, batch by batch.
 pub(super) struct Feeding {
     entry: Entry,
     plan: FeedPlan,
     options: BatchOptions,
-    pub(super) batches: Batches,
+    filler: Filler,
+    /// The thread that fills batches ahead, once there was one to load.
+    loader: Option<Loader>,
     /// The bindings of whole batches and of the last one, by rows.
     bindings: Vec<(usize, Binding)>,
 }
@@ -71,24 +107,46 @@ impl Feeding {
             BatchDimension::Symbol(_) | BatchDimension::None => Tail::Keep,
         };
         let options = BatchOptions { batch_size, tail, shuffle };
-        let batches = Batches::new(data, &plan, options);
-        let feeding = Feeding { entry, plan, options, batches, bindings: vec![] };
+        let filler = Filler::new(Batches::new(data, &plan, options));
+        let (loader, bindings) = (None, vec![]);
+        let feeding = Feeding { entry, plan, options, filler, loader, bindings };
         feeding.check_rows(data.n_rows(), false)?;
         Ok(feeding)
+    }
+
+    /// Whether the entry reads an input of that name.
+    pub(super) fn reads(&self, input: &str) -> bool {
+        self.plan.feeds.iter().any(|feed| feed.input == input)
     }
 
     /// Goes through these rows alone.
     pub(super) fn select(&mut self, data: &DataSet, rows: Vec<u32>) -> Result<(), RunError> {
         let n_rows = rows.len();
-        self.batches = Batches::of_rows(data, &self.plan, self.options, rows);
+        self.filler.batches = Batches::of_rows(data, &self.plan, self.options, rows);
         self.check_rows(n_rows, false)
+    }
+
+    /// Changes the pictures of every batch.
+    pub(super) fn augment(&mut self, augment: &Augment, seed: u64) -> Result<(), DataError> {
+        self.filler.augmenter = Some(Augmenter::new(augment, seed, &self.plan)?);
+        Ok(())
+    }
+
+    /// The batches of the epoch.
+    pub(super) fn batches(&self) -> &Batches {
+        &self.filler.batches
+    }
+
+    /// Takes the order of another epoch.
+    pub(super) fn set_epoch(&mut self, epoch: u64) {
+        self.filler.batches.set_epoch(epoch);
     }
 
     /// Checks that so many rows make a batch, and if `all` matter, that none is left over.
     pub(super) fn check_rows(&self, rows: usize, all: bool) -> Result<(), RunError> {
         let batch = self.options.batch_size.get();
-        let left_out = rows - self.batches.n_rows();
-        if self.batches.n_batches() == 0 || (all && left_out > 0) {
+        let left_out = rows - self.filler.batches.n_rows();
+        if self.filler.batches.n_batches() == 0 || (all && left_out > 0) {
             return Err(RunError::FixedBatch { rows, batch });
         }
         Ok(())
@@ -100,7 +158,7 @@ impl Feeding {
         session: &'s mut Session,
         batch: usize,
     ) -> Result<Prepared<'s>, RunError> {
-        let rows = self.batches.rows(batch).len();
+        let rows = self.filler.batches.rows(batch).len();
         let known = self.bindings.iter().position(|(n, _)| *n == rows);
         let at = known.unwrap_or_else(|| {
             let mut binding = self.plan.binding.clone();
@@ -114,13 +172,43 @@ impl Feeding {
     }
 
     /// Writes a batch into the program's feeds.
-    pub(super) fn fill(&self, prepared: &mut Prepared<'_>, batch: usize) {
+    pub(super) fn fill(&mut self, prepared: &mut Prepared<'_>, batch: usize) {
         for feed in prepared.feeds_mut() {
-            let number = self.batches.feeds().iter().position(|f| *f.input == **feed.name);
-            if let Some(number) = number {
-                self.batches.fill(batch, number, feed.bytes);
+            let feeds = self.filler.batches.feeds();
+            if let Some(number) = feeds.iter().position(|f| *f.input == **feed.name) {
+                self.filler.fill(batch, number, feed.bytes);
             }
         }
+    }
+
+    /// Gives the program's feeds a batch of the epoch as [`Feeding::fill`] writes it, but one that a
+    /// thread has filled ahead.
+    ///
+    /// # Errors
+    /// If the thread cannot begin.
+    pub(super) fn load(
+        &mut self,
+        prepared: &mut Prepared<'_>,
+        batch: usize,
+    ) -> Result<(), RunError> {
+        let place = Place { epoch: self.filler.batches.epoch(), batch };
+        if self.loader.is_none() {
+            let budget = prepared.session().budget();
+            self.loader = Some(Loader::new(self.filler.clone(), place, budget)?);
+        }
+        let feeds = self.filler.batches.feeds();
+        let number = |name: &str| feeds.iter().position(|feed| feed.input == name);
+        let take = |filled: &mut Filled| {
+            for feed in prepared.feed_memories() {
+                if let Some(number) = number(&feed.name) {
+                    feed.take(&mut filled[number]);
+                }
+            }
+        };
+        if let Some(loader) = &self.loader {
+            loader.with(place, take);
+        }
+        Ok(())
     }
 
     /// Checks that every output has the batch's rows.
@@ -129,7 +217,7 @@ impl Feeding {
             BatchDimension::Symbol(symbol) => Dim::symbol(&symbol.0),
             BatchDimension::Number(n) => Dim::from(*n),
             // Nothing that depends on the data has rows.
-            BatchDimension::None => Dim::from(self.batches.n_rows()),
+            BatchDimension::None => Dim::from(self.filler.batches.n_rows()),
         };
         let entry = session.entry(&self.entry)?;
         for (name, node) in &entry.graph.outputs {

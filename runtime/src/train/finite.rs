@@ -53,7 +53,7 @@ impl Start {
         let (mut clock, mut batch) = (self.clock, self.batch);
         restore(session, &self.variables, clock)?;
         loop {
-            feeding.batches.set_epoch(clock.epoch as u64);
+            feeding.set_epoch(clock.epoch as u64);
             let before = variables(session);
             let mut prepared = feeding.prepare(session, batch)?;
             feeding.fill(&mut prepared, batch);
@@ -70,7 +70,7 @@ impl Start {
             }
             clock.step += 1;
             batch += 1;
-            if batch == feeding.batches.n_batches() {
+            if batch == feeding.batches().n_batches() {
                 (clock.epoch, batch) = (clock.epoch + 1, 0);
             }
             session.set_clock(clock);

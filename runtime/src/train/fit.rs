@@ -11,10 +11,11 @@ use indexmap::IndexMap;
 use super::feeding::{BatchSize, Feeding};
 use super::finite::{Start, loss_is_finite};
 use super::metrics::Averages;
+use super::parts::feedings;
 use super::progress::Progress;
 use super::stopping::EarlyStop;
 use crate::RunError;
-use crate::data::{DataSet, fold_rows, split_rows};
+use crate::data::{Augment, ClassWeights, DataSet};
 use crate::session::{Clock, Prepared, Session};
 
 /// How to train.
@@ -28,6 +29,11 @@ pub struct FitOptions {
     pub shuffle: bool,
     /// What is evaluated after each epoch.
     pub validation: Validation,
+    /// What the examples weigh that are trained on, by their class: an array `weight`, which the
+    /// training must read as an input.
+    pub class_weights: Option<ClassWeights>,
+    /// How the pictures are changed that are trained on, anew in each epoch.
+    pub augment: Option<Augment>,
     /// Whether to go on with a loss that is not finite.
     pub allow_nan: bool,
     /// When to end before, and to take back the variables of the best epoch.
@@ -44,6 +50,8 @@ impl FitOptions {
             batches: BatchSize::default(),
             shuffle: true,
             validation: Validation::None,
+            class_weights: None,
+            augment: None,
             allow_nan: false,
             early_stop: None,
             resume: None,
@@ -218,35 +226,6 @@ pub fn fit(
     Ok(reports)
 }
 
-/// How the rows that are trained on feed a session, and those that are held back.
-fn feedings(
-    session: &mut Session,
-    data: &DataSet,
-    options: &FitOptions,
-) -> Result<(Feeding, Option<Feeding>), RunError> {
-    let seed = session.options().seed as u64;
-    let shuffle = options.shuffle.then_some(seed);
-    let mut training = Feeding::new(session, Entry::Train, data, &options.batches, shuffle)?;
-    let validation = match &options.validation {
-        Validation::None => None,
-        Validation::Data(data) => Some(data),
-        Validation::Fraction(_) | Validation::Fold { .. } => Some(data),
-    };
-    let mut validation = validation
-        .map(|data| Feeding::new(session, Entry::Eval, data, &options.batches, None))
-        .transpose()?;
-    let parts = match options.validation {
-        Validation::None | Validation::Data(_) => None,
-        Validation::Fraction(fraction) => Some(split_rows(data.n_rows(), fraction, seed)?),
-        Validation::Fold { fold, of } => Some(fold_rows(data.n_rows(), (fold, of), seed)?),
-    };
-    if let (Some((kept, held_out)), Some(validation)) = (parts, &mut validation) {
-        training.select(data, kept)?;
-        validation.select(data, held_out)?;
-    }
-    Ok((training, validation))
-}
-
 /// Trains the batches of an epoch from where the training is, and keeps in `well` a moment to begin
 /// again from where a loss is not finite; returns what they reported, unless a callback ended it
 /// before the last.
@@ -258,8 +237,8 @@ fn train_epoch(
     callbacks: &mut dyn Callbacks,
 ) -> Result<(Option<Averages>, ControlFlow<()>), RunError> {
     let epoch = session.clock().epoch;
-    feeding.batches.set_epoch(epoch as u64);
-    let n_batches = feeding.batches.n_batches();
+    feeding.set_epoch(epoch as u64);
+    let n_batches = feeding.batches().n_batches();
     let mut averages: Option<Averages> = None;
     for batch in before.batches..n_batches {
         let step = session.clock().step;
@@ -268,7 +247,7 @@ fn train_epoch(
             Start::keep(start, &prepared, batch);
         }
         let start = Instant::now();
-        feeding.fill(&mut prepared, batch);
+        feeding.load(&mut prepared, batch)?;
         prepared.run(step)?;
         let ms = start.elapsed().as_secs_f64() * 1e3;
         if let Some(well) = &mut well
@@ -283,7 +262,7 @@ fn train_epoch(
             averages.restore(before.rows, before.sums.iter().cloned());
             averages
         });
-        let rows = feeding.batches.rows(batch).len();
+        let rows = feeding.batches().rows(batch).len();
         averages.add(&prepared, rows);
         let report = BatchReport { step, epoch, batch, n_batches, rows, ms, averages, before };
         let flow = callbacks.batch(&report, &prepared)?;
@@ -316,12 +295,12 @@ fn evaluate_all(
     feeding: &mut Feeding,
 ) -> Result<IndexMap<Name, Literal>, RunError> {
     let mut averages: Option<Averages> = None;
-    for batch in 0..feeding.batches.n_batches() {
+    for batch in 0..feeding.batches().n_batches() {
         let mut prepared = feeding.prepare(session, batch)?;
         feeding.fill(&mut prepared, batch);
         prepared.run(batch as i64)?;
         let averages = averages.get_or_insert_with(|| Averages::new(prepared.metrics()));
-        averages.add(&prepared, feeding.batches.rows(batch).len());
+        averages.add(&prepared, feeding.batches().rows(batch).len());
     }
     averages.map_or_else(|| Ok(IndexMap::new()), |averages| averages.values())
 }
@@ -344,7 +323,7 @@ pub fn predict(
     feeding.check_rows(data.n_rows(), true)?;
     let mut joined: IndexMap<Name, Vec<u8>> = IndexMap::new();
     let mut types = IndexMap::new();
-    for batch in 0..feeding.batches.n_batches() {
+    for batch in 0..feeding.batches().n_batches() {
         let mut prepared = feeding.prepare(session, batch)?;
         feeding.fill(&mut prepared, batch);
         prepared.run(batch as i64)?;
@@ -356,7 +335,7 @@ pub fn predict(
             }
         }
     }
-    let rows = feeding.batches.n_rows();
+    let rows = feeding.batches().n_rows();
     let value = |(name, bytes): (Name, Vec<u8>)| {
         let mut sizes = types[&name].sizes().expect("a program has only numbers");
         sizes[0] = rows;

@@ -32,15 +32,7 @@ fn size(rows: usize) -> BatchSize {
 }
 
 fn options(epochs: i64) -> FitOptions {
-    FitOptions {
-        epochs,
-        batches: size(8),
-        shuffle: true,
-        validation: Validation::None,
-        allow_nan: false,
-        early_stop: None,
-        resume: None,
-    }
+    FitOptions { batches: size(8), ..FitOptions::new(epochs) }
 }
 
 fn number(metrics: &IndexMap<Name, Literal>, name: &str) -> f64 {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use brolga::Binding;
 use brolga::runtime::data::Split;
-use brolga::runtime::train::{BatchSize, FitOptions, Validation, evaluate, metrics_json};
+use brolga::runtime::train::{BatchSize, FitOptions, evaluate, metrics_json};
 use brolga::text::Limits;
 use serde_json::Value;
 
@@ -29,15 +29,8 @@ pub(crate) fn run(arguments: Demo) -> Result<(), Failure> {
     let (data, test) = (data_set("digits", Split::Train)?, data_set("digits", Split::Test)?);
     let mut session = session(&program, session_options(&arguments.machine))?;
     let batches = BatchSize { rows: BATCH, given: Binding::default() };
-    let options = FitOptions {
-        epochs: i64::from(arguments.epochs),
-        batches: batches.clone(),
-        shuffle: true,
-        validation: Validation::None,
-        allow_nan: false,
-        early_stop: None,
-        resume: None,
-    };
+    let options =
+        FitOptions { batches: batches.clone(), ..FitOptions::new(i64::from(arguments.epochs)) };
     train(&mut session, &program, &data, &options, Kept::default())?;
     let metrics =
         evaluate(&mut session, &test, &batches).map_err(|e| Failure::run(&e, &program.sources))?;

@@ -1,5 +1,6 @@
 //! Training by the command: weights in and out, seeds, orders, threads and backends.
 
+use brolga::Literal;
 use brolga::runtime::checkpoint::Checkpoint;
 use serde_json::Value;
 
@@ -104,6 +105,101 @@ fn folds_hold_back_every_row_once() {
     };
     close("mean", mean);
     close("deviation", (squares / 3.0).sqrt());
+}
+
+/// The params of a training, whose slots differ from another's.
+fn params(place: &Workplace, arguments: &str) -> Vec<f64> {
+    place.trained(&format!("{arguments} --weights-only"));
+    let file = Checkpoint::load(&place.path("trained.safetensors")).expect("it was written");
+    file.variables.iter().flat_map(|(_, value)| value.scalars()).map(|x| x.to_f64()).collect()
+}
+
+#[test]
+fn several_batches_make_an_update() {
+    let place = Workplace::new("accumulated");
+    let train = "unweighted.graph --data points.npz --epochs 4";
+    let small = params(&place, &format!("{train} --batch-size 5 --accumulate 5"));
+    let large = params(&place, &format!("{train} --batch-size 25"));
+    assert!(small.iter().zip(&large).all(|(a, b)| (a - b).abs() < 1e-6), "{small:?} {large:?}");
+    // Four batches an epoch, of which three make an update: groups go on over epochs and breaks.
+    let train = "mlp.graph --data points.npz --batch-size 13 --accumulate 3";
+    let whole = place.trained(&format!("{train} --epochs 5"));
+    assert_eq!(place.trained(&format!("{train} --epochs 5 --threads 1 --backend jit")), whole);
+    place.trained(&format!("{train} --epochs 2"));
+    assert_eq!(place.trained(&format!("{train} --epochs 3 --params trained.safetensors")), whole);
+    let kept = format!("{train} --checkpoint kept --every 1");
+    place.done(&format!("train {kept} --epochs 2"));
+    assert_eq!(place.trained(&format!("{kept} --epochs 5 --resume")), whole);
+    let other = place.run(&format!("train {} --resume", kept.replace(" 3", " 4")));
+    assert!(other.stderr.contains("what an update is made of is 3 batches in it and 4 batches"));
+    // Without it the slots of a file are of no use.
+    let plain = "train mlp.graph --data points.npz --params trained.safetensors";
+    assert!(place.done(plain).stderr.contains("unused: optimizer.minimize.accumulated"));
+}
+
+#[test]
+fn classes_weigh_what_is_asked_for() {
+    let place = Workplace::new("weighed");
+    place.write("two.txt", "# of two\n0 2\n2 0.5\n");
+    place.write("weights.json", r#"{"2": 0.5, "0": 2.0}"#);
+    place.write("alike.txt", "0 1\n");
+    let train = "weighted.graph --data points.npz --epochs 2 --validation-split 0.3";
+    let given = place.trained(&format!("{train} --class-weight two.txt"));
+    assert_eq!(place.trained(&format!("{train} --class-weight weights.json")), given);
+    // The weights are those of an array that says them row by row.
+    let mut arrays = place.read_npz("points.npz");
+    let weight = |class: brolga::Scalar| [2.0f32, 1.0, 0.5][class.to_f64() as usize];
+    let each: Vec<f32> = arrays[1].1.scalars().map(weight).collect();
+    arrays.push(("weight".to_string(), Literal::from_vec(&[each.len()], each).expect("one a row")));
+    let named: Vec<(&str, Literal)> = arrays.iter().map(|(n, a)| (n.as_str(), a.clone())).collect();
+    place.write_npz("weighed.npz", &named);
+    assert_eq!(place.trained(&train.replace("points", "weighed")), given);
+    // Where all weigh 1 it is the training that weighs nothing; what is evaluated weighs nothing.
+    let alike = place.trained(&format!("{train} --class-weight alike.txt"));
+    assert_eq!(place.trained(&train.replace("weighted", "unweighted")), alike);
+    let balanced = place.trained(&format!("{train} --class-weight balanced --threads 2"));
+    assert_eq!(place.trained(&format!("{train} --class-weight balanced --threads 1")), balanced);
+    assert!(balanced != alike && balanced != given);
+    let eval = |graph: &str| {
+        place.json(&format!("eval {graph} --data points.npz --params trained.safetensors"))
+    };
+    assert_eq!(eval("weighted.graph"), eval("unweighted.graph"));
+    for refused in [
+        "mlp.graph --data points.npz --class-weight balanced",
+        "weighted.graph --data points.npz",
+        "weighted.graph --data weighed.npz --class-weight balanced",
+    ] {
+        assert_eq!(place.run(&format!("train {refused}")).status, 1, "{refused}");
+    }
+    place.done(&format!("train {train} --class-weight two.txt --checkpoint kept"));
+    let other = format!("train {train} --class-weight balanced --checkpoint kept --resume");
+    assert!(place.run(&other).stderr.contains("what classes weigh is 0 2, 2 0.5 in it"));
+}
+
+#[test]
+fn pictures_that_are_trained_on_are_changed_anew() {
+    let place = Workplace::new("pictures");
+    let train = "pictures.graph --data digits?rows=70 --validation digits?rows=40&split=test";
+    let augment = "--augment flip,shift:2,crop:1,rotate:10,noise:0.1";
+    let whole = place.trained(&format!("{train} {augment} --epochs 3"));
+    assert_eq!(place.trained(&format!("{train} {augment} --epochs 3 --threads 1")), whole);
+    assert_ne!(place.trained(&format!("{train} --epochs 3")), whole);
+    // From within the second epoch, and with the order of the changes another training.
+    let kept = format!("{train} {augment} --checkpoint kept --every 2");
+    place.done(&format!("train {kept} --epochs 2"));
+    std::fs::remove_file(place.path("kept/checkpoint-000000000006.safetensors"))
+        .expect("it is kept");
+    assert_eq!(place.trained(&format!("{kept} --epochs 3 --resume")), whole);
+    let other = format!("train {} --resume", kept.replace("flip,shift:2", "shift:2,flip"));
+    assert!(place.run(&other).stderr.contains("how pictures are changed is flip,shift:2,"));
+    // Nothing is trained: what is evaluated is not changed.
+    let still = format!("train {train} --const lr=0.0 --epochs 2");
+    let (plain, changed) = (place.json(&still), place.json(&format!("{still} {augment}")));
+    let loss =
+        |report: &Value, epoch: usize, part: &str| report["epochs"][epoch][part]["loss"].clone();
+    assert_eq!(loss(&plain, 1, "validation"), loss(&changed, 1, "validation"));
+    assert_ne!(loss(&plain, 0, "train"), loss(&changed, 0, "train"));
+    assert_ne!(loss(&changed, 0, "train"), loss(&changed, 1, "train"));
 }
 
 #[test]

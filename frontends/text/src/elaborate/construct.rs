@@ -303,7 +303,8 @@ impl Construction {
             }
             let every = every.max(1);
             let provenance = e.provenance();
-            let step = TrainingStep { name, loss: loss.node, groups: made, every, provenance };
+            let (loss, groups, accumulate) = (loss.node, made, 1);
+            let step = TrainingStep { name, loss, groups, every, accumulate, provenance };
             e.regions[0].graph.steps.push(step);
             Ok(())
         });

@@ -175,7 +175,8 @@ impl Elaborator<'_> {
         self.at = span;
         let provenance = self.provenance();
         let every = minimize.every.map_or(1, |every| every.count.max(1) as u64);
-        let step = TrainingStep { name, loss: loss.node, groups: made, every, provenance };
+        let (loss, groups, accumulate) = (loss.node, made, 1);
+        let step = TrainingStep { name, loss, groups, every, accumulate, provenance };
         self.regions[0].graph.steps.push(step);
         Ok(())
     }

@@ -8,7 +8,7 @@ use brolga::Session;
 use brolga::compiler::ir::VariableKind;
 use brolga::runtime::RunError;
 use brolga::runtime::checkpoint::Checkpoint;
-use brolga::runtime::data::{DataError, DataSet};
+use brolga::runtime::data::{ClassWeights, DataError, DataSet};
 use brolga::runtime::session::Clock;
 use brolga::runtime::train::{Checkpoints, FitOptions, Log, Progress, Validation, lines_before};
 
@@ -33,6 +33,15 @@ pub(super) fn checkpoints(
         Validation::Fraction(fraction) => format!("{fraction} of the rows"),
         Validation::Fold { fold, of } => format!("part {fold} of {of}"),
     };
+    let weights = match &options.class_weights {
+        None => "nothing of their own".to_string(),
+        Some(ClassWeights::Balanced) => "balanced".to_string(),
+        Some(ClassWeights::Given(given)) => {
+            let each = given.iter().map(|(class, weight)| format!("{class} {weight}"));
+            each.collect::<Vec<String>>().join(", ")
+        }
+    };
+    let augment = options.augment.as_ref().map_or("not".to_string(), ToString::to_string);
     let stop = arguments.early_stop.as_ref().map_or("none", |text| &text.0);
     let mut dims: Vec<String> =
         arguments.model.dims.iter().map(|(name, n)| format!("{name}={n}")).collect();
@@ -46,6 +55,9 @@ pub(super) fn checkpoints(
         ("what --dim gives", dims),
         ("the order of rows", if options.shuffle { "shuffled" } else { "kept" }.to_string()),
         ("the validation", validation),
+        ("what an update is made of", format!("{} batches", arguments.accumulate)),
+        ("what classes weigh", weights),
+        ("how pictures are changed", augment),
         ("early stopping", stop.to_string()),
         ("what is frozen", arguments.freeze.join(", ")),
     ];

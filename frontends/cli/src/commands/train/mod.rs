@@ -5,7 +5,10 @@ mod freeze;
 mod kept;
 mod report;
 
-use brolga::runtime::data::Split;
+use std::path::Path;
+use std::sync::Arc;
+
+use brolga::runtime::data::{Augment, ClassWeights, Split};
 use brolga::runtime::train::{FitOptions, TensorBoard, Validation};
 
 use crate::arguments::{EarlyStopText, Train};
@@ -21,6 +24,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     check_dims(&program.module, &arguments.model.dims)?;
     arguments.save.as_deref().map(|path| check_place(path, "safetensors")).transpose()?;
     freeze::freeze(&mut program, &arguments.freeze)?;
+    Arc::make_mut(&mut program.module).accumulate(arguments.accumulate);
     let data = data_set(&arguments.data.data, Split::Train)?;
     let options = options(arguments, &program)?;
     if let Some(folds) = arguments.folds {
@@ -56,13 +60,25 @@ fn options(arguments: &Train, program: &ReadFile) -> Result<FitOptions, Failure>
         (None, Some(fraction)) => Validation::Fraction(fraction),
         (None, None) => Validation::None,
     };
+    let class_weights = arguments.class_weight.as_deref().map(class_weights).transpose()?;
+    let augment = arguments.augment.as_deref().map(str::parse::<Augment>).transpose();
     Ok(FitOptions {
         epochs: i64::from(arguments.epochs),
         batches: batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?,
         shuffle: !arguments.no_shuffle,
         validation,
+        class_weights,
+        augment: augment.map_err(|e| Failure::data(&e))?,
         allow_nan: arguments.allow_nan,
         early_stop: arguments.early_stop.as_ref().map(EarlyStopText::rule).transpose()?,
         resume: None,
     })
+}
+
+/// `balanced`, or the file of that name; a file that is called so is `./balanced`.
+fn class_weights(text: &str) -> Result<ClassWeights, Failure> {
+    if text == "balanced" {
+        return Ok(ClassWeights::Balanced);
+    }
+    ClassWeights::read(Path::new(text)).map_err(|e| Failure::data(&e))
 }
