@@ -311,8 +311,8 @@ is computed with totals may use totals and numbers, but no values of a single ba
 
     metric rmse = sqrt(total(sum(square(d))) / total(batch))
 
-In Rust, a value that was made in a metric or in the body of a scan is known there alone: a scan hands
-out its carries and what it emits."
+In Rust, a value that was made in a metric or in the body of a scan is known there alone: a scan
+hands out its carries and what it emits."
 
     Optimizer "E0410" "an optimiser is called with what it does not know"
 "The optimisers are listed on the language page with their arguments; numbers may be scalar tensors,
@@ -585,8 +585,8 @@ nothing of rows and columns: declare it as a picture, and flatten it in the file
 
     Undrawn "E0633" "this array is no picture"
 "`brolga run FILE --output NAME.png` draws an output as a grid of pictures: f32 of the shape
-`[rows, height, width]`, or `[rows, height, width, channels]` with one channel or three. 0 is black and
-1 white or a full colour. `reshape` brings rows of numbers into this form."
+`[rows, height, width]`, or `[rows, height, width, channels]` with one channel or three. 0 is black
+and 1 white or a full colour. `reshape` brings rows of numbers into this form."
 
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."

@@ -63,6 +63,7 @@ const INTERNAL: &[&str] = &[
     "gru_step",
     "lstm_step",
     "lstm_bias",
+    "weighted",
 ];
 
 /// The functions of the library that give a list.
