@@ -588,6 +588,20 @@ nothing of rows and columns: declare it as a picture, and flatten it in the file
 `[rows, height, width]`, or `[rows, height, width, channels]` with one channel or three. 0 is black
 and 1 white or a full colour. `reshape` brings rows of numbers into this form."
 
+    Renaming "E0634" "a file of names does not fit"
+"`--names FILE` says what variables are called in the files of `--params`, where other software has
+written them. A line for each variable: its name, `=`, the file's tensor, and after a colon what is
+done with it; tensors with `+` between them are added. Tensors that no line names keep their own.
+
+    # PyTorch keeps filters as [out, in, height, width], and weights as [out, in].
+    conv1.conv.w = conv1.weight: transpose 2 3 1 0
+    fc1.w        = fc1.weight: reshape 32 64 8 8, transpose 2 3 1 0, reshape 4096 32
+    last.b       = rnn.bias_ih_l0 + rnn.bias_hh_l0
+
+Files are `.safetensors`, `.npz`, and those of Keras: `.h5`, `.weights.h5`, `.keras`. Of these a
+layer's parts are called as ours are: `dense.w`, `norm.mean`, `lstm.wx`; where the file numbers them,
+`dense.0`, `dense.1`, in Keras' order: kernel, recurrent kernel, bias; gamma, beta, mean, variance."
+
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."
 

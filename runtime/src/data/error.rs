@@ -309,6 +309,16 @@ pub enum DataError {
         /// What does not fit.
         reason: String,
     },
+    /// A line of a file of names that does not fit. The user is at fault.
+    #[error("`{}`: line {line} {reason}", path.display())]
+    Renaming {
+        /// The file.
+        path: PathBuf,
+        /// The number of the line, from 1.
+        line: usize,
+        /// What does not fit.
+        reason: String,
+    },
     /// A file that cannot be written. The machine is at fault.
     #[error("`{}` cannot be written: {reason}", path.display())]
     Write {
@@ -348,6 +358,7 @@ impl DataError {
             DataError::FreeText { .. } => "E0624",
             DataError::Folder { .. } => "E0625",
             DataError::Undrawn { .. } => "E0633",
+            DataError::Renaming { .. } => "E0634",
             DataError::ClassWeights { .. } => "E0626",
             DataError::UnreadWeights => "E0627",
             DataError::Augment { .. } => "E0628",
@@ -463,6 +474,9 @@ impl DataError {
                 "a picture is made of f32 `[rows, height, width]`, or of `[rows, height, width, \
                  channels]` with one channel or three"
                     .to_string()
+            }
+            DataError::Renaming { .. } => {
+                "`brolga explain E0634` says what a line is made of".to_string()
             }
             DataError::ClassWeights { .. } => {
                 "`brolga explain E0626` says what weights of classes need".to_string()

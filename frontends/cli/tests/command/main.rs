@@ -5,6 +5,7 @@ mod workplace;
 mod sessions;
 mod reports;
 mod training;
+mod imports;
 mod models;
 mod dumps;
 mod signals;
