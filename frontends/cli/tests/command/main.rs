@@ -8,3 +8,4 @@ mod training;
 mod models;
 mod dumps;
 mod signals;
+mod pages;
