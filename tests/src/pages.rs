@@ -21,8 +21,13 @@ const LANGUAGE: &str = "frontends/text/LANGUAGE.md";
 const OF_LANGUAGE: &[&str] = &[LANGUAGE];
 
 /// The pages that name files.
-const PAGES: &[&str] =
-    &["README.md", "frontends/brolga/GUIDE.md", "frontends/cli/COMMANDS.md", LANGUAGE];
+const PAGES: &[&str] = &[
+    "README.md",
+    "compiler/ARCHITECTURE.md",
+    "frontends/brolga/GUIDE.md",
+    "frontends/cli/COMMANDS.md",
+    LANGUAGE,
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
