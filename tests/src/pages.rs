@@ -18,7 +18,7 @@ use tried::Tried;
 const LANGUAGE: &str = "frontends/text/LANGUAGE.md";
 
 /// The pages whose blocks of the language are tried here, from the root of the project.
-const OF_LANGUAGE: &[&str] = &[LANGUAGE];
+const OF_LANGUAGE: &[&str] = &[LANGUAGE, "frontends/text/FROM_KERAS.md"];
 
 /// The pages that name files.
 const PAGES: &[&str] = &[
@@ -26,6 +26,7 @@ const PAGES: &[&str] = &[
     "compiler/ARCHITECTURE.md",
     "frontends/brolga/GUIDE.md",
     "frontends/cli/COMMANDS.md",
+    "frontends/text/FROM_KERAS.md",
     LANGUAGE,
 ];
 

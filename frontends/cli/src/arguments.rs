@@ -519,7 +519,7 @@ pub(crate) struct Explain {
 /// `help`.
 #[derive(Debug, Args)]
 pub(crate) struct Help {
-    /// `language`, `commands`, or the name of a command.
+    /// `language`, `commands`, `keras`, or the name of a command.
     pub(crate) topic: Option<String>,
 }
 

@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::output::out;
 
 /// The pages by name.
-const PAGES: [(&str, &str); 2] = [("language", pages::LANGUAGE), ("commands", COMMANDS)];
+const PAGES: [(&str, &str); 3] =
+    [("language", pages::LANGUAGE), ("commands", COMMANDS), ("keras", pages::FROM_KERAS)];
 
 /// What the commands do.
 const COMMANDS: &str = include_str!("../../COMMANDS.md");
