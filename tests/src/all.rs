@@ -8,6 +8,7 @@ mod growing;
 mod language_page;
 mod long_loops;
 mod operations;
+mod pages;
 mod programs;
 mod random_graphs;
 mod random_loops;

@@ -6,6 +6,8 @@ use std::path::Path;
 use brolga_compiler::ir::{Module, Provenance};
 use brolga_text::{LoadOptions, Loaded, load};
 
+use crate::pages;
+
 /// The text of the page, if it lies beside the project.
 fn page() -> Option<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/design/graph-language.md");
@@ -28,12 +30,12 @@ fn accepted(text: &str) -> Module {
 }
 
 /// The texts between lines of three backquotes.
-fn blocks(page: &str) -> Vec<&str> {
-    page.split("```").skip(1).step_by(2).map(|block| block.trim_matches('\n')).collect()
+fn blocks(page: &str) -> Vec<String> {
+    pages::blocks(page).into_iter().map(|block| block.text.trim_matches('\n').to_string()).collect()
 }
 
 /// The block that begins so.
-fn block<'a>(page: &'a str, start: &str) -> &'a str {
+fn block(page: &str, start: &str) -> String {
     let mut found = blocks(page).into_iter().filter(|block| block.starts_with(start));
     let block = found.next().unwrap_or_else(|| panic!("no block begins with `{start}`"));
     assert!(found.next().is_none(), "two blocks begin with `{start}`");
@@ -54,7 +56,7 @@ fn every_block_of_the_page_is_tried_here() {
 #[test]
 fn the_first_block_is_a_whole_program() {
     let Some(page) = page() else { return };
-    let module = accepted(block(&page, "# MNIST digits"));
+    let module = accepted(&block(&page, "# MNIST digits"));
     let names: Vec<&str> = module.variables.keys().map(|name| &**name).collect();
     assert_eq!(names, ["hidden.dense.w", "hidden.dense.b", "logits.w", "logits.b"]);
     assert_eq!(module.name.as_deref(), Some("mnist_mlp"));

@@ -2,7 +2,7 @@
 //!
 //! A [`Module`] is a whole training program: inputs, variables, model, loss and optimiser. It comes
 //! from a `.graph` file or from Rust ([`build_module`]); a [`Session`] compiles what is asked of it
-//! for each size of batch, holds the variables, trains and predicts.
+//! for each size of batch, holds the variables, trains and predicts. The [`guide`] shows how.
 //!
 //! ```
 //! use brolga::{BatchSize, FitOptions, Optimizer, Session, SessionOptions};
@@ -36,6 +36,8 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+#[doc = include_str!("../GUIDE.md")]
+pub mod guide {}
 
 pub use brolga_compiler::error::CompileError;
 pub use brolga_compiler::ir::{

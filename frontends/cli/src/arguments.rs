@@ -9,7 +9,7 @@ use crate::failure::Failure;
 
 /// A graph compiler for neural networks: a .graph file in, a trained model out.
 #[derive(Debug, Parser)]
-#[command(name = "brolga", version, max_term_width = 100)]
+#[command(name = "brolga", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Ops(Named),
     /// Explain an error code.
     Explain(Explain),
+    /// Print the reference of the language, another page, or the usage of a command.
+    Help(Help),
 }
 
 /// What every command that reads a file takes.
@@ -526,6 +528,13 @@ pub(crate) struct Explain {
     /// Report as JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `help`.
+#[derive(Debug, Args)]
+pub(crate) struct Help {
+    /// `language`, `commands`, `keras`, or the name of a command.
+    pub(crate) topic: Option<String>,
 }
 
 /// At least one.

@@ -64,5 +64,6 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Std(arguments) => commands::reference::std(&arguments),
         Command::Ops(arguments) => commands::reference::ops(&arguments),
         Command::Explain(arguments) => commands::reference::explain(&arguments),
+        Command::Help(arguments) => commands::help::run(&arguments),
     }
 }

@@ -253,7 +253,7 @@ a function, elsewhere a value."
 given. Any call also takes `name` and `training`."
 
     NotAvailableYet "E0305" "this is not available yet"
-"The language page describes it; a later release brings it."
+"A later release brings it. `brolga help language` says what there is."
 
     CallsItself "E0306" "a function calls itself"
 "Functions are expanded at compile time, so none may call itself, not through others either. `for`
@@ -315,8 +315,8 @@ In Rust, a value that was made in a metric or in the body of a scan is known the
 hands out its carries and what it emits."
 
     Optimizer "E0410" "an optimiser is called with what it does not know"
-"The optimisers are listed on the language page with their arguments; numbers may be scalar tensors,
-such as learning rates that depend on `step`."
+"`brolga help language` lists the optimisers with their arguments. Numbers may be scalar tensors, such
+as learning rates that depend on `step`."
 
     NothingToCompute "E0411" "this file says nothing to compute"
 "A file needs an `output`, a `metric`, a step or an `update`; or it holds only functions and consts,

@@ -14,6 +14,7 @@ pub mod print;
 mod library;
 mod elaborate;
 mod support;
+pub mod pages;
 
 pub use elaborate::{
     Argument, Construction, GradientCall, LibraryCall, Limits, LoadError, LoadOptions, Loaded,

@@ -10,5 +10,6 @@ pub(crate) mod data;
 pub(crate) mod dump;
 pub(crate) mod bench;
 pub(crate) mod gradcheck;
+pub(crate) mod help;
 pub(crate) mod new;
 pub(crate) mod reference;

@@ -2,11 +2,12 @@
 //! files beside this one.
 
 mod workplace;
-mod sessions;
-mod reports;
-mod training;
+mod dumps;
 mod imports;
 mod models;
-mod dumps;
+mod pages;
+mod reports;
+mod sessions;
 mod signals;
 mod steps;
+mod training;

@@ -11,7 +11,7 @@ use serde_json::Value;
 /// Rows of `points.npz`: no multiple of the batches that the tests use.
 const ROWS: usize = 50;
 
-/// A folder with the files of the tests.
+/// A folder in which commands run.
 pub(crate) struct Workplace {
     folder: PathBuf,
 }
@@ -27,14 +27,19 @@ pub(crate) struct Outcome {
 }
 
 impl Workplace {
-    /// The folder of a test, named after it, with nothing left of the last run.
-    pub(crate) fn new(test: &str) -> Workplace {
+    /// The folder of a test, named after it, with nothing in it.
+    pub(crate) fn empty(test: &str) -> Workplace {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
         if folder.exists() {
             std::fs::remove_dir_all(&folder).expect("the last run's folder can be removed");
         }
         std::fs::create_dir_all(&folder).expect("the folder can be made");
-        let place = Workplace { folder };
+        Workplace { folder }
+    }
+
+    /// The same with the files of the tests.
+    pub(crate) fn new(test: &str) -> Workplace {
+        let place = Workplace::empty(test);
         let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/files");
         for entry in std::fs::read_dir(files).expect("the files are there") {
             let path = entry.expect("the folder can be read").path();
