@@ -407,6 +407,9 @@ fn unwritable(path: &Path, reason: &str) -> Failure {
 /// Reads a data set.
 pub(crate) fn data_set(text: &str, split: Split) -> Result<DataSet, Failure> {
     let source = Source::parse(text).map_err(|e| Failure::data(&e))?;
+    if let Some(what) = source.to_fetch(split) {
+        eprintln!("{what}");
+    }
     load_data(&source, split).map_err(|e| Failure::data(&e))
 }
 

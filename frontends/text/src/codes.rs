@@ -387,6 +387,7 @@ to be imported."
     tones                     built in: wave f32[4000] in [-1, 1], label: half a second at 8 kHz
     mnist:DIR                 the same from the four original files, plain or .gz
     fashion-mnist:DIR         the same; the classes have names
+    mnist, fashion-mnist      fetched once into the user's cache: `brolga explain E0635`
     cifar10:DIR               image f32[32, 32, 3] in [0, 1], label: every data_batch*, test_batch*
     idx:IMAGES,LABELS         a pair of IDX files
     FILE.npz, FILE.safetensors, x=a.npy,y=b.npy      arrays by their names
@@ -601,6 +602,12 @@ done with it; tensors with `+` between them are added. Tensors that no line name
 Files are `.safetensors`, `.npz`, and those of Keras: `.h5`, `.weights.h5`, `.keras`. Of these a
 layer's parts are called as ours are: `dense.w`, `norm.mean`, `lstm.wx`; where the file numbers them,
 `dense.0`, `dense.1`, in Keras' order: kernel, recurrent kernel, bias; gamma, beta, mean, variance."
+
+    NotFetched "E0635" "a data set cannot be fetched"
+"`mnist` and `fashion-mnist` without a folder are fetched once by `curl` into the folder that
+`BROLGA_DATA` names, or into `brolga` among the user's caches, and checked by their SHA-256. The
+environment variable `BROLGA_MIRROR` names another place that has the folders `mnist` and
+`fashion-mnist` with the original files. Files that are there already are taken as they are."
 
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."

@@ -319,6 +319,14 @@ pub enum DataError {
         /// What does not fit.
         reason: String,
     },
+    /// A file that cannot be fetched. The machine is at fault.
+    #[error("`{url}` cannot be fetched: {reason}")]
+    Fetch {
+        /// Where it is.
+        url: String,
+        /// What the transfer says.
+        reason: String,
+    },
     /// A file that cannot be written. The machine is at fault.
     #[error("`{}` cannot be written: {reason}", path.display())]
     Write {
@@ -359,6 +367,7 @@ impl DataError {
             DataError::Folder { .. } => "E0625",
             DataError::Undrawn { .. } => "E0633",
             DataError::Renaming { .. } => "E0634",
+            DataError::Fetch { .. } => "E0635",
             DataError::ClassWeights { .. } => "E0626",
             DataError::UnreadWeights => "E0627",
             DataError::Augment { .. } => "E0628",
@@ -368,7 +377,7 @@ impl DataError {
 
     /// Whether the machine is at fault (disk full, no permission) and not what was given.
     pub const fn is_machine_fault(&self) -> bool {
-        matches!(self, DataError::Write { .. })
+        matches!(self, DataError::Write { .. } | DataError::Fetch { .. })
     }
 
     /// What to change.
@@ -473,6 +482,11 @@ impl DataError {
             DataError::Undrawn { .. } => {
                 "a picture is made of f32 `[rows, height, width]`, or of `[rows, height, width, \
                  channels]` with one channel or three"
+                    .to_string()
+            }
+            DataError::Fetch { .. } => {
+                "fetch the four files by other means and name their folder: `mnist:DIR`, \
+                 `fashion-mnist:DIR`"
                     .to_string()
             }
             DataError::Renaming { .. } => {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::classes::{LABEL, of_classes};
+use super::fetch::fetched;
 use super::source::FASHION;
 use super::{
     DataError, DataSet, Source, SourceKind, Split, cifar, csv, idx, images, npy, safetensors, text,
@@ -43,7 +44,7 @@ fn load_all(source: &Source, split: Split) -> Result<DataSet, DataError> {
             what.data_set(&source.to_string(), split, rows)
         }
         SourceKind::Mnist { folder, name } => {
-            let folder = folder.clone().unwrap_or_else(|| cache().join(name));
+            let folder = folder.clone().map_or_else(|| fetched(name, split), Ok)?;
             let (images, labels) = idx::original_names(&folder, split);
             let data = named(idx::read_pair(&images, &labels)?)?;
             let garments = || GARMENTS.map(str::to_string).to_vec();
@@ -88,14 +89,4 @@ fn load_all(source: &Source, split: Split) -> Result<DataSet, DataError> {
             Ok(data.with_classes(LABEL, text::file_names(files)))
         }
     }
-}
-
-/// The folder of data sets that were fetched once: `BROLGA_DATA`, or `brolga` among the user's
-/// caches.
-fn cache() -> PathBuf {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    variable("BROLGA_DATA")
-        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("brolga")))
-        .or_else(|| Some(variable("HOME")?.join(".cache/brolga")))
-        .unwrap_or_else(|| PathBuf::from("."))
 }

@@ -14,6 +14,7 @@ mod counter;
 pub mod csv;
 mod error;
 mod feed;
+mod fetch;
 mod generated;
 mod grid;
 pub mod hdf5;

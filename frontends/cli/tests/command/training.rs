@@ -1,10 +1,12 @@
 //! Training by the command: weights in and out, seeds, orders, threads and backends.
 
+use std::path::Path;
+
 use brolga::Literal;
 use brolga::runtime::checkpoint::Checkpoint;
 use serde_json::Value;
 
-use crate::workplace::Workplace;
+use crate::workplace::{Outcome, Workplace};
 
 /// Of a model that is large enough for its waves to be shared among threads, with dropout.
 const DIGITS: &str = "digits.graph --data digits?rows=200 --epochs 2";
@@ -381,4 +383,38 @@ fn what_is_no_regular_file_is_written_to_and_links_are_followed() {
     assert!(reader.join().expect("the reader ends") == place.bytes("file.npz"));
     let kind = std::fs::metadata(place.path("pipe")).expect("it is still there").file_type();
     assert!(kind.is_fifo());
+}
+
+/// From a mirror on this machine: once, and only what was published.
+#[test]
+fn a_data_set_is_fetched_once() {
+    let mirror = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if !mirror.exists() {
+        eprintln!("skipped: no data sets in {}", mirror.display());
+        return;
+    }
+    let place = Workplace::new("fetched");
+    let mirror = std::fs::canonicalize(mirror).expect("it exists");
+    let data = |source: &str, mirror: &str| {
+        let mut command = place.command(&format!("data {source} --json"));
+        command.env("BROLGA_DATA", place.path("cache")).env("BROLGA_MIRROR", mirror);
+        Outcome::of(command.output().expect("the command starts"))
+    };
+    let mirror = format!("file://{}", mirror.display());
+    let first = data("mnist?split=test", &mirror);
+    assert!(first.status == 0 && first.stderr.contains("fetching"), "{}", first.stderr);
+    let again = data("mnist?split=test", "file:///nowhere");
+    assert!(again.status == 0 && again.stderr.is_empty(), "{}", again.stderr);
+    assert_eq!(again.stdout, first.stdout);
+    let nowhere = data("mnist", "file:///nowhere");
+    assert!(nowhere.status == 3 && nowhere.stderr.contains("E0635"), "{}", nowhere.stderr);
+    // Under the name of one data set the files of another.
+    std::fs::create_dir_all(place.path("other")).expect("a folder of our own");
+    let link = std::os::unix::fs::symlink(&mirror["file://".len()..], place.path("other/it"));
+    link.expect("a folder of our own");
+    let there = place.path("other/it/mnist");
+    std::os::unix::fs::symlink(there, place.path("other/fashion-mnist")).expect("a folder");
+    let other = data("fashion-mnist", &format!("file://{}", place.path("other").display()));
+    assert!(other.status == 1 && other.stderr.contains("SHA-256"), "{}", other.stderr);
+    assert!(!place.path("cache/fashion-mnist/train-images-idx3-ubyte.gz").exists());
 }
