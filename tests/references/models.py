@@ -551,14 +551,18 @@ def group_norm(x, gamma, beta, groups=2):
 
 
 def recurrent(cell, start):
-    """All outputs and the last state of a cell over [batch, time, features]."""
+    """All outputs and the last state of a cell over [batch, time, features]; where a mask [batch, time]
+    is false, both stay as they were."""
 
-    def f(x, wx, wh, b, reverse=False):
+    def f(x, wx, wh, b, reverse=False, mask=None, first=None):
         units = wh.shape[0]
-        carry = tuple(jnp.zeros((x.shape[0], units)) for _ in range(start))
+        carry = first or tuple(jnp.zeros((x.shape[0], units)) for _ in range(start))
         outputs = []
-        for e in [x[:, i] for i in range(x.shape[1])][:: -1 if reverse else 1]:
-            carry = cell(e, carry, wx, wh, b)
+        for i in range(x.shape[1])[:: -1 if reverse else 1]:
+            new = cell(x[:, i], carry, wx, wh, b)
+            if mask is not None:
+                new = tuple(jnp.where(mask[:, i, None], n, c) for n, c in zip(new, carry))
+            carry = new
             outputs.append(carry[0])
         return jnp.stack(outputs, 1), carry
 
@@ -642,6 +646,47 @@ def layers():
                 ),
             ),
             variables={"h.w": w, "h.b": numbers("conv b", (4,))},
+            software=CHECKED,
+        )
+    for name, args, options in [
+        ("valid", "", {}),
+        (
+            "all",
+            ', strides=2, padding="same", depth=2, bias=false, act=tanh',
+            dict(strides=2, padding="same", depth_multiplier=2, use_bias=False, activation="tanh"),
+        ),
+        ("dilation", ", dilation=2", dict(dilation_rate=2)),
+    ]:
+        depth = options.get("depth_multiplier", 1)
+        stride, apart = options.get("strides", 1), options.get("dilation_rate", 1)
+
+        def separable(x, depthwise, pointwise, b=0.0):
+            h, w, c, m = depthwise.shape
+            y = jax.lax.conv_general_dilated(
+                x,
+                depthwise.reshape(h, w, 1, c * m),
+                [stride] * 2,
+                options.get("padding", "valid").upper(),
+                rhs_dilation=[apart] * 2,
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                feature_group_count=c,
+            )
+            y = jnp.einsum("nhwc,cf->nhwf", y, pointwise[0, 0]) + b
+            return jnp.tanh(y) if "activation" in options else y
+
+        weights = {
+            "h.depthwise": numbers(f"sep d {name}", (3, 3, 4, depth)),
+            "h.pointwise": numbers(f"sep p {name}", (1, 1, 4 * depth, 3)),
+        }
+        if options.get("use_bias", True):
+            weights["h.b"] = numbers("sep b", (3,))
+        case(
+            family,
+            f"separable_conv.{name}",
+            f"h = separable_conv(x, 3, 3{args})\ny = h",
+            {"x": image},
+            checked(separable, lambda: L.SeparableConv2D(3, 3, **options)),
+            variables=weights,
             software=CHECKED,
         )
     case(
@@ -787,6 +832,55 @@ def layers():
                 variables=weights,
                 software=CHECKED,
                 terms=128,
+            )
+        mask = np.array([[True, True, False, True], [False, True, True, False]])
+        for variant, text, options in [
+            ("masked", "", {}),
+            ("masked.sequences", ", return_sequences=true", {"return_sequences": True}),
+        ]:
+            sequences = bool(options)
+            f = lambda x, *w: (
+                run(x, *w, mask=mask)[0] if sequences else run(x, *w, mask=mask)[0][:, -1]
+            )
+            case(
+                family,
+                f"{name}.{variant}",
+                "seen = [[true, true, false, true], [false, true, true, false]]\n"
+                f"h = {name}(x, {units}{text}, mask=seen)\ny = h",
+                series,
+                checked(
+                    f,
+                    lambda: make(units, dtype="float32", **options),
+                    lambda layer, x: layer(x, mask=mask),
+                ),
+                variables=weights,
+                software=CHECKED,
+                terms=128,
+            )
+        first = [numbers(f"{name}first{i}", (2, units)) for i in range(2 if name == "lstm" else 1)]
+        names = ["s", "c"][: len(first)]
+        start = "[s, c]" if name == "lstm" else "s"
+        case(
+            family,
+            f"{name}.start",
+            f"h = {name}(x, {units}, start={start})\ny = h",
+            series | dict(zip(names, first)),
+            lambda x, *rest: run(x, *rest[len(first) :], first=tuple(rest[: len(first)]))[0][:, -1],
+            variables=weights,
+            terms=128,
+        )
+        if name != "simple_rnn":
+            results = ("h", "cell") if name == "lstm" else ("h",)
+            cell = lstm_cell if name == "lstm" else gru_cell
+            case(
+                family,
+                f"{name}_cell",
+                f"{', '.join(results)} = {name}_cell(x, {', '.join(names)})",
+                {"x": series["x"][:, 0]} | dict(zip(names, first)),
+                lambda x, *rest: cell(x, tuple(rest[: len(first)]), *rest[len(first) :]),
+                variables=weights,
+                terms=128,
+                results=results,
             )
         doubles = {k: v.astype(np.float64) for k, v in weights.items()}
         case(
@@ -1027,14 +1121,12 @@ def loops():
         "last, s, y = scan(e in x, axis=1, h = h0, s = 0.5) {\n    n = exp(-s * s)\n"
         "    s = s * mean(e * h) + n\n    emit h * n\n    h = sin(h) + e * s\n}",
         {"x": rows["x"], **h0},
-        lambda x, h0: (
-            lambda c, y: (*c, jnp.moveaxis(y, 0, 1))
-        )(
+        lambda x, h0: (lambda c, y: (*c, jnp.moveaxis(y, 0, 1)))(
             *jax.lax.scan(
                 lambda c, e: (
-                    lambda n: (
-                        lambda s: ((jnp.sin(c[0]) + e * s, s), c[0] * n)
-                    )(c[1] * jnp.mean(e * c[0]) + n)
+                    lambda n: (lambda s: ((jnp.sin(c[0]) + e * s, s), c[0] * n))(
+                        c[1] * jnp.mean(e * c[0]) + n
+                    )
                 )(jnp.exp(-(c[1] ** 2))),
                 (h0, 0.5),
                 jnp.moveaxis(x, 1, 0),

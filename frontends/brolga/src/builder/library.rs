@@ -174,6 +174,10 @@ functions! {
     /// A filter of `size` moved over `[batch, ..., channels]`, with one or two axes between, plus a
     /// bias; variables `w b`; takes `strides`, `padding`, `dilation`, `groups`, `act`, `bias`, `init`.
     conv(x, filters, size);
+    /// Filters of `size` of each channel's own over `[batch, height, width, channels]`, then a mix of
+    /// channels, plus a bias; variables `depthwise pointwise b`; takes what `conv` takes but `groups`,
+    /// and `depth`. (Chollet 2017.)
+    separable_conv(x, filters, size);
     /// A row of a table for each index: `[...]` to `[..., size]`; variable `table`; takes `init`.
     embedding(ids, count, size);
     /// Zero mean and unit variance over all axes but the last, in training those of the batch;
