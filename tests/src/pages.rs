@@ -18,7 +18,7 @@ use tried::Tried;
 const LANGUAGE: &str = "frontends/text/LANGUAGE.md";
 
 /// The pages whose blocks of the language are tried here, from the root of the project.
-const OF_LANGUAGE: &[&str] = &[LANGUAGE, "frontends/text/FROM_KERAS.md"];
+const OF_LANGUAGE: &[&str] = &[LANGUAGE, "frontends/text/FROM_KERAS.md", "README.md"];
 
 /// The pages that name files.
 const PAGES: &[&str] = &[

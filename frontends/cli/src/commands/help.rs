@@ -42,7 +42,8 @@ pub(crate) fn run(arguments: &Help) -> Result<(), Failure> {
 fn unknown(topic: &str) -> Failure {
     let pages: Vec<&str> = PAGES.iter().map(|(name, _)| *name).collect();
     Failure::Usage(format!(
-        "error: there is no page or command `{topic}`; the pages are: {}\n",
+        "error: there is no page or command `{topic}`; the pages are: {}; `brolga help` lists the \
+         commands\n",
         pages.join(", ")
     ))
 }

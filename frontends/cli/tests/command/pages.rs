@@ -2,18 +2,18 @@
 //! folder of its own, and prints what the page shows.
 //!
 //! In a block of `console` a line that begins with `$` is a command, and what follows is what it
-//! prints, standard output before or after standard error; nothing there says that anything may be. `…` stands for any text
-//! in a line, alone on a line for any lines. What begins with `error` is printed by a command that
-//! fails. A block of any kind with `file NAME` is a file of the folder. `DIR` is the folder of MNIST:
-//! such commands are run where the data lie beside the project, a training by them among the slow
-//! tests.
+//! prints, standard output before or after standard error; nothing there says that anything may be.
+//! `…` stands for any text in a line, alone on a line for any lines. What begins with `error` is
+//! printed by a command that fails. A block of any kind with `file NAME` is a file of the folder.
+//! `DIR` is the folder of MNIST: such commands are run where the data lie beside the project, all
+//! but `data` among the slow tests.
 
 use std::path::{Path, PathBuf};
 
 use crate::workplace::{Outcome, Workplace};
 
 /// The pages, from the root of the project.
-const PAGES: &[&str] = &["frontends/cli/COMMANDS.md"];
+const PAGES: &[&str] = &["README.md", "frontends/cli/COMMANDS.md"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -67,20 +67,19 @@ fn session(place: &Workplace, block: &str) -> Vec<String> {
     wrong
 }
 
-/// Runs a command; none where its data are not there, or it is too slow.
+/// Runs a command; none where its data are not there, or it is too slow. Paths are those from the
+/// root of the project, or of files that the page has shown.
 fn run(place: &Workplace, command: &str) -> Option<Outcome> {
-    let arguments = command.strip_prefix("brolga ")?;
-    if !arguments.split([' ', ':']).any(|word| word == "DIR") {
-        return Some(place.run(&arguments.replace('\'', "")));
-    }
+    let arguments = command.strip_prefix("brolga ")?.replace('\'', "");
     let data = root().join("../shared/data/mnist");
-    let is_slow = arguments.starts_with("train") && std::env::var_os("SLOW_TESTS").is_none();
-    if is_slow || !data.exists() {
+    let needs_data = arguments.split([' ', ':']).any(|word| word == "DIR");
+    let is_slow = !arguments.starts_with("data") && std::env::var_os("SLOW_TESTS").is_none();
+    if needs_data && (is_slow || !data.exists()) {
         return None;
     }
-    let folder = data.display().to_string();
-    let mut outcome = place.run(&arguments.replace("DIR", &folder));
-    outcome.stdout = outcome.stdout.replace(&folder, "DIR");
+    let (data, here) = (data.display().to_string(), root().join("frontends").display().to_string());
+    let mut outcome = place.run(&arguments.replace("frontends", &here).replace("DIR", &data));
+    outcome.stdout = outcome.stdout.replace(&data, "DIR");
     Some(outcome)
 }
 
