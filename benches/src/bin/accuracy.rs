@@ -88,6 +88,9 @@ const ROWS: &[Row] = &[
     row("CNN 32-64-64, one-hot, CIFAR-10 subset", "cnn_cifar",
         "cifar10:@/cifar-10 --epochs 10 --batch-size 64",
         Measure::Best("accuracy", THREE), Bar::AtLeast(0.50), "50.5 to 54.3 %"),
+    row("ResNet with batch norm, flip and crop, CIFAR-10 subset", "resnet",
+        "cifar10:@/cifar-10 --epochs 30 --augment flip,crop:4",
+        Measure::Last("accuracy", ONE), Bar::AtLeast(0.63), "66.9 %"),
     row("Elman RNN by rows, MNIST", "rnn", "mnist:@/mnist --epochs 5 --batch-size 64",
         Measure::Best("accuracy", ONE), Bar::AtLeast(0.955), "96.3 %"),
     row("LSTM by rows, MNIST", "lstm", "mnist:@/mnist --epochs 5 --batch-size 64",
@@ -128,6 +131,16 @@ const ROWS: &[Row] = &[
         Measure::Last("rmse", ONE), Bar::AtMost(0.525), ""),
     row("sounds, generated, spectrogram in the graph", "speech", "tones --epochs 10",
         Measure::Last("accuracy", ONE), Bar::AtLeast(0.97), ""),
+    row("linear regression, California housing, R²", "linear",
+        "@/tabular/california_housing.csv?label=median_house_value&missing=mean&test=0.2\
+         &standardise=all --epochs 20",
+        Measure::Last("r2", ONE), Bar::AtLeast(0.60), "0.615"),
+    row("iris, 5 folds", "iris",
+        "@/tabular/iris.csv?label=species&standardise --folds 5 --epochs 100 --batch-size 8",
+        Measure::Folds("accuracy"), Bar::AtLeast(0.92), "94.7 %"),
+    row("Auto MPG, 5 folds, R²", "regression",
+        "@/tabular/mpg.csv?label=mpg&ignore=name&missing=drop&standardise=all --folds 5 --epochs 100",
+        Measure::Folds("r2"), Bar::AtLeast(0.85), "0.874"),
     row("transfer from MNIST to Fashion-MNIST, points gained", "transfer",
         "fashion-mnist:@/fashion-mnist --epochs 2 --freeze first --freeze second",
         Measure::Transfer, Bar::AtLeast(2.0), "3.4"),
@@ -174,12 +187,17 @@ impl Place {
         serde_json::from_str(&text).with_context(|| format!("brolga {arguments}: no JSON"))
     }
 
-    /// Trains a model with its test part as validation, and returns the epochs.
-    fn train(&self, model: &str, data: &str, more: &str) -> Result<Vec<Value>> {
-        let file = self.folder.join(format!("{model}.graph"));
-        if !file.exists() {
+    /// Writes the file of a model, unless it is there.
+    fn write(&self, model: &str) -> Result<()> {
+        if !self.folder.join(format!("{model}.graph")).exists() {
             self.run(&format!("new {model} --model {model}"))?;
         }
+        Ok(())
+    }
+
+    /// Trains a model with its test part as validation, and returns the epochs.
+    fn train(&self, model: &str, data: &str, more: &str) -> Result<Vec<Value>> {
+        self.write(model)?;
         let source = data.split(' ').next().unwrap_or_default();
         let report =
             self.run(&format!("train {model}.graph --data {data} --validation {source} {more}"))?;
@@ -203,7 +221,7 @@ impl Place {
                 Ok(Found { value, epoch_ms: epoch_ms(&epochs) })
             }
             Measure::Folds(metric) => {
-                self.run(&format!("new {0} --model {0}", row.model)).ok();
+                self.write(row.model)?;
                 let begin = std::time::Instant::now();
                 let report = self.run(&format!("train {}.graph --data {}", row.model, row.data))?;
                 let epochs = report["folds"].as_array().map_or(1, Vec::len) as f64;
