@@ -20,24 +20,6 @@ impl GraphBuilder {
     /// an element of each and the carries, first as they begin. Returns the last values of the
     /// carries, then all that was emitted, each stacked along the axis. For another axis, or
     /// backwards: `g.with("axis", 1).with("reverse", true).scan(...)`.
-    ///
-    /// ```
-    /// use brolga::{Dim, Turn, build_module, f32};
-    ///
-    /// let module = build_module(|g| {
-    ///     let x = g.input("x", f32([g.dim("batch"), 5.into(), 8.into()]));
-    ///     let start = g.call("zeros", (vec![g.dim("batch"), Dim::from(8)],));
-    ///     let states = g.with("axis", 1).scan(&[x], &[start], |x, h| {
-    ///         let h = g.named("turn").with("bias", false).dense(x[0] + h[0], 8).tanh();
-    ///         Turn { next: vec![h], emitted: vec![h] }
-    ///     });
-    ///     g.output("last", states[0]);
-    ///     g.output("all", states[1]);
-    /// })
-    /// .map_err(|errors| errors[0].to_string())?;
-    /// assert_eq!(module.infer.outputs.len(), 2);
-    /// # Ok::<(), String>(())
-    /// ```
     #[track_caller]
     pub fn scan<'g>(
         &'g self,

@@ -2,31 +2,6 @@
 //! remembers the line that called it. What they mean is what the language says: layers, losses and
 //! all else that the library has are instantiated from it.
 //!
-//! Whatever a text says can be said here:
-//!
-//! | in a text | in Rust |
-//! | --- | --- |
-//! | `input x: f32[batch, 3]` | `g.input("x", f32([g.dim("batch"), 3.into()]))` |
-//! | `param w: f32[3] = zeros`, `state` | `g.param("w", f32([3.into()]), init::zeros())`, `g.state` |
-//! | `x * 2 + y`, `a @ b`, `-x` | `x * 2.0 + y`, `a.matmul(b)`, `-x` |
-//! | `a == b`, `a < b`, `a and b`, `a // b` | `a.equals(b)`, `g.call("less", (a, b))`, `"and"`, `"floor_div"` |
-//! | `x[1:3]` | `x.slice(0, 1, 2)` |
-//! | `dense(x, 128, act=relu)` | `g.with("act", function("relu")).dense(x, 128)`, or `call("dense", (x, 128))` |
-//! | `a, b = split(x, 2, axis=1)` | `g.with("axis", 1).call_list("split", (x, 2))` |
-//! | `h = dense(x, 8)`: its names | `g.named("h").dense(x, 8)`, `g.bind("h", \|\| ...)` |
-//! | `fn block(x) { ... }` | a Rust function, its body in `g.layer("block", \|\| ...)` |
-//! | `shared critic: judge` | `g.shared("critic", \|\| ...)` |
-//! | `for`, `if`, `training` | Rust's `for` and `if`, [`GraphBuilder::training`] |
-//! | `scan(x in xs, h = h0) { ... emit y }` | `g.scan(&[xs], &[h0], \|x, h\| ...)` |
-//! | `grad(y, [a, b])` | `g.grad(y, &[a, b])` |
-//! | `params("*.w")`, `fc1.w` | `g.params("*.w")`, `g.variable("fc1.w")` |
-//! | `step`, `epoch`, `batch` as numbers | `g.step()`, `g.epoch()`, `g.dim("batch")` |
-//! | `output`, `metric`, `total(e)` | `g.output`, `g.metric`, `g.metric_of` and `g.total` |
-//! | `update v <- e` | `g.update("v", e)` |
-//! | `minimize loss with adam(lr=1e-3)` | `g.minimize(loss, Optimizer::adam(1e-3))` |
-//! | `step s: minimize loss over p with o every 5` | `g.minimize_every("s", 5, loss, &[(&["p"], o)])` |
-//! | `import`, `const` | Rust's modules and constants |
-//!
 //! Nothing is computed while a graph is built. What does not fit is reported when it is done, all
 //! of it at once and each at its line; until then a value that could not be made stands in for
 //! itself in whatever uses it, without a further error.
@@ -80,6 +55,31 @@ pub fn i32(shape: impl Into<Vec<Dim>>) -> TensorType {
 }
 
 /// A graph that is being built in one mode.
+///
+/// Whatever a text says can be said here:
+///
+/// | in a text | in Rust |
+/// | --- | --- |
+/// | `input x: f32[batch, 3]` | `g.input("x", f32([g.dim("batch"), 3.into()]))` |
+/// | `param w: f32[3] = zeros`, `state` | `g.param("w", f32([3.into()]), init::zeros())`, `g.state` |
+/// | `x * 2 + y`, `a @ b`, `-x` | `x * 2.0 + y`, `a.matmul(b)`, `-x` |
+/// | `a == b`, `a < b`, `a and b`, `a // b` | `a.equals(b)`, `g.call("less", (a, b))`, `"and"`, `"floor_div"` |
+/// | `x[1:3]` | `x.slice(0, 1, 2)` |
+/// | `dense(x, 128, act=relu)` | `g.with("act", function("relu")).dense(x, 128)`, or `call("dense", (x, 128))` |
+/// | `a, b = split(x, 2, axis=1)` | `g.with("axis", 1).call_list("split", (x, 2))` |
+/// | `h = dense(x, 8)`: its names | `g.named("h").dense(x, 8)`, `g.bind("h", \|\| ...)` |
+/// | `fn block(x) { ... }` | a Rust function, its body in `g.layer("block", \|\| ...)` |
+/// | `shared critic: judge` | `g.shared("critic", \|\| ...)` |
+/// | `for`, `if`, `training` | Rust's `for` and `if`, [`GraphBuilder::training`] |
+/// | `scan(x in xs, h = h0) { ... emit y }` | `g.scan(&[xs], &[h0], \|x, h\| ...)` |
+/// | `grad(y, [a, b])` | `g.grad(y, &[a, b])` |
+/// | `params("*.w")`, `fc1.w` | `g.params("*.w")`, `g.variable("fc1.w")` |
+/// | `step`, `epoch`, `batch` as numbers | `g.step()`, `g.epoch()`, `g.dim("batch")` |
+/// | `output`, `metric`, `total(e)` | `g.output`, `g.metric`, `g.metric_of` and `g.total` |
+/// | `update v <- e` | `g.update("v", e)` |
+/// | `minimize loss with adam(lr=1e-3)` | `g.minimize(loss, Optimizer::adam(1e-3))` |
+/// | `step s: minimize loss over p with o every 5` | `g.minimize_every("s", 5, loss, &[(&["p"], o)])` |
+/// | `import`, `const` | Rust's modules and constants |
 pub struct GraphBuilder {
     training: bool,
     construction: RefCell<Construction>,
