@@ -40,9 +40,15 @@ pub fn load_tensors(path: &Path) -> Result<Vec<(String, Literal)>, DataError> {
     let bytes = if is_archive { weights_of(&bytes, path)? } else { bytes };
     let corrupt = |e: hdf5_reader::error::Error| DataError::corrupt(path, e.to_string());
     // No tensor is larger than what so many bytes can be inflated to.
-    let most = (bytes.len() as u64).saturating_mul(MAX_INFLATION).try_into().unwrap_or(usize::MAX);
+    let n_bytes = bytes.len() as u64;
+    let most = n_bytes.saturating_mul(MAX_INFLATION).try_into().unwrap_or(usize::MAX);
     let options = OpenOptions::default().with_max_read_bytes(most);
     let file = Hdf5File::from_vec_with_options(bytes, options).map_err(corrupt)?;
+    let whole = file.superblock().eof_address;
+    if whole > n_bytes {
+        let reason = format!("it has {n_bytes} bytes, and its header says {whole}");
+        return Err(DataError::corrupt(path, reason));
+    }
     let mut found = vec![];
     walk(&file.root_group().map_err(corrupt)?, &mut vec![], &mut found, path)?;
     let all: Vec<Vec<String>> = found.iter().map(|(parts, _)| parts.clone()).collect();
