@@ -250,7 +250,11 @@ a function, elsewhere a value."
 
     WrongArguments "E0304" "the arguments of this call do not fit"
 "Positional arguments come first and fill the arguments in order; those without a default must be
-given. Any call also takes `name` and `training`."
+given. Any call also takes `name` and `training`. Functions of the library also refuse arguments of
+other shapes than they take, which the help says:
+
+    x: f32[batch, 8]   lstm(x, 64)                     # it takes [batch, time, features]
+    x: f32[batch, 8]   lstm(expand_dims(x, 1), 64)     # one step of time"
 
     NotAvailableYet "E0305" "this is not available yet"
 "The language page describes it; a later release brings it."

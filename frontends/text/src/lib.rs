@@ -7,6 +7,7 @@ pub mod source;
 pub mod codes;
 pub mod diagnostics;
 mod spelling;
+mod foreign;
 pub mod ast;
 mod lexer;
 pub mod parser;

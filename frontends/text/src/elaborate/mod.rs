@@ -211,6 +211,8 @@ struct Frame {
     returned: Option<Value>,
     /// Where the function was called.
     call: Option<Span>,
+    /// What the function was given, but for what the call left out.
+    given: Vec<(Arc<str>, Value)>,
     /// The path of the binding that is being read, if its names count.
     target: Option<String>,
     /// The path after which nodes are called.
@@ -233,6 +235,7 @@ impl Frame {
             training,
             returned: None,
             call: None,
+            given: Vec::new(),
             target: None,
             emitted: Vec::new(),
         }

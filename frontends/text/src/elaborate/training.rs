@@ -10,12 +10,14 @@ use brolga_compiler::ir::{
 use brolga_compiler::ops::{Leaf, Op, OpRules};
 use brolga_compiler::optimizer;
 
+use super::calls::argument_hint;
 use super::regions::{Region, RegionKind};
 use super::value::{Bare, Tensor, Value};
 use super::{Elaborator, Failed, Result};
 use crate::ast::{CallExpr, Minimize, Name, Pattern, Report, Update};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+use crate::foreign::{Place, hint};
 use crate::source::Span;
 use crate::spelling::similar;
 
@@ -328,7 +330,11 @@ impl Elaborator<'_> {
             let names: Vec<&str> = known.collect();
             let message = format!("there is no optimiser `{}`", name.text);
             let error = Diagnostic::error(Code::Optimizer, message).at(name.span, "");
-            let error = match similar(&name.text, names.iter().copied()) {
+            if let Some(hint) = hint(Place::Optimizer, &name.text) {
+                return Err(self.push(error.help(hint)));
+            }
+            let last = name.text.rsplit('.').next().unwrap_or_default();
+            let error = match similar(last, names.iter().copied()) {
                 Some(similar) => error.help(format!("is `{similar}` meant?")),
                 None => error.help(format!("the optimisers are {}", names.join(", "))),
             };
@@ -354,6 +360,8 @@ impl Elaborator<'_> {
             let message = format!("`{}` has no argument `{given}`", optimizer.text);
             let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
             let error = Diagnostic::error(Code::Optimizer, message).at(span, "");
+            let hint = named.and_then(|name| argument_hint(name, &names));
+            let error = hint.into_iter().fold(error, Diagnostic::help);
             self.push(error.help(format!("its arguments are {}", names.join(", "))))
         })
     }
