@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprint!("{}", failure.message());
+            eprint!("{}{}", failure.message(), failure.more());
             if output::is_json()
                 && let Some(report) = failure.json()
             {

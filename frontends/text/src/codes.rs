@@ -257,7 +257,7 @@ other shapes than they take, which the help says:
     x: f32[batch, 8]   lstm(expand_dims(x, 1), 64)     # one step of time"
 
     NotAvailableYet "E0305" "this is not available yet"
-"The language page describes it; a later release brings it."
+"`brolga help language` describes it; a later release brings it."
 
     CallsItself "E0306" "a function calls itself"
 "Functions are expanded at compile time, so none may call itself, not through others either. `for`
@@ -316,8 +316,10 @@ is computed with totals may use totals and numbers, but no values of a single ba
     metric rmse = sqrt(total(sum(square(d))) / total(batch))"
 
     Optimizer "E0410" "an optimiser is called with what it does not know"
-"The optimisers are listed on the language page with their arguments; numbers may be scalar tensors,
-such as learning rates that depend on `step`."
+"`brolga ops NAME` shows the arguments of an optimiser, `brolga ops` lists all of them with the
+operations. Numbers may be scalar tensors, such as learning rates that depend on `step`:
+
+    minimize loss with adam(lr=cosine_decay(1e-3, 10000))"
 
     NothingToCompute "E0411" "this file says nothing to compute"
 "A file needs an `output`, a `metric`, a step or an `update`; or it holds only functions and consts,
