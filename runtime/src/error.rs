@@ -57,7 +57,7 @@ pub enum RunError {
     #[error("no machine code could be made: {0}")]
     Code(String),
     /// The values of a node cannot be computed from the data.
-    #[error("{error}, in `{node}`{}", At(provenance))]
+    #[error("{error}, in `{node}`{}{}", At(provenance), Fed(fed.as_deref()))]
     Eval {
         /// The node.
         node: Name,
@@ -65,6 +65,8 @@ pub enum RunError {
         provenance: Provenance,
         /// What is wrong.
         error: EvalError,
+        /// The element of an input that is at fault, if one is.
+        fed: Option<Box<FedElement>>,
     },
     /// An input was not fed.
     #[error("the input `{0}` is needed, but not fed")]
@@ -176,6 +178,42 @@ pub enum RunError {
     Log(String),
 }
 
+/// An element of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FedElement {
+    /// The input.
+    pub input: Name,
+    /// Its element, an integer.
+    pub value: i64,
+    /// Where it stands in what was fed.
+    pub position: Vec<usize>,
+    /// The row, from 0, of the data set of that name which it comes from.
+    pub row: Option<(usize, String)>,
+}
+
+impl std::fmt::Display for FedElement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` is {}", self.input, self.value)?;
+        let within = match &self.row {
+            Some((row, data)) => {
+                write!(f, " in row {row} of `{data}`, counted from 0")?;
+                self.position.get(1..).unwrap_or_default()
+            }
+            None => &self.position,
+        };
+        if within.is_empty() { Ok(()) } else { write!(f, " at {within:?}") }
+    }
+}
+
+/// Prints `: FED`, or nothing where it is not known.
+struct Fed<'a>(Option<&'a FedElement>);
+
+impl std::fmt::Display for Fed<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |fed| write!(f, ": {fed}"))
+    }
+}
+
 /// Who has to change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -193,7 +231,7 @@ impl RunError {
         let Some((number, index)) = failed_check(status) else { return Ok(()) };
         let IndexCheck { node, provenance, size } = program.checks[number as usize].clone();
         let error = EvalError::IndexOutOfRange { index: index.into(), size: size as usize };
-        Err(RunError::Eval { node, provenance, error })
+        Err(RunError::Eval { node, provenance, error, fed: None })
     }
 
     /// The code: `E0652`.

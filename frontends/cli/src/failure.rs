@@ -88,8 +88,9 @@ impl Failure {
         let text = match error {
             RunError::Compile(error) => rendered(error, sources),
             RunError::Data(error) => with_help(error.code(), &error.to_string(), &error.help()),
-            RunError::Eval { node, provenance, error: why } => {
-                let message = format!("{why}, in `{node}`");
+            RunError::Eval { node, provenance, error: why, fed } => {
+                let fed = fed.as_ref().map_or(String::new(), |fed| format!(": {fed}"));
+                let message = format!("{why}, in `{node}`{fed}");
                 let error = CompileError::new(error.code(), message, provenance);
                 let error = match why {
                     EvalError::IndexOutOfRange { .. } => error.with_help(INDEX_HELP),

@@ -547,7 +547,8 @@ but hidden files: what could not be read would be missing without a word."
 
     IndexOutOfRange "E0655" "an index is out of range"
 "A value that is used as an index, such as a label, is negative or not below the size of what it
-indexes. The message names the operation; the data are at fault:
+indexes. The message names the operation and, where it indexes by an input, the row of the data,
+counted from 0; the data are at fault:
 
     loss = sparse_softmax_cross_entropy(logits, label)   # label 11 of ten classes"
 

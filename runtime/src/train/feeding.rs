@@ -123,6 +123,28 @@ impl Feeding {
         }
     }
 
+    /// Feeds a batch and runs it as the number `count`; an index that is out of range is told with
+    /// the row of the data that holds it.
+    pub(super) fn run(
+        &self,
+        prepared: &mut Prepared<'_>,
+        batch: usize,
+        count: i64,
+    ) -> Result<(), RunError> {
+        self.fill(prepared, batch);
+        prepared.run(count).map_err(|error| self.located(error, batch))
+    }
+
+    /// The error with the row of the data that an element of the batch comes from.
+    fn located(&self, mut error: RunError, batch: usize) -> RunError {
+        if let RunError::Eval { fed: Some(fed), .. } = &mut error {
+            let rows = self.batches.rows(batch);
+            let row = fed.position.first().and_then(|&row| rows.get(row));
+            fed.row = row.map(|&row| (row as usize, self.batches.data_name().to_owned()));
+        }
+        error
+    }
+
     /// Checks that every output has the batch's rows.
     pub(super) fn check_outputs(&self, session: &mut Session) -> Result<(), RunError> {
         let rows = match &self.plan.batch {

@@ -268,8 +268,7 @@ fn train_epoch(
             Start::keep(start, &prepared, batch);
         }
         let start = Instant::now();
-        feeding.fill(&mut prepared, batch);
-        prepared.run(step)?;
+        feeding.run(&mut prepared, batch, step)?;
         let ms = start.elapsed().as_secs_f64() * 1e3;
         if let Some(well) = &mut well
             && !loss_is_finite(&prepared)
@@ -318,8 +317,7 @@ fn evaluate_all(
     let mut averages: Option<Averages> = None;
     for batch in 0..feeding.batches.n_batches() {
         let mut prepared = feeding.prepare(session, batch)?;
-        feeding.fill(&mut prepared, batch);
-        prepared.run(batch as i64)?;
+        feeding.run(&mut prepared, batch, batch as i64)?;
         let averages = averages.get_or_insert_with(|| Averages::new(prepared.metrics()));
         averages.add(&prepared, feeding.batches.rows(batch).len());
     }
@@ -346,8 +344,7 @@ pub fn predict(
     let mut types = IndexMap::new();
     for batch in 0..feeding.batches.n_batches() {
         let mut prepared = feeding.prepare(session, batch)?;
-        feeding.fill(&mut prepared, batch);
-        prepared.run(batch as i64)?;
+        feeding.run(&mut prepared, batch, batch as i64)?;
         for (number, output) in prepared.outputs().iter().enumerate() {
             if output.kind == OutputKind::Output {
                 let bytes = prepared.value(number).to_bytes();
