@@ -106,15 +106,11 @@ pub enum RunError {
         /// The type that it is needed with.
         wanted: TensorType,
     },
-    /// A variable was loaded with another type than it has.
-    #[error("the variable `{name}` is {declared}, but {loaded} was loaded for it")]
+    /// Variables were loaded with other types than they have.
+    #[error("{}", Differing(differing))]
     LoadedType {
-        /// The variable.
-        name: Name,
-        /// Its type.
-        declared: TensorType,
-        /// The type of what was loaded.
-        loaded: TensorType,
+        /// Each variable, at least one, with its type and that of what was loaded.
+        differing: Vec<(Name, TensorType, TensorType)>,
     },
     /// The system refused a thread.
     #[error("the system refused a thread: {0}")]
@@ -323,6 +319,24 @@ impl std::fmt::Display for FirstNotFinite<'_> {
         let Some(first) = first else { return Ok(()) };
         let what = if first.range.n_nan > 0 { "NaN" } else { "infinite" };
         write!(f, ": the first such value is {what}, at {:?} of `{}`", first.position, first.node)
+    }
+}
+
+/// Prints every variable with both types.
+struct Differing<'a>(&'a [(Name, TensorType, TensorType)]);
+
+impl std::fmt::Display for Differing<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (number, (name, declared, loaded)) in self.0.iter().enumerate() {
+            match number {
+                0 => write!(
+                    f,
+                    "the variable `{name}` is {declared}, but {loaded} was loaded for it"
+                )?,
+                _ => write!(f, "; `{name}` is {declared}, but {loaded}")?,
+            }
+        }
+        Ok(())
     }
 }
 

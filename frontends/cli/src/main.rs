@@ -9,6 +9,7 @@ mod output;
 mod arguments;
 mod failure;
 mod model;
+mod weights;
 mod interrupt;
 mod progress;
 mod watch;

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use crate::output::outln;
 use crate::progress::metrics_text;
+use crate::weights::LoadedFile;
 
 pub(super) fn report(
     session: &Session,
     reports: &[EpochReport],
-    options: &FitOptions,
+    (options, loaded): (&FitOptions, &[LoadedFile]),
     as_json: bool,
 ) {
     let clock = session.clock();
@@ -27,7 +28,11 @@ pub(super) fn report(
             epoch
         });
         let epochs: Vec<Value> = epochs.collect();
-        outln!("{}", json!({"step": clock.step, "epoch": clock.epoch, "epochs": epochs}));
+        let mut report = json!({"step": clock.step, "epoch": clock.epoch, "epochs": epochs});
+        if !loaded.is_empty() {
+            report["params"] = loaded.iter().map(LoadedFile::json).collect();
+        }
+        outln!("{report}");
         return;
     }
     let Some(last) = reports.last() else {
