@@ -11,9 +11,9 @@ use brolga::compiler::ir::{Dim, Module, Symbol, TensorType};
 use brolga::runtime::data::{DataError, DataSet, Source, Split, load as load_data};
 use brolga::runtime::train::BatchSize;
 use brolga::runtime::{host_memory, host_threads};
-use brolga::text::diagnostics::render;
+use brolga::text::diagnostics::{Diagnostics, render};
 use brolga::text::source::Sources;
-use brolga::text::{GradientCall, Limits, LoadOptions, Loaded, load, parser};
+use brolga::text::{GradientCall, Layer, Limits, LoadOptions, Loaded, load, parser, unused};
 use brolga::{Backend, Binding, Entry, Session, SessionOptions};
 
 use crate::arguments::{self, BackendName, EntryName, Machine, Model};
@@ -26,6 +26,8 @@ const MAX_FILE: u64 = 1 << 30;
 pub(crate) struct ReadFile {
     /// What the file says.
     pub(crate) module: Arc<Module>,
+    /// The calls in the file that made variables.
+    pub(crate) layers: Vec<Layer>,
     /// The texts that it comes from.
     pub(crate) sources: Sources,
     /// How long reading, parsing and elaborating took, in milliseconds.
@@ -139,18 +141,27 @@ fn loaded(
     let import = |path: &str| std::fs::read(folder.join(path)).map_err(|error| error.to_string());
     let options = LoadOptions { consts, import: &import, limits, keep_gradients };
     match load(name, text, &options) {
-        Ok(Loaded { module, gradients, warnings, sources }) => {
+        Ok(Loaded { module, layers, gradients, warnings, sources }) => {
             if !warnings.is_empty() {
                 eprint!("{}", render(&warnings, &sources, &render_options()));
             }
             let ms = start.elapsed().as_secs_f64() * 1e3;
-            Ok((ReadFile { module: Arc::new(module), sources, ms }, gradients))
+            Ok((ReadFile { module: Arc::new(module), layers, sources, ms }, gradients))
         }
         Err(error) => {
             let text = render(&error.diagnostics, &error.sources, &render_options());
             Err(Failure::Input(text))
         }
     }
+}
+
+/// What a file declares and does not use, said on standard error.
+pub(crate) fn say_unused(program: &ReadFile) -> Diagnostics {
+    let warnings = unused(&program.module, &program.layers, &program.sources);
+    if !warnings.is_empty() {
+        eprintln!("{}", render(&warnings, &program.sources, &render_options()));
+    }
+    warnings
 }
 
 /// The numbers that `--dim` gives.

@@ -338,6 +338,18 @@ to be imported."
     ZeroGradient "E0415" "a gradient is zero"
 "`grad(y, x)` is zero where no differentiable path leads from `y` to `x`."
 
+    NotRead "E0416" "nothing reads this"
+"A layer, a param, a state or an input is there, but no output, metric, loss or update needs it:
+often a name was bound anew, or another one was meant.
+
+    a = relu(dense(x, 64))
+    b = relu(dense(x, 64))      # `a` is meant: nothing reads it"
+
+    NotTrained "E0417" "no loss reaches this param"
+"Something reads the param, but no differentiable path leads from a loss to it, so that it stays what
+it was at first. `argmax`, comparisons, casts to integers and `stop_gradient` cut such paths. What
+is not to be trained is a `state`."
+
     NestingTooDeep "E0501" "this is nested too deeply"
 "Brackets, blocks, and operators before a value may be nested only so deep. Chains such as
 `a + b + c`, `x[0][1]` and `else if` count as one level. Bind inner expressions to names, or raise

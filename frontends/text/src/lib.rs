@@ -13,6 +13,7 @@ mod lexer;
 pub mod parser;
 pub mod print;
 mod library;
+mod unused;
 mod elaborate;
 mod support;
 
@@ -22,3 +23,4 @@ pub use elaborate::{
 };
 pub use library::{std_functions, std_source};
 pub use support::{ELEMENT_TYPES, Support, natural_entry, support};
+pub use unused::{Layer, unused, variables_of_layers};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::value::{Args, Builtin, FileId, FunctionRef, GivenArg, Initial, Value};
+use super::value::{Args, Builtin, FileId, FunctionRef, GivenArg, Initial, Value, members};
 use super::{Elaborator, Failed, Frame, Result, SharedLayer};
 use crate::ast::{Arg, CallExpr, Expr, ExprKind, Formal, Function, FunctionBody, Name, Shared};
 use crate::codes::Code;
@@ -11,6 +11,7 @@ use crate::diagnostics::Diagnostic;
 use crate::foreign::{self, Place, hint};
 use crate::source::Span;
 use crate::spelling::{has_letters_of, similar};
+use crate::unused::Layer;
 
 /// The evaluated arguments of a call, and what any call may say.
 pub(super) struct Given {
@@ -340,10 +341,27 @@ impl Elaborator<'_> {
         self.mark = outer_mark;
         self.n_calls += 1;
         if self.n_touched > n_touched {
+            if let Ok(value) = &value {
+                self.keep_layer(&path, function, value, site.span);
+            }
             self.taken.entry(path).or_insert(1);
         }
         self.at = site.span;
         value
+    }
+
+    /// Keeps a call that has made variables, if it stands in the file itself.
+    fn keep_layer(&mut self, path: &str, function: &Function, value: &Value, span: Span) {
+        let is_outermost = self.frames.iter().all(|frame| frame.function.is_none());
+        if !is_outermost || self.layers.iter().any(|layer| &*layer.path == path) {
+            return;
+        }
+        let tensors = members(value).into_iter().filter_map(|member| match member {
+            Value::Tensor(x) => Some(self.tensor_type(x).clone()),
+            _ => None,
+        });
+        let (function, outputs) = (function.name.text.clone(), tensors.collect());
+        self.layers.push(Layer { path: path.into(), function, outputs, span });
     }
 
     fn check_call(&mut self, function: &Arc<Function>, site: CallSite<'_>) -> Result<()> {

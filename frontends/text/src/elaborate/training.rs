@@ -7,7 +7,7 @@ use brolga_compiler::ir::{
     self, DType, Metric, MetricKind, NodeId, OptimizerArgument, OptimizerCall, ParameterGroup,
     TensorType, TrainingStep, VariableKind,
 };
-use brolga_compiler::ops::{Leaf, Op, OpRules};
+use brolga_compiler::ops::{Leaf, Op};
 use brolga_compiler::optimizer;
 
 use super::calls::argument_hint;
@@ -20,6 +20,7 @@ use crate::diagnostics::Diagnostic;
 use crate::foreign::{Place, hint};
 use crate::source::Span;
 use crate::spelling::similar;
+use crate::unused::reached;
 
 /// An argument of an optimiser with its default.
 pub(super) type Formal = (&'static str, optimizer::Default);
@@ -221,21 +222,7 @@ impl Elaborator<'_> {
 
     /// The params that a loss reaches by a differentiable path.
     fn reached(&self, loss: Tensor) -> HashSet<ir::Name> {
-        let graph = self.graph_of(loss.region);
-        let mut reached = HashSet::new();
-        let mut seen = HashSet::new();
-        let mut open = vec![loss.node];
-        while let Some(node) = open.pop() {
-            let is_float = graph.node(node).types.iter().any(|t| t.dtype.is_float());
-            if !seen.insert(node) || !is_float {
-                continue;
-            }
-            if let Op::Leaf(Leaf::Variable { name, .. }) = graph.op(node) {
-                reached.insert(name.clone());
-            }
-            let operands = graph.operands(node).iter().enumerate();
-            open.extend(operands.filter(|(k, _)| graph.op(node).carries(*k)).map(|(_, o)| o));
-        }
+        let mut reached = reached(self.graph_of(loss.region), loss.node);
         reached.retain(|name| {
             self.variables.get(name).is_some_and(|d| d.variable.kind == VariableKind::Param)
         });

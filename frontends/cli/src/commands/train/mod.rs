@@ -11,7 +11,8 @@ use brolga::runtime::train::{FitOptions, TensorBoard, Validation};
 use crate::arguments::{EarlyStopText, Train};
 use crate::failure::Failure;
 use crate::model::{
-    ReadFile, batch_size, check_dims, check_place, data_set, read, session, session_options,
+    ReadFile, batch_size, check_dims, check_place, data_set, read, say_unused, session,
+    session_options,
 };
 use crate::watch::{Kept, train};
 use crate::weights::{Purpose, load_weights};
@@ -20,6 +21,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     let mut program = read(&arguments.model)?;
     check_dims(&program.module, &arguments.model.dims)?;
     arguments.save.as_deref().map(|path| check_place(path, "safetensors")).transpose()?;
+    say_unused(&program);
     freeze::freeze(&mut program, &arguments.freeze)?;
     let data = data_set(&arguments.data.data, Split::Train)?;
     let options = options(arguments, &program)?;
