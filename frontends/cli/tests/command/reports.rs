@@ -92,7 +92,8 @@ fn train_reports_its_epochs() {
     let epochs = report["epochs"].as_array().expect("a list");
     assert_eq!(epochs.len(), 2);
     for (number, epoch) in epochs.iter().enumerate() {
-        assert_eq!(members(epoch), ["epoch", "ms", "train", "validation"]);
+        assert_eq!(members(epoch), ["epoch", "lr", "ms", "train", "validation"]);
+        assert_eq!(epoch["lr"], 0.01);
         assert!(epoch["epoch"] == number && is_time(&epoch["ms"]));
         assert_eq!(members(&epoch["train"]), ["accuracy", "loss"]);
         assert_eq!(members(&epoch["validation"]), ["accuracy", "loss"]);
@@ -110,11 +111,11 @@ fn the_log_has_a_line_a_batch_and_a_line_an_epoch() {
     let (batches, epochs): (Vec<&Value>, Vec<&Value>) =
         lines.iter().partition(|line| line.get("step").is_some());
     for (step, line) in batches.iter().enumerate() {
-        assert_eq!(members(line), ["accuracy", "epoch", "loss", "ms", "step"]);
+        assert_eq!(members(line), ["accuracy", "epoch", "loss", "lr", "ms", "step"]);
         assert!(line["step"] == step && line["epoch"] == step / 3 && is_time(&line["ms"]));
     }
     for (number, line) in epochs.iter().enumerate() {
-        assert_eq!(members(line), ["epoch_end", "train", "validation"]);
+        assert_eq!(members(line), ["epoch_end", "lr", "train", "validation"]);
         assert_eq!(line["epoch_end"], number);
     }
     // The epoch's loss is the mean of its batches', weighted by rows: 16, 16 and 8.
@@ -450,4 +451,45 @@ fn what_nothing_reads_is_said() {
     // Params that are frozen are meant so.
     let frozen = place.done("train mlp.graph --data points.npz --freeze hidden");
     assert!(!frozen.stderr.contains("E041"), "{}", frozen.stderr);
+}
+
+/// Learning rates are those of the step, by the names of steps and groups.
+#[test]
+fn learning_rates_are_reported() {
+    let place = Workplace::new("rates");
+    let model = |ending: &str| {
+        format!(
+            "input x: f32[batch, 4]\ninput label: i32[batch]\nlogits = dense(x, 3)\n\
+             loss = sparse_softmax_cross_entropy(logits, label)\n{ending}\n"
+        )
+    };
+    let trained = |ending: &str| {
+        place.write("rates.graph", &model(ending));
+        let train = "train rates.graph --data points.npz --batch-size 10 --epochs 2";
+        let outcome = place.done(&format!("{train} --log log.jsonl"));
+        (place.json_lines("log.jsonl"), outcome.stderr)
+    };
+    let rate = |line: &Value, name: &str| line[name].as_f64().expect("a number");
+    let (lines, shown) = trained("minimize loss with sgd(lr=cosine_decay(0.1, 8))");
+    for (step, line) in lines.iter().filter(|line| line.get("step").is_some()).enumerate() {
+        let done = (step as f64 / 8.0).min(1.0);
+        let wanted = 0.05 * (1.0 + (std::f64::consts::PI * done).cos());
+        assert!((rate(line, "lr") - wanted).abs() < 1e-6, "{line}: not {wanted}");
+    }
+    let ends: Vec<f64> =
+        lines.iter().filter(|l| l.get("epoch_end").is_some()).map(|l| rate(l, "lr")).collect();
+    assert!((ends[0] - 0.05).abs() < 1e-6 && ends[1].abs() < 1e-6, "{ends:?}");
+    assert!(shown.contains(", lr 0.05; "), "{shown}");
+    let (lines, _) = trained(
+        "minimize loss over logits.w with adam(lr=warmup(1e-2, 4)) over logits.b with sgd(lr=0.5)",
+    );
+    assert!((rate(&lines[0], "lr.0") - 0.0025).abs() < 1e-9 && rate(&lines[0], "lr.1") == 0.5);
+    let (lines, _) = trained(
+        "step a: minimize loss over logits.w with adam()\n\
+         step b: minimize loss over logits.b with sgd(lr=exponential_decay(0.5, 1, 0.5)) every 2",
+    );
+    assert_eq!((rate(&lines[1], "a.lr"), rate(&lines[1], "b.lr")), (0.001, 0.25));
+    // The file's own metric of that name is what is reported.
+    let (lines, _) = trained("metric lr = mean(x) * 0 + 7\nminimize loss with sgd(lr=0.25)");
+    assert_eq!(rate(&lines[0], "lr"), 7.0);
 }

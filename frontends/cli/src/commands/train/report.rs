@@ -1,7 +1,7 @@
 //! What a training says when it has ended.
 
 use brolga::Session;
-use brolga::runtime::train::{EpochReport, FitOptions, metrics_json};
+use brolga::runtime::train::{EpochReport, FitOptions, metrics_json, rates_json};
 use serde_json::{Value, json};
 
 use crate::output::outln;
@@ -22,6 +22,9 @@ pub(super) fn report(
                 "ms": report.ms,
                 "train": metrics_json(&report.train),
             });
+            for (name, rate) in rates_json(&report.rates) {
+                epoch[name] = rate;
+            }
             if let Some(validation) = &report.validation {
                 epoch["validation"] = json!(metrics_json(validation));
             }
