@@ -62,8 +62,8 @@ pub fn entry_graph(module: &Module, entry: &Entry) -> Result<EntryGraph, Compile
         Entry::Eval => (optimizer::report_losses(&module.infer)?, IndexMap::new()),
         Entry::Run { fetch } => (run_graph(module, fetch)?, IndexMap::new()),
     };
-    if !matches!(entry, Entry::Run { .. }) {
-        // Training and evaluation report; outputs are for `predict` and `run`.
+    if matches!(entry, Entry::Eval) {
+        // Evaluation reports; outputs are for `predict` and `run`.
         graph.outputs.clear();
     }
     if graph.roots().is_empty() {

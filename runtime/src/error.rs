@@ -57,7 +57,7 @@ pub enum RunError {
     #[error("no machine code could be made: {0}")]
     Code(String),
     /// The values of a node cannot be computed from the data.
-    #[error("{error}, in `{node}`{}", At(provenance))]
+    #[error("{error}, in `{node}`{}{}", At(provenance), Fed(fed.as_deref()))]
     Eval {
         /// The node.
         node: Name,
@@ -65,6 +65,8 @@ pub enum RunError {
         provenance: Provenance,
         /// What is wrong.
         error: EvalError,
+        /// The element of an input that is at fault, if one is.
+        fed: Option<Box<FedElement>>,
     },
     /// An input was not fed.
     #[error("the input `{0}` is needed, but not fed")]
@@ -104,15 +106,11 @@ pub enum RunError {
         /// The type that it is needed with.
         wanted: TensorType,
     },
-    /// A variable was loaded with another type than it has.
-    #[error("the variable `{name}` is {declared}, but {loaded} was loaded for it")]
+    /// Variables were loaded with other types than they have.
+    #[error("{}", Differing(differing))]
     LoadedType {
-        /// The variable.
-        name: Name,
-        /// Its type.
-        declared: TensorType,
-        /// The type of what was loaded.
-        loaded: TensorType,
+        /// Each variable, at least one, with its type and that of what was loaded.
+        differing: Vec<(Name, TensorType, TensorType)>,
     },
     /// The system refused a thread.
     #[error("the system refused a thread: {0}")]
@@ -176,6 +174,42 @@ pub enum RunError {
     Log(String),
 }
 
+/// An element of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FedElement {
+    /// The input.
+    pub input: Name,
+    /// Its element, an integer.
+    pub value: i64,
+    /// Where it stands in what was fed.
+    pub position: Vec<usize>,
+    /// The row, from 0, of the data set of that name which it comes from.
+    pub row: Option<(usize, String)>,
+}
+
+impl std::fmt::Display for FedElement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` is {}", self.input, self.value)?;
+        let within = match &self.row {
+            Some((row, data)) => {
+                write!(f, " in row {row} of `{data}`, counted from 0")?;
+                self.position.get(1..).unwrap_or_default()
+            }
+            None => &self.position,
+        };
+        if within.is_empty() { Ok(()) } else { write!(f, " at {within:?}") }
+    }
+}
+
+/// Prints `: FED`, or nothing where it is not known.
+struct Fed<'a>(Option<&'a FedElement>);
+
+impl std::fmt::Display for Fed<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |fed| write!(f, ": {fed}"))
+    }
+}
+
 /// Who has to change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -193,7 +227,7 @@ impl RunError {
         let Some((number, index)) = failed_check(status) else { return Ok(()) };
         let IndexCheck { node, provenance, size } = program.checks[number as usize].clone();
         let error = EvalError::IndexOutOfRange { index: index.into(), size: size as usize };
-        Err(RunError::Eval { node, provenance, error })
+        Err(RunError::Eval { node, provenance, error, fed: None })
     }
 
     /// The code: `E0652`.
@@ -285,6 +319,24 @@ impl std::fmt::Display for FirstNotFinite<'_> {
         let Some(first) = first else { return Ok(()) };
         let what = if first.range.n_nan > 0 { "NaN" } else { "infinite" };
         write!(f, ": the first such value is {what}, at {:?} of `{}`", first.position, first.node)
+    }
+}
+
+/// Prints every variable with both types.
+struct Differing<'a>(&'a [(Name, TensorType, TensorType)]);
+
+impl std::fmt::Display for Differing<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (number, (name, declared, loaded)) in self.0.iter().enumerate() {
+            match number {
+                0 => write!(
+                    f,
+                    "the variable `{name}` is {declared}, but {loaded} was loaded for it"
+                )?,
+                _ => write!(f, "; `{name}` is {declared}, but {loaded}")?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -14,5 +14,5 @@ pub mod session;
 pub mod store;
 pub mod train;
 
-pub use error::{Fault, RunError};
+pub use error::{Fault, FedElement, RunError};
 pub use host::{host_memory, host_target, host_threads};

@@ -185,13 +185,17 @@ impl Store {
         slots: &IndexMap<Name, Variable>,
     ) -> Result<Loaded, RunError> {
         let declared = |name: &Name| module.variables.get(name).or_else(|| slots.get(name));
+        let mut differing = vec![];
         for (name, value) in &values {
-            if let Some(variable) = declared(name) {
-                check_declared(name, &variable.tensor_type, value)?;
-            }
-            if let Some(stored) = self.variables.get(name) {
-                expect_type(name, &stored.tensor_type, value.clone())?;
-            }
+            let of_module = declared(name).map(|variable| &variable.tensor_type);
+            let of_module = of_module.filter(|declared| !fits(declared, value));
+            let stored = self.variables.get(name).map(|stored| &stored.tensor_type);
+            let stored = stored.filter(|stored| **stored != value.tensor_type());
+            let other = of_module.or(stored).map(|wanted| (wanted.clone(), value.tensor_type()));
+            differing.extend(other.map(|(wanted, loaded)| (name.clone(), wanted, loaded)));
+        }
+        if !differing.is_empty() {
+            return Err(RunError::LoadedType { differing });
         }
         let missing = module.variables.keys().filter(|name| !values.contains_key(*name));
         let mut loaded = Loaded { missing: missing.cloned().collect(), ..Loaded::default() };
@@ -232,20 +236,16 @@ fn expect_type(name: &Name, declared: &TensorType, value: Literal) -> Result<Lit
     if loaded == *declared {
         return Ok(value);
     }
-    Err(RunError::LoadedType { name: name.clone(), declared: declared.clone(), loaded })
+    Err(RunError::LoadedType { differing: vec![(name.clone(), declared.clone(), loaded)] })
 }
 
-/// Checks a value against a type whose dimensions may be symbols, which fit any number.
-fn check_declared(name: &Name, declared: &TensorType, value: &Literal) -> Result<(), RunError> {
+/// Whether a value is of a type whose dimensions may be symbols, which fit any number.
+fn fits(declared: &TensorType, value: &Literal) -> bool {
     let loaded = value.tensor_type();
     let fits = |(d, n): (&Dim, &Dim)| d.as_number().is_none_or(|d| n.as_number() == Some(d));
-    let same = declared.dtype == loaded.dtype
+    declared.dtype == loaded.dtype
         && declared.rank() == loaded.rank()
-        && declared.shape.iter().zip(&loaded.shape).all(fits);
-    if same {
-        return Ok(());
-    }
-    Err(RunError::LoadedType { name: name.clone(), declared: declared.clone(), loaded })
+        && declared.shape.iter().zip(&loaded.shape).all(fits)
 }
 
 /// What initial values may read.

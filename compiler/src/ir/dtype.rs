@@ -20,7 +20,7 @@ pub enum DType {
 }
 
 impl DType {
-    /// Every element type, in the order of the language page.
+    /// Every element type, in the order of the language's reference.
     pub const ALL: [DType; 6] =
         [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8, DType::Bool];
 

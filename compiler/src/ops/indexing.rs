@@ -6,12 +6,13 @@ use super::arithmetic::Arithmetic;
 use super::attributes::Attributes;
 use super::shape::{accepts, check_axis, dims_agree, exactly, not_negative};
 use super::{
-    Attribute, AttributeSignature, BatchContext, EvalContext, EvalError, GradientContext,
-    GradientError, LowerContext, Op, OpRules, Signature, TypeError, codes,
+    Attribute, AttributeSignature, BatchContext, Control, Elementwise, EvalContext, EvalError,
+    GradientContext, GradientError, Leaf, LowerContext, Movement, Op, OpRules, Signature,
+    TypeError, codes,
 };
 use crate::ir::{
-    BinaryFn, Binding, CompareFn, DType, Dim, DimError, Element, Expr, Literal, Lowering, NodeId,
-    Part, Scalar, TensorType,
+    BinaryFn, Binding, CompareFn, DType, Dim, DimError, Element, Expr, Graph, Literal, Lowering,
+    Name, NodeId, Part, Scalar, TensorType,
 };
 use crate::with_array;
 
@@ -59,6 +60,50 @@ static PUT: Signature = Signature {
     doc: "y[.., j, ..] = the sum of values[.., k, ..] over the k whose ids[.., k, ..] is j; \
           an index out of range stops the run. dvalues = take_along_axis(dy, ids).",
 };
+
+/// The input whose elements are the indices of a node, all of them, if it indexes by an input as it
+/// was fed, but for its shape.
+pub fn indexing_input(graph: &Graph, node: NodeId) -> Option<Name> {
+    let Op::Indexing(op) = graph.op(node) else { return None };
+    let number = match op {
+        Indexing::TakeAlongAxis { .. } => 1,
+        Indexing::PutAlongAxis { .. } => 0,
+    };
+    let mut at = graph.operands(node)[number];
+    loop {
+        match graph.op(at) {
+            Op::Leaf(Leaf::Input { name, .. }) => return Some(name.clone()),
+            Op::Movement(
+                Movement::Reshape { .. }
+                | Movement::Transpose { .. }
+                | Movement::Broadcast { .. }
+                | Movement::Reverse { .. },
+            )
+            | Op::Elementwise(Elementwise::Cast(_))
+            | Op::Control(Control::StopGradient | Control::Remat | Control::Same) => {
+                at = graph.operands(at)[0];
+            }
+            Op::Leaf(_)
+            | Op::Elementwise(_)
+            | Op::Movement(Movement::Slice { .. })
+            | Op::Creation(_)
+            | Op::Reduce(_)
+            | Op::ProductOfOthers(_)
+            | Op::Prefix(_)
+            | Op::Contract(_)
+            | Op::Einsum(_)
+            | Op::Conv(_)
+            | Op::Pool(_)
+            | Op::Placement(_)
+            | Op::Argsort(_)
+            | Op::Indexing(_)
+            | Op::Random(_)
+            | Op::Control(Control::Scan(_) | Control::Result { .. } | Control::Pending) => {
+                return None;
+            }
+        }
+    }
+}
 
 /// The signatures of the family.
 pub(super) fn signatures() -> Vec<&'static Signature> {

@@ -16,6 +16,7 @@ mod lamb;
 mod lion;
 mod means;
 mod moments;
+mod rates;
 mod rmsprop;
 mod sgd;
 mod table;
@@ -26,6 +27,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 
 pub use arguments::{ArgumentSignature, Default, OptimizerSignature};
+pub use rates::{LearningRate, Rate, learning_rates};
 pub use table::{signature, signatures};
 
 use self::context::{Parameter, UpdateContext};
@@ -42,8 +44,9 @@ pub const SLOTS: &str = "optimizer.";
 
 /// The training graph of a module, whose steps have become updates and whose losses are metrics,
 /// and the slots (variables of the optimisers) that it uses. A loss is reported as `loss`; of
-/// several, each as `STEP.loss` and their sum as `loss`. Errors: a loss that is no float scalar
-/// or has no gradient, an unknown optimiser or argument.
+/// several, each as `STEP.loss` and their sum as `loss`. The outputs are the learning rates that
+/// are computed ([`learning_rates`]), in place of the file's. Errors: a loss that is no float
+/// scalar or has no gradient, an unknown optimiser or argument.
 pub fn add_training(module: &Module) -> Result<(Graph, IndexMap<Name, Variable>), CompileError> {
     let mut training = Training {
         graph: module.train.clone(),
@@ -51,6 +54,7 @@ pub fn add_training(module: &Module) -> Result<(Graph, IndexMap<Name, Variable>)
         written: IndexMap::new(),
         slots: IndexMap::new(),
     };
+    training.graph.outputs.clear();
     training.merge_leaves();
     let steps = std::mem::take(&mut training.graph.steps);
     let mut losses = vec![];
@@ -151,6 +155,7 @@ impl Training {
             self.graph.replace_uses(*cut, *value);
         }
         step.map_nodes(&mut |n| cuts.values().find(|c| c.0 == n).map_or(n, |c| c.1));
+        self.graph.outputs.extend(rates::computed(&step));
         self.update_groups(&step, found).map_err(|e| at_step(Some(&step), e))?;
         Ok(step.loss)
     }

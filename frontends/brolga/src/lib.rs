@@ -38,6 +38,9 @@
 mod builder;
 #[doc = include_str!("../GUIDE.md")]
 pub mod guide {}
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub mod readme {}
 
 pub use brolga_compiler::error::CompileError;
 pub use brolga_compiler::ir::{

@@ -199,9 +199,14 @@ pub(crate) struct Run {
 /// Weights to start from.
 #[derive(Debug, Args)]
 pub(crate) struct Weights {
-    /// Values of variables, by name; with a scope, of the variables below it (repeatable).
+    /// Values of variables, by name, from .safetensors, .npz, or Keras's .h5 and .keras; with a scope,
+    /// of the variables below it (repeatable).
     #[arg(long = "params", value_name = "[SCOPE=]FILE")]
     pub(crate) params: Vec<String>,
+    /// What variables are called in those files, and how their tensors become ours, a line each:
+    /// `fc1.w = fc1.weight: transpose 1 0`.
+    #[arg(long, value_name = "FILE", requires = "params")]
+    pub(crate) names: Option<PathBuf>,
 }
 
 /// A data set and how it becomes batches.

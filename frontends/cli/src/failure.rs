@@ -51,9 +51,31 @@ impl Failure {
         if let Failure::Reported(_) = self {
             return None;
         }
-        let code = self.message().split_once("error[").and_then(|(_, rest)| rest.split_once(']'));
-        let code = code.map(|(code, _)| code);
+        let code = self.codes().into_iter().next();
         Some(json!({"error": {"status": self.status(), "code": code, "text": self.message()}}))
+    }
+
+    /// The codes of the errors that are told, each once.
+    fn codes(&self) -> Vec<&str> {
+        let mut codes: Vec<&str> = vec![];
+        for part in self.message().split("error[").skip(1) {
+            let code = part.split_once(']').map(|(code, _)| code);
+            codes
+                .extend(code.filter(|code| !codes.contains(code) && Code::from_id(code).is_some()));
+        }
+        codes
+    }
+
+    /// Where the errors that are told are explained: a line, or nothing where none has a code.
+    pub(crate) fn more(&self) -> String {
+        let codes = self.codes();
+        match &codes[..] {
+            [] => String::new(),
+            [code] => format!("\nfor more: brolga explain {code}\n"),
+            [first, others @ ..] => {
+                format!("\nfor more: brolga explain {first} (or {})\n", others.join(", "))
+            }
+        }
     }
 
     /// An error with its code and advice.
@@ -66,8 +88,9 @@ impl Failure {
         let text = match error {
             RunError::Compile(error) => rendered(error, sources),
             RunError::Data(error) => with_help(error.code(), &error.to_string(), &error.help()),
-            RunError::Eval { node, provenance, error: why } => {
-                let message = format!("{why}, in `{node}`");
+            RunError::Eval { node, provenance, error: why, fed } => {
+                let fed = fed.as_ref().map_or(String::new(), |fed| format!(": {fed}"));
+                let message = format!("{why}, in `{node}`{fed}");
                 let error = CompileError::new(error.code(), message, provenance);
                 let error = match why {
                     EvalError::IndexOutOfRange { .. } => error.with_help(INDEX_HELP),

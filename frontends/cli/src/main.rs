@@ -9,6 +9,7 @@ mod output;
 mod arguments;
 mod failure;
 mod model;
+mod weights;
 mod interrupt;
 mod progress;
 mod watch;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprint!("{}", failure.message());
+            eprint!("{}{}", failure.message(), failure.more());
             if output::is_json()
                 && let Some(report) = failure.json()
             {

@@ -3,24 +3,20 @@
 use std::collections::HashSet;
 use std::io::Read;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use brolga::compiler::ir::{Dim, Module, Name, Symbol, TensorType};
-use brolga::compiler::optimizer::SLOTS;
-use brolga::runtime::checkpoint::Checkpoint;
-use brolga::runtime::data::{DataError, DataSet, Source, Split, load as load_data, npy};
-use brolga::runtime::session::Clock;
+use brolga::compiler::ir::{Dim, Module, Symbol, TensorType};
+use brolga::runtime::data::{DataError, DataSet, Source, Split, load as load_data};
 use brolga::runtime::train::BatchSize;
-use brolga::runtime::{RunError, host_memory, host_threads};
-use brolga::text::diagnostics::render;
+use brolga::runtime::{host_memory, host_threads};
+use brolga::text::diagnostics::{Diagnostics, render};
 use brolga::text::source::Sources;
-use brolga::text::{GradientCall, Limits, LoadOptions, Loaded, load, parser};
-use brolga::{Backend, Binding, Entry, Literal, Session, SessionOptions};
-use indexmap::IndexMap;
+use brolga::text::{GradientCall, Layer, Limits, LoadOptions, Loaded, load, parser, unused};
+use brolga::{Backend, Binding, Entry, Session, SessionOptions};
 
-use crate::arguments::{self, BackendName, EntryName, Machine, Model, Weights};
+use crate::arguments::{self, BackendName, EntryName, Machine, Model};
 use crate::failure::{Failure, render_options};
 
 /// The largest number of bytes that a file may have before it is read.
@@ -30,6 +26,8 @@ const MAX_FILE: u64 = 1 << 30;
 pub(crate) struct ReadFile {
     /// What the file says.
     pub(crate) module: Arc<Module>,
+    /// The calls in the file that made variables.
+    pub(crate) layers: Vec<Layer>,
     /// The texts that it comes from.
     pub(crate) sources: Sources,
     /// How long reading, parsing and elaborating took, in milliseconds.
@@ -143,18 +141,27 @@ fn loaded(
     let import = |path: &str| std::fs::read(folder.join(path)).map_err(|error| error.to_string());
     let options = LoadOptions { consts, import: &import, limits, keep_gradients };
     match load(name, text, &options) {
-        Ok(Loaded { module, gradients, warnings, sources }) => {
+        Ok(Loaded { module, layers, gradients, warnings, sources }) => {
             if !warnings.is_empty() {
                 eprint!("{}", render(&warnings, &sources, &render_options()));
             }
             let ms = start.elapsed().as_secs_f64() * 1e3;
-            Ok((ReadFile { module: Arc::new(module), sources, ms }, gradients))
+            Ok((ReadFile { module: Arc::new(module), layers, sources, ms }, gradients))
         }
         Err(error) => {
             let text = render(&error.diagnostics, &error.sources, &render_options());
             Err(Failure::Input(text))
         }
     }
+}
+
+/// What a file declares and does not use, said on standard error.
+pub(crate) fn say_unused(program: &ReadFile) -> Diagnostics {
+    let warnings = unused(&program.module, &program.layers, &program.sources);
+    if !warnings.is_empty() {
+        eprintln!("{}", render(&warnings, &program.sources, &render_options()));
+    }
+    warnings
 }
 
 /// The numbers that `--dim` gives.
@@ -268,117 +275,6 @@ pub(crate) fn session_options(machine: &Machine) -> SessionOptions {
 /// A session for a program.
 pub(crate) fn session(program: &ReadFile, options: SessionOptions) -> Result<Session, Failure> {
     Session::new(program.module.clone(), options).map_err(|e| Failure::run(&e, &program.sources))
-}
-
-/// What weights are loaded for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Results.
-    Results,
-    /// A training that goes on from them: with the optimisers' slots.
-    Training,
-}
-
-/// Loads weights into a session; what did not fit by name is said on standard error. The clock is
-/// taken from a file that gives every variable its value, and so are the optimisers' slots where
-/// they are of use.
-pub(crate) fn load_weights(
-    session: &mut Session,
-    program: &ReadFile,
-    weights: &Weights,
-    purpose: Purpose,
-) -> Result<(), Failure> {
-    for text in &weights.params {
-        let (scope, path) = match text.split_once('=') {
-            Some((scope, path)) => (Some(scope), PathBuf::from(path)),
-            None => (None, PathBuf::from(text)),
-        };
-        let (values, clock) = read_weights(&path)?;
-        let scoped = |name: String| match scope {
-            Some(scope) => format!("{scope}.{name}"),
-            None => name,
-        };
-        let is_slot =
-            |name: &str| name.starts_with(SLOTS) && !program.module.variables.contains_key(name);
-        let (slots, values): (Vec<_>, Vec<_>) =
-            values.into_iter().partition(|(name, _)| is_slot(name));
-        let values: IndexMap<Name, Literal> =
-            values.into_iter().map(|(name, value)| (scoped(name).into(), value)).collect();
-        let loaded = session.load(values).map_err(|e| Failure::run(&e, &program.sources))?;
-        if loaded.matched.is_empty() {
-            let message = format!("no variable has the name of a tensor in `{}`", path.display());
-            let help = "`brolga check` lists the variables";
-            return Err(Failure::input("E0610", &message, help));
-        }
-        report(&path, "unused: ", &loaded.unknown);
-        if scope.is_none() && loaded.missing.is_empty() {
-            session.set_clock(clock);
-            if purpose == Purpose::Training {
-                load_slots(session, program, &path, slots)?;
-            }
-        }
-        let mut missing = loaded.missing;
-        missing.retain(|name| is_below(name, scope));
-        report(&path, "not in the file: ", &missing);
-    }
-    Ok(())
-}
-
-/// Loads the optimisers' slots; those without a value are said if a training goes on.
-fn load_slots(
-    session: &mut Session,
-    program: &ReadFile,
-    path: &Path,
-    values: Vec<(String, Literal)>,
-) -> Result<(), Failure> {
-    let values: IndexMap<Name, Literal> =
-        values.into_iter().map(|(name, value)| (name.into(), value)).collect();
-    let run = |e: &RunError| Failure::run(e, &program.sources);
-    let mut missing = session.slots().map_err(|e| run(&e))?;
-    missing.retain(|name| !values.contains_key(name));
-    let loaded = session.load(values).map_err(|e| run(&e))?;
-    report(path, "unused: ", &loaded.unknown);
-    let step = session.clock().step;
-    if step > 0 && !missing.is_empty() {
-        eprintln!(
-            "warning: {} has no values for {} of the optimiser's slots, which begin anew at step \
-             {step}: another training than one that goes on",
-            path.display(),
-            missing.len(),
-        );
-    }
-    Ok(())
-}
-
-/// Says on standard error, beside results that are meant to be of trained weights, if none were
-/// given.
-pub(crate) fn say_untrained(program: &ReadFile, weights: &Weights) {
-    if weights.params.is_empty() && !program.module.variables.is_empty() {
-        eprintln!("warning: no --params, so the variables had their initial values");
-    }
-}
-
-/// Whether a variable is one that a file for this scope can give a value.
-fn is_below(name: &str, scope: Option<&str>) -> bool {
-    let Some(scope) = scope else { return true };
-    name.strip_prefix(scope).is_some_and(|rest| rest.starts_with('.'))
-}
-
-fn report(path: &Path, what: &str, names: &[Name]) {
-    if !names.is_empty() {
-        let names: Vec<&str> = names.iter().map(|n| &**n).collect();
-        eprintln!("{}: {what}{}", path.display(), names.join(", "));
-    }
-}
-
-/// The tensors of a file with the clock that they were saved at.
-fn read_weights(path: &Path) -> Result<(Vec<(String, Literal)>, Clock), Failure> {
-    if path.extension().is_some_and(|e| e == "npz") {
-        let arrays = npy::read_npz(path).map_err(|e| Failure::data(&e))?;
-        return Ok((arrays, Clock::default()));
-    }
-    let file = Checkpoint::load(path).map_err(|e| Failure::data(&e))?;
-    Ok((file.variables, Clock { step: file.step, epoch: file.epoch }))
 }
 
 /// Refuses to begin work whose results go to a folder that is not there, or to a file whose name

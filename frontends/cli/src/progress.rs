@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use brolga::compiler::ir::{Literal, Name};
+use brolga::compiler::ir::{Literal, Name, Scalar};
 use brolga::runtime::RunError;
 use brolga::runtime::session::{Prepared, Session};
 use brolga::runtime::train::{self, BatchReport, Callbacks, EpochReport};
@@ -57,7 +57,8 @@ impl Progress {
             return Ok(());
         }
         self.drawn = Some(Instant::now());
-        let metrics = metrics_text(&report.averages.values()?);
+        let metrics =
+            format!("{}{}", metrics_text(&report.averages.values()?), rates_text(report.rates));
         let per_step = self.ms / self.batches.max(1) as f64;
         let count = report.batch + 1;
         let line = Line {
@@ -148,10 +149,11 @@ impl Callbacks for Progress {
         let validation = report.validation.as_ref().map(metrics_text);
         let validation = validation.map_or(String::new(), |v| format!("; validation {v}"));
         let line = format!(
-            "epoch {}/{}: {}{validation}; {:.2} s, {per_step:.3} ms a step",
+            "epoch {}/{}: {}{}{validation}; {:.2} s, {per_step:.3} ms a step",
             report.epoch + 1,
             self.epochs,
             metrics_text(&report.train),
+            rates_text(&report.rates),
             report.ms / 1e3,
         );
         self.bar.suspend(|| eprintln!("{line}"));
@@ -169,9 +171,32 @@ pub(crate) fn metrics_text(metrics: &IndexMap<Name, Literal>) -> String {
     metrics.iter().map(text).collect::<Vec<String>>().join(", ")
 }
 
+/// `, lr 0.00075`, with at most four digits.
+fn rates_text(rates: &[(Name, Scalar)]) -> String {
+    let text = |(name, rate): &(Name, Scalar)| {
+        let rounded = format!("{:.3e}", rate.to_f64());
+        match rounded.parse::<f64>() {
+            Ok(x) if x == 0.0 || (1e-4..1e4).contains(&x.abs()) => format!(", {name} {x}"),
+            Ok(x) => format!(", {name} {x:e}"),
+            Err(_) => format!(", {name} {rounded}"),
+        }
+    };
+    rates.iter().map(text).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rates_have_four_digits() {
+        let text = |rate: Scalar| rates_text(&[("lr".into(), rate)]);
+        assert_eq!(text(Scalar::F32(0.001)), ", lr 0.001");
+        assert_eq!(text(Scalar::F32(0.000_123_456)), ", lr 0.0001235");
+        assert_eq!(text(Scalar::F64(2.5e-7)), ", lr 2.5e-7");
+        assert_eq!(text(Scalar::F64(0.0)), ", lr 0");
+        assert_eq!(text(Scalar::F64(f64::NAN)), ", lr NaN");
+    }
 
     fn line(columns: usize) -> String {
         let line = Line { left: "epoch 1/2".to_string(), right: "3/625 eta 4s, {}".to_string() };

@@ -250,7 +250,11 @@ a function, elsewhere a value."
 
     WrongArguments "E0304" "the arguments of this call do not fit"
 "Positional arguments come first and fill the arguments in order; those without a default must be
-given. Any call also takes `name` and `training`."
+given. Any call also takes `name` and `training`. Functions of the library also refuse arguments of
+other shapes than they take, which the help says:
+
+    x: f32[batch, 8]   lstm(x, 64)                     # it takes [batch, time, features]
+    x: f32[batch, 8]   lstm(expand_dims(x, 1), 64)     # one step of time"
 
     NotAvailableYet "E0305" "this is not available yet"
 "A later release brings it. `brolga help language` says what there is."
@@ -315,8 +319,10 @@ In Rust, a value that was made in a metric or in the body of a scan is known the
 hands out its carries and what it emits."
 
     Optimizer "E0410" "an optimiser is called with what it does not know"
-"`brolga help language` lists the optimisers with their arguments. Numbers may be scalar tensors, such
-as learning rates that depend on `step`."
+"`brolga ops NAME` shows the arguments of an optimiser, `brolga ops` lists all of them with the
+operations. Numbers may be scalar tensors, such as learning rates that depend on `step`:
+
+    minimize loss with adam(lr=cosine_decay(1e-3, 10000))"
 
     NothingToCompute "E0411" "this file says nothing to compute"
 "A file needs an `output`, a `metric`, a step or an `update`; or it holds only functions and consts,
@@ -334,6 +340,18 @@ to be imported."
 
     ZeroGradient "E0415" "a gradient is zero"
 "`grad(y, x)` is zero where no differentiable path leads from `y` to `x`."
+
+    NotRead "E0416" "nothing reads this"
+"A layer, a param, a state or an input is there, but no output, metric, loss or update needs it:
+often a name was bound anew, or another one was meant.
+
+    a = relu(dense(x, 64))
+    b = relu(dense(x, 64))      # `a` is meant: nothing reads it"
+
+    NotTrained "E0417" "no loss reaches this param"
+"Something reads the param, but no differentiable path leads from a loss to it, so that it stays what
+it was at first. `argmax`, comparisons, casts to integers and `stop_gradient` cut such paths. What
+is not to be trained is a `state`."
 
     NestingTooDeep "E0501" "this is nested too deeply"
 "Brackets, blocks, and operators before a value may be nested only so deep. Chains such as
@@ -623,7 +641,8 @@ environment variable `BROLGA_MIRROR` names another place that has the folders `m
 
     IndexOutOfRange "E0655" "an index is out of range"
 "A value that is used as an index, such as a label, is negative or not below the size of what it
-indexes. The message names the operation; the data are at fault:
+indexes. The message names the operation and, where it indexes by an input, the row of the data,
+counted from 0; the data are at fault:
 
     loss = sparse_softmax_cross_entropy(logits, label)   # label 11 of ten classes"
 

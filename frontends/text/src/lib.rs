@@ -7,11 +7,13 @@ pub mod source;
 pub mod codes;
 pub mod diagnostics;
 mod spelling;
+mod foreign;
 pub mod ast;
 mod lexer;
 pub mod parser;
 pub mod print;
 mod library;
+mod unused;
 mod elaborate;
 mod support;
 pub mod pages;
@@ -22,3 +24,4 @@ pub use elaborate::{
 };
 pub use library::{std_functions, std_source};
 pub use support::{ELEMENT_TYPES, Support, natural_entry, support};
+pub use unused::{Layer, unused, variables_of_layers};

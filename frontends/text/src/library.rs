@@ -84,6 +84,13 @@ impl Library {
         }))
     }
 
+    /// What a function takes, as the comment above it says: the line after `# Takes`.
+    pub(crate) fn takes(&self, name: &str) -> Option<&'static str> {
+        let entry = &self.functions[*self.numbers.get(name)?];
+        let text = with_comment(self.statement(entry));
+        text.lines().find_map(|line| line.strip_prefix("# Takes "))
+    }
+
     fn source(&self) -> &Source {
         self.sources.get(self.id)
     }

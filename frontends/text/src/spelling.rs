@@ -1,13 +1,29 @@
 //! Which known word a misspelt one is near.
 
-/// The candidate that is closest to a misspelt name, if one is close.
+/// The candidate that is closest to a misspelt name, if one is close: one of the same letters in
+/// another case or without underscores (`LayerNorm`, `isnan`), else the fewest changes of letters.
 pub(crate) fn similar<'n>(
     name: &str,
     candidates: impl Iterator<Item = &'n str>,
 ) -> Option<&'n str> {
+    let candidates: Vec<&str> = candidates.collect();
+    let same = candidates.iter().filter(|c| **c != name && has_letters_of(name, c)).min();
+    same.or_else(|| nearest(name, &candidates)).copied()
+}
+
+/// Whether two names differ in the case of their letters and in underscores alone.
+pub(crate) fn has_letters_of(a: &str, b: &str) -> bool {
+    let letters = |text: &str| text.replace('_', "").to_lowercase();
+    letters(a) == letters(b)
+}
+
+fn nearest<'c, 'n>(name: &str, candidates: &'c [&'n str]) -> Option<&'c &'n str> {
     let limit = (name.chars().count() / 3).max(1);
-    let near = candidates.filter(|c| *c != name).map(|c| (distance(name, c, limit), c));
-    near.filter(|(d, _)| *d <= limit).min().map(|(_, c)| c)
+    let others = candidates.iter().filter(|c| **c != name);
+    let near = others.map(|c| (distance(name, c, limit), c));
+    // Of equally near names one that goes on where the other ends.
+    let goes_on = |c: &str| c.starts_with(name) || name.starts_with(c);
+    near.filter(|(d, _)| *d <= limit).min_by_key(|(d, c)| (*d, !goes_on(c), **c)).map(|(_, c)| c)
 }
 
 /// The number of letters to insert, delete, replace or swap with their neighbour; more than

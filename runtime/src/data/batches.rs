@@ -153,6 +153,11 @@ impl Batches {
         &self.plan.feeds
     }
 
+    /// What the data set is called.
+    pub fn data_name(&self) -> &str {
+        self.data.name()
+    }
+
     /// The plan that the batches follow.
     pub fn plan(&self) -> &FeedPlan {
         &self.plan

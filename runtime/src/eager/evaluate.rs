@@ -71,7 +71,7 @@ impl Evaluator {
         self.plan.run(&self.graph, &cx, &mut self.values).map_err(|failure| {
             let node = self.graph.node(failure.node);
             let (node, provenance, error) = failure.error.located(&node.name, &node.provenance);
-            RunError::Eval { node, provenance, error }
+            RunError::Eval { node, provenance, error, fed: None }
         })
     }
 

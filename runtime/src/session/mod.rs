@@ -7,6 +7,7 @@
 mod eager;
 mod feed;
 mod finite;
+mod indexed;
 mod interpreted;
 mod metrics;
 mod native;

@@ -205,7 +205,7 @@ impl Prepared<'_> {
             }
         };
         instance.eval_calls = eval_calls() - before;
-        done
+        done.map_err(|error| self.with_element(error))
     }
 
     /// The results, in the order of their numbers: outputs, then the metrics' values and parts.

@@ -186,11 +186,7 @@ impl Feeding {
     ///
     /// # Errors
     /// If the thread cannot begin.
-    pub(super) fn load(
-        &mut self,
-        prepared: &mut Prepared<'_>,
-        batch: usize,
-    ) -> Result<(), RunError> {
+    fn load(&mut self, prepared: &mut Prepared<'_>, batch: usize) -> Result<(), RunError> {
         let place = Place { epoch: self.filler.batches.epoch(), batch };
         if self.loader.is_none() {
             let budget = prepared.session().budget();
@@ -209,6 +205,39 @@ impl Feeding {
             loader.with(place, take);
         }
         Ok(())
+    }
+
+    /// The same with a batch that was filled ahead.
+    pub(super) fn run_loaded(
+        &mut self,
+        prepared: &mut Prepared<'_>,
+        batch: usize,
+        count: i64,
+    ) -> Result<(), RunError> {
+        self.load(prepared, batch)?;
+        prepared.run(count).map_err(|error| self.located(error, batch))
+    }
+
+    /// Feeds a batch and runs it as the number `count`; an index that is out of range is told with
+    /// the row of the data that holds it.
+    pub(super) fn run(
+        &mut self,
+        prepared: &mut Prepared<'_>,
+        batch: usize,
+        count: i64,
+    ) -> Result<(), RunError> {
+        self.fill(prepared, batch);
+        prepared.run(count).map_err(|error| self.located(error, batch))
+    }
+
+    /// The error with the row of the data that an element of the batch comes from.
+    fn located(&self, mut error: RunError, batch: usize) -> RunError {
+        if let RunError::Eval { fed: Some(fed), .. } = &mut error {
+            let rows = self.filler.batches.rows(batch);
+            let row = fed.position.first().and_then(|&row| rows.get(row));
+            fed.row = row.map(|&row| (row as usize, self.filler.batches.data_name().to_owned()));
+        }
+        error
     }
 
     /// Checks that every output has the batch's rows.

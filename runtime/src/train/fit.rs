@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use brolga_compiler::entry::Entry;
-use brolga_compiler::ir::{Literal, Name};
+use brolga_compiler::ir::{Literal, Name, Scalar};
 use brolga_compiler::program::OutputKind;
 use indexmap::IndexMap;
 
@@ -13,6 +13,7 @@ use super::finite::{Start, loss_is_finite};
 use super::metrics::Averages;
 use super::parts::feedings;
 use super::progress::Progress;
+use super::rates::Rates;
 use super::stopping::EarlyStop;
 use crate::RunError;
 use crate::data::{Augment, ClassWeights, DataSet};
@@ -93,6 +94,8 @@ pub struct BatchReport<'a> {
     pub ms: f64,
     /// What the epoch's batches up to this one have reported.
     pub averages: &'a Averages,
+    /// The learning rates of the batch: `lr`, or of several steps `STEP.lr`.
+    pub rates: &'a [(Name, Scalar)],
     /// How far the training was when the epoch began.
     before: &'a Progress,
 }
@@ -113,6 +116,8 @@ pub struct EpochReport {
     pub epoch: i64,
     /// How long the epoch took, in milliseconds, without validation.
     pub ms: f64,
+    /// The learning rates of its last batch, as in [`BatchReport::rates`].
+    pub rates: Vec<(Name, Scalar)>,
     /// The metrics over the epoch's batches.
     pub train: IndexMap<Name, Literal>,
     /// The metrics of the validation, if there was one.
@@ -195,19 +200,22 @@ pub fn fit(
         Some(progress) => progress.clone(),
         None => Progress { first_epoch: session.clock().epoch, ..Progress::default() },
     };
+    let mut rates = Rates::new(session.module());
     let (mut reports, mut well) = (vec![], None);
     while session.clock().epoch < progress.first_epoch + options.epochs {
         let start = Instant::now();
         let watch = (!options.allow_nan).then_some(&mut well);
+        let mut seen = Seen { rates: &mut rates, well: watch };
         let (averages, mut flow) =
-            train_epoch(session, &mut training, &progress, watch, callbacks)?;
+            train_epoch(session, &mut training, &progress, &mut seen, callbacks)?;
         let Some(averages) = averages else { break };
         let ms = start.elapsed().as_secs_f64() * 1e3;
         let validation =
             validation.as_mut().map(|feeding| evaluate_all(session, feeding)).transpose()?;
         let Clock { step, epoch } = session.clock();
         session.set_clock(Clock { step, epoch: epoch + 1 });
-        let report = EpochReport { epoch, ms, train: averages.values()?, validation };
+        let (rates, train) = (rates.values().to_vec(), averages.values()?);
+        let report = EpochReport { epoch, ms, rates, train, validation };
         progress.begin_epoch();
         if let Some(rule) = &options.early_stop
             && rule.look(report.monitored(), session, &mut progress.best)?
@@ -226,14 +234,20 @@ pub fn fit(
     Ok(reports)
 }
 
-/// Trains the batches of an epoch from where the training is, and keeps in `well` a moment to begin
-/// again from where a loss is not finite; returns what they reported, unless a callback ended it
-/// before the last.
+/// What is seen of a training while it runs.
+struct Seen<'a> {
+    rates: &'a mut Rates,
+    /// A moment to begin again from where a loss is not finite, if that is to be told.
+    well: Option<&'a mut Option<Start>>,
+}
+
+/// Trains the batches of an epoch from where the training is; returns what they reported, unless a
+/// callback ended it before the last.
 fn train_epoch(
     session: &mut Session,
     feeding: &mut Feeding,
     before: &Progress,
-    mut well: Option<&mut Option<Start>>,
+    Seen { rates, well }: &mut Seen<'_>,
     callbacks: &mut dyn Callbacks,
 ) -> Result<(Option<Averages>, ControlFlow<()>), RunError> {
     let epoch = session.clock().epoch;
@@ -243,14 +257,13 @@ fn train_epoch(
     for batch in before.batches..n_batches {
         let step = session.clock().step;
         let mut prepared = feeding.prepare(session, batch)?;
-        if let Some(start) = &mut well {
+        if let Some(start) = well {
             Start::keep(start, &prepared, batch);
         }
         let start = Instant::now();
-        feeding.load(&mut prepared, batch)?;
-        prepared.run(step)?;
+        feeding.run_loaded(&mut prepared, batch, step)?;
         let ms = start.elapsed().as_secs_f64() * 1e3;
-        if let Some(well) = &mut well
+        if let Some(well) = well
             && !loss_is_finite(&prepared)
             && let Some(start) = well.take()
         {
@@ -264,7 +277,10 @@ fn train_epoch(
         });
         let rows = feeding.batches().rows(batch).len();
         averages.add(&prepared, rows);
-        let report = BatchReport { step, epoch, batch, n_batches, rows, ms, averages, before };
+        rates.read(&prepared);
+        let rates = rates.values();
+        let report =
+            BatchReport { step, epoch, batch, n_batches, rows, ms, averages, rates, before };
         let flow = callbacks.batch(&report, &prepared)?;
         if flow.is_break() {
             let averages = averages.clone();
@@ -297,8 +313,7 @@ fn evaluate_all(
     let mut averages: Option<Averages> = None;
     for batch in 0..feeding.batches().n_batches() {
         let mut prepared = feeding.prepare(session, batch)?;
-        feeding.fill(&mut prepared, batch);
-        prepared.run(batch as i64)?;
+        feeding.run(&mut prepared, batch, batch as i64)?;
         let averages = averages.get_or_insert_with(|| Averages::new(prepared.metrics()));
         averages.add(&prepared, feeding.batches().rows(batch).len());
     }
@@ -325,8 +340,7 @@ pub fn predict(
     let mut types = IndexMap::new();
     for batch in 0..feeding.batches().n_batches() {
         let mut prepared = feeding.prepare(session, batch)?;
-        feeding.fill(&mut prepared, batch);
-        prepared.run(batch as i64)?;
+        feeding.run(&mut prepared, batch, batch as i64)?;
         for (number, output) in prepared.outputs().iter().enumerate() {
             if output.kind == OutputKind::Output {
                 let bytes = prepared.value(number).to_bytes();

@@ -12,9 +12,10 @@ use super::progress::Progress;
 use crate::RunError;
 use crate::session::{Clock, Prepared, Session};
 
-/// Writes `{"step": 0, "epoch": 0, "loss": .., "ms": .., metrics ..}` for each batch and
-/// `{"epoch_end": 0, "train": {..}, "validation": {..}}` for each epoch, at once. Metrics that are
-/// tensors are in the lines of epochs alone.
+/// Writes `{"step": 0, "epoch": 0, "loss": .., "ms": .., "lr": .., metrics ..}` for each batch and
+/// `{"epoch_end": 0, "lr": .., "train": {..}, "validation": {..}}` for each epoch, at once. Metrics
+/// that are tensors are in the lines of epochs alone; learning rates are those of
+/// [`BatchReport::rates`].
 pub struct Log<W: Write> {
     to: W,
 }
@@ -48,6 +49,7 @@ impl<W: Write> Callbacks for Log<W> {
             line.insert("loss".to_string(), loss);
         }
         line.insert("ms".to_string(), json!(report.ms));
+        line.extend(rates_json(report.rates));
         line.extend(metrics);
         self.line(&Value::Object(line))
     }
@@ -60,6 +62,7 @@ impl<W: Write> Callbacks for Log<W> {
     ) -> Result<ControlFlow<()>, RunError> {
         let mut line = Map::new();
         line.insert("epoch_end".to_string(), json!(report.epoch));
+        line.extend(rates_json(&report.rates));
         line.insert("train".to_string(), Value::Object(metrics_json(&report.train)));
         if let Some(validation) = &report.validation {
             line.insert("validation".to_string(), Value::Object(metrics_json(validation)));
@@ -85,6 +88,11 @@ pub fn lines_before(text: &str, clock: Clock) -> String {
 /// Metrics by name as JSON: numbers, nested lists for tensors, null for what JSON has no number.
 pub fn metrics_json(metrics: &IndexMap<Name, Literal>) -> Map<String, Value> {
     metrics.iter().map(|(name, value)| (name.to_string(), literal_json(value))).collect()
+}
+
+/// Learning rates by name as JSON.
+pub fn rates_json(rates: &[(Name, Scalar)]) -> Map<String, Value> {
+    rates.iter().map(|(name, rate)| (name.to_string(), scalar_json(*rate))).collect()
 }
 
 /// A tensor as JSON: nested lists of numbers, null for what JSON has no number.

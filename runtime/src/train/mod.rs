@@ -10,6 +10,7 @@ mod log;
 mod metrics;
 mod parts;
 mod progress;
+mod rates;
 mod stopping;
 mod tensorboard;
 
@@ -18,7 +19,7 @@ pub use feeding::BatchSize;
 pub use fit::{
     BatchReport, Callbacks, EpochReport, FitOptions, Validation, evaluate, fit, predict,
 };
-pub use log::{Log, lines_before, literal_json, metrics_json};
+pub use log::{Log, lines_before, literal_json, metrics_json, rates_json};
 pub use metrics::{Averages, Sum};
 pub use progress::Progress;
 pub use stopping::{Best, Better, EarlyStop};

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use brolga_compiler::ir::{Literal, Name};
+use brolga_compiler::ir::{Literal, Name, Scalar};
 use indexmap::IndexMap;
 
 use super::fit::{BatchReport, Callbacks, EpochReport};
@@ -56,7 +56,8 @@ impl Callbacks for TensorBoard {
         report: &BatchReport<'_>,
         results: &Prepared<'_>,
     ) -> Result<ControlFlow<()>, RunError> {
-        self.train.scalars("batch", report.step, &results.batch_metrics()?)?;
+        let metrics = with_rates(report.rates, results.batch_metrics()?);
+        self.train.scalars("batch", report.step, &metrics)?;
         Ok(ControlFlow::Continue(()))
     }
 
@@ -66,7 +67,8 @@ impl Callbacks for TensorBoard {
         _: &Session,
         _: &Progress,
     ) -> Result<ControlFlow<()>, RunError> {
-        self.train.scalars("epoch", report.epoch, &report.train)?;
+        let metrics = with_rates(&report.rates, report.train.clone());
+        self.train.scalars("epoch", report.epoch, &metrics)?;
         if let Some(metrics) = &report.validation {
             self.validation.scalars("epoch", report.epoch, metrics)?;
         }
@@ -74,6 +76,15 @@ impl Callbacks for TensorBoard {
         self.validation.flush()?;
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// The metrics, and the learning rates after them.
+fn with_rates(
+    rates: &[(Name, Scalar)],
+    mut metrics: IndexMap<Name, Literal>,
+) -> IndexMap<Name, Literal> {
+    metrics.extend(rates.iter().map(|(name, rate)| (name.clone(), Literal::scalar(*rate))));
+    metrics
 }
 
 /// An event file.
@@ -180,7 +191,6 @@ fn varint(to: &mut Vec<u8>, mut value: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use brolga_compiler::ir::Scalar;
 
     /// The records of a file; each CRC holds.
     fn records(mut file: &[u8]) -> Vec<Vec<u8>> {

@@ -31,7 +31,7 @@ macro_rules! functions {
         }
 
         impl UnaryFn {
-            /// Every function, in the order of the language page.
+            /// Every function, in the order of the language's reference.
             pub const ALL: [UnaryFn; [$(UnaryFn::$name),*].len()] = [$(UnaryFn::$name),*];
 
             const fn function(self) -> &'static Function {

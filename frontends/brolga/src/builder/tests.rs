@@ -21,7 +21,7 @@ fn errors_are_reported_together_at_their_lines() {
     let found: Vec<(u32, &str)> =
         errors.iter().map(|e| (e.provenance.sites()[0].chain[0].line - line, e.code)).collect();
     let expected =
-        [(4, "E0203"), (5, "E0202"), (7, "E0302"), (8, "E0218"), (9, "E0303"), (10, "E0202")];
+        [(4, "E0203"), (5, "E0202"), (7, "E0302"), (8, "E0218"), (9, "E0303"), (10, "E0304")];
     assert_eq!(found, expected, "{errors:#?}");
     assert_eq!(errors[4].help.as_deref(), Some("is `dense` meant?"));
     let inside = &errors[3].provenance.sites()[0].chain[1];

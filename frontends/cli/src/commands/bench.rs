@@ -18,10 +18,10 @@ use crate::arguments::{Against, Bench};
 use crate::drawn;
 use crate::failure::Failure;
 use crate::model::{
-    Purpose, ReadFile, batch_size, check_dims, data_set, entry, load_weights, read, session,
-    session_options, symbols,
+    ReadFile, batch_size, check_dims, data_set, entry, read, session, session_options, symbols,
 };
 use crate::output::outln;
+use crate::weights::{Purpose, load_weights};
 
 /// Steps are timed in so many rounds, and what is compared takes turns: what disturbs the machine
 /// for a while then disturbs both.

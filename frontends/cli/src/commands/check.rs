@@ -5,12 +5,14 @@ use brolga::compiler::ir::{Graph, MetricKind, VariableKind};
 use brolga::compiler::ops::flops;
 use brolga::compiler::specialise::specialise;
 use brolga::runtime::{RunError, host_target};
+use brolga::text::diagnostics::{Diagnostics, record};
+use brolga::text::{Layer, variables_of_layers};
 use brolga::{Binding, Entry, Session};
 use serde_json::{Value, json};
 
 use crate::arguments::Check;
 use crate::failure::Failure;
-use crate::model::{ReadFile, assumed, check_dims, read, session, session_options};
+use crate::model::{ReadFile, assumed, check_dims, read, say_unused, session, session_options};
 use crate::output::outln;
 
 pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
@@ -25,8 +27,9 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
     for (name, entry) in present(&program) {
         entries.push((name, checked(&mut session, &program, (name, &entry), (&binding, threads))?));
     }
+    let warnings = say_unused(&program);
     if arguments.model.machine.json {
-        outln!("{}", as_json(&program, &entries, &binding));
+        outln!("{}", as_json(&program, &entries, &binding, &warnings));
     } else {
         print(&program, &entries, &binding, &assumed);
     }
@@ -115,7 +118,69 @@ fn kind_name(kind: VariableKind) -> &'static str {
     }
 }
 
+/// A call that made variables: its path, function and results, and how many numbers are trained.
+struct LayerRow<'p> {
+    layer: &'p Layer,
+    outputs: String,
+    /// `None` where a dimension is not known.
+    params: Option<usize>,
+}
+
+/// The layers of a file, in the order of their calls.
+fn layers(program: &ReadFile) -> Vec<LayerRow<'_>> {
+    let module = &program.module;
+    let of_layers = variables_of_layers(module, &program.layers);
+    let params = |layer: usize| {
+        let own = of_layers.iter().filter(|(of, _)| *of == layer);
+        own.map(|(_, name)| &module.variables[*name])
+            .filter(|variable| variable.kind == VariableKind::Param)
+            .map(|variable| variable.tensor_type.n_elements())
+            .try_fold(0, |sum: usize, n| Some(sum.saturating_add(n?)))
+    };
+    let outputs = |layer: &Layer| {
+        let outputs: Vec<String> = layer.outputs.iter().map(|t| t.to_string()).collect();
+        outputs.join(", ")
+    };
+    let rows = program.layers.iter().enumerate();
+    rows.map(|(number, layer)| LayerRow { layer, outputs: outputs(layer), params: params(number) })
+        .collect()
+}
+
+/// Rows of texts as columns, the last one aligned to the right.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..N).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells =
+            row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+                match column + 1 == N {
+                    true => format!("{cell:>width$}"),
+                    false => format!("{cell:width$}"),
+                }
+            });
+        text.push_str(&cells.collect::<Vec<String>>().join("  "));
+        text.push('\n');
+    }
+    text
+}
+
+fn print_layers(program: &ReadFile) {
+    let layers = layers(program);
+    if layers.is_empty() {
+        return;
+    }
+    let head = ["layer", "function", "output", "params"].map(str::to_string);
+    let row = |row: &LayerRow<'_>| {
+        let count = row.params.map_or("?".to_string(), |n| n.to_string());
+        [row.layer.path.to_string(), row.layer.function.to_string(), row.outputs.clone(), count]
+    };
+    let rows: Vec<[String; 4]> = [head].into_iter().chain(layers.iter().map(row)).collect();
+    outln!("{}", aligned(&rows));
+}
+
 fn print(program: &ReadFile, entries: &[(&str, Report)], binding: &Binding, assumed: &[String]) {
+    print_layers(program);
     let rows: Vec<[String; 4]> = program
         .module
         .variables
@@ -153,7 +218,30 @@ fn print(program: &ReadFile, entries: &[(&str, Report)], binding: &Binding, assu
     }
 }
 
-fn as_json(program: &ReadFile, entries: &[(&str, Report)], binding: &Binding) -> Value {
+fn as_json(
+    program: &ReadFile,
+    entries: &[(&str, Report)],
+    binding: &Binding,
+    warnings: &Diagnostics,
+) -> Value {
+    let layer = |row: &LayerRow<'_>| {
+        json!({
+            "name": &*row.layer.path,
+            "function": &*row.layer.function,
+            "outputs": row.layer.outputs.iter().map(|t| t.to_string()).collect::<Vec<String>>(),
+            "params": row.params,
+        })
+    };
+    let warning = |diagnostic| {
+        let record = record(diagnostic, &program.sources);
+        let place = record.labels.first().map(|label| &label.place);
+        json!({
+            "code": record.code,
+            "text": record.message,
+            "line": place.map(|place| place.line),
+            "column": place.map(|place| place.column),
+        })
+    };
     let variables = program.module.variables.iter().map(|(name, v)| {
         json!({
             "name": &**name,
@@ -175,8 +263,10 @@ fn as_json(program: &ReadFile, entries: &[(&str, Report)], binding: &Binding) ->
         })
     };
     json!({
+        "layers": layers(program).iter().map(layer).collect::<Vec<Value>>(),
         "variables": variables.collect::<Vec<Value>>(),
         "trainable": count(program, VariableKind::Param, binding),
         "entries": entries.iter().map(entry).collect::<Vec<Value>>(),
+        "warnings": warnings.iter().map(warning).collect::<Vec<Value>>(),
     })
 }

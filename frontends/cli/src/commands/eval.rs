@@ -6,12 +6,10 @@ use serde_json::Value;
 
 use crate::arguments::Eval;
 use crate::failure::Failure;
-use crate::model::{
-    Purpose, batch_size, check_dims, data_set, load_weights, read, say_untrained, session,
-    session_options,
-};
+use crate::model::{batch_size, check_dims, data_set, read, session, session_options};
 use crate::output::outln;
 use crate::tables::matrix;
+use crate::weights::{Purpose, load_weights, say_untrained};
 
 pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     let program = read(&arguments.model)?;

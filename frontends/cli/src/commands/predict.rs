@@ -8,11 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments::Predict;
 use crate::failure::Failure;
-use crate::model::{
-    Purpose, batch_size, check_dims, check_place, data_set, load_weights, read, say_untrained,
-    session, session_options,
-};
+use crate::model::{batch_size, check_dims, check_place, data_set, read, session, session_options};
 use crate::output::outln;
+use crate::weights::{Purpose, load_weights, say_untrained};
 
 pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     let program = read(&arguments.model)?;

@@ -12,11 +12,9 @@ use serde_json::{Map, Value};
 
 use crate::arguments::Run;
 use crate::failure::Failure;
-use crate::model::{
-    Purpose, binding, check_dims, check_once, check_place, load_weights, read, session,
-    session_options,
-};
+use crate::model::{binding, check_dims, check_once, check_place, read, session, session_options};
 use crate::output::outln;
+use crate::weights::{Purpose, load_weights};
 
 pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let program = read(&arguments.model)?;

@@ -20,8 +20,12 @@ fn is_time(value: &Value) -> bool {
 #[test]
 fn check_reports_variables_and_entries() {
     let report = Workplace::new("check_report").json("check mlp.graph --dim batch=8");
-    assert_eq!(members(&report), ["entries", "trainable", "variables"]);
+    assert_eq!(members(&report), ["entries", "layers", "trainable", "variables", "warnings"]);
     assert_eq!(report["trainable"], 67);
+    let layer = |name: &str, outputs: &str, params: usize| json!({"name": name, "function": "dense", "outputs": [outputs], "params": params});
+    let layers =
+        json!([layer("hidden.dense", "f32[batch, 8]", 40), layer("logits", "f32[batch, 3]", 27)]);
+    assert_eq!((&report["layers"], &report["warnings"]), (&layers, &json!([])));
     let w = json!({"name": "hidden.dense.w", "kind": "param", "type": "f32[4, 8]", "count": 32});
     assert_eq!(report["variables"][0], w);
     let entries = report["entries"].as_array().expect("a list");
@@ -90,7 +94,8 @@ fn train_reports_its_epochs() {
     let epochs = report["epochs"].as_array().expect("a list");
     assert_eq!(epochs.len(), 2);
     for (number, epoch) in epochs.iter().enumerate() {
-        assert_eq!(members(epoch), ["epoch", "ms", "train", "validation"]);
+        assert_eq!(members(epoch), ["epoch", "lr", "ms", "train", "validation"]);
+        assert_eq!(epoch["lr"], 0.01);
         assert!(epoch["epoch"] == number && is_time(&epoch["ms"]));
         assert_eq!(members(&epoch["train"]), ["accuracy", "loss"]);
         assert_eq!(members(&epoch["validation"]), ["accuracy", "loss"]);
@@ -108,11 +113,11 @@ fn the_log_has_a_line_a_batch_and_a_line_an_epoch() {
     let (batches, epochs): (Vec<&Value>, Vec<&Value>) =
         lines.iter().partition(|line| line.get("step").is_some());
     for (step, line) in batches.iter().enumerate() {
-        assert_eq!(members(line), ["accuracy", "epoch", "loss", "ms", "step"]);
+        assert_eq!(members(line), ["accuracy", "epoch", "loss", "lr", "ms", "step"]);
         assert!(line["step"] == step && line["epoch"] == step / 3 && is_time(&line["ms"]));
     }
     for (number, line) in epochs.iter().enumerate() {
-        assert_eq!(members(line), ["epoch_end", "train", "validation"]);
+        assert_eq!(members(line), ["epoch_end", "lr", "train", "validation"]);
         assert_eq!(line["epoch_end"], number);
     }
     // The epoch's loss is the mean of its batches', weighted by rows: 16, 16 and 8.
@@ -369,4 +374,124 @@ fn gradients_that_a_file_asks_for_are_checked() {
     // The rows of a batch are said once.
     let refused = place.run("gradcheck calls.graph --batch-size 5 --dim batch=4");
     assert!(refused.status == 2 && refused.stderr.contains("differ"), "{}", refused.stderr);
+}
+
+/// The columns of every variable belong to the innermost call that stands in the file.
+#[test]
+fn check_shows_layers_as_a_summary() {
+    let place = Workplace::new("layers");
+    let text = "input x: f32[batch, 12, 4]\nshared tied: dense(units=4)\n\
+        h = lstm(x, 8, return_sequences=true)\nh = dense(h, 4)\nh = tied(tied(h))\n\
+        y, last = gru(h, 3, return_state=true)\nparam w: f32[3] = ones\n\
+        output out = y * w + last\n";
+    place.write("layers.graph", text);
+    let report = place.json("check layers.graph");
+    let rows: Vec<(&str, &str, String, u64)> = report["layers"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|layer| {
+            let text = |key: &str| layer[key].as_str().expect("a text");
+            let outputs = layer["outputs"].to_string().replace('"', "");
+            (text("name"), text("function"), outputs, layer["params"].as_u64().expect("known"))
+        })
+        .collect();
+    let wanted = [
+        ("h", "lstm", "[f32[batch, 12, 8]]", 4 * 8 * (4 + 8 + 1)),
+        ("h.1", "dense", "[f32[batch, 12, 4]]", 36),
+        ("tied", "dense", "[f32[batch, 12, 4]]", 20),
+        ("y", "gru", "[f32[batch, 3],f32[batch, 3]]", 3 * 3 * (4 + 3 + 2)),
+    ];
+    let wanted = wanted.map(|(name, function, outputs, n)| (name, function, outputs.into(), n));
+    assert_eq!(rows, wanted);
+    let printed = place.done("check layers.graph").stdout;
+    let first: Vec<&str> = printed.lines().take(2).collect();
+    assert_eq!(
+        first[0].split_whitespace().collect::<Vec<_>>(),
+        ["layer", "function", "output", "params"]
+    );
+    assert!(first[1].starts_with("h") && first[1].ends_with("416"), "{printed}");
+}
+
+/// What is declared and not used, in `check` and in `train`.
+#[test]
+fn what_nothing_reads_is_said() {
+    let place = Workplace::new("unused");
+    let text = "input x: f32[batch, 4]\ninput label: i32[batch]\ninput more: f32[batch, 2]\n\
+        input sized: f32[batch, n]\nparam scale: f32 = ones\nparam cut: f32[3] = ones\n\
+        state seen: f32 = zeros\nparam spare: f32 = ones\n\
+        idle = relu(dense(x, 16))\nlogits = dense(x, 3) / n\n\
+        shown = logits + stop_gradient(cut)\noutput guess = argmax(shown * scale, axis=-1)\n\
+        minimize sparse_softmax_cross_entropy(shown, label) with sgd()\n";
+    place.write("unused.graph", text);
+    let report = place.json("check unused.graph");
+    let warnings = report["warnings"].as_array().expect("a list").iter();
+    let warnings: Vec<(&str, u64, &str)> = warnings
+        .map(|warning| {
+            let text = |key: &str| warning[key].as_str().expect("a text");
+            (text("code"), warning["line"].as_u64().expect("a line"), text("text"))
+        })
+        .collect();
+    let wanted = [
+        ("E0416", 3, "nothing reads the input `more`"),
+        ("E0417", 5, "no loss reaches the param `scale`: it is not trained"),
+        ("E0417", 6, "no loss reaches the param `cut`: it is not trained"),
+        ("E0416", 7, "nothing reads the state `seen`"),
+        ("E0416", 8, "nothing reads the param `spare`"),
+        ("E0416", 9, "nothing reads the result of the layer `idle.dense`"),
+    ];
+    assert_eq!(warnings, wanted);
+    let sized = Literal::from_vec(&[6, 2], vec![0f32; 12]).expect("two a row");
+    let x = Literal::from_vec(&[6, 4], vec![0.5f32; 24]).expect("four a row");
+    let label = Literal::from_vec(&[6], vec![0i32, 1, 2, 0, 1, 2]).expect("one a row");
+    place.write_npz("data.npz", &[("x", x), ("label", label), ("sized", sized)]);
+    let trained = place.done("train unused.graph --data data.npz");
+    for (_, line, text) in wanted {
+        let place = format!("--> unused.graph:{line}:");
+        assert!(trained.stderr.contains(text) && trained.stderr.contains(&place), "{text}");
+    }
+    // Params that are frozen are meant so.
+    let frozen = place.done("train mlp.graph --data points.npz --freeze hidden");
+    assert!(!frozen.stderr.contains("E041"), "{}", frozen.stderr);
+}
+
+/// Learning rates are those of the step, by the names of steps and groups.
+#[test]
+fn learning_rates_are_reported() {
+    let place = Workplace::new("rates");
+    let model = |ending: &str| {
+        format!(
+            "input x: f32[batch, 4]\ninput label: i32[batch]\nlogits = dense(x, 3)\n\
+             loss = sparse_softmax_cross_entropy(logits, label)\n{ending}\n"
+        )
+    };
+    let trained = |ending: &str| {
+        place.write("rates.graph", &model(ending));
+        let train = "train rates.graph --data points.npz --batch-size 10 --epochs 2";
+        let outcome = place.done(&format!("{train} --log log.jsonl"));
+        (place.json_lines("log.jsonl"), outcome.stderr)
+    };
+    let rate = |line: &Value, name: &str| line[name].as_f64().expect("a number");
+    let (lines, shown) = trained("minimize loss with sgd(lr=cosine_decay(0.1, 8))");
+    for (step, line) in lines.iter().filter(|line| line.get("step").is_some()).enumerate() {
+        let done = (step as f64 / 8.0).min(1.0);
+        let wanted = 0.05 * (1.0 + (std::f64::consts::PI * done).cos());
+        assert!((rate(line, "lr") - wanted).abs() < 1e-6, "{line}: not {wanted}");
+    }
+    let ends: Vec<f64> =
+        lines.iter().filter(|l| l.get("epoch_end").is_some()).map(|l| rate(l, "lr")).collect();
+    assert!((ends[0] - 0.05).abs() < 1e-6 && ends[1].abs() < 1e-6, "{ends:?}");
+    assert!(shown.contains(", lr 0.05; "), "{shown}");
+    let (lines, _) = trained(
+        "minimize loss over logits.w with adam(lr=warmup(1e-2, 4)) over logits.b with sgd(lr=0.5)",
+    );
+    assert!((rate(&lines[0], "lr.0") - 0.0025).abs() < 1e-9 && rate(&lines[0], "lr.1") == 0.5);
+    let (lines, _) = trained(
+        "step a: minimize loss over logits.w with adam()\n\
+         step b: minimize loss over logits.b with sgd(lr=exponential_decay(0.5, 1, 0.5)) every 2",
+    );
+    assert_eq!((rate(&lines[1], "a.lr"), rate(&lines[1], "b.lr")), (0.001, 0.25));
+    // The file's own metric of that name is what is reported.
+    let (lines, _) = trained("metric lr = mean(x) * 0 + 7\nminimize loss with sgd(lr=0.25)");
+    assert_eq!(rate(&lines[0], "lr"), 7.0);
 }

@@ -64,7 +64,8 @@ fn going_on_is_the_training_that_did_not_end() {
     let alone = Checkpoint::load(&place.path("trained.safetensors")).expect("it was written");
     assert_eq!((alone.variables.len(), alone.step, alone.epoch), (4, 0, 0));
     let on = "train mlp.graph --data points.npz --params trained.safetensors --log log.jsonl";
-    assert!(place.done(on).stderr.starts_with("epoch 1/1: "));
+    let said = "trained.safetensors: 4 of 4 variables\nepoch 1/1: ";
+    assert!(place.done(on).stderr.starts_with(said));
     assert_eq!(place.json_lines("log.jsonl")[0]["step"], 0);
 }
 
@@ -272,8 +273,39 @@ fn a_scope_puts_weights_below_its_name() {
         assert!(outer.contains(&(scoped, value)), "{name} is loaded");
     }
     // The head of the other file has another name, which is said.
-    let unused = "trained.safetensors: unused: encoder.logits.b, encoder.logits.w\n";
-    assert_eq!(outcome.stderr, unused);
+    let said = "trained.safetensors: 2 of 2 variables\n\
+                trained.safetensors: unused: encoder.logits.b, encoder.logits.w\n";
+    assert_eq!(outcome.stderr, said);
+}
+
+/// What a file gave, by name: all of it as JSON, and every tensor of another type as one error.
+#[test]
+fn what_became_of_weights_is_reported() {
+    let place = Workplace::new("matched");
+    place.trained("mlp.graph --data points.npz");
+    let text = place.text("mlp.graph");
+    place.write("renamed.graph", &text.replace("logits", "scores"));
+    let train = "train renamed.graph --data points.npz --params trained.safetensors";
+    let report = place.json(train);
+    let wanted = serde_json::json!([{
+        "file": "trained.safetensors",
+        "matched": ["hidden.dense.b", "hidden.dense.w"],
+        "slots": 0,
+        "unused": ["logits.b", "logits.w"],
+        "missing": ["scores.w", "scores.b"],
+    }]);
+    assert_eq!(report["params"], wanted);
+    let said = "trained.safetensors: 2 of 4 variables\n\
+                trained.safetensors: unused: logits.b, logits.w\n\
+                trained.safetensors: not in the file: scores.w, scores.b\n";
+    assert!(place.done(train).stderr.starts_with(said), "{}", place.done(train).stderr);
+    place.write("wider.graph", &text.replace("dense(x, 8)", "dense(x, 9)"));
+    let refused = place.run("train wider.graph --data points.npz --params trained.safetensors");
+    let said = "the variable `hidden.dense.b` is f32[9], but f32[8] was loaded for it; \
+                `hidden.dense.w` is f32[4, 9], but f32[4, 8]; \
+                `logits.w` is f32[9, 3], but f32[8, 3]\n";
+    assert!(refused.status == 1 && refused.stderr.contains("error[E0661]"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
 }
 
 #[test]

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use super::value::{Args, Builtin, FileId, FunctionRef, GivenArg, Initial, Value};
+use super::value::{Args, Builtin, FileId, FunctionRef, GivenArg, Initial, Value, members};
 use super::{Elaborator, Failed, Frame, Result, SharedLayer};
 use crate::ast::{Arg, CallExpr, Expr, ExprKind, Formal, Function, FunctionBody, Name, Shared};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+use crate::foreign::{self, Place, hint};
 use crate::source::Span;
-use crate::spelling::similar;
+use crate::spelling::{has_letters_of, similar};
+use crate::unused::Layer;
 
 /// The evaluated arguments of a call, and what any call may say.
 pub(super) struct Given {
@@ -82,12 +84,22 @@ impl Elaborator<'_> {
             let message = format!("`{name}` is not available yet");
             return self.error(Code::NotAvailableYet, message, span, later);
         }
+        if let Some(error) = self.argument_as_function(name, span) {
+            return self.push(error);
+        }
         let message = format!("there is no function `{name}`");
         let error = Diagnostic::error(Code::UnknownFunction, message).at(span, "");
-        let file = self.here().file;
-        let mut names = self.program.function_names(file);
-        super::builtins::names().for_each(|name| names.push(name));
-        let error = match similar(name, names.into_iter()) {
+        if let Some(hint) = hint(Place::Function, name) {
+            return self.push(error.help(hint));
+        }
+        let error = match self.similar_function(name) {
+            Some(similar) if has_letters_of(name, &similar) => {
+                let error = error.help(format!("is `{similar}` meant?"));
+                match self.signature_of(&similar) {
+                    Some(signature) => error.help(format!("it is {signature}")),
+                    None => error,
+                }
+            }
             Some(similar) => error.help(format!("is `{similar}` meant?")),
             None if self.find_value(name).is_some() => {
                 error.help(format!("`{name}` is a value; `[ ]` picks from it"))
@@ -95,6 +107,43 @@ impl Elaborator<'_> {
             None => error,
         };
         self.push(error)
+    }
+
+    /// What is wrong where a function calls an argument that is none: `act="relu"`.
+    fn argument_as_function(&self, name: &str, span: Span) -> Option<Diagnostic> {
+        let function = self.here().function.as_ref()?;
+        let is_formal = function.formals.iter().any(|formal| &*formal.name.text == name);
+        let value = &self.find_value(name).filter(|_| is_formal)?.value;
+        let (of, kind) = (&function.name.text, value.kind());
+        let message = format!("`{name}` of `{of}` is {kind}, not a function");
+        let error = Diagnostic::error(Code::WrongKind, message).at(span, "");
+        Some(self.with_unquoted(error, value))
+    }
+
+    /// The error, with what to write where a string names a function that is meant.
+    pub(super) fn with_unquoted(&self, error: Diagnostic, value: &Value) -> Diagnostic {
+        let Value::Str(text) = value else { return error };
+        let name = self.function_named(text).map(|_| text.to_string());
+        match name.or_else(|| self.similar_function(text)) {
+            Some(name) => error.help(format!("write `{name}` without quotes")),
+            None => hint(Place::Function, text).into_iter().fold(error, Diagnostic::help),
+        }
+    }
+
+    /// The function that a misspelt name may mean.
+    pub(super) fn similar_function(&self, name: &str) -> Option<String> {
+        let of_files = self.program.function_names(self.here().file).into_iter();
+        let names = of_files.chain(super::builtins::names().map(|name| name as &str));
+        similar(name, names).map(str::to_owned)
+    }
+
+    /// The head of a function, as it is written.
+    fn signature_of(&self, name: &str) -> Option<String> {
+        match self.function_named(name)? {
+            FunctionRef::Graph(_, function) => Some(signature(&function)),
+            FunctionRef::Builtin(builtin) => Some(builtin.signature()),
+            FunctionRef::Shared(_) => None,
+        }
     }
 
     /// The values of the arguments; all are read, so that all errors are found. Those of `grad`
@@ -220,8 +269,9 @@ impl Elaborator<'_> {
         args: Vec<GivenArg>,
     ) -> Result<Vec<Option<GivenArg>>> {
         let mut bound: Vec<Option<GivenArg>> = formals.iter().map(|_| None).collect();
-        let refuse = |e: &mut Self, message: String, span: Span| {
+        let refuse = |e: &mut Self, message: String, span: Span, hint: Option<String>| {
             let error = Diagnostic::error(Code::WrongArguments, message).at(span, "");
+            let error = hint.into_iter().fold(error, Diagnostic::help);
             let list = formals.join(", ");
             e.push(error.help(format!("its arguments are ({list})")))
         };
@@ -232,13 +282,13 @@ impl Elaborator<'_> {
                 None => {
                     let message =
                         format!("`{function}` takes {} arguments, not more", formals.len());
-                    return Err(refuse(self, message, span));
+                    return Err(refuse(self, message, span, None));
                 }
                 Some(name) => match formals.iter().position(|formal| *formal == &**name) {
                     Some(slot) => slot,
                     None => {
                         let message = format!("`{function}` has no argument `{name}`");
-                        return Err(refuse(self, message, span));
+                        return Err(refuse(self, message, span, argument_hint(name, formals)));
                     }
                 },
             };
@@ -274,7 +324,10 @@ impl Elaborator<'_> {
         frame.shared = self.opening_shared.take();
         for (formal, arg) in function.formals.iter().zip(bound) {
             let (value, span) = match arg {
-                Some(arg) => (arg.value, arg.span),
+                Some(arg) => {
+                    frame.given.push((formal.name.text.clone(), arg.value.clone()));
+                    (arg.value, arg.span)
+                }
                 None => (self.default(file, function, formal, site)?, formal.name.span),
             };
             let binding = super::Binding { value, span, declared: None };
@@ -288,10 +341,27 @@ impl Elaborator<'_> {
         self.mark = outer_mark;
         self.n_calls += 1;
         if self.n_touched > n_touched {
+            if let Ok(value) = &value {
+                self.keep_layer(&path, function, value, site.span);
+            }
             self.taken.entry(path).or_insert(1);
         }
         self.at = site.span;
         value
+    }
+
+    /// Keeps a call that has made variables, if it stands in the file itself.
+    fn keep_layer(&mut self, path: &str, function: &Function, value: &Value, span: Span) {
+        let is_outermost = self.frames.iter().all(|frame| frame.function.is_none());
+        if !is_outermost || self.layers.iter().any(|layer| &*layer.path == path) {
+            return;
+        }
+        let tensors = members(value).into_iter().filter_map(|member| match member {
+            Value::Tensor(x) => Some(self.tensor_type(x).clone()),
+            _ => None,
+        });
+        let (function, outputs) = (function.name.text.clone(), tensors.collect());
+        self.layers.push(Layer { path: path.into(), function, outputs, span });
     }
 
     fn check_call(&mut self, function: &Arc<Function>, site: CallSite<'_>) -> Result<()> {
@@ -460,6 +530,13 @@ impl Elaborator<'_> {
         }
         self.shared[number].made = true;
     }
+}
+
+/// What is meant by an argument that a function does not have.
+pub(super) fn argument_hint(name: &str, formals: &[&str]) -> Option<String> {
+    let of_others = foreign::argument(name, formals);
+    let near = || similar(name, formals.iter().copied());
+    of_others.or_else(|| near().map(|similar| format!("is `{similar}` meant?")))
 }
 
 /// The `training` that a function's own argument of that name says by default.

@@ -13,6 +13,7 @@ use super::{Binding, Elaborator, Failed, Result, SharedLayer};
 use crate::ast::{Binary, BinaryOp, Expr, ExprKind, Index, IndexItem, IndexKind, Name, Subscript};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+use crate::foreign::{Place, hint};
 use crate::source::Span;
 use crate::spelling::similar;
 
@@ -195,12 +196,21 @@ impl Elaborator<'_> {
                     "it is bound at line {line}; values are bound before they are used"
                 ))
             }
-            None => match self.similar_name(&name.text) {
-                Some(similar) => error.help(format!("is `{similar}` meant?")),
+            None => match self.meant_name(&name.text) {
+                Some(advice) => error.help(advice),
                 None => error,
             },
         };
         self.push(error)
+    }
+
+    /// What may be meant by a name that nothing has.
+    fn meant_name(&self, name: &str) -> Option<String> {
+        if let Some(hint) = hint(Place::Value, name) {
+            return Some(hint);
+        }
+        let similar = self.similar_name(name).or_else(|| self.similar_function(name))?;
+        Some(format!("is `{similar}` meant?"))
     }
 
     fn similar_name(&self, name: &str) -> Option<String> {

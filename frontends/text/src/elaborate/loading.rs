@@ -15,12 +15,15 @@ use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Diagnostics, RenderOptions, render};
 use crate::library::library;
 use crate::source::Sources;
+use crate::unused::Layer;
 
 /// A program that was loaded.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The program.
     pub module: Module,
+    /// The calls in the file that made variables, in their order.
+    pub layers: Vec<Layer>,
     /// The calls of `grad` with `training` true, if [`LoadOptions::keep_gradients`] asks for them.
     pub gradients: Vec<GradientCall>,
     /// What is legal but probably not meant.
@@ -63,8 +66,9 @@ pub fn load(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Loaded
         }
         if !diagnostics.has_errors() {
             let gradients = std::mem::take(&mut train.gradients);
+            let layers = std::mem::take(&mut train.layers);
             let module = module(&program, train, infer);
-            return Ok(Loaded { module, gradients, warnings: diagnostics, sources });
+            return Ok(Loaded { module, layers, gradients, warnings: diagnostics, sources });
         }
     }
     diagnostics.sort();

@@ -47,6 +47,7 @@ use value::{FileId, FunctionRef, GivenArg, Value};
 use crate::ast::{Function, Name};
 use crate::diagnostics::Diagnostics;
 use crate::source::{Sources, Span};
+use crate::unused::Layer;
 
 /// The error has been reported, or what depends on it is given up.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,8 @@ pub(crate) struct Walked {
     pub(crate) variables: IndexMap<NodeName, Declared>,
     /// The names whose value is a node that is called otherwise.
     pub(crate) names: IndexMap<NodeName, NodeId>,
+    /// The calls in the file that made variables, in their order.
+    pub(crate) layers: Vec<Layer>,
     /// The calls of `grad`, if they are kept.
     pub(crate) gradients: Vec<GradientCall>,
     /// What is wrong.
@@ -94,8 +97,8 @@ pub(crate) fn walk(
     let names = elaborator.names();
     let mut graph = elaborator.regions.pop().map(|region| region.graph).unwrap_or_default();
     graph.dissolve_bindings();
-    let Elaborator { variables, gradients, diagnostics, .. } = elaborator;
-    Walked { graph, variables, names, gradients, diagnostics }
+    let Elaborator { variables, layers, gradients, diagnostics, .. } = elaborator;
+    Walked { graph, variables, names, layers, gradients, diagnostics }
 }
 
 /// What a walk goes by.
@@ -165,6 +168,8 @@ struct Elaborator<'a> {
     depth: usize,
     /// Whether a limit was hit: the walk ends.
     stopped: bool,
+    /// The calls in the file that made variables.
+    layers: Vec<Layer>,
     /// Whether the calls of `grad` are kept, and those that were.
     keep_gradients: bool,
     gradients: Vec<GradientCall>,
@@ -212,6 +217,8 @@ struct Frame {
     returned: Option<Value>,
     /// Where the function was called.
     call: Option<Span>,
+    /// What the function was given, but for what the call left out.
+    given: Vec<(Arc<str>, Value)>,
     /// The path of the binding that is being read, if its names count.
     target: Option<String>,
     /// The path after which nodes are called.
@@ -234,6 +241,7 @@ impl Frame {
             training,
             returned: None,
             call: None,
+            given: Vec::new(),
             target: None,
             emitted: Vec::new(),
         }
@@ -289,6 +297,7 @@ impl<'a> Elaborator<'a> {
             n_listed: 0,
             depth: 0,
             stopped: false,
+            layers: Vec::new(),
             keep_gradients: false,
             gradients: Vec::new(),
             names_alone: false,

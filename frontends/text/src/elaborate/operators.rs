@@ -7,7 +7,7 @@ use brolga_compiler::ops::TypeError;
 use super::bare;
 use super::number::BareError;
 use super::report::type_diagnostic;
-use super::value::{Tensor, Value};
+use super::value::{FileId, Tensor, Value};
 use super::{Elaborator, Failed, Result};
 use crate::ast::{BinaryOp, Expr, ExprKind};
 use crate::codes::Code;
@@ -172,7 +172,9 @@ impl Elaborator<'_> {
             false => (a, of_b.dtype),
         };
         let text = self.sources.text(other.span);
-        let shown = if text.len() <= 40 && !text.contains('\n') { text } else { "..." };
+        let is_short = text.len() <= 40 && !text.contains('\n');
+        let is_shown = is_short && self.here().file != FileId::STD;
+        let shown = if is_shown { text } else { ".." };
         let help = format!("write `cast({shown}, {dtype})`");
         let at = self.at;
         let error = Diagnostic::error(Code::DTypesDiffer, message).at(at, label);
@@ -209,6 +211,9 @@ impl Elaborator<'_> {
         operands: [Operand<'_>; 2],
         wanted: Option<String>,
     ) -> Diagnostic {
+        if self.here().file == FileId::STD {
+            return diagnostic;
+        }
         for (k, operand) in operands.iter().enumerate() {
             let Some(Expr { kind: ExprKind::Name(name), .. }) = operand.expr else { continue };
             if let Some(Expr { kind: ExprKind::Name(other), .. }) = operands[1].expr

@@ -6,11 +6,16 @@ use std::sync::Arc;
 use brolga_compiler::ir::{Position, Provenance, Site};
 use brolga_compiler::ops::TypeError;
 
-use super::value::FileId;
-use super::{Elaborator, Failed};
+use super::value::{Bare, FileId, FunctionRef, Value};
+use super::{Elaborator, Failed, Frame};
 use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Severity};
+use crate::foreign::{Place, hint};
+use crate::library::library;
 use crate::source::{SourceId, Span};
+
+/// How the headline begins that tells of what a library function was given.
+const NO_FIT: &str = "these arguments do not fit";
 
 /// The most calls that the notes of an error show.
 const MAX_CALLS_SHOWN: usize = 4;
@@ -30,7 +35,10 @@ impl Elaborator<'_> {
     /// Reports a diagnostic, unless it has been reported before.
     pub(super) fn push(&mut self, diagnostic: Diagnostic) -> Failed {
         let diagnostic = self.told_to_user(diagnostic);
-        let key = (diagnostic.code, diagnostic.message.clone(), diagnostic.span());
+        // Of arguments that do not fit, the first error says enough.
+        let is_of_arguments = diagnostic.message.starts_with(NO_FIT);
+        let code = if is_of_arguments { Code::WrongArguments } else { diagnostic.code };
+        let key = (code, diagnostic.message.clone(), diagnostic.span());
         if self.reported.insert(key) {
             self.diagnostics.push(diagnostic);
         }
@@ -59,11 +67,76 @@ impl Elaborator<'_> {
         let Some(call) = calls.iter().rev().find(|span| shown(span)).copied() else {
             return diagnostic;
         };
-        let inner = std::mem::take(&mut diagnostic.labels);
-        for label in inner.into_iter().filter(|label| label.primary) {
-            diagnostic = diagnostic.at(call, label.text);
+        let within = "in this line of the library";
+        let inner = std::mem::take(&mut diagnostic.labels).into_iter();
+        let labels: Vec<String> = inner.filter(|l| l.primary).map(|l| l.text).collect();
+        let is_call = |frame: &&Frame| frame.call == Some(call) && frame.function.is_some();
+        let frame = self.frames.iter().rev().find(is_call);
+        match frame.filter(|_| speaks_of_values(diagnostic.code)) {
+            Some(frame) => {
+                let said = said(&diagnostic, &labels);
+                let diagnostic = self.told_of_arguments(diagnostic, frame, call);
+                diagnostic.note_at(span, format!("{within}{said}"))
+            }
+            None => {
+                let label = labels.into_iter().next().unwrap_or_default();
+                diagnostic.at(call, label).note_at(span, within)
+            }
         }
-        diagnostic.note_at(span, "in this line of the library")
+    }
+
+    /// What a library function cannot do, in terms of what it was given and what it takes.
+    fn told_of_arguments(
+        &self,
+        mut diagnostic: Diagnostic,
+        frame: &Frame,
+        call: Span,
+    ) -> Diagnostic {
+        let Some(function) = &frame.function else { return diagnostic };
+        let name = &function.name.text;
+        if speaks_of_types(diagnostic.code) {
+            diagnostic.message = format!("{NO_FIT} `{name}`");
+        }
+        // That the library parts a shape into so many names is no matter of the user's.
+        if diagnostic.code == Code::CountMismatch {
+            diagnostic.code = Code::WrongArguments;
+        }
+        let given = frame.given.iter().map(|(name, value)| match value {
+            Value::Tensor(x) => format!("{name}: {}", self.tensor_type(*x)),
+            other => format!("{name} = {}", told(other)),
+        });
+        let given: Vec<String> = given.collect();
+        let mut diagnostic = diagnostic.at(call, given.join(", "));
+        if let Some(takes) = library().takes(name) {
+            // What the library's line could do is no advice to its user.
+            diagnostic.help.clear();
+            let advice = self.advice_for_arguments(frame, diagnostic.code, takes);
+            diagnostic.help.extend(advice);
+            diagnostic.help.push(format!("`{name}` takes {takes}"));
+        }
+        diagnostic
+    }
+
+    /// What to write instead of arguments of another kind or element type than is wanted.
+    fn advice_for_arguments(&self, frame: &Frame, code: Code, takes: &str) -> Vec<String> {
+        let is_of_kind = code == Code::WrongKind;
+        let is_of_dtype = matches!(
+            code,
+            Code::DTypesDiffer | Code::DTypeRefused | Code::BareNumber | Code::ParamNotFloat
+        );
+        let advice = |(name, value): &(Arc<str>, Value)| match value {
+            Value::Str(text) if is_of_kind && self.function_named(text).is_some() => {
+                Some(format!("write `{name}={text}`, without quotes"))
+            }
+            Value::Str(text) if is_of_kind => hint(Place::Function, text),
+            Value::Tensor(x) if is_of_dtype && !self.tensor_type(*x).dtype.is_float() => {
+                let wants_floats = !matches!(&**name, "labels" | "mask" | "ids");
+                let is_told = takes.contains("floats") && wants_floats;
+                is_told.then(|| format!("write `cast(.., f32)` around `{name}`"))
+            }
+            _ => None,
+        };
+        frame.given.iter().filter_map(advice).collect()
     }
 
     fn main_source(&self) -> SourceId {
@@ -111,6 +184,53 @@ impl Elaborator<'_> {
             column: at.column,
             length: self.sources.text(span).chars().count() as u32,
         }
+    }
+}
+
+/// Whether the cause of an error inside the library can be what its function was given; else it
+/// is told as it stands, and [`Code::ShapesUnequal`] speaks of the arguments itself.
+fn speaks_of_values(code: Code) -> bool {
+    speaks_of_types(code) || code == Code::BatchVariable
+}
+
+/// Whether an error is about shapes, element types and kinds of values, which inside the library
+/// are not the user's own.
+fn speaks_of_types(code: Code) -> bool {
+    let is_of_types = code.id().starts_with("E02") && code != Code::ShapesUnequal;
+    is_of_types || matches!(code, Code::CountMismatch | Code::ParamNotFloat)
+}
+
+/// What an error says at the place in the library: its label, or else its headline.
+fn said(diagnostic: &Diagnostic, labels: &[String]) -> String {
+    let label = labels.iter().find(|label| !label.is_empty());
+    format!(": {}", label.unwrap_or(&diagnostic.message))
+}
+
+/// More members of a list than anyone reads.
+const MAX_SHOWN: usize = 8;
+
+/// A value that is no tensor, in short.
+fn told(value: &Value) -> String {
+    match value {
+        Value::Bare(Bare::Int(dim)) => dim.to_string(),
+        Value::Bare(Bare::Bool(b)) => b.to_string(),
+        Value::Bare(Bare::Float(number)) => match number.known() {
+            Some(x) => format!("{x:?}"),
+            None => "a number".to_owned(),
+        },
+        Value::Str(text) => format!("{text:?}"),
+        Value::Element(dtype) => dtype.to_string(),
+        Value::List(members) if members.len() <= MAX_SHOWN && !value.holds_tensor() => {
+            let members: Vec<String> = members.iter().map(told).collect();
+            format!("[{}]", members.join(", "))
+        }
+        Value::Function(FunctionRef::Graph(_, function)) => function.name.text.to_string(),
+        Value::Function(FunctionRef::Builtin(builtin)) => builtin.name.to_owned(),
+        Value::Tensor(_)
+        | Value::List(_)
+        | Value::Function(FunctionRef::Shared(_))
+        | Value::Initial(_)
+        | Value::Poison => value.kind().to_owned(),
     }
 }
 

@@ -7,17 +7,20 @@ use brolga_compiler::ir::{
     self, DType, Metric, MetricKind, NodeId, OptimizerArgument, OptimizerCall, ParameterGroup,
     TensorType, TrainingStep, VariableKind,
 };
-use brolga_compiler::ops::{Leaf, Op, OpRules};
+use brolga_compiler::ops::{Leaf, Op};
 use brolga_compiler::optimizer;
 
+use super::calls::argument_hint;
 use super::regions::{Region, RegionKind};
 use super::value::{Bare, Tensor, Value};
 use super::{Elaborator, Failed, Result};
 use crate::ast::{CallExpr, Minimize, Name, Pattern, Report, Update};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+use crate::foreign::{Place, hint};
 use crate::source::Span;
 use crate::spelling::similar;
+use crate::unused::reached;
 
 /// An argument of an optimiser with its default.
 pub(super) type Formal = (&'static str, optimizer::Default);
@@ -220,21 +223,7 @@ impl Elaborator<'_> {
 
     /// The params that a loss reaches by a differentiable path.
     fn reached(&self, loss: Tensor) -> HashSet<ir::Name> {
-        let graph = self.graph_of(loss.region);
-        let mut reached = HashSet::new();
-        let mut seen = HashSet::new();
-        let mut open = vec![loss.node];
-        while let Some(node) = open.pop() {
-            let is_float = graph.node(node).types.iter().any(|t| t.dtype.is_float());
-            if !seen.insert(node) || !is_float {
-                continue;
-            }
-            if let Op::Leaf(Leaf::Variable { name, .. }) = graph.op(node) {
-                reached.insert(name.clone());
-            }
-            let operands = graph.operands(node).iter().enumerate();
-            open.extend(operands.filter(|(k, _)| graph.op(node).carries(*k)).map(|(_, o)| o));
-        }
+        let mut reached = reached(self.graph_of(loss.region), loss.node);
         reached.retain(|name| {
             self.variables.get(name).is_some_and(|d| d.variable.kind == VariableKind::Param)
         });
@@ -329,7 +318,11 @@ impl Elaborator<'_> {
             let names: Vec<&str> = known.collect();
             let message = format!("there is no optimiser `{}`", name.text);
             let error = Diagnostic::error(Code::Optimizer, message).at(name.span, "");
-            let error = match similar(&name.text, names.iter().copied()) {
+            if let Some(hint) = hint(Place::Optimizer, &name.text) {
+                return Err(self.push(error.help(hint)));
+            }
+            let last = name.text.rsplit('.').next().unwrap_or_default();
+            let error = match similar(last, names.iter().copied()) {
                 Some(similar) => error.help(format!("is `{similar}` meant?")),
                 None => error.help(format!("the optimisers are {}", names.join(", "))),
             };
@@ -355,6 +348,8 @@ impl Elaborator<'_> {
             let message = format!("`{}` has no argument `{given}`", optimizer.text);
             let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
             let error = Diagnostic::error(Code::Optimizer, message).at(span, "");
+            let hint = named.and_then(|name| argument_hint(name, &names));
+            let error = hint.into_iter().fold(error, Diagnostic::help);
             self.push(error.help(format!("its arguments are {}", names.join(", "))))
         })
     }

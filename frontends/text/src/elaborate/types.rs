@@ -189,7 +189,10 @@ impl Elaborator<'_> {
             Value::List(_) => Err(super::Failed),
             Value::Str(_) | Value::Element(_) | Value::Function(_) | Value::Initial(_) => {
                 let message = format!("{} is not a tensor", value.kind());
-                Err(self.error(Code::WrongKind, message, span, "a tensor is expected here"))
+                let error = Diagnostic::error(Code::WrongKind, message);
+                let error = error.at(span, "a tensor is expected here");
+                let error = self.with_unquoted(error, value);
+                Err(self.push(error))
             }
         }
     }

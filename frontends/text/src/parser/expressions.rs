@@ -9,6 +9,7 @@ use crate::ast::{
 };
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+use crate::foreign::{Place, hint, is_module};
 use crate::lexer::{Kind, Sign, Word};
 use crate::source::Span;
 
@@ -61,6 +62,9 @@ impl Parser<'_> {
         }
         let words: Vec<&str> = Element::ALL.iter().map(|element| element.word()).collect();
         let error = self.unexpected("a type");
+        if let Some(hint) = hint(Place::Type, self.text_of(self.at)) {
+            return self.report(error.help(hint));
+        }
         self.report(error.help(format!("the element types are {}", words.join(", "))))
     }
 
@@ -327,11 +331,14 @@ impl Parser<'_> {
     fn check_function_name(&mut self, name: &Name) {
         let Some((value, function)) = name.text.rsplit_once('.') else { return };
         let message = format!("`{}` has a dot in it", name.text);
-        self.diagnostics.push(
-            Diagnostic::error(Code::MalformedName, message)
-                .at(name.span, "a function's name has no dot")
-                .help(format!("there are no methods: write `{function}({value}, ...)`")),
-        );
+        let error = Diagnostic::error(Code::MalformedName, message);
+        let error = error.at(name.span, "a function's name has no dot");
+        let first = value.split('.').next().unwrap_or(value);
+        let advice = hint(Place::Function, function).unwrap_or_else(|| match is_module(first) {
+            true => format!("there are no modules: write `{function}(...)`"),
+            false => format!("there are no methods: write `{function}({value}, ...)`"),
+        });
+        self.diagnostics.push(error.help(advice));
     }
 
     /// `[ ( NAME | "training" ) "=" ] expr`

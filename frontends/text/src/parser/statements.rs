@@ -10,6 +10,7 @@ use crate::ast::{
 };
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+use crate::foreign::{Place, hint};
 use crate::lexer::{Kind, Sign, Word};
 use crate::source::Span;
 use crate::spelling::similar;
@@ -179,6 +180,12 @@ impl Parser<'_> {
     /// `"import" STRING`
     fn import(&mut self) -> Result<StmtKind> {
         self.at += 1;
+        if self.peek() == Kind::Name {
+            let error = self.unexpected("the path of a file, in quotes");
+            let help = "operations and layers are there without an import; \
+                        `import \"layers.graph\"` brings the functions of another file";
+            return Err(self.report(error.help(help)));
+        }
         if self.peek() != Kind::Str {
             return Err(self.expected("the path of a file, in quotes"));
         }
@@ -514,6 +521,12 @@ impl Parser<'_> {
         if self.at_sign(Sign::Less) && next.kind == Kind::Sign(Sign::Minus) {
             let error = self.unexpected("`=`");
             return self.report(error.help("a variable is written by `update NAME <- ...`"));
+        }
+        if !matches!(self.peek(), Kind::Sign(_))
+            && let Some(hint) = hint(Place::Statement, self.text_of(first))
+        {
+            let error = self.unexpected("`=`");
+            return self.report(error.help(hint));
         }
         if matches!(self.peek(), Kind::Name | Kind::Int | Kind::Float | Kind::Str) {
             let words = STATEMENT_WORDS.iter().map(|word| word.text());

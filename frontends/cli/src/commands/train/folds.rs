@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::arguments::Train;
 use crate::failure::Failure;
-use crate::model::{Purpose, ReadFile, load_weights, session, session_options};
+use crate::model::{ReadFile, session, session_options};
 use crate::output::outln;
 use crate::progress::metrics_text;
 use crate::watch::{Kept, train};
+use crate::weights::{Purpose, load_weights};
 
 /// Trains once for each part, from the same initial values; says how good each is on its own part,
 /// and the mean and the spread.

@@ -14,15 +14,17 @@ use brolga::runtime::train::{FitOptions, TensorBoard, Validation};
 use crate::arguments::{EarlyStopText, Train};
 use crate::failure::Failure;
 use crate::model::{
-    Purpose, ReadFile, batch_size, check_dims, check_place, data_set, load_weights, read, session,
+    ReadFile, batch_size, check_dims, check_place, data_set, read, say_unused, session,
     session_options,
 };
 use crate::watch::{Kept, train};
+use crate::weights::{Purpose, load_weights};
 
 pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     let mut program = read(&arguments.model)?;
     check_dims(&program.module, &arguments.model.dims)?;
     arguments.save.as_deref().map(|path| check_place(path, "safetensors")).transpose()?;
+    say_unused(&program);
     freeze::freeze(&mut program, &arguments.freeze)?;
     Arc::make_mut(&mut program.module).accumulate(arguments.accumulate);
     let data = data_set(&arguments.data.data, Split::Train)?;
@@ -31,7 +33,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
         return folds::run(arguments, &program, &data, &options, folds);
     }
     let mut session = session(&program, session_options(&arguments.model.machine))?;
-    load_weights(&mut session, &program, &arguments.weights, Purpose::Training)?;
+    let loaded = load_weights(&mut session, &program, &arguments.weights, Purpose::Training)?;
     let checkpoints = kept::checkpoints(arguments, &program, &session, &data, &options)?;
     let mut options = options;
     if arguments.resume
@@ -50,7 +52,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     if let Some(path) = &arguments.save {
         kept::save(&session, path, arguments.weights_only)?;
     }
-    report::report(&session, &reports, &options, arguments.model.machine.json);
+    report::report(&session, &reports, (&options, &loaded), arguments.model.machine.json);
     Ok(())
 }
 

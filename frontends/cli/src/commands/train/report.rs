@@ -1,16 +1,17 @@
 //! What a training says when it has ended.
 
 use brolga::Session;
-use brolga::runtime::train::{EpochReport, FitOptions, metrics_json};
+use brolga::runtime::train::{EpochReport, FitOptions, metrics_json, rates_json};
 use serde_json::{Value, json};
 
 use crate::output::outln;
 use crate::progress::metrics_text;
+use crate::weights::LoadedFile;
 
 pub(super) fn report(
     session: &Session,
     reports: &[EpochReport],
-    options: &FitOptions,
+    (options, loaded): (&FitOptions, &[LoadedFile]),
     as_json: bool,
 ) {
     let clock = session.clock();
@@ -21,13 +22,20 @@ pub(super) fn report(
                 "ms": report.ms,
                 "train": metrics_json(&report.train),
             });
+            for (name, rate) in rates_json(&report.rates) {
+                epoch[name] = rate;
+            }
             if let Some(validation) = &report.validation {
                 epoch["validation"] = json!(metrics_json(validation));
             }
             epoch
         });
         let epochs: Vec<Value> = epochs.collect();
-        outln!("{}", json!({"step": clock.step, "epoch": clock.epoch, "epochs": epochs}));
+        let mut report = json!({"step": clock.step, "epoch": clock.epoch, "epochs": epochs});
+        if !loaded.is_empty() {
+            report["params"] = loaded.iter().map(LoadedFile::json).collect();
+        }
+        outln!("{report}");
         return;
     }
     let Some(last) = reports.last() else {

@@ -70,7 +70,7 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
     files.into_iter().flatten()
 }
 
-/// What a later release brings, with what the page calls it.
+/// What a later release brings, with its name there.
 const NOT_YET: &[&str] = &["while"];
 
 /// Whether a later release brings a function: what to say of it.
