@@ -588,7 +588,7 @@ evaluated. The changes follow one another as they are written:
     crop:N       N rows and columns of zeros are put around it, and a part of its own size is cut
                  out anywhere
     rotate:D     turned about its middle by up to D degrees each way, bilinear; 0 outside
-    noise:S      a number of the normal distribution of standard deviation S is added to each element
+    noise:S      to each element a number of the normal distribution of standard deviation S is added
 
 All numbers are drawn evenly. What becomes of a picture depends on the seed, the epoch and its row
 alone: not on the batch, on threads or on a break. Pictures that are fed together, such as one and
@@ -618,8 +618,9 @@ done with it; tensors with `+` between them are added. Tensors that no line name
     last.b       = rnn.bias_ih_l0 + rnn.bias_hh_l0
 
 Files are `.safetensors`, `.npz`, and those of Keras: `.h5`, `.weights.h5`, `.keras`. Of these a
-layer's parts are called as ours are: `dense.w`, `norm.mean`, `lstm.wx`; where the file numbers them,
-`dense.0`, `dense.1`, in Keras' order: kernel, recurrent kernel, bias; gamma, beta, mean, variance."
+layer's parts are called as ours are: `dense.w`, `norm.mean`, `lstm.wx`; where the file numbers
+them, `dense.0`, `dense.1`, in Keras' order: kernel, recurrent kernel, bias; gamma, beta, mean,
+variance."
 
     NotFetched "E0635" "a data set cannot be fetched"
 "`mnist` and `fashion-mnist` without a folder are fetched once by `curl` into the folder that

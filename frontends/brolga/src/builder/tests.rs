@@ -64,6 +64,7 @@ const INTERNAL: &[&str] = &[
     "lstm_step",
     "lstm_bias",
     "weighted",
+    "beside",
 ];
 
 /// The functions of the library that give a list.

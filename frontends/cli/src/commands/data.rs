@@ -2,13 +2,14 @@
 
 mod example;
 
-use brolga::runtime::data::{ArraySummary, Source, Split, Statistics, load, summarise};
+use brolga::runtime::data::{ArraySummary, Source, Split, Statistics, summarise};
 use brolga::runtime::train::literal_json;
 use brolga::{DataSet, Literal};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{Inspect, Part};
 use crate::failure::Failure;
+use crate::model::read_source;
 use crate::output::outln;
 
 /// Classes that are listed; of more, the number of the others is said.
@@ -18,7 +19,7 @@ pub(crate) fn run(arguments: &Inspect) -> Result<(), Failure> {
     let source = Source::parse(&arguments.source).map_err(|e| Failure::data(&e))?;
     let part = part(&source, arguments.split)?;
     let split = part.unwrap_or(Split::Train);
-    let data = load(&source, split).map_err(|e| Failure::data(&e))?;
+    let data = read_source(&source, split)?;
     let summaries = summarise(&data);
     let n_examples = arguments.examples.min(data.n_rows());
     if arguments.json {

@@ -7,6 +7,8 @@ use crate::{LoadOptions, load, operations};
 const BEFORE: &str = "
 input x: f32[batch, 8]
 input y: f32[batch, 8]
+input h: f32[batch, 16]
+input c: f32[batch, 16]
 input series: f32[batch, 12, 8]
 input image: f32[batch, 28, 28, 1]
 input ids: i32[batch, 3]
