@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: Demo) -> Result<(), Failure> {
         early_stop: None,
         resume: None,
     };
-    train(&mut session, &program, &data, &options, Kept::default())?;
+    train(&mut session, &program, &data, &options, &mut Kept::default())?;
     let metrics =
         evaluate(&mut session, &test, &batches).map_err(|e| Failure::run(&e, &program.sources))?;
     if arguments.machine.json {
