@@ -318,7 +318,11 @@ impl std::fmt::Display for FirstNotFinite<'_> {
         write!(f, ", batch {batch} of epoch {}", clock.epoch)?;
         let Some(first) = first else { return Ok(()) };
         let what = if first.range.n_nan > 0 { "NaN" } else { "infinite" };
-        write!(f, ": the first such value is {what}, at {:?} of `{}`", first.position, first.node)
+        write!(f, ": the first such value is {what}, at {:?} of `{}`", first.position, first.node)?;
+        match &first.row {
+            Some((row, data)) => write!(f, ", row {row} of `{data}`, counted from 0"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -240,7 +240,8 @@ pub(crate) struct Train {
     /// Train K times, each time without a K-th part of the rows, which is evaluated then; say each
     /// result, the mean and the standard deviation.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..),
-          conflicts_with_all = ["validation", "validation_split", "save", "checkpoint", "log", "tensorboard"])]
+          conflicts_with_all = ["validation", "validation_split", "save", "checkpoint", "log", "tensorboard",
+                                "report"])]
     pub(crate) folds: Option<u32>,
     /// Leave params as they are, by name or scope; `*` stands for any characters (repeatable).
     #[arg(long, value_name = "PATTERN")]
@@ -291,6 +292,9 @@ pub(crate) struct Train {
     /// Write event files for TensorBoard into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) tensorboard: Option<PathBuf>,
+    /// Write a page with curves, learning rates, what a classifier takes for what, and times.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// The text of `--early-stop`.

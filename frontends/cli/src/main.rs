@@ -14,6 +14,8 @@ mod interrupt;
 mod progress;
 mod watch;
 mod tables;
+mod tokens;
+mod page;
 mod drawn;
 mod commands;
 

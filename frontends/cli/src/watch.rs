@@ -14,6 +14,7 @@ use brolga::runtime::train::{
 
 use crate::failure::Failure;
 use crate::model::ReadFile;
+use crate::page::History;
 use crate::{interrupt, progress};
 
 /// What is kept of a training.
@@ -25,6 +26,8 @@ pub(crate) struct Kept {
     pub(crate) tensorboard: Option<TensorBoard>,
     /// All that it needs to go on.
     pub(crate) checkpoints: Option<Checkpoints>,
+    /// What a page shows.
+    pub(crate) history: Option<History>,
 }
 
 /// Trains with progress on standard error.
@@ -33,7 +36,7 @@ pub(crate) fn train(
     program: &ReadFile,
     data: &DataSet,
     options: &FitOptions,
-    kept: Kept,
+    kept: &mut Kept,
 ) -> Result<Vec<EpochReport>, Failure> {
     let first = options.resume.as_ref().map_or(session.clock().epoch, |p| p.first_epoch);
     let mut watch = Watch { kept, shown: progress::Progress::new(first + options.epochs) };
@@ -44,24 +47,26 @@ pub(crate) fn train(
 }
 
 /// The callbacks of a training.
-struct Watch {
-    kept: Kept,
+struct Watch<'k> {
+    kept: &'k mut Kept,
     shown: progress::Progress,
 }
 
-impl Watch {
+impl Watch<'_> {
     fn each(&mut self) -> impl Iterator<Item = &mut dyn Callbacks> {
         let log = self.kept.log.as_mut().map(|log| log as &mut dyn Callbacks);
         let board = self.kept.tensorboard.as_mut().map(|board| board as &mut dyn Callbacks);
         let checkpoints = self.kept.checkpoints.as_mut().map(|kept| kept as &mut dyn Callbacks);
+        let history = self.kept.history.as_mut().map(|history| history as &mut dyn Callbacks);
         log.into_iter()
             .chain(board)
+            .chain(history)
             .chain(checkpoints)
             .chain([&mut self.shown as &mut dyn Callbacks])
     }
 }
 
-impl Callbacks for Watch {
+impl Callbacks for Watch<'_> {
     fn batch(
         &mut self,
         report: &BatchReport<'_>,

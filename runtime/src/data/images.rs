@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use brolga_compiler::ir::Literal;
+use image::codecs::png::PngEncoder;
 use image::imageops::{FilterType, resize};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Rgb32FImage};
+use image::{
+    DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageReader,
+    Rgb32FImage,
+};
 
 use super::bytes::open_file;
 use super::{DataError, HeldBackOptions, Split};
@@ -144,4 +148,21 @@ fn refused(path: &Path, error: ImageError) -> DataError {
 fn too_large(folder: &Path, what: &str) -> DataError {
     let reason = format!("memory for {what} is refused");
     DataError::TooLarge { name: folder.display().to_string(), reason }
+}
+
+/// A picture `[h, w]`, `[h, w, 1]` or `[h, w, 3]` as the bytes of a PNG file, `lo` black and `hi`
+/// white; what is no number is black. `None` for any other tensor.
+pub fn to_png(picture: &Literal, (lo, hi): (f64, f64)) -> Option<Vec<u8>> {
+    let (h, w, colour) = match *picture.sizes() {
+        [h, w] | [h, w, 1] => (h, w, ExtendedColorType::L8),
+        [h, w, CHANNELS] => (h, w, ExtendedColorType::Rgb8),
+        _ => return None,
+    };
+    let scale = 255.0 / (hi - lo).max(f64::MIN_POSITIVE);
+    let pixels = picture.scalars().map(|x| ((x.to_f64() - lo) * scale).round() as u8);
+    let pixels: Vec<u8> = pixels.collect();
+    let (h, w) = (u32::try_from(h).ok()?, u32::try_from(w).ok()?);
+    let mut file = vec![];
+    PngEncoder::new(&mut file).write_image(&pixels, w, h, colour).ok()?;
+    Some(file)
 }

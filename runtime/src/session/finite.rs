@@ -27,6 +27,8 @@ pub struct NotFinite {
     pub position: Vec<usize>,
     /// The operands, with what their values are.
     pub operands: Vec<(Name, Range)>,
+    /// Where the node is an input: the row, from 0, of the data set of that name.
+    pub row: Option<(usize, String)>,
 }
 
 /// What the values of a tensor are.
@@ -134,11 +136,12 @@ fn first<'v>(
         range,
         position: position(value(id).sizes(), at),
         operands: graph.operands(id).iter().filter_map(operand).collect(),
+        row: None,
     })
 }
 
 /// The indices of an element from its position in row-major order.
-fn position(sizes: &[usize], at: usize) -> Vec<usize> {
+pub(super) fn position(sizes: &[usize], at: usize) -> Vec<usize> {
     let mut rest = at;
     let mut indices: Vec<usize> = sizes
         .iter()

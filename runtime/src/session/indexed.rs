@@ -4,6 +4,7 @@ use brolga_compiler::ir::{Graph, Name, NodeId};
 use brolga_compiler::ops::{EvalError, indexing_input};
 
 use super::Prepared;
+use super::finite::position;
 use crate::{FedElement, RunError};
 
 impl Prepared<'_> {
@@ -35,7 +36,7 @@ impl Prepared<'_> {
         let is_outside = |x: i64| usize::try_from(x).is_err() || x as usize >= size;
         let values = fed.scalars().map(|x| x.to_f64() as i64);
         let (number, value) = values.enumerate().find(|(_, x)| is_outside(*x))?;
-        let position = position(number, fed.sizes());
+        let position = position(fed.sizes(), number);
         Some(FedElement { input: input.clone(), value, position, row: None })
     }
 }
@@ -43,14 +44,4 @@ impl Prepared<'_> {
 /// The node of that name.
 fn find(graph: &Graph, name: &Name) -> Option<NodeId> {
     graph.ids().into_iter().find(|&id| graph.node(id).name == *name)
-}
-
-/// The indices of the element of that number in row-major order.
-fn position(mut number: usize, sizes: &[usize]) -> Vec<usize> {
-    let mut position = vec![0; sizes.len()];
-    for (index, &size) in position.iter_mut().zip(sizes).rev() {
-        *index = number % size.max(1);
-        number /= size.max(1);
-    }
-    position
 }

@@ -233,11 +233,22 @@ impl Feeding {
     /// The error with the row of the data that an element of the batch comes from.
     fn located(&self, mut error: RunError, batch: usize) -> RunError {
         if let RunError::Eval { fed: Some(fed), .. } = &mut error {
-            let rows = self.filler.batches.rows(batch);
-            let row = fed.position.first().and_then(|&row| rows.get(row));
-            fed.row = row.map(|&row| (row as usize, self.filler.batches.data_name().to_owned()));
+            fed.row = self.row(&fed.input, &fed.position, batch);
         }
         error
+    }
+
+    /// The row of the data that an element of an input comes from, and what the data are called;
+    /// `None` of what is no input, or fed as a whole.
+    pub(super) fn row(
+        &self,
+        input: &str,
+        position: &[usize],
+        batch: usize,
+    ) -> Option<(usize, String)> {
+        let is_fed = self.filler.batches.feeds().iter().any(|feed| feed.input == input);
+        let row = *self.filler.batches.rows(batch).get(*position.first()?)?;
+        is_fed.then(|| (row as usize, self.filler.batches.data_name().to_owned()))
     }
 
     /// Checks that every output has the batch's rows.

@@ -65,7 +65,10 @@ impl Start {
                 let mut prepared = feeding.prepare(session, batch)?;
                 feeding.fill(&mut prepared, batch);
                 // Without memory for all values at once, the step is known at least.
-                let first = prepared.first_not_finite(clock.step).ok().flatten().map(Box::new);
+                let mut first = prepared.first_not_finite(clock.step).ok().flatten().map(Box::new);
+                if let Some(first) = &mut first {
+                    first.row = feeding.row(&first.node, &first.position, batch);
+                }
                 return Ok(RunError::NotFinite { step, clock, batch, first });
             }
             clock.step += 1;

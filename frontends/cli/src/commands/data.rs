@@ -11,6 +11,7 @@ use crate::arguments::{Inspect, Part};
 use crate::failure::Failure;
 use crate::model::read_source;
 use crate::output::outln;
+use crate::tokens;
 
 /// Classes that are listed; of more, the number of the others is said.
 const LISTED: usize = 20;
@@ -68,7 +69,7 @@ fn describe(data: &DataSet, summary: &ArraySummary) {
     let names = data.classes(&summary.name);
     if let Statistics::Integers { counts: Some(counts), .. } = &summary.statistics {
         for (number, n) in counts.iter().take(LISTED) {
-            match example::class(names, *number) {
+            match tokens::class(names, *number) {
                 Some(name) => outln!("    {number} {}: {n}", example::one_line(name)),
                 None => outln!("    {number}: {n}"),
             }
@@ -129,7 +130,7 @@ fn as_json(
     let arrays: Vec<Value> = summaries.iter().map(|summary| array_json(data, summary)).collect();
     let value = |row: usize, (name, array): &(String, Literal)| {
         let value = data.row(array, row);
-        let json = match example::text(data.classes(name), &value) {
+        let json = match tokens::text(data.classes(name), &value) {
             Some(text) => json!({"tokens": literal_json(&value), "text": text}),
             None => literal_json(&value),
         };
@@ -178,7 +179,7 @@ fn statistics_json(statistics: &Statistics, names: &[String]) -> Value {
         Statistics::Integers { range, counts } => {
             let mut json = json!({"min": range.map(|(lo, _)| lo), "max": range.map(|(_, hi)| hi)});
             let count = |(number, n): (&i64, &usize)| {
-                let name = example::class(names, *number);
+                let name = tokens::class(names, *number);
                 json!({"class": number, "name": name, "count": n})
             };
             if let Some(counts) = counts {

@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: Demo) -> Result<(), Failure> {
     let batches = BatchSize { rows: BATCH, given: Binding::default() };
     let options =
         FitOptions { batches: batches.clone(), ..FitOptions::new(i64::from(arguments.epochs)) };
-    train(&mut session, &program, &data, &options, Kept::default())?;
+    train(&mut session, &program, &data, &options, &mut Kept::default())?;
     let metrics =
         evaluate(&mut session, &test, &batches).map_err(|e| Failure::run(&e, &program.sources))?;
     if arguments.machine.json {

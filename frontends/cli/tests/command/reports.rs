@@ -495,3 +495,43 @@ fn learning_rates_are_reported() {
     let (lines, _) = trained("metric lr = mean(x) * 0 + 7\nminimize loss with sgd(lr=0.25)");
     assert_eq!(rate(&lines[0], "lr"), 7.0);
 }
+
+/// A page of a training: it is whole, and needs nothing beside it.
+#[test]
+fn a_training_makes_a_page() {
+    let place = Workplace::new("page");
+    let train = "train mlp.graph --data points.npz --validation-split 0.4 --epochs 3";
+    place.done(&format!("{train} --report page.html"));
+    let page = place.text("page.html");
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    for part in ["<h2>Result</h2>", "<h2>Curves</h2>", "<h2>Confusion</h2>", "<h2>Time</h2>"] {
+        assert!(page.contains(part), "{part}");
+    }
+    // Loss, accuracy and the learning rate.
+    assert_eq!(page.matches("<svg").count(), 3);
+    assert!(page.contains("held-back rows") && page.contains("--validation-split 0.4"), "{page}");
+    assert!(
+        !page.contains("http") || page.matches("http").count() == page.matches("w3.org").count()
+    );
+    let counts = page.split("<td class=\"").skip(1).filter_map(|cell| {
+        let text = cell.split_once('>')?.1;
+        text.split_once('<')?.0.parse::<usize>().ok()
+    });
+    assert_eq!(counts.sum::<usize>(), 20);
+    for tag in ["section", "table", "tr", "td", "th", "figure", "svg", "div", "p", "html"] {
+        let open =
+            page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+        assert_eq!(open, page.matches(&format!("</{tag}>")).count(), "{tag}");
+    }
+    // Pictures of what was mistaken, where there are pictures.
+    place.done("new digits --model softmax");
+    place.done("train digits.graph --data digits?rows=300 --report page.html");
+    let page = place.text("page.html");
+    let pictures = page.matches("src=\"data:image/png;base64,").count();
+    assert!((1..=24).contains(&pictures), "{pictures}");
+    // What is no classifier has a page too, and a name that is no .html is refused.
+    place.done("new coder --model autoencoder");
+    place.done("train coder.graph --data digits?rows=60 --report page.html");
+    assert!(!place.text("page.html").contains("Confusion"));
+    assert_eq!(place.run(&format!("{train} --report page.txt")).status, 2);
+}

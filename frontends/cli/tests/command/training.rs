@@ -308,6 +308,26 @@ fn what_became_of_weights_is_reported() {
     assert!(refused.stderr.contains(said), "{}", refused.stderr);
 }
 
+/// A row of the data is told by its number there, whatever the order of the batches.
+#[test]
+fn what_is_wrong_in_the_data_is_told_by_its_row() {
+    let place = Workplace::new("rows");
+    let [(_, x), (_, label)] = &place.read_npz("points.npz")[..] else { panic!("two arrays") };
+    let mut numbers: Vec<f32> = x.scalars().map(|x| x.to_f64() as f32).collect();
+    numbers[4 * 37 + 2] = f32::NAN;
+    let x = Literal::from_vec(&[50, 4], numbers).expect("four a row");
+    place.write_npz("nan.npz", &[("x", x), ("label", label.clone())]);
+    let row = "of `x`, row 37 of `nan.npz`, counted from 0";
+    let row_of_labels = "`label` is 11 in row 7 of `labels.npz`, counted from 0";
+    for order in ["", "--no-shuffle", "--seed 5 --batch-size 7"] {
+        let refused = place.run(&format!("train mlp.graph --data nan.npz {order}"));
+        assert!(refused.status == 1 && refused.stderr.contains(row), "{}", refused.stderr);
+        let refused = place.run(&format!("train mlp.graph --data labels.npz {order}"));
+        let said = &refused.stderr;
+        assert!(refused.status == 1 && said.contains(row_of_labels), "{said}");
+    }
+}
+
 #[test]
 fn no_shuffle_keeps_the_order_of_the_rows() {
     let place = Workplace::new("order");

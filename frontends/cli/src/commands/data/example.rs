@@ -4,6 +4,7 @@ use brolga::runtime::data::Statistics;
 use brolga::{DataSet, Literal};
 
 use crate::output::outln;
+use crate::tokens::{class, text};
 
 /// From dark to bright.
 const SHADES: &[u8; 10] = b" .:-=+*#%@";
@@ -36,28 +37,10 @@ pub(super) fn show(data: &DataSet, name: &str, value: &Literal, statistics: &Sta
     }
 }
 
-/// What a number is called.
-pub(super) fn class(names: &[String], number: i64) -> Option<&str> {
-    usize::try_from(number).ok().and_then(|i| names.get(i)).map(String::as_str)
-}
-
 /// A name without what would end its line.
 pub(super) fn one_line(name: &str) -> String {
     let shown = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
     name.chars().map(shown).collect::<Vec<String>>().concat()
-}
-
-/// The text that a row of tokens stands for: characters side by side, words with spaces; what has
-/// no name but the empty one is padding. `None` for what is no list of tokens.
-pub(super) fn text(names: &[String], value: &Literal) -> Option<String> {
-    if names.is_empty() || value.sizes().len() != 1 || !value.dtype().is_int() {
-        return None;
-    }
-    let number = |x: brolga::Scalar| x.to_f64() as i64;
-    let tokens: Option<Vec<&str>> = value.scalars().map(|x| class(names, number(x))).collect();
-    let tokens: Vec<&str> = tokens?.into_iter().filter(|token| !token.is_empty()).collect();
-    let of_characters = names.iter().all(|name| name.chars().count() <= 1);
-    Some(tokens.join(if of_characters { "" } else { " " }))
 }
 
 fn numbers(data: &DataSet, name: &str, value: &Literal) -> String {

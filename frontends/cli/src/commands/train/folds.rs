@@ -31,7 +31,7 @@ pub(super) fn run(
         let mut session = session(program, session_options(&arguments.model.machine))?;
         load_weights(&mut session, program, &arguments.weights, Purpose::Training)?;
         eprintln!("fold {} of {folds}", fold + 1);
-        let reports = train(&mut session, program, data, &options, Kept::default())?;
+        let reports = train(&mut session, program, data, &options, &mut Kept::default())?;
         // With early stopping the variables are those of the best epoch.
         let is_kept = |epoch: i64| epoch + 1 == session.clock().epoch;
         let Some(report) = reports.iter().find(|report| is_kept(report.epoch)) else {

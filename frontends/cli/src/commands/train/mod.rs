@@ -8,7 +8,8 @@ mod report;
 use std::path::Path;
 use std::sync::Arc;
 
-use brolga::runtime::data::{Augment, ClassWeights, Split};
+use brolga::DataSet;
+use brolga::runtime::data::{Augment, ClassWeights, Split, fold_rows, split_rows};
 use brolga::runtime::train::{FitOptions, TensorBoard, Validation};
 
 use crate::arguments::{EarlyStopText, Train};
@@ -17,6 +18,7 @@ use crate::model::{
     ReadFile, batch_size, check_dims, check_place, data_set, read, say_unused, session,
     session_options,
 };
+use crate::page::{self, History, Told};
 use crate::watch::{Kept, train};
 use crate::weights::{Purpose, load_weights};
 
@@ -24,6 +26,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     let mut program = read(&arguments.model)?;
     check_dims(&program.module, &arguments.model.dims)?;
     arguments.save.as_deref().map(|path| check_place(path, "safetensors")).transpose()?;
+    arguments.report.as_deref().map(|path| check_place(path, "html")).transpose()?;
     say_unused(&program);
     freeze::freeze(&mut program, &arguments.freeze)?;
     Arc::make_mut(&mut program.module).accumulate(arguments.accumulate);
@@ -47,13 +50,37 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     let tensorboard = arguments.tensorboard.as_deref();
     let tensorboard = tensorboard.map(|folder| TensorBoard::new(folder, clock)).transpose();
     let tensorboard = tensorboard.map_err(|e| Failure::data(&e))?;
-    let kept = Kept { log, tensorboard, checkpoints };
-    let reports = train(&mut session, &program, &data, &options, kept)?;
+    let history = arguments.report.is_some().then(History::default);
+    let mut kept = Kept { log, tensorboard, checkpoints, history };
+    let reports = train(&mut session, &program, &data, &options, &mut kept)?;
     if let Some(path) = &arguments.save {
         kept::save(&session, path, arguments.weights_only)?;
     }
+    if let (Some(path), Some(history)) = (&arguments.report, &kept.history) {
+        let held_back = held_back(&data, &options, arguments.model.machine.seed)?;
+        let tried = match &options.validation {
+            Validation::Data(data) => (data, None),
+            Validation::None | Validation::Fraction(_) | Validation::Fold { .. } => {
+                (&data, held_back.as_deref())
+            }
+        };
+        let (options, reports) = (&options, &reports[..]);
+        let file = &arguments.model.file;
+        let told = Told { program: &program, file, options, history, reports, tried };
+        page::write(path, &mut session, &told)?;
+    }
     report::report(&session, &reports, (&options, &loaded), arguments.model.machine.json);
     Ok(())
+}
+
+/// The rows that the validation has held back of the data, if it has.
+fn held_back(data: &DataSet, options: &FitOptions, seed: i64) -> Result<Option<Vec<u32>>, Failure> {
+    let parts = match options.validation {
+        Validation::None | Validation::Data(_) => return Ok(None),
+        Validation::Fraction(fraction) => split_rows(data.n_rows(), fraction, seed as u64),
+        Validation::Fold { fold, of } => fold_rows(data.n_rows(), (fold, of), seed as u64),
+    };
+    parts.map(|(_, held_back)| Some(held_back)).map_err(|e| Failure::data(&e))
 }
 
 fn options(arguments: &Train, program: &ReadFile) -> Result<FitOptions, Failure> {
