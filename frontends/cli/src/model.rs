@@ -10,7 +10,7 @@ use std::time::Instant;
 use brolga::compiler::ir::{Dim, Module, Name, Symbol, TensorType};
 use brolga::compiler::optimizer::SLOTS;
 use brolga::runtime::checkpoint::Checkpoint;
-use brolga::runtime::data::{DataError, DataSet, Source, Split, load as load_data, npy};
+use brolga::runtime::data::{DataError, DataSet, Source, Split, Standards, load as load_data, npy};
 use brolga::runtime::session::Clock;
 use brolga::runtime::train::BatchSize;
 use brolga::runtime::{RunError, host_memory, host_threads};
@@ -287,13 +287,15 @@ pub(crate) fn load_weights(
     program: &ReadFile,
     weights: &Weights,
     purpose: Purpose,
-) -> Result<(), Failure> {
+) -> Result<Option<Standards>, Failure> {
+    let mut standards = None;
     for text in &weights.params {
         let (scope, path) = match text.split_once('=') {
             Some((scope, path)) => (Some(scope), PathBuf::from(path)),
             None => (None, PathBuf::from(text)),
         };
-        let (values, clock) = read_weights(&path)?;
+        let (values, clock, of_file) = read_weights(&path)?;
+        standards = of_file.or(standards);
         let scoped = |name: String| match scope {
             Some(scope) => format!("{scope}.{name}"),
             None => name,
@@ -321,7 +323,15 @@ pub(crate) fn load_weights(
         missing.retain(|name| is_below(name, scope));
         report(&path, "not in the file: ", &missing);
     }
-    Ok(())
+    Ok(standards)
+}
+
+/// Data that are measured as those were that the weights were trained on.
+pub(crate) fn measured(data: DataSet, standards: Option<Standards>) -> DataSet {
+    match standards {
+        Some(standards) => data.with_standards(standards),
+        None => data,
+    }
 }
 
 /// Loads the optimisers' slots; those without a value are said if a training goes on.
@@ -371,14 +381,18 @@ fn report(path: &Path, what: &str, names: &[Name]) {
     }
 }
 
-/// The tensors of a file with the clock that they were saved at.
-fn read_weights(path: &Path) -> Result<(Vec<(String, Literal)>, Clock), Failure> {
+/// What a file of weights holds.
+type SavedWeights = (Vec<(String, Literal)>, Clock, Option<Standards>);
+
+/// The tensors of a file, the clock that they were saved at, and what their data were measured by.
+fn read_weights(path: &Path) -> Result<SavedWeights, Failure> {
     if path.extension().is_some_and(|e| e == "npz") {
         let arrays = npy::read_npz(path).map_err(|e| Failure::data(&e))?;
-        return Ok((arrays, Clock::default()));
+        return Ok((arrays, Clock::default(), None));
     }
     let file = Checkpoint::load(path).map_err(|e| Failure::data(&e))?;
-    Ok((file.variables, Clock { step: file.step, epoch: file.epoch }))
+    let standards = file.standards(path).map_err(|e| Failure::data(&e))?;
+    Ok((file.variables, Clock { step: file.step, epoch: file.epoch }, standards))
 }
 
 /// Refuses to begin work whose results go to a folder that is not there, or to a file whose name

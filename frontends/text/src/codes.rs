@@ -390,6 +390,8 @@ to be imported."
     lines:A,B,...             tokens i32[length], label: one file a class, one example a line;
                               ?vocab=10000&length=50
 
+`?standardise` is for all of them but text and lines: see `brolga explain E0630`.
+
 digits, mnist, fashion-mnist, cifar10, text and lines come in a training and a test part; a table
 and images do with `?test=0.2`. `train` takes the training part, `eval`, `predict` and
 `--validation` the test part; `?split=train` or `?split=test` chooses.
@@ -573,6 +575,22 @@ nothing of rows and columns: declare it as a picture, and flatten it in the file
 
     input image: f32[batch, 28, 28]
     hidden = dense(flatten(image), 128)"
+
+    Standards "E0630" "the data cannot be standardised"
+"`?standardise` behind a source gives each column the mean 0 and the standard deviation 1 of the rows
+that are trained on, not of those that `?test=`, `--validation-split` or a fold holds back:
+
+    brolga train mpg.graph --data 'mpg.csv?label=mpg&test=0.2&standardise' --save mpg.safetensors
+    brolga eval mpg.graph --data 'mpg.csv?label=mpg&test=0.2' --params mpg.safetensors
+
+`standardise` (or `standardise=features`) is for all arrays of floats but `label`; `standardise=all`
+takes a `label` of floats too (of a table, `label-type=number` makes it one), whose predictions and
+errors are then in standard deviations from its mean. A column is one of [rows, columns], a channel of [rows, height, width, channels]; all numbers of
+[rows] or [rows, height, width] are one. One that never changes becomes 0.
+
+The means and deviations are kept with the weights, by `--save` and in checkpoints, and `--validation`,
+`eval` and `predict` measure all data by them; so what is evaluated needs `--params`, and the same
+columns. Numbers that are not finite have no mean."
 
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."

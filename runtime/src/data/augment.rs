@@ -310,7 +310,7 @@ mod tests {
         let data = DataSet::new("test", vec![("x".to_string(), array)])?;
         let mut shape = vec![Dim::symbol("batch")];
         shape.extend(sizes[1..].iter().map(|&n| Dim::number(n as i64)));
-        let inputs = [("x".to_string(), TensorType::new(DType::F32, &shape))];
+        let inputs = [("x".to_string(), TensorType::new(DType::F32, shape))];
         let plan = feed_plan(&inputs, &data, &Binding::default())?;
         Ok((Augmenter::new(&augment(text), 5, &plan)?, pictures))
     }

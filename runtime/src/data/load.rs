@@ -28,6 +28,14 @@ const GARMENTS: [&str; 10] = [
 
 /// Reads the arrays of a source; of one with two parts, `split`, unless its text chooses.
 pub fn load(source: &Source, split: Split) -> Result<DataSet, DataError> {
+    let data = read(source, split)?;
+    Ok(match source.standardise {
+        Some(which) => data.standardised(which),
+        None => data,
+    })
+}
+
+fn read(source: &Source, split: Split) -> Result<DataSet, DataError> {
     let split = source.split.unwrap_or(split);
     let named = |arrays| DataSet::new(source.to_string(), arrays);
     match &source.kind {

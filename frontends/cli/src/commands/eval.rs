@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::arguments::Eval;
 use crate::failure::Failure;
 use crate::model::{
-    Purpose, batch_size, check_dims, data_set, load_weights, read, say_untrained, session,
-    session_options,
+    Purpose, batch_size, check_dims, data_set, load_weights, measured, read, say_untrained,
+    session, session_options,
 };
 use crate::output::outln;
 use crate::tables::matrix;
@@ -19,7 +19,8 @@ pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     let data = data_set(&arguments.data.data, Split::Test)?;
     let size = batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?;
     let mut session = session(&program, session_options(&arguments.model.machine))?;
-    load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    let standards = load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    let data = measured(data, standards);
     let metrics =
         evaluate(&mut session, &data, &size).map_err(|e| Failure::run(&e, &program.sources))?;
     say_untrained(&program, &arguments.weights);

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::arguments::Predict;
 use crate::failure::Failure;
 use crate::model::{
-    Purpose, batch_size, check_dims, check_place, data_set, load_weights, read, say_untrained,
-    session, session_options,
+    Purpose, batch_size, check_dims, check_place, data_set, load_weights, measured, read,
+    say_untrained, session, session_options,
 };
 use crate::output::outln;
 
@@ -21,7 +21,8 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     let data = data_set(&arguments.data.data, Split::Test)?;
     let size = batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?;
     let mut session = session(&program, session_options(&arguments.model.machine))?;
-    load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    let standards = load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    let data = measured(data, standards);
     let fetch: Vec<Name> = arguments.fetch.iter().map(|n| n.as_str().into()).collect();
     let outputs = predict(&mut session, &data, &fetch, &size)
         .map_err(|e| Failure::run(&e, &program.sources))?;

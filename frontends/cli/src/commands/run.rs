@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use brolga::compiler::ir::{Literal, Name};
-use brolga::runtime::data::feed_whole;
 use brolga::runtime::data::npy::{read_npy, read_npz, write_npz};
+use brolga::runtime::data::{Standards, feed_whole};
 use brolga::runtime::train::literal_json;
 use brolga::{Entry, Module};
 use indexmap::IndexMap;
@@ -30,7 +30,8 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let fetch = arguments.fetch.iter().map(|n| n.as_str().into()).collect();
     let entry = Entry::Run { fetch };
     let mut session = session(&program, session_options(&arguments.model.machine))?;
-    load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    let standards = load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    say_as_it_is(standards.as_ref());
     let fail = |e| Failure::run(&e, &program.sources);
     let given = binding(&arguments.model.dims)?;
     let inputs = session.data_inputs(&entry, &given, false).map_err(fail)?;
@@ -89,4 +90,15 @@ fn check_names<'a>(
             declared.join(", ")
         ))),
     }
+}
+
+/// Says that what a call is fed is not standardised, beside weights that were trained on what was.
+fn say_as_it_is(standards: Option<&Standards>) {
+    let Some(standards) = standards else { return };
+    let names: Vec<String> = standards.iter().map(|(name, _)| format!("`{name}`")).collect();
+    eprintln!(
+        "warning: the weights were trained on standardised data, but what is fed is taken as it is: \
+         {}; `predict` standardises it",
+        names.join(", ")
+    );
 }

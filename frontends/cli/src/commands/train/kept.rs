@@ -8,7 +8,7 @@ use brolga::Session;
 use brolga::compiler::ir::VariableKind;
 use brolga::runtime::RunError;
 use brolga::runtime::checkpoint::Checkpoint;
-use brolga::runtime::data::{ClassWeights, DataError, DataSet};
+use brolga::runtime::data::{ClassWeights, DataError, DataSet, Standards};
 use brolga::runtime::session::Clock;
 use brolga::runtime::train::{Checkpoints, FitOptions, Log, Progress, Validation, lines_before};
 
@@ -63,6 +63,8 @@ pub(super) fn checkpoints(
     ];
     let identity = identity.map(|(what, value)| (what.to_string(), value)).into();
     let made = Checkpoints::new(folder, arguments.every, identity);
+    let standards = data.standards().map_err(|e| Failure::data(&e))?.cloned();
+    let made = made.map(|checkpoints| checkpoints.with_standards(standards));
     made.map(Some).map_err(|e| Failure::data(&e))
 }
 
@@ -101,18 +103,25 @@ pub(super) fn log_file(path: &Path, clock: Option<Clock>) -> Result<Log<BufWrite
     Ok(Log::new(file))
 }
 
-/// Writes params, states and, if not the weights only, the optimisers' slots and the clock.
-pub(super) fn save(session: &Session, path: &Path, weights_only: bool) -> Result<(), Failure> {
+/// Writes params, states and what the data were measured by; if not the weights only, the optimisers'
+/// slots and the clock too.
+pub(super) fn save(
+    session: &Session,
+    path: &Path,
+    standards: Option<&Standards>,
+    weights_only: bool,
+) -> Result<(), Failure> {
     let kept = session.variables().filter(|(_, kind, _)| match kind {
         VariableKind::Param | VariableKind::State => true,
         VariableKind::Slot => !weights_only,
     });
     let clock = if weights_only { Clock::default() } else { session.clock() };
-    let checkpoint = Checkpoint {
+    let mut checkpoint = Checkpoint {
         variables: kept.map(|(name, _, value)| (name.to_string(), value)).collect(),
         step: clock.step,
         epoch: clock.epoch,
         ..Checkpoint::default()
     };
+    standards.into_iter().for_each(|standards| checkpoint.set_standards(standards));
     checkpoint.save(path).map_err(|e| Failure::data(&e))
 }

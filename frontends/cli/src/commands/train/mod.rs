@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use brolga::runtime::data::{Augment, ClassWeights, Split};
-use brolga::runtime::train::{FitOptions, TensorBoard, Validation};
+use brolga::runtime::train::{FitOptions, TensorBoard, Validation, with_standards};
 
 use crate::arguments::{EarlyStopText, Train};
 use crate::failure::Failure;
@@ -31,7 +31,16 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
         return folds::run(arguments, &program, &data, &options, folds);
     }
     let mut session = session(&program, session_options(&arguments.model.machine))?;
-    load_weights(&mut session, &program, &arguments.weights, Purpose::Training)?;
+    let of_weights = load_weights(&mut session, &program, &arguments.weights, Purpose::Training)?;
+    let seed = arguments.model.machine.seed;
+    let data = with_standards(&data, &options, seed).map_err(|e| Failure::data(&e))?;
+    let standards = data.standards().map_err(|e| Failure::data(&e))?.cloned();
+    if of_weights.is_some() && standards.is_none() {
+        eprintln!(
+            "warning: the weights were trained on standardised data, these are not; write \
+             `?standardise` behind the source to standardise them"
+        );
+    }
     let checkpoints = kept::checkpoints(arguments, &program, &session, &data, &options)?;
     let mut options = options;
     if arguments.resume
@@ -48,7 +57,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     let kept = Kept { log, tensorboard, checkpoints };
     let reports = train(&mut session, &program, &data, &options, kept)?;
     if let Some(path) = &arguments.save {
-        kept::save(&session, path, arguments.weights_only)?;
+        kept::save(&session, path, standards.as_deref(), arguments.weights_only)?;
     }
     report::report(&session, &reports, &options, arguments.model.machine.json);
     Ok(())
