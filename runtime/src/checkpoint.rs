@@ -11,7 +11,7 @@ use std::path::Path;
 use ::safetensors::tensor::{Dtype, SafeTensors, View, serialize};
 use brolga_compiler::ir::{DType, Literal, Scalar};
 
-use crate::data::{DataError, read_all, safetensors, write_atomically};
+use crate::data::{DataError, Standards, read_all, safetensors, write_atomically};
 
 /// The values of variables at a moment of training.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -35,7 +35,24 @@ const CHECKSUM: &str = "checksum";
 /// format's writer puts several entries in no fixed order.
 const METADATA: &str = "brolga";
 
+/// The entry of the metadata that says what the data of a training are measured by.
+pub(crate) const STANDARDS: &str = "standards";
+
 impl Checkpoint {
+    /// What the data were measured by that the variables were trained on, if they were
+    /// standardised. Errors: an entry that is damaged; `path` is the file.
+    pub fn standards(&self, path: &Path) -> Result<Option<Standards>, DataError> {
+        let Some(text) = self.metadata.get(STANDARDS) else { return Ok(None) };
+        let value = serde_json::from_str(text).ok();
+        let standards = value.as_ref().and_then(Standards::of_json);
+        standards.map(Some).ok_or_else(|| DataError::corrupt(path, "its standards are none"))
+    }
+
+    /// Keeps what the data are measured by.
+    pub fn set_standards(&mut self, standards: &Standards) {
+        self.metadata.insert(STANDARDS.to_string(), standards.to_json().to_string());
+    }
+
     /// Writes the file. Errors: a variable named `step` or `epoch`, two of one name, or a folder
     /// that cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), DataError> {

@@ -218,6 +218,11 @@ def losses():
         software="optax",
         wrt=["x"],
     )
+    for name, text, f in [
+        ("weighted", "weighted(x, w)", lambda x, w: x * w[:, None]),
+        ("beside", "beside(w, x) * x", lambda x, w: x * w[:, None]),
+    ]:
+        case(family, name, text, {"x": p, "w": f32(1, 0, 0.5, 3)}, f, software="JAX")
     # One row of the mask is empty; what it hides may be no number.
     rows = numbers("masked", (3, 4, 2))
     seen = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 1, 1]], bool)

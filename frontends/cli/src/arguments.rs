@@ -182,9 +182,12 @@ pub(crate) struct Check {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) model: Model,
-    /// The array of an input: `x=x.npy`, or a whole .npz (repeatable).
+    /// The array of an input: `x=x.npy`, a whole .npz, or a text for tokens: `x=text:Once` (repeatable).
     #[arg(long = "input", value_name = "NAME=FILE")]
     pub(crate) inputs: Vec<String>,
+    /// Print whole numbers as the characters that the array of this name had in the training.
+    #[arg(long, value_name = "NAME", requires = "params")]
+    pub(crate) text: Option<String>,
     /// Results to compute instead of the outputs: any named value (repeatable).
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub(crate) fetch: Vec<String>,

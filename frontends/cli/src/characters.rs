@@ -29,7 +29,8 @@ impl Characters {
     /// The characters of an array, from the weights.
     pub(crate) fn of(weights: &Weights, array: &str) -> Result<Characters, Failure> {
         let refused = |message: String| {
-            let help = "train with `--data text:FILE`, and give what `--save` has written as --params";
+            let help =
+                "train with `--data text:FILE`, and give what `--save` has written as --params";
             Failure::input("E0636", &message, help)
         };
         for text in &weights.params {
@@ -41,9 +42,14 @@ impl Characters {
                 let mut characters = name.chars();
                 characters.next().filter(|_| characters.next().is_none())
             };
-            return names.iter().map(single).collect::<Option<Vec<char>>>().map(Characters).ok_or_else(
-                || refused(format!("the numbers of `{array}` do not stand for characters")),
-            );
+            return names
+                .iter()
+                .map(single)
+                .collect::<Option<Vec<char>>>()
+                .map(Characters)
+                .ok_or_else(|| {
+                    refused(format!("the numbers of `{array}` do not stand for characters"))
+                });
         }
         Err(refused(format!("no weights say which characters the numbers of `{array}` stand for")))
     }
@@ -52,9 +58,11 @@ impl Characters {
     /// with number 0 where it is shorter.
     pub(crate) fn numbers(&self, text: &str, length: usize) -> Result<Literal, Failure> {
         let number = |c: char| {
-            let at = self.0.iter().position(|known| *known == c).and_then(|n| i32::try_from(n).ok());
+            let at =
+                self.0.iter().position(|known| *known == c).and_then(|n| i32::try_from(n).ok());
             at.ok_or_else(|| {
-                let message = format!("the character {c:?} was not in the text that was trained on");
+                let message =
+                    format!("the character {c:?} was not in the text that was trained on");
                 Failure::input("E0636", &message, "leave it out")
             })
         };

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use brolga::compiler::ir::Name;
 use brolga::compiler::optimizer::SLOTS;
 use brolga::runtime::checkpoint::Checkpoint;
-use brolga::runtime::data::{DataError, Renaming, hdf5, npy};
+use brolga::runtime::data::{DataError, Renaming, Standards, hdf5, npy};
 use brolga::runtime::session::Clock;
-use brolga::{Literal, Session};
+use brolga::{DataSet, Literal, Session};
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
@@ -22,6 +22,14 @@ pub(crate) enum Purpose {
     Results,
     /// A training that goes on from them: with the optimisers' slots.
     Training,
+}
+
+/// What became of the files.
+pub(crate) struct Loaded {
+    /// Each of them.
+    pub(crate) files: Vec<LoadedFile>,
+    /// What the data were measured by that the weights were trained on.
+    pub(crate) standards: Option<Standards>,
 }
 
 /// What became of the tensors of a file.
@@ -45,28 +53,39 @@ pub(crate) fn load_weights(
     program: &ReadFile,
     weights: &Weights,
     purpose: Purpose,
-) -> Result<Vec<LoadedFile>, Failure> {
+) -> Result<Loaded, Failure> {
     let names = weights.names.as_deref().map(Renaming::read).transpose();
     let names = names.map_err(|e| Failure::data(&e))?;
-    let loaded = weights.params.iter().map(|text| {
+    let mut standards = None;
+    let files = weights.params.iter().map(|text| {
         let (scope, path) = match text.split_once('=') {
             Some((scope, path)) => (Some(scope), PathBuf::from(path)),
             None => (None, PathBuf::from(text)),
         };
-        let tensors = read_weights(&path, names.as_ref())?;
-        let file = load_file(session, program, (scope, path, tensors), purpose)?;
+        let saved = read_weights(&path, names.as_ref())?;
+        let file = load_file(session, program, (scope, path, saved.tensors, saved.clock), purpose)?;
+        standards = saved.standards.or(standards.take());
         if purpose == Purpose::Training || !(file.unused.is_empty() && file.missing.is_empty()) {
             eprint!("{}", file.text());
         }
         Ok(file)
     });
-    loaded.collect()
+    let files = files.collect::<Result<_, Failure>>()?;
+    Ok(Loaded { files, standards })
+}
+
+/// Data that are measured as those were that the weights were trained on.
+pub(crate) fn measured(data: DataSet, standards: Option<Standards>) -> DataSet {
+    match standards {
+        Some(standards) => data.with_standards(standards),
+        None => data,
+    }
 }
 
 fn load_file(
     session: &mut Session,
     program: &ReadFile,
-    (scope, path, (values, clock)): (Option<&str>, PathBuf, SavedTensors),
+    (scope, path, values, clock): (Option<&str>, PathBuf, Vec<(String, Literal)>, Clock),
     purpose: Purpose,
 ) -> Result<LoadedFile, Failure> {
     let scoped = |name: String| match scope {
@@ -181,23 +200,32 @@ fn is_below(name: &str, scope: Option<&str>) -> bool {
     name.strip_prefix(scope).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The tensors of a file with the clock that they were saved at.
-type SavedTensors = (Vec<(String, Literal)>, Clock);
+/// What a file of weights holds.
+struct Saved {
+    tensors: Vec<(String, Literal)>,
+    /// The clock that they were saved at.
+    clock: Clock,
+    /// What their data were measured by.
+    standards: Option<Standards>,
+}
 
 /// Reads a file of weights, which its ending tells the format of, under the names of variables.
-fn read_weights(path: &Path, names: Option<&Renaming>) -> Result<SavedTensors, Failure> {
+fn read_weights(path: &Path, names: Option<&Renaming>) -> Result<Saved, Failure> {
     let failed = |e: DataError| Failure::data(&e);
+    let alone = |tensors| Saved { tensors, clock: Clock::default(), standards: None };
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let (tensors, clock) = match ending {
-        "npz" => (npy::read_npz(path).map_err(failed)?, Clock::default()),
-        "h5" | "hdf5" | "keras" => (hdf5::load_tensors(path).map_err(failed)?, Clock::default()),
+    let mut saved = match ending {
+        "npz" => alone(npy::read_npz(path).map_err(failed)?),
+        "h5" | "hdf5" | "keras" => alone(hdf5::load_tensors(path).map_err(failed)?),
         _ => {
             let file = Checkpoint::load(path).map_err(failed)?;
-            (file.variables, Clock { step: file.step, epoch: file.epoch })
+            let standards = file.standards(path).map_err(failed)?;
+            let clock = Clock { step: file.step, epoch: file.epoch };
+            Saved { tensors: file.variables, clock, standards }
         }
     };
-    match names {
-        Some(names) => Ok((names.apply(tensors).map_err(failed)?, clock)),
-        None => Ok((tensors, clock)),
+    if let Some(names) = names {
+        saved.tensors = names.apply(saved.tensors).map_err(failed)?;
     }
+    Ok(saved)
 }

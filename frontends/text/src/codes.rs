@@ -420,6 +420,7 @@ come in a training and a test part; a table and images do with `?test=0.2`. `tra
 training part, `eval`, `predict` and `--validation` the test part; `?split=train` or `?split=test`
 chooses. `?classes=3,5` keeps the rows whose label is one of these numbers or names of classes, and
 numbers them 0, 1, ... as they stand there.
+`?standardise` is for all of them but text and lines: see `brolga explain E0630`.
 
 `images` reads PNG and JPEG, of folders and files in the order of their names. A picture is
 stretched to size x size; each pixel is a mean of those that it covers, with linear weights. Grey
@@ -602,6 +603,23 @@ nothing of rows and columns: declare it as a picture, and flatten it in the file
     input image: f32[batch, 28, 28]
     hidden = dense(flatten(image), 128)"
 
+    Standards "E0630" "the data cannot be standardised"
+"`?standardise` behind a source gives each column the mean 0 and the standard deviation 1 of the rows
+that are trained on, not of those that `?test=`, `--validation-split` or a fold holds back:
+
+    brolga train mpg.graph --data 'mpg.csv?label=mpg&test=0.2&standardise' --save mpg.safetensors
+    brolga eval mpg.graph --data 'mpg.csv?label=mpg&test=0.2' --params mpg.safetensors
+
+`standardise` (or `standardise=features`) is for all arrays of floats but `label`; `standardise=all`
+takes a `label` of floats too (of a table, `label-type=number` makes it one), whose predictions and
+errors are then in standard deviations from its mean. A column is one of [rows, columns], a channel
+of [rows, height, width, channels]; all numbers of [rows] or [rows, height, width] are one. One that
+never changes becomes 0.
+
+The means and deviations are kept with the weights, by `--save` and in checkpoints; `--validation`,
+`eval` and `predict` measure all data by them; so what is evaluated needs `--params`, and the same
+columns. Numbers that are not finite have no mean."
+
     Undrawn "E0633" "this array is no picture"
 "`brolga run FILE --output NAME.png` draws an output as a grid of pictures: f32 of the shape
 `[rows, height, width]`, or `[rows, height, width, channels]` with one channel or three. 0 is black
@@ -627,6 +645,12 @@ variance."
 `BROLGA_DATA` names, or into `brolga` among the user's caches, and checked by their SHA-256. The
 environment variable `BROLGA_MIRROR` names another place that has the folders `mnist` and
 `fashion-mnist` with the original files. Files that are there already are taken as they are."
+
+    NoCharacters "E0636" "no characters are known for these numbers"
+"`brolga run FILE --input tokens=text:Once --text tokens` feeds a text and prints one. What character
+a number stands for is kept with the weights that a training by `--data text:FILE` has saved, and
+which `--params` gives. The text is filled up in front with number 0; of a longer one the end is
+fed."
 
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."

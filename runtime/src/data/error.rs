@@ -309,6 +309,14 @@ pub enum DataError {
         /// What does not fit.
         reason: String,
     },
+    /// Data that cannot be standardised. The user is at fault.
+    #[error("the data `{source_text}` cannot be standardised: {reason}")]
+    Standards {
+        /// The source.
+        source_text: String,
+        /// Why.
+        reason: String,
+    },
     /// A line of a file of names that does not fit. The user is at fault.
     #[error("`{}`: line {line} {reason}", path.display())]
     Renaming {
@@ -372,6 +380,7 @@ impl DataError {
             DataError::UnreadWeights => "E0627",
             DataError::Augment { .. } => "E0628",
             DataError::NoPictures { .. } => "E0629",
+            DataError::Standards { .. } => "E0630",
         }
     }
 
@@ -508,6 +517,9 @@ impl DataError {
                 "declare pictures as `f32[batch, 28, 28]` or `f32[batch, 32, 32, 3]`, and `reshape` \
                  or `flatten` them in the file"
                     .to_string()
+            }
+            DataError::Standards { .. } => {
+                "`brolga explain E0630` says what is standardised, and by what".to_string()
             }
             DataError::Write { .. } => {
                 "check that the folder exists, may be written, and has room".to_string()

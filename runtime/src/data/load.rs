@@ -27,11 +27,17 @@ const GARMENTS: [&str; 10] = [
 /// Reads the arrays of a source; of one with two parts, `split`, unless its text chooses.
 pub fn load(source: &Source, split: Split) -> Result<DataSet, DataError> {
     let data = load_all(source, source.split.unwrap_or(split))?;
-    let Some(classes) = &source.classes else { return Ok(data) };
-    of_classes(&data, classes).map_err(|reason| DataError::SourceOption {
-        source_text: source.to_string(),
-        option: format!("classes={}", classes.join(",")),
-        reason,
+    let data = match &source.classes {
+        Some(classes) => of_classes(&data, classes).map_err(|reason| DataError::SourceOption {
+            source_text: source.to_string(),
+            option: format!("classes={}", classes.join(",")),
+            reason,
+        })?,
+        None => data,
+    };
+    Ok(match source.standardise {
+        Some(which) => data.standardised(which),
+        None => data,
     })
 }
 

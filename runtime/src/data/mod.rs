@@ -27,6 +27,7 @@ mod rows;
 pub mod safetensors;
 mod load;
 mod source;
+mod standards;
 mod summary;
 pub mod text;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use held_back::{HeldBack, HeldBackOptions};
 pub use load::load;
 pub use renaming::Renaming;
 pub use source::{Source, SourceKind};
+pub use standards::{Standard, Standardise, Standardiser, Standards};
 pub use summary::{ArraySummary, Statistics, summarise};
 
 /// One of the two parts that some sources come in.
@@ -83,6 +85,10 @@ pub struct DataSet {
     classes: BTreeMap<String, Arc<[String]>>,
     /// By the array whose last axis they name.
     columns: BTreeMap<String, Arc<[String]>>,
+    /// The arrays that are to be standardised.
+    standardise: Option<Standardise>,
+    /// By what, once it is known.
+    standards: Option<Arc<Standards>>,
 }
 
 impl DataSet {
@@ -118,7 +124,8 @@ impl DataSet {
         }
         let arrays = arrays.into_iter().map(|(name, a)| (name, row_major(a))).collect();
         let (classes, columns) = Default::default();
-        Ok(DataSet { name: source_text, arrays, n_rows, classes, columns })
+        let (standardise, standards) = (None, None);
+        Ok(DataSet { name: source_text, arrays, n_rows, classes, columns, standardise, standards })
     }
 
     /// The same data set, in which the number `i` of the array `array` is called `names[i]`. Of an
@@ -140,6 +147,35 @@ impl DataSet {
         self.classes = other.classes.clone();
         self.columns = other.columns.clone();
         self
+    }
+
+    /// The same data set, whose arrays are standardised when they are fed: a training measures them
+    /// by the rows that it learns from, all else by the standards of a training.
+    pub fn standardised(mut self, which: Standardise) -> DataSet {
+        self.standardise = Some(which);
+        self
+    }
+
+    /// Which arrays are to be standardised.
+    pub fn standardise(&self) -> Option<Standardise> {
+        self.standardise
+    }
+
+    /// The same data set, whose arrays are measured by these standards when they are fed.
+    pub fn with_standards(mut self, standards: impl Into<Arc<Standards>>) -> DataSet {
+        self.standards = Some(standards.into());
+        self
+    }
+
+    /// What the arrays are measured by. Errors: they are to be standardised, and nothing says by
+    /// what.
+    pub fn standards(&self) -> Result<Option<&Arc<Standards>>, DataError> {
+        if self.standardise.is_some() && self.standards.is_none() {
+            let reason = "the means and deviations of the rows that were trained on are not known";
+            let source_text = self.name.clone();
+            return Err(DataError::Standards { source_text, reason: reason.to_string() });
+        }
+        Ok(self.standards.as_ref())
     }
 
     /// What the numbers of an array are called, from 0 on; empty where they have no names.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::csv::CsvOptions;
 use super::generated::{Generated, MAX_ROWS};
 use super::images::ImageOptions;
-use super::{DataError, HeldBackOptions, Split};
+use super::{DataError, HeldBackOptions, Split, Standardise};
 
 /// What `--data` names.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Source {
     pub split: Option<Split>,
     /// The classes that `?classes=` chooses: numbers or names.
     pub classes: Option<Vec<String>>,
+    /// The arrays that `?standardise` measures by the mean and deviation of the training part.
+    pub standardise: Option<Standardise>,
     text: String,
 }
 
@@ -87,6 +89,9 @@ pub enum SourceKind {
     },
 }
 
+/// The option that every source of floats takes.
+const STANDARDISE: &str = "standardise";
+
 /// The name of Fashion-MNIST, as a source and in the cache.
 pub(super) const FASHION: &str = "fashion-mnist";
 
@@ -117,7 +122,8 @@ impl Source {
         };
         let kind =
             parse_kind(place).ok_or_else(|| DataError::UnknownSource { text: text.to_string() })?;
-        let mut source = Source { kind, split: None, classes: None, text: text.to_string() };
+        let (split, classes, standardise) = (None, None, None);
+        let mut source = Source { kind, split, classes, standardise, text: text.to_string() };
         let mut seen = vec![];
         for option in options.split('&').filter(|o| !o.is_empty()) {
             let refused = |reason: String| DataError::SourceOption {
@@ -126,6 +132,7 @@ impl Source {
                 reason,
             };
             let pair = option.split_once('=');
+            let pair = pair.or((option == STANDARDISE).then_some((option, "features")));
             let (key, value) = pair.ok_or_else(|| refused("is not `NAME=VALUE`".to_string()))?;
             if seen.contains(&key) {
                 return Err(refused("is given more than once".to_string()));
@@ -192,6 +199,16 @@ impl Source {
                     _ => return Err("is neither `train` nor `test`".to_string()),
                 });
             }
+            (SourceKind::Text { .. } | SourceKind::Lines { .. }, STANDARDISE) => {
+                return Err("is for arrays of floats, which the source does not have".to_string());
+            }
+            (_, STANDARDISE) => {
+                self.standardise = Some(match value {
+                    "features" => Standardise::Features,
+                    "all" => Standardise::All,
+                    _ => return Err("is neither `features` nor `all`".to_string()),
+                });
+            }
             (_, "classes") => {
                 let classes: Vec<String> = value.split(',').map(str::to_string).collect();
                 let repeated = |(i, class)| classes[..i].contains(class);
@@ -241,11 +258,15 @@ impl SourceKind {
             | SourceKind::Npz(_)
             | SourceKind::Npy(_)
             | SourceKind::Safetensors(_) => {
-                return "is not known; the source takes `classes`".to_string();
+                return format!("is not known; the source takes `classes`, `{STANDARDISE}`");
             }
         };
+        let common = match self {
+            SourceKind::Text { .. } | SourceKind::Lines { .. } => "`split`".to_string(),
+            _ => format!("`split`, `{STANDARDISE}`"),
+        };
         let comma = if own.is_empty() { "" } else { ", " };
-        format!("is not known; the source takes {own}{comma}`classes`, `split`")
+        format!("is not known; the source takes {own}{comma}`classes`, {common}")
     }
 
     /// Why a source does not come in two parts.
@@ -386,6 +407,15 @@ mod tests {
     }
 
     #[test]
+    fn sources_of_floats_can_be_standardised() {
+        let of = |text: &str| Source::parse(text).expect("a source").standardise;
+        assert_eq!(of("digits"), None);
+        assert_eq!(of("digits?rows=5&standardise"), Some(Standardise::Features));
+        assert_eq!(of("x=a.npy?standardise=features"), Some(Standardise::Features));
+        assert_eq!(of("t.csv?standardise=all&label=y"), Some(Standardise::All));
+    }
+
+    #[test]
     fn sources_come_in_parts_by_themselves_or_by_an_option() {
         let has_parts = |text: &str| Source::parse(text).expect("a source").has_parts();
         for text in ["digits", "cifar10:c", "text:t", "lines:a", "images:i?test=0.2"] {
@@ -446,6 +476,10 @@ mod tests {
             ("digits?classes=3,3", "E0602"),
             ("images:x?seed=1", "E0602"),
             ("x.csv?label-type=classes", "E0602"),
+            ("a.npz?standardise=some", "E0602"),
+            ("a.npz?standardise&standardise=all", "E0602"),
+            ("text:x?standardise", "E0602"),
+            ("lines:x?standardise=all", "E0602"),
         ];
         for (text, code) in cases {
             let error = Source::parse(text).expect_err(text);

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use brolga_compiler::ir::{Literal, Name};
 use indexmap::IndexMap;
@@ -19,8 +20,8 @@ use super::fit::{BatchReport, Callbacks, EpochReport};
 use super::progress::Progress;
 use super::stopping::Best;
 use crate::RunError;
-use crate::checkpoint::Checkpoint;
-use crate::data::DataError;
+use crate::checkpoint::{Checkpoint, STANDARDS};
+use crate::data::{DataError, Standards};
 use crate::session::{Clock, Prepared, Session};
 
 /// Writes checkpoints: after each epoch and, if asked, after every so many batches.
@@ -30,6 +31,8 @@ pub struct Checkpoints {
     every: Option<NonZeroU64>,
     /// What tells this training from others, by what it is called.
     identity: BTreeMap<String, String>,
+    /// What the data are measured by.
+    standards: Option<Arc<Standards>>,
 }
 
 /// A checkpoint that was found.
@@ -76,7 +79,13 @@ impl Checkpoints {
         identity: BTreeMap<String, String>,
     ) -> Result<Checkpoints, DataError> {
         std::fs::create_dir_all(folder).map_err(|e| DataError::write(folder, &e))?;
-        Ok(Checkpoints { folder: folder.to_path_buf(), every, identity })
+        Ok(Checkpoints { folder: folder.to_path_buf(), every, identity, standards: None })
+    }
+
+    /// The same checkpoints, which keep what the data are measured by.
+    pub fn with_standards(mut self, standards: Option<Arc<Standards>>) -> Checkpoints {
+        self.standards = standards;
+        self
     }
 
     /// The newest checkpoint that is whole; `None` if there is none at all.
@@ -140,6 +149,9 @@ impl Checkpoints {
             (PROGRESS.to_string(), progress.to_json().to_string()),
             (IDENTITY.to_string(), json!(self.identity).to_string()),
         ]);
+        if let Some(standards) = &self.standards {
+            metadata.insert(STANDARDS.to_string(), standards.to_json().to_string());
+        }
         if let Some(best) = &progress.best {
             let named = |(name, value): &(Name, Literal)| (format!("{BEST}{name}"), value.clone());
             variables.extend(best.variables.iter().map(named));

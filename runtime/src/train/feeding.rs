@@ -5,11 +5,12 @@ use std::num::NonZeroUsize;
 use brolga_compiler::entry::{Entry, check_rows};
 use brolga_compiler::ir::{Binding, Dim};
 
-use super::loader::{Filled, Loader, Place};
+use super::filler::{Filler, Place};
+use super::loader::Loader;
 use crate::RunError;
 use crate::data::{
-    Augment, Augmenter, BatchDimension, BatchOptions, Batches, DataError, DataSet, FeedPlan, Tail,
-    feed_plan,
+    Augment, Augmenter, BatchDimension, BatchOptions, Batches, DataError, DataSet, FeedPlan,
+    Standardiser, Tail, feed_plan,
 };
 use crate::session::{Prepared, Session};
 
@@ -47,36 +48,6 @@ impl Default for BatchSize {
     }
 }
 
-/// What fills batches: their rows, and what becomes of them.
-#[derive(Clone)]
-pub(super) struct Filler {
-    pub(super) batches: Batches,
-    augmenter: Option<Augmenter>,
-}
-
-impl Filler {
-    /// Fills batches with their rows as they are.
-    pub(super) fn new(batches: Batches) -> Filler {
-        Filler { batches, augmenter: None }
-    }
-
-    /// The bytes of each feed at the largest batch, the first one.
-    pub(super) fn bytes(&self) -> impl Iterator<Item = usize> {
-        let rows = self.batches.rows(0).len();
-        self.batches.feeds().iter().map(move |feed| feed.n_bytes(rows))
-    }
-
-    /// Writes a batch of one feed to the start of `bytes`, which has room for it; allocates nothing.
-    pub(super) fn fill(&mut self, batch: usize, feed_idx: usize, bytes: &mut [u8]) {
-        self.batches.fill(batch, feed_idx, bytes);
-        if let Some(augmenter) = &mut self.augmenter {
-            let rows = self.batches.rows(batch);
-            let bytes = &mut bytes[..self.batches.feeds()[feed_idx].n_bytes(rows.len())];
-            augmenter.apply(self.batches.epoch(), rows, feed_idx, bytes);
-        }
-    }
-}
-
 /// How a data set feeds an entry, batch by batch.
 pub(super) struct Feeding {
     entry: Entry,
@@ -107,7 +78,10 @@ impl Feeding {
             BatchDimension::Symbol(_) | BatchDimension::None => Tail::Keep,
         };
         let options = BatchOptions { batch_size, tail, shuffle };
-        let filler = Filler::new(Batches::new(data, &plan, options));
+        let mut filler = Filler::new(Batches::new(data, &plan, options));
+        if let Some(standards) = data.standards()? {
+            filler.standardiser = Some(Standardiser::new(standards, &plan, data)?);
+        }
         let (loader, bindings) = (None, vec![]);
         let feeding = Feeding { entry, plan, options, filler, loader, bindings };
         feeding.check_rows(data.n_rows(), false)?;
@@ -188,22 +162,19 @@ impl Feeding {
     /// If the thread cannot begin.
     fn load(&mut self, prepared: &mut Prepared<'_>, batch: usize) -> Result<(), RunError> {
         let place = Place { epoch: self.filler.batches.epoch(), batch };
-        if self.loader.is_none() {
-            let budget = prepared.session().budget();
-            self.loader = Some(Loader::new(self.filler.clone(), place, budget)?);
-        }
-        let feeds = self.filler.batches.feeds();
-        let number = |name: &str| feeds.iter().position(|feed| feed.input == name);
-        let take = |filled: &mut Filled| {
-            for feed in prepared.feed_memories() {
-                if let Some(number) = number(&feed.name) {
-                    feed.take(&mut filled[number]);
-                }
-            }
+        let budget = prepared.session().budget();
+        let loader = match &self.loader {
+            Some(loader) => loader,
+            None => self.loader.insert(Loader::new(self.filler.clone(), place, budget)?),
         };
-        if let Some(loader) = &self.loader {
-            loader.with(place, take);
+        let mut filled = loader.take(place, &mut self.filler);
+        let feeds = self.filler.batches.feeds();
+        for feed in prepared.feed_memories() {
+            if let Some(number) = feeds.iter().position(|f| *f.input == *feed.name) {
+                feed.take(&mut filled[number]);
+            }
         }
+        loader.give_back(filled);
         Ok(())
     }
 

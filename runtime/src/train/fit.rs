@@ -11,72 +11,13 @@ use indexmap::IndexMap;
 use super::feeding::{BatchSize, Feeding};
 use super::finite::{Start, loss_is_finite};
 use super::metrics::Averages;
+use super::options::{FitOptions, Validation};
 use super::parts::feedings;
 use super::progress::Progress;
 use super::rates::Rates;
-use super::stopping::EarlyStop;
 use crate::RunError;
-use crate::data::{Augment, ClassWeights, DataSet};
+use crate::data::DataSet;
 use crate::session::{Clock, Prepared, Session};
-
-/// How to train.
-#[derive(Clone, Debug)]
-pub struct FitOptions {
-    /// Epochs to train, after those that the clock has when the training begins.
-    pub epochs: i64,
-    /// How rows become batches.
-    pub batches: BatchSize,
-    /// Whether each epoch has an order of its own, from the session's seed.
-    pub shuffle: bool,
-    /// What is evaluated after each epoch.
-    pub validation: Validation,
-    /// What the examples weigh that are trained on, by their class: an array `weight`, which the
-    /// training must read as an input.
-    pub class_weights: Option<ClassWeights>,
-    /// How the pictures are changed that are trained on, anew in each epoch.
-    pub augment: Option<Augment>,
-    /// Whether to go on with a loss that is not finite.
-    pub allow_nan: bool,
-    /// When to end before, and to take back the variables of the best epoch.
-    pub early_stop: Option<EarlyStop>,
-    /// How far a training that is resumed is.
-    pub resume: Option<Progress>,
-}
-
-impl FitOptions {
-    /// So many epochs of shuffled batches of 32 rows, without validation.
-    pub fn new(epochs: i64) -> FitOptions {
-        FitOptions {
-            epochs,
-            batches: BatchSize::default(),
-            shuffle: true,
-            validation: Validation::None,
-            class_weights: None,
-            augment: None,
-            allow_nan: false,
-            early_stop: None,
-            resume: None,
-        }
-    }
-}
-
-/// What is evaluated after each epoch.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Validation {
-    /// Nothing.
-    None,
-    /// Another data set.
-    Data(DataSet),
-    /// This fraction of the rows, which are then not trained on.
-    Fraction(f64),
-    /// This part, from 0, of so many parts of the rows, which is then not trained on.
-    Fold {
-        /// The number of the part.
-        fold: u32,
-        /// The parts.
-        of: u32,
-    },
-}
 
 /// A batch that was trained.
 pub struct BatchReport<'a> {

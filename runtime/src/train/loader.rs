@@ -1,7 +1,8 @@
 //! The loader's thread: it fills batches ahead, into a few memories that go round, while steps run.
 //!
 //! A batch is a function of its place, the epoch and its number in it, so what is filled ahead and
-//! not taken is lost without a trace. Batches follow one another; whoever asks for another one than
+//! not taken is lost without a trace. Whoever wants a batch that is not begun yet, because the thread
+//! has no core to run on, fills it without waiting. Batches follow one another; whoever asks for another one than
 //! the next (a training that is resumed within an epoch) lets the thread begin anew there. The
 //! memories change hands: that of a batch becomes the input's, the input's goes back to be filled.
 //! Nothing is allocated once the thread runs.
@@ -10,7 +11,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
-use super::feeding::Filler;
+use brolga_compiler::ir::TensorType;
+use brolga_compiler::loop_ir::CACHE_LINE;
+use brolga_compiler::program::Program;
+
+use super::filler::{Filler, Place};
 use crate::RunError;
 use crate::arena::{Budget, Memory};
 
@@ -18,12 +23,12 @@ use crate::arena::{Budget, Memory};
 /// it is woken for several steps at once.
 const AHEAD: usize = 4;
 
-/// The place of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) epoch: u64,
-    /// The number in the epoch.
-    pub(super) batch: usize,
+/// The bytes that the batches take which are filled ahead while a program trains, in whole cache
+/// lines. Saturates.
+pub fn bytes_ahead(program: &Program) -> usize {
+    let bytes = |t: &TensorType| t.n_bytes().and_then(|n| n.checked_next_multiple_of(CACHE_LINE));
+    let feeds = program.feeds.iter().map(|(_, t)| bytes(t).unwrap_or(usize::MAX));
+    feeds.fold(0, usize::saturating_add).saturating_mul(AHEAD)
 }
 
 /// The memories of one batch, in the order of the feeds.
@@ -49,6 +54,8 @@ struct State {
     free: Vec<Filled>,
     /// Counts the beginnings, so that what was being filled meanwhile is not taken for what follows.
     beginnings: u64,
+    /// The thread runs: all that its beginning allocates is there.
+    has_begun: bool,
     /// The thread waits for memories. A wake-up is a call of the system, and made only then.
     rests: bool,
     /// The user waits for a batch.
@@ -74,10 +81,17 @@ impl Loader {
         };
         let free = (0..AHEAD).map(memories).collect::<Result<Vec<Filled>, RunError>>()?;
         let ready = VecDeque::with_capacity(AHEAD);
-        let (next, expected) = (first, first);
-        let (rests, is_awaited, is_over) = (false, false, false);
-        let beginnings = 0;
-        let state = State { next, expected, ready, free, beginnings, rests, is_awaited, is_over };
+        let state = State {
+            next: first,
+            expected: first,
+            ready,
+            free,
+            beginnings: 0,
+            has_begun: false,
+            rests: false,
+            is_awaited: false,
+            is_over: false,
+        };
         let (filled, wanted) = Default::default();
         let n_batches = filler.batches.n_batches();
         let ring = Arc::new(Ring { n_batches, state: Mutex::new(state), filled, wanted });
@@ -86,16 +100,25 @@ impl Loader {
             .name("brolga-loader".to_string())
             .spawn(move || of_thread.0.fill(filler))
             .map_err(|error| RunError::Threads(error.to_string()))?;
+        ring.await_beginning();
         Ok(Loader { ring, thread: Some(thread) })
     }
 
-    /// Lets `take` use the batch of a place, whose memories go back to be filled afterwards. Waits
-    /// until it is there.
-    pub(super) fn with<R>(&self, place: Place, take: impl FnOnce(&mut Filled) -> R) -> R {
-        let mut batch = self.ring.take(place);
-        let result = take(&mut batch);
-        self.ring.give_back(batch);
-        result
+    /// The memories of the batch of a place, which go back by [`Loader::give_back`]. Waits for a batch
+    /// that the thread is at; one that it has not begun is filled here, by `filler`.
+    pub(super) fn take(&self, place: Place, filler: &mut Filler) -> Filled {
+        match self.ring.take(place) {
+            Taken::Filled(memories) => memories,
+            Taken::Empty(mut memories) => {
+                filler.fill_all(place, &mut memories);
+                memories
+            }
+        }
+    }
+
+    /// Lets memories be filled with another batch.
+    pub(super) fn give_back(&self, memories: Filled) {
+        self.ring.give_back(memories);
     }
 }
 
@@ -107,6 +130,14 @@ impl Drop for Loader {
             let _ = thread.join();
         }
     }
+}
+
+/// What is taken from the ring.
+enum Taken {
+    /// The memories of the batch.
+    Filled(Filled),
+    /// Memories for it: it is not begun, and the thread leaves it to whoever takes them.
+    Empty(Filled),
 }
 
 /// Tells the ring that the thread has ended, however it did.
@@ -131,9 +162,18 @@ impl Ring {
         self.wanted.notify_all();
     }
 
+    fn await_beginning(&self) {
+        let mut state = self.lock();
+        while !state.has_begun {
+            state = wait(&self.filled, state);
+        }
+    }
+
     /// Fills batches until it is over.
     fn fill(&self, mut filler: Filler) {
         let mut state = self.lock();
+        state.has_begun = true;
+        self.filled.notify_one();
         while !state.is_over {
             let Some(mut memories) = state.free.pop() else {
                 state.rests = true;
@@ -143,18 +183,15 @@ impl Ring {
             let (place, beginning) = (state.next, state.beginnings);
             state.next = self.following(place);
             drop(state);
-            filler.batches.set_epoch(place.epoch);
-            for (feed_idx, memory) in memories.iter_mut().enumerate() {
-                filler.fill(place.batch, feed_idx, memory.bytes_mut());
-            }
+            filler.fill_all(place, &mut memories);
             state = self.lock();
             if state.beginnings == beginning {
                 state.ready.push_back(memories);
-                if std::mem::take(&mut state.is_awaited) {
-                    self.filled.notify_one();
-                }
             } else {
                 state.free.push(memories);
+            }
+            if std::mem::take(&mut state.is_awaited) {
+                self.filled.notify_one();
             }
         }
     }
@@ -166,21 +203,27 @@ impl Ring {
         }
     }
 
-    fn take(&self, place: Place) -> Filled {
+    fn take(&self, place: Place) -> Taken {
         let mut state = self.lock();
         if state.expected != place {
             let State { ready, free, .. } = &mut *state;
             free.extend(ready.drain(..));
             state.next = place;
             state.beginnings += 1;
-            self.wake(&mut state);
         }
         state.expected = self.following(place);
         loop {
-            match state.ready.pop_front() {
-                Some(memories) => return memories,
-                None => assert!(!state.is_over, "the thread lives until the loader is dropped"),
+            if let Some(memories) = state.ready.pop_front() {
+                return Taken::Filled(memories);
             }
+            // What is being filled for an earlier beginning is no reason to wait.
+            if state.next == place
+                && let Some(memories) = state.free.pop()
+            {
+                state.next = self.following(place);
+                return Taken::Empty(memories);
+            }
+            assert!(!state.is_over, "the thread lives until the loader is dropped");
             state.is_awaited = true;
             state = wait(&self.filled, state);
         }
@@ -235,52 +278,57 @@ mod tests {
         Budget::new(1 << 20)
     }
 
-    #[test]
-    fn batches_come_in_order_from_any_place() {
-        let mut wanted = filler();
-        let first = Place { epoch: 2, batch: 1 };
-        let loader = Loader::new(filler(), first, &budget()).expect("a thread");
-        let follow = |Place { epoch, batch }: Place| match batch {
+    /// The batch that a loader gives and the one that is wanted, both feeds of each.
+    fn taken(loader: &Loader, place: Place, own: &mut Filler) -> [Vec<u8>; 2] {
+        own.batches.set_epoch(place.epoch);
+        let n_rows = own.batches.rows(place.batch).len();
+        let mut wanted = [vec![0; 4 * n_rows], vec![0; 3 * n_rows]];
+        for (feed_idx, bytes) in wanted.iter_mut().enumerate() {
+            own.fill(place.batch, feed_idx, bytes);
+        }
+        let filled = loader.take(place, own);
+        let found = [0, 1].map(|i| filled[i].bytes()[..wanted[i].len()].to_vec());
+        loader.give_back(filled);
+        [found.concat(), wanted.concat()]
+    }
+
+    fn following(Place { epoch, batch }: Place) -> Place {
+        match batch {
             2 => Place { epoch: epoch + 1, batch: 0 },
             _ => Place { epoch, batch: batch + 1 },
-        };
+        }
+    }
+
+    #[test]
+    fn batches_come_in_order_from_any_place() {
+        let mut own = filler();
+        let [first, start] = [(2, 1), (0, 0)].map(|(epoch, batch)| Place { epoch, batch });
+        let loader = Loader::new(filler(), first, &budget()).expect("a thread");
         // As they follow one another, then elsewhere, before and after what is filled ahead.
-        for start in
-            [first, Place { epoch: 0, batch: 0 }, first, first, Place { epoch: 9, batch: 2 }]
-        {
-            let mut place = start;
-            for _ in 0..11 {
-                wanted.batches.set_epoch(place.epoch);
-                for (feed_idx, n_bytes) in [4, 3]
-                    .map(|n| n * wanted.batches.rows(place.batch).len())
-                    .into_iter()
-                    .enumerate()
-                {
-                    let mut bytes = vec![0; n_bytes];
-                    wanted.fill(place.batch, feed_idx, &mut bytes);
-                    if feed_idx == 0 {
-                        loader
-                            .with(place, |filled| assert_eq!(filled[0].bytes()[..n_bytes], bytes));
-                        // The same once more begins anew.
-                    }
-                    loader.with(place, |filled| {
-                        assert_eq!(filled[feed_idx].bytes()[..n_bytes], bytes)
-                    });
+        for from in [first, start, first, first, start, Place { epoch: 9, batch: 2 }] {
+            let mut place = from;
+            for turn in 0..40 {
+                let [found, wanted] = taken(&loader, place, &mut own);
+                assert_eq!(found, wanted, "{place:?}");
+                place = following(place);
+                if turn % 9 == 0 {
+                    // The thread gets ahead.
+                    std::thread::yield_now();
                 }
-                place = follow(place);
             }
         }
     }
 
     #[test]
     fn a_thread_ends_with_its_loader_and_gives_its_memories_back() {
-        let budget = budget();
-        for taken in 0..20 {
+        let (budget, mut own) = (budget(), filler());
+        for n in 0..20 {
             let place = Place { epoch: 0, batch: 0 };
             let loader = Loader::new(filler(), place, &budget).expect("a thread");
             assert_eq!(budget.taken(), 64 * 2 * AHEAD);
-            for batch in 0..taken % 3 {
-                loader.with(Place { epoch: 0, batch }, |_| ());
+            for batch in 0..n % 3 {
+                let [found, wanted] = taken(&loader, Place { epoch: 0, batch }, &mut own);
+                assert_eq!(found, wanted);
             }
         }
         assert_eq!(budget.taken(), 0);

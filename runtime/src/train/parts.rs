@@ -2,9 +2,9 @@
 //! options make of the arrays.
 
 use super::feeding::Feeding;
-use super::fit::{FitOptions, Validation};
+use super::options::{FitOptions, Validation};
 use crate::RunError;
-use crate::data::{DataError, DataSet, WEIGHT, fold_rows, split_rows};
+use crate::data::{DataError, DataSet, Standards, WEIGHT, fold_rows, split_rows};
 use crate::session::{Entry, Session};
 
 /// Data, and the rows of them that are meant; all without.
@@ -57,6 +57,17 @@ fn parts(
             halves(data, fold_rows(data.n_rows(), (*fold, *of), seed)?)
         }
     };
+    let standards = match (data.standards(), data.standardise()) {
+        (Ok(known), _) => known.cloned(),
+        (Err(_), Some(which)) => Some(Standards::of(data, which, rows.as_deref())?.into()),
+        (Err(error), None) => return Err(error),
+    };
+    let measured = |data: DataSet| match &standards {
+        Some(standards) => data.with_standards(standards.clone()),
+        None => data,
+    };
+    let validation = validation.map(|Part { data, rows }| Part { data: measured(data), rows });
+    let data = &measured(data.clone());
     let data = match &options.class_weights {
         Some(weights) => weights.weigh(data, rows.as_deref())?,
         None => data.clone(),
@@ -70,4 +81,19 @@ fn halves(
     (kept, held_out): (Vec<u32>, Vec<u32>),
 ) -> (Option<Vec<u32>>, Option<Part>) {
     (Some(kept), Some(Part { data: data.clone(), rows: Some(held_out) }))
+}
+
+/// The data with the standards that a training with these options gives them, if they are to be
+/// standardised: those of the rows that it learns from.
+///
+/// # Errors
+/// Data that cannot be standardised, or a part of them without rows.
+pub fn with_standards(
+    data: &DataSet,
+    options: &FitOptions,
+    seed: i64,
+) -> Result<DataSet, DataError> {
+    let (training, _) =
+        parts(data, &FitOptions { class_weights: None, ..options.clone() }, seed as u64)?;
+    Ok(training.data)
 }

@@ -129,6 +129,7 @@ fn from_data(
     let _held = session.hold(&data).map_err(|e| Failure::run(&e, &program.sources))?;
     let inputs = session.data_inputs(entry, &size.given, true);
     let inputs = inputs.map_err(|e| Failure::run(&e, &program.sources))?;
+    data.standards().map_err(|e| Failure::data(&e))?;
     let plan = feed_plan(&inputs, &data, &size.given).map_err(|e| Failure::data(&e))?;
     let mut binding = plan.binding.clone();
     let batch_size = plan.batch.rows(size);

@@ -4,6 +4,7 @@ use brolga::compiler::compile::{Options, compile_graph};
 use brolga::compiler::ir::{Graph, MetricKind, VariableKind};
 use brolga::compiler::ops::flops;
 use brolga::compiler::specialise::specialise;
+use brolga::runtime::train::bytes_ahead;
 use brolga::runtime::{RunError, host_target};
 use brolga::text::diagnostics::{Diagnostics, record};
 use brolga::text::{Layer, variables_of_layers};
@@ -74,7 +75,11 @@ fn checked(
     let specialised = specialise(&graph.graph, binding).map_err(refused)?;
     let options = Options { memory_limit, ..Options::default() };
     let compiled = compile_graph(specialised, &host_target(), &options).map_err(refused)?;
-    let bytes = session.n_bytes(&compiled.program, binding, threads);
+    let ahead = match entry {
+        Entry::Train => bytes_ahead(&compiled.program),
+        Entry::Eval | Entry::Run { .. } => 0,
+    };
+    let bytes = session.n_bytes(&compiled.program, binding, threads).saturating_add(ahead);
     if bytes > memory_limit {
         let purpose = format!("`{name}`");
         let (bytes, limit) = (bytes as u64, memory_limit as u64);

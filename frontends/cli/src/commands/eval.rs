@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::model::{batch_size, check_dims, data_set, read, session, session_options};
 use crate::output::outln;
 use crate::tables::matrix;
-use crate::weights::{Purpose, load_weights, say_untrained};
+use crate::weights::{Purpose, load_weights, measured, say_untrained};
 
 pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
@@ -17,7 +17,8 @@ pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     let data = data_set(&arguments.data.data, Split::Test)?;
     let size = batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?;
     let mut session = session(&program, session_options(&arguments.model.machine))?;
-    load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    let loaded = load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    let data = measured(data, loaded.standards);
     let metrics =
         evaluate(&mut session, &data, &size).map_err(|e| Failure::run(&e, &program.sources))?;
     say_untrained(&program, &arguments.weights);

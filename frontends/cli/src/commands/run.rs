@@ -4,13 +4,14 @@ use std::path::Path;
 
 use brolga::compiler::ir::{Literal, Name};
 use brolga::runtime::data::npy::{read_npy, read_npz, write_npz};
-use brolga::runtime::data::{feed_whole, write_grid};
+use brolga::runtime::data::{Standards, feed_whole, write_grid};
 use brolga::runtime::train::literal_json;
 use brolga::{Entry, Module};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use crate::arguments::Run;
+use crate::characters::Characters;
 use crate::failure::Failure;
 use crate::model::{binding, check_dims, check_once, check_place, read, session, session_options};
 use crate::output::outln;
@@ -21,7 +22,7 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     check_dims(&program.module, &arguments.model.dims)?;
     let named = arguments.inputs.iter().filter_map(|input| input.split_once('='));
     check_names(&program.module, named.map(|(name, _)| name))?;
-    let arrays = arrays(&arguments.inputs)?;
+    let arrays = arrays(arguments, &program.module)?;
     check_once("--input", arrays.iter().map(|(name, _)| name.as_str()))?;
     check_names(&program.module, arrays.iter().map(|(name, _)| name.as_str()))?;
     let draws = arguments.output.as_deref().is_some_and(is_picture);
@@ -30,7 +31,8 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let fetch = arguments.fetch.iter().map(|n| n.as_str().into()).collect();
     let entry = Entry::Run { fetch };
     let mut session = session(&program, session_options(&arguments.model.machine))?;
-    load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    let loaded = load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    say_as_it_is(loaded.standards.as_ref());
     let fail = |e| Failure::run(&e, &program.sources);
     let given = binding(&arguments.model.dims)?;
     let inputs = session.data_inputs(&entry, &given, false).map_err(fail)?;
@@ -49,11 +51,37 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
         let json = outputs.iter().map(|(name, value)| (name.clone(), literal_json(value)));
         outln!("{}", Value::Object(json.collect::<Map<String, Value>>()));
     } else if arguments.output.is_none() {
+        let characters = arguments.text.as_ref();
+        let characters = characters.map(|name| Characters::of(&arguments.weights, name));
+        let characters = characters.transpose()?;
         for (name, value) in &outputs {
-            outln!("{name}: {} = {value}", value.tensor_type());
+            match characters.as_ref().and_then(|characters| characters.texts(value)) {
+                Some(texts) => texts.iter().for_each(|text| outln!("{text}")),
+                None => outln!("{name}: {} = {value}", value.tensor_type()),
+            }
         }
     }
     Ok(())
+}
+
+/// What stands before a text that is fed.
+const TEXT: &str = "text:";
+
+/// How many tokens an input takes in a row.
+fn length_of(module: &Module, name: &str) -> Result<usize, Failure> {
+    let graph = &module.infer;
+    let input = graph.inputs.iter().find(|&&input| *graph.node(input).name == *name);
+    let of_input = input.map(|&input| graph.tensor_type(input));
+    let length = of_input.and_then(|t| match &t.shape[..] {
+        [_, length] => length.as_number().and_then(|n| usize::try_from(n).ok()),
+        _ => None,
+    });
+    length.ok_or_else(|| {
+        Failure::Usage(format!(
+            "error: `--input {name}={TEXT}...`: a text is fed to an input of i32[batch, N] with a \
+             number N\n"
+        ))
+    })
 }
 
 fn is_picture(path: &Path) -> bool {
@@ -73,11 +101,16 @@ fn draw(path: &Path, outputs: &[(String, Literal)]) -> Result<(), Failure> {
     write_grid(path, picture).map_err(|e| Failure::data(&e))
 }
 
-/// The arrays of `--input`: `NAME=FILE.npy`, or all of an `.npz`.
-fn arrays(inputs: &[String]) -> Result<Vec<(String, Literal)>, Failure> {
+/// The arrays of `--input`: `NAME=FILE.npy`, `NAME=text:TEXT`, or all of an `.npz`.
+fn arrays(arguments: &Run, module: &Module) -> Result<Vec<(String, Literal)>, Failure> {
     let mut arrays = vec![];
-    for input in inputs {
+    for input in &arguments.inputs {
         match input.split_once('=') {
+            Some((name, value)) if value.starts_with(TEXT) => {
+                let characters = Characters::of(&arguments.weights, name)?;
+                let numbers = characters.numbers(&value[TEXT.len()..], length_of(module, name)?)?;
+                arrays.push((name.to_string(), numbers));
+            }
             Some((name, path)) => {
                 let array = read_npy(Path::new(path)).map_err(|e| Failure::data(&e))?;
                 arrays.push((name.to_string(), array));
@@ -108,4 +141,15 @@ fn check_names<'a>(
             declared.join(", ")
         ))),
     }
+}
+
+/// Says that what a call is fed is not standardised, beside weights that were trained on what was.
+fn say_as_it_is(standards: Option<&Standards>) {
+    let Some(standards) = standards else { return };
+    let names: Vec<String> = standards.iter().map(|(name, _)| format!("`{name}`")).collect();
+    eprintln!(
+        "warning: the weights were trained on standardised data, but what is fed is taken as it is: \
+         {}; `predict` standardises it",
+        names.join(", ")
+    );
 }

@@ -71,9 +71,10 @@ fn a_loop_that_is_computed_again_takes_the_memory_of_its_chunks() {
         let report = place.json("check long.graph --dim batch=8");
         report["entries"][0]["peak_bytes"].as_u64().expect("a number")
     };
-    // Of 10,000 carries of half a kilobyte some 200 are kept at a time; the data are 320,000 bytes.
-    assert!(bytes("tanh(h @ w + expand_dims(x_t, 1))") > 5_000_000);
-    assert!(bytes("remat(tanh(h @ w + expand_dims(x_t, 1)))") < 1_000_000);
+    // Of 10,000 carries of half a kilobyte some 200 are kept at a time; the data of five batches, four
+    // of them loaded ahead, are 1,600,000 bytes.
+    assert!(bytes("tanh(h @ w + expand_dims(x_t, 1))") > 6_000_000);
+    assert!(bytes("remat(tanh(h @ w + expand_dims(x_t, 1)))") < 2_300_000);
 }
 
 #[test]

@@ -206,6 +206,59 @@ fn pictures_that_are_trained_on_are_changed_anew() {
 }
 
 #[test]
+fn data_are_measured_by_what_was_trained_on() {
+    let place = Workplace::new("standardised");
+    let lines = (0..40).map(|i| format!("{},{},{}.5\n", 1000 + i * i, i % 7, 5 * i + i % 3));
+    place.write("table.csv", &format!("a,b,y\n{}", lines.collect::<String>()));
+    place.write(
+        "line.graph",
+        "input x: f32[batch, 2]\ninput label: f32[batch]\noutput y = squeeze(dense(x, 1), 1)\n\
+         metric r = r2(y, label)\nminimize mean_squared_error(y, label) with sgd(lr=0.2)\n",
+    );
+    let (table, other) = ("table.csv?label=y&test=0.25", "table.csv?label=y&test=0.25&split=train");
+    let train =
+        format!("line.graph --data {table}&standardise=all --validation {table} --epochs 9");
+    let report = place.json(&format!("train {train} --save a.safetensors --checkpoint kept"));
+    assert!(report["epochs"][8]["validation"]["r"].as_f64().is_some_and(|r| r > 0.5), "{report}");
+    // Whatever the source says, the weights' own standards count.
+    for (text, params) in [
+        (table, "a.safetensors"),
+        (&format!("{table}&standardise"), "a.safetensors"),
+        (table, "kept/checkpoint-000000000009.safetensors"),
+    ] {
+        let eval = place.json(&format!("eval line.graph --data {text} --params {params}"));
+        assert_eq!(eval, report["epochs"][8]["validation"], "{text} {params}");
+    }
+    let alone = place.json(&format!("eval line.graph --data {other} --params a.safetensors"));
+    assert!(alone["loss"].as_f64().is_some_and(|loss| loss < 1.0), "in deviations: {alone}");
+    // The same bits on any number of threads, and after a break.
+    place.done(&format!("train {train} --save b.safetensors --threads 1"));
+    assert_eq!(place.bytes("a.safetensors"), place.bytes("b.safetensors"));
+    place.done(&format!("train {}", train.replace("--epochs 9", "--epochs 4 --checkpoint k")));
+    place.done(&format!("train {train} --checkpoint k --resume --save b.safetensors"));
+    assert_eq!(place.bytes("a.safetensors"), place.bytes("b.safetensors"));
+    // What is held back is not among what the data are measured by.
+    let split =
+        format!("train line.graph --data table.csv?label=y&standardise --validation-split 0.5");
+    place.done(&format!("{split} --save c.safetensors"));
+    let standards = |name: &str| {
+        let path = place.path(name);
+        let file = Checkpoint::load(&path).expect("it was written");
+        file.standards(&path).expect("they are whole").expect("there are some")
+    };
+    let (some, all) = (standards("c.safetensors"), standards("a.safetensors"));
+    assert_eq!(some.iter().map(|(name, _)| name).collect::<Vec<&str>>(), ["x"]);
+    assert_eq!(all.iter().map(|(name, _)| name).collect::<Vec<&str>>(), ["label", "x"]);
+    assert_ne!(some.iter().next(), all.iter().nth(1));
+    place.done("train line.graph --data table.csv?label=y&standardise --folds 4");
+    let warned = place.done(&format!("train line.graph --data {table} --params a.safetensors"));
+    assert!(warned.stderr.contains("warning: the weights were trained on standardised data"));
+    place.write_npz("x.npz", &[("x", Literal::from_vec(&[1, 2], vec![1f32, 2.0]).expect("two"))]);
+    let run = place.done("run line.graph --input x.npz --params a.safetensors");
+    assert!(run.stderr.contains("what is fed is taken as it is: `label`, `x`"), "{}", run.stderr);
+}
+
+#[test]
 fn tensorboard_gets_two_folders() {
     let place = Workplace::new("board");
     place.done("train mlp.graph --data points.npz --validation-split 0.3 --tensorboard board");
@@ -469,4 +522,27 @@ fn a_data_set_is_fetched_once() {
     let other = data("fashion-mnist", &format!("file://{}", place.path("other").display()));
     assert!(other.status == 1 && other.stderr.contains("SHA-256"), "{}", other.stderr);
     assert!(!place.path("cache/fashion-mnist/train-images-idx3-ubyte.gz").exists());
+}
+
+/// The letters that follow one another are learnt, and written from a beginning.
+#[test]
+fn a_text_is_continued() {
+    let place = Workplace::new("letters");
+    place.write("letters.txt", "abcd".repeat(60));
+    place.write(
+        "letters.graph",
+        "input tokens: i32[batch, 4]\ninput next: i32[batch, 4]\nparam table: f32[4, 4] = zeros\n\
+         minimize sparse_softmax_cross_entropy(gather(table, tokens), next) with adam(lr=0.5)\n\
+         _, line = scan(i in iota([6]), t = tokens[:, -1]) {\n\
+         t = argmax(gather(table, t), axis=-1)\n emit t\n}\noutput line = transpose(line)\n",
+    );
+    let data = "text:letters.txt?seq=4&stride=1";
+    place.done(&format!("train letters.graph --data {data} --epochs 3 --save l.safetensors"));
+    let run = |input: &str| {
+        place.run(&format!("run letters.graph --params l.safetensors {input} --text tokens"))
+    };
+    assert_eq!(run("--input tokens=text:ab").stdout, "cdabcd\n");
+    assert_eq!(run("--input tokens=text:abcdabcda").stdout, "bcdabc\n");
+    let unknown = run("--input tokens=text:abx");
+    assert!(unknown.status == 1 && unknown.stderr.contains("E0636"), "{}", unknown.stderr);
 }

@@ -13,6 +13,7 @@ use brolga::runtime::session::Clock;
 use brolga::runtime::train::{Checkpoints, FitOptions, Log, Progress, Validation, lines_before};
 
 use crate::arguments::Train;
+use crate::characters::kept_names;
 use crate::failure::Failure;
 use crate::model::ReadFile;
 
@@ -63,6 +64,8 @@ pub(super) fn checkpoints(
     ];
     let identity = identity.map(|(what, value)| (what.to_string(), value)).into();
     let made = Checkpoints::new(folder, arguments.every, identity);
+    let standards = data.standards().map_err(|e| Failure::data(&e))?.cloned();
+    let made = made.map(|checkpoints| checkpoints.with_standards(standards));
     made.map(Some).map_err(|e| Failure::data(&e))
 }
 
@@ -101,18 +104,26 @@ pub(super) fn log_file(path: &Path, clock: Option<Clock>) -> Result<Log<BufWrite
     Ok(Log::new(file))
 }
 
-/// Writes params, states and, if not the weights only, the optimisers' slots and the clock.
-pub(super) fn save(session: &Session, path: &Path, weights_only: bool) -> Result<(), Failure> {
+/// Writes params, states, what the data were measured by and what they call numbers; if not the
+/// weights only, the optimisers' slots and the clock too.
+pub(super) fn save(
+    session: &Session,
+    path: &Path,
+    data: &DataSet,
+    weights_only: bool,
+) -> Result<(), Failure> {
     let kept = session.variables().filter(|(_, kind, _)| match kind {
         VariableKind::Param | VariableKind::State => true,
         VariableKind::Slot => !weights_only,
     });
     let clock = if weights_only { Clock::default() } else { session.clock() };
-    let checkpoint = Checkpoint {
+    let mut checkpoint = Checkpoint {
         variables: kept.map(|(name, _, value)| (name.to_string(), value)).collect(),
         step: clock.step,
         epoch: clock.epoch,
-        ..Checkpoint::default()
+        metadata: kept_names(data).collect(),
     };
+    let standards = data.standards().map_err(|e| Failure::data(&e))?;
+    standards.into_iter().for_each(|standards| checkpoint.set_standards(standards));
     checkpoint.save(path).map_err(|e| Failure::data(&e))
 }

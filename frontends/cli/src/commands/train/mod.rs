@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use brolga::DataSet;
 use brolga::runtime::data::{Augment, ClassWeights, Split, fold_rows, split_rows};
-use brolga::runtime::train::{FitOptions, TensorBoard, Validation};
+use brolga::runtime::train::{FitOptions, TensorBoard, Validation, with_standards};
 
 use crate::arguments::{EarlyStopText, Train};
 use crate::failure::Failure;
@@ -37,6 +37,15 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     }
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     let loaded = load_weights(&mut session, &program, &arguments.weights, Purpose::Training)?;
+    let seed = arguments.model.machine.seed;
+    let data = with_standards(&data, &options, seed).map_err(|e| Failure::data(&e))?;
+    let standards = data.standards().map_err(|e| Failure::data(&e))?.cloned();
+    if loaded.standards.is_some() && standards.is_none() {
+        eprintln!(
+            "warning: the weights were trained on standardised data, these are not; write \
+             `?standardise` behind the source to standardise them"
+        );
+    }
     let checkpoints = kept::checkpoints(arguments, &program, &session, &data, &options)?;
     let mut options = options;
     if arguments.resume
@@ -54,22 +63,27 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     let mut kept = Kept { log, tensorboard, checkpoints, history };
     let reports = train(&mut session, &program, &data, &options, &mut kept)?;
     if let Some(path) = &arguments.save {
-        kept::save(&session, path, arguments.weights_only)?;
+        kept::save(&session, path, &data, arguments.weights_only)?;
     }
     if let (Some(path), Some(history)) = (&arguments.report, &kept.history) {
         let held_back = held_back(&data, &options, arguments.model.machine.seed)?;
-        let tried = match &options.validation {
-            Validation::Data(data) => (data, None),
-            Validation::None | Validation::Fraction(_) | Validation::Fold { .. } => {
-                (&data, held_back.as_deref())
-            }
+        let other = match &options.validation {
+            Validation::Data(other) => Some(match &standards {
+                Some(standards) => other.clone().with_standards(standards.clone()),
+                None => other.clone(),
+            }),
+            Validation::None | Validation::Fraction(_) | Validation::Fold { .. } => None,
+        };
+        let tried = match &other {
+            Some(other) => (other, None),
+            None => (&data, held_back.as_deref()),
         };
         let (options, reports) = (&options, &reports[..]);
         let file = &arguments.model.file;
         let told = Told { program: &program, file, options, history, reports, tried };
         page::write(path, &mut session, &told)?;
     }
-    report::report(&session, &reports, (&options, &loaded), arguments.model.machine.json);
+    report::report(&session, &reports, (&options, &loaded.files), arguments.model.machine.json);
     Ok(())
 }
 
