@@ -323,7 +323,13 @@ impl Elaborator<'_> {
             }
             let last = name.text.rsplit('.').next().unwrap_or_default();
             let error = match similar(last, names.iter().copied()) {
-                Some(similar) => error.help(format!("is `{similar}` meant?")),
+                Some(similar) => {
+                    let meant = optimizer::signature(similar).into_iter();
+                    let arguments = meant.flat_map(|s| s.all_arguments().map(|a| a.name));
+                    let arguments = arguments.collect::<Vec<&str>>().join(", ");
+                    let error = error.help(format!("is `{similar}` meant?"));
+                    error.help(format!("its arguments are {arguments}"))
+                }
                 None => error.help(format!("the optimisers are {}", names.join(", "))),
             };
             return Err(self.push(error));
