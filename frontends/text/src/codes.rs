@@ -589,7 +589,7 @@ evaluated. The changes follow one another as they are written:
     crop:N       N rows and columns of zeros are put around it, and a part of its own size is cut
                  out anywhere
     rotate:D     turned about its middle by up to D degrees each way, bilinear; 0 outside
-    noise:S      a number of the normal distribution of standard deviation S is added to each
+    noise:S      to each element a number of the normal distribution is added, of deviation S
 
 All numbers are drawn evenly. What becomes of a picture depends on the seed, the epoch and its row
 alone: not on the batch, on threads or on a break. Pictures that are fed together, such as one and

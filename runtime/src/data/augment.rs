@@ -256,25 +256,50 @@ fn shifted(
 fn rotated(from: &[f32], to: &mut [f32], [h, w, c]: [usize; 3], angle: f32) {
     let (sin, cos) = angle.sin_cos();
     let (middle_y, middle_x) = ((h as f32 - 1.0) / 2.0, (w as f32 - 1.0) / 2.0);
-    let pixel = |y: isize, x: isize| {
-        let inside = (0..h as isize).contains(&y) && (0..w as isize).contains(&x);
-        inside.then(|| (y as usize * w + x as usize) * c)
-    };
-    for (i, to) in to.chunks_exact_mut(c).enumerate() {
-        let (dy, dx) = ((i / w) as f32 - middle_y, (i % w) as f32 - middle_x);
-        let (y, x) = (cos * dy - sin * dx + middle_y, sin * dy + cos * dx + middle_x);
-        let (above, left) = (y.floor(), x.floor());
-        let (share_y, share_x) = (y - above, x - left);
-        to.fill(0.0);
-        for (step_y, of_y) in [(0, 1.0 - share_y), (1, share_y)] {
-            for (step_x, of_x) in [(0, 1.0 - share_x), (1, share_x)] {
-                let place = pixel(above as isize + step_y, left as isize + step_x);
-                let Some(place) = place else { continue };
-                let add = |(to, from): (&mut f32, &f32)| *to += of_y * of_x * from;
-                to.iter_mut().zip(&from[place..place + c]).for_each(add);
-            }
+    for (line, to) in to.chunks_exact_mut(w * c).enumerate() {
+        let dy = line as f32 - middle_y;
+        for (column, to) in to.chunks_exact_mut(c).enumerate() {
+            let dx = column as f32 - middle_x;
+            let y = cos * dy - sin * dx + middle_y;
+            let x = sin * dy + cos * dx + middle_x;
+            between(from, to, [h, w], [y, x]);
         }
     }
+}
+
+/// The mean of the four pixels that a place lies between, by how near they are; 0 is outside.
+fn between(from: &[f32], to: &mut [f32], [h, w]: [usize; 2], [y, x]: [f32; 2]) {
+    let (above, left) = (floor(y), floor(x));
+    let (of_y, of_x) = (y - above as f32, x - left as f32);
+    let shares =
+        [(1.0 - of_y) * (1.0 - of_x), (1.0 - of_y) * of_x, of_y * (1.0 - of_x), of_y * of_x];
+    let (height, width, c) = (h as i32, w as i32, to.len());
+    if above >= 0 && left >= 0 && above + 1 < height && left + 1 < width {
+        // All four are inside.
+        let first = (above as usize * w + left as usize) * c;
+        let (upper, lower) = from[first..].split_at(w * c);
+        for (i, to) in to.iter_mut().enumerate() {
+            let of_upper = shares[0] * upper[i] + shares[1] * upper[c + i];
+            *to = of_upper + (shares[2] * lower[i] + shares[3] * lower[c + i]);
+        }
+        return;
+    }
+    to.fill(0.0);
+    let places = [(above, left), (above, left + 1), (above + 1, left), (above + 1, left + 1)];
+    for ((y, x), share) in places.into_iter().zip(shares) {
+        if (0..height).contains(&y) && (0..width).contains(&x) {
+            let place = (y as usize * w + x as usize) * c;
+            let add = |(to, from): (&mut f32, &f32)| *to += share * from;
+            to.iter_mut().zip(&from[place..place + c]).for_each(add);
+        }
+    }
+}
+
+/// The largest integer that is not above: of numbers of the size of pictures, by their integer part,
+/// which is an instruction of its own on any processor.
+fn floor(x: f32) -> i32 {
+    let whole = x as i32;
+    whole - i32::from((whole as f32) > x)
 }
 
 /// Adds numbers of a normal distribution, two from each draw (Box and Muller 1958).
