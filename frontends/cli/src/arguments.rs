@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Run a file once on arrays.
     Run(Run),
     /// Train a model.
-    Train(Train),
+    Train(Box<Train>),
     /// Loss and metrics of a model over a data set.
     Eval(Eval),
     /// Outputs of a model for every row of a data set.

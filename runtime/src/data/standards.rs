@@ -172,12 +172,14 @@ fn summed(
     Ok(sums)
 }
 
+/// The element type of a feed, and the mean and the factor of each of its columns.
+type FeedStandards = (DType, Vec<(f64, f64)>);
+
 /// Measures the batches of the arrays that have standards by them.
 #[derive(Clone, Debug)]
 pub struct Standardiser {
-    /// For each feed its element type and the mean and the factor of each column, if it has a
-    /// standard.
-    feeds: Vec<Option<(DType, Vec<(f64, f64)>)>>,
+    /// For each feed what it is measured by, if it has a standard.
+    feeds: Vec<Option<FeedStandards>>,
 }
 
 impl Standardiser {

@@ -465,7 +465,7 @@ fn learning_rates_are_reported() {
         )
     };
     let trained = |ending: &str| {
-        place.write("rates.graph", &model(ending));
+        place.write("rates.graph", model(ending));
         let train = "train rates.graph --data points.npz --batch-size 10 --epochs 2";
         let outcome = place.done(&format!("{train} --log log.jsonl"));
         (place.json_lines("log.jsonl"), outcome.stderr)

@@ -11,8 +11,8 @@ fn replay(name: &str) {
     let expected = std::fs::read_to_string(&path).expect("the session is there");
     let place = Workplace::new(name.trim_end_matches(".txt"));
     // More brackets than any stack holds.
-    place.write("brackets.graph", &format!("output y = {}", "(".repeat(100_000)));
-    place.write("deep.graph", &format!("output y = {}1{}", "(".repeat(900), ")".repeat(900)));
+    place.write("brackets.graph", format!("output y = {}", "(".repeat(100_000)));
+    place.write("deep.graph", format!("output y = {}1{}", "(".repeat(900), ")".repeat(900)));
     let mut found = String::new();
     for line in expected.lines() {
         if line.starts_with('#') {

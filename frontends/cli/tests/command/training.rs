@@ -209,7 +209,7 @@ fn pictures_that_are_trained_on_are_changed_anew() {
 fn data_are_measured_by_what_was_trained_on() {
     let place = Workplace::new("standardised");
     let lines = (0..40).map(|i| format!("{},{},{}.5\n", 1000 + i * i, i % 7, 5 * i + i % 3));
-    place.write("table.csv", &format!("a,b,y\n{}", lines.collect::<String>()));
+    place.write("table.csv", format!("a,b,y\n{}", lines.collect::<String>()));
     place.write(
         "line.graph",
         "input x: f32[batch, 2]\ninput label: f32[batch]\noutput y = squeeze(dense(x, 1), 1)\n\
@@ -238,8 +238,7 @@ fn data_are_measured_by_what_was_trained_on() {
     place.done(&format!("train {train} --checkpoint k --resume --save b.safetensors"));
     assert_eq!(place.bytes("a.safetensors"), place.bytes("b.safetensors"));
     // What is held back is not among what the data are measured by.
-    let split =
-        format!("train line.graph --data table.csv?label=y&standardise --validation-split 0.5");
+    let split = "train line.graph --data table.csv?label=y&standardise --validation-split 0.5";
     place.done(&format!("{split} --save c.safetensors"));
     let standards = |name: &str| {
         let path = place.path(name);
@@ -299,9 +298,9 @@ fn a_checkpoint_of_another_training_is_refused() {
         assert!(refused.stderr.contains(what), "{}", refused.stderr);
     }
     let text = place.text("mlp.graph");
-    place.write("mlp.graph", &text.replace("graph mlp", "# Another remark.\ngraph  mlp"));
+    place.write("mlp.graph", text.replace("graph mlp", "# Another remark.\ngraph  mlp"));
     place.done(&format!("{train} --resume --epochs 3"));
-    place.write("mlp.graph", &text.replace("1e-2", "1e-3"));
+    place.write("mlp.graph", text.replace("1e-2", "1e-3"));
     let refused = place.run(&format!("{train} --resume"));
     assert!(refused.stderr.contains("the program is "), "{}", refused.stderr);
 }
@@ -337,7 +336,7 @@ fn what_became_of_weights_is_reported() {
     let place = Workplace::new("matched");
     place.trained("mlp.graph --data points.npz");
     let text = place.text("mlp.graph");
-    place.write("renamed.graph", &text.replace("logits", "scores"));
+    place.write("renamed.graph", text.replace("logits", "scores"));
     let train = "train renamed.graph --data points.npz --params trained.safetensors";
     let report = place.json(train);
     let wanted = serde_json::json!([{
@@ -352,7 +351,7 @@ fn what_became_of_weights_is_reported() {
                 trained.safetensors: unused: logits.b, logits.w\n\
                 trained.safetensors: not in the file: scores.w, scores.b\n";
     assert!(place.done(train).stderr.starts_with(said), "{}", place.done(train).stderr);
-    place.write("wider.graph", &text.replace("dense(x, 8)", "dense(x, 9)"));
+    place.write("wider.graph", text.replace("dense(x, 8)", "dense(x, 9)"));
     let refused = place.run("train wider.graph --data points.npz --params trained.safetensors");
     let said = "the variable `hidden.dense.b` is f32[9], but f32[8] was loaded for it; \
                 `hidden.dense.w` is f32[4, 9], but f32[4, 8]; \
@@ -432,7 +431,7 @@ fn other_lines_of_the_file_leave_the_masks_as_they_were() {
     let (place, digits) = with_digits("masks");
     let before = place.trained(DIGITS);
     let lines = "output doubled = 2.0 * hidden\nmetric noise = mean(random_uniform([3]))\n";
-    place.write("digits.graph", &format!("{digits}\n{lines}"));
+    place.write("digits.graph", format!("{digits}\n{lines}"));
     assert!(place.trained(DIGITS) == before, "a line after the dropout");
     let digits = digits.replace("hidden = ", "noise = dropout(x, rate=0.5)\nhidden = ");
     let digits = format!("{digits}\nmetric kept = mean(noise)\n");

@@ -89,7 +89,7 @@ fn draw(numbers: Counter, split: Split) -> (String, String) {
 fn date(numbers: Counter, position: u64) -> (u64, u64, u64) {
     let year = YEARS.0 + numbers.below(position, YEARS.1 - YEARS.0);
     let month = numbers.below(position + 1, MONTHS.len() as u64);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(if year.is_multiple_of(100) { 400 } else { 4 });
     let days = MONTHS[month as usize].1 + u64::from(leap && month == 1);
     (year, month, 1 + numbers.below(position + 2, days))
 }
