@@ -138,7 +138,7 @@ const ROWS: &[Row] = &[
     row("linear regression, California housing, R²", "linear",
         "@/tabular/california_housing.csv?label=median_house_value&missing=mean&test=0.2\
          &standardise=all --epochs 20",
-        Measure::Last("r2", ONE), Bar::AtLeast(0.60), "0.615"),
+        Measure::Last("r2", ONE), Bar::AtLeast(0.60), "0.619"),
     row("iris, 5 folds", "iris",
         "@/tabular/iris.csv?label=species&standardise --folds 5 --epochs 100 --batch-size 8",
         Measure::Folds("accuracy"), Bar::AtLeast(0.92), "94.7 %"),
