@@ -276,8 +276,9 @@ fn what_a_loop_makes_leaves_it_as_its_result() {
         let part = x.slice(1, 1, 2);
         assert_eq!(part.tensor_type().map(|t| t.to_string()), Some("f32[n, 2]".to_string()));
         g.output("part", part);
+        g.output("beyond", x.slice(2, 0, 1));
     })
-    .expect_err("five things do not fit");
+    .expect_err("six things do not fit");
     let codes: Vec<&str> = errors.iter().map(|error| error.code).collect();
-    assert_eq!(codes, ["E0409", "E0213", "E0213", "E0213", "E0206"], "{errors:#?}");
+    assert_eq!(codes, ["E0409", "E0213", "E0213", "E0213", "E0206", "E0208"], "{errors:#?}");
 }

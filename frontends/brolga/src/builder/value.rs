@@ -80,16 +80,15 @@ impl<'g> Value<'g> {
         self.builder.call("cumprod", (self, Dim::from(axis)))
     }
 
-    /// Of an axis, `len` elements from the place `start` on.
+    /// Of an axis, `len` elements from the place `start` on. An axis that is not there is an error.
     #[track_caller]
     pub fn slice(self, axis: usize, start: impl Into<Dim>, len: impl Into<Dim>) -> Value<'g> {
-        let shape = self.tensor_type().map(|t| t.shape).unwrap_or_default();
-        let mut starts = vec![Dim::from(0); shape.len()];
-        let mut sizes = shape.to_vec();
-        if let (Some(first), Some(size)) = (starts.get_mut(axis), sizes.get_mut(axis)) {
-            (*first, *size) = (start.into(), len.into());
-        }
-        let steps = vec![Dim::from(1); shape.len()];
+        let mut sizes = self.tensor_type().map(|t| t.shape).unwrap_or_default().to_vec();
+        // A number for an axis too many is refused by the operation.
+        sizes.resize(sizes.len().max(axis + 1), Dim::from(1));
+        let mut starts = vec![Dim::from(0); sizes.len()];
+        let steps = vec![Dim::from(1); sizes.len()];
+        (starts[axis], sizes[axis]) = (start.into(), len.into());
         self.builder.call("slice", (self, starts, sizes, steps))
     }
 
