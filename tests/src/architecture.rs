@@ -37,6 +37,7 @@ const UNSAFE: &[&str] = &[
     "runtime/kernels/",
     "runtime/src/link/",
     "runtime/src/arena.rs",
+    "runtime/src/data/mapped.rs",
     "runtime/src/session/",
     "compiler/tests/",
     "frontends/brolga/tests/allocations.rs",

@@ -422,6 +422,10 @@ chooses. `?classes=3,5` keeps the rows whose label is one of these numbers or na
 numbers them 0, 1, ... as they stand there.
 `?standardise` is for all of them but text and lines: see `brolga explain E0630`.
 
+A file may be larger than the memory: an array of 256 MiB and more stays in its file, and the rows of
+a batch are read when it is their turn, where the file is an .npy (also in an .npz that is not
+compressed), .safetensors or plain IDX. Of anything else, all elements are read first.
+
 `images` reads PNG and JPEG, of folders and files in the order of their names. A picture is
 stretched to size x size; each pixel is a mean of those that it covers, with linear weights. Grey
 is repeated, transparency dropped.
@@ -614,7 +618,7 @@ that are trained on, not of those that `?test=`, `--validation-split` or a fold 
 takes a `label` of floats too (of a table, `label-type=number` makes it one), whose predictions and
 errors are then in standard deviations from its mean. A column is one of [rows, columns], a channel
 of [rows, height, width, channels]; all numbers of [rows] or [rows, height, width] are one. One that
-never changes becomes 0.
+never changes becomes 0. The columns of a table's categories stay 0 and 1.
 
 The means and deviations are kept with the weights, by `--save` and in checkpoints; `--validation`,
 `eval` and `predict` measure all data by them; so what is evaluated needs `--params`, and the same
@@ -628,12 +632,19 @@ and 1 white or a full colour. `reshape` brings rows of numbers into this form."
     Renaming "E0634" "a file of names does not fit"
 "`--names FILE` says what variables are called in the files of `--params`, where other software has
 written them. A line for each variable: its name, `=`, the file's tensor, and after a colon what is
-done with it; tensors with `+` between them are added. Tensors that no line names keep their own.
+done with it, in order: `transpose`, `reshape`, or `parts`, which puts equal parts of the last axis
+into another order. Tensors with `+` between them are added, with `&` stacked along a new first axis.
+Tensors that no line names keep their own names.
 
     # PyTorch keeps filters as [out, in, height, width], and weights as [out, in].
     conv1.conv.w = conv1.weight: transpose 2 3 1 0
     fc1.w        = fc1.weight: reshape 32 64 8 8, transpose 2 3 1 0, reshape 4096 32
-    last.b       = rnn.bias_ih_l0 + rnn.bias_hh_l0
+    lstm.b       = lstm.bias_ih_l0 + lstm.bias_hh_l0
+
+    # Its GRU has the gates in the order reset, update, new, where ours is update, reset, new.
+    gru.wx       = gru.weight_ih_l0: transpose 1 0, parts 1 0 2
+    gru.wh       = gru.weight_hh_l0: transpose 1 0, parts 1 0 2
+    gru.b        = gru.bias_ih_l0 & gru.bias_hh_l0: parts 1 0 2
 
 Files are `.safetensors`, `.npz`, and those of Keras: `.h5`, `.weights.h5`, `.keras`. Of these a
 layer's parts are called as ours are: `dense.w`, `norm.mean`, `lstm.wx`; where the file numbers

@@ -4,6 +4,10 @@
 //! Invariant, which the tests hold: what a table says is written here is a program, no name in it
 //! is one of this language, and the error about each of its names gives its hint.
 
+/// What to write where other libraries have `None`, `?` or -1.
+pub(crate) const OPEN_DIMENSION: &str =
+    "a dimension that is not known has a name, as in `f32[batch, 3]`";
+
 /// Where a name stands that is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {

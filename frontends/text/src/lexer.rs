@@ -8,6 +8,7 @@ use std::str::CharIndices;
 use crate::ast::Element;
 use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::foreign::OPEN_DIMENSION;
 use crate::source::{Source, Span};
 
 /// What a token is. Names, numbers, strings and patterns are read from the text when needed.
@@ -365,9 +366,14 @@ impl Lexer<'_> {
         let end = self.at;
         self.skip_number_tail();
         if lone_point || self.at > end {
+            let (number, tail) = (&self.text[start..end], &self.text[end..self.at]);
             let help = if lone_point { "a point needs a digit on both sides" } else { "" };
+            let help = match is_factor(tail) && !lone_point && number != "0" {
+                true => format!("a product is written `{number} * {tail}`"),
+                false => help.to_owned(),
+            };
             let message = format!("`{}` is not a number", &self.text[start..self.at]);
-            self.report(Code::MalformedNumber, message, start, help);
+            self.report(Code::MalformedNumber, message, start, &help);
             return self.push(Kind::Error, start);
         }
         self.push(if has_fraction || has_exponent { Kind::Float } else { Kind::Int }, start);
@@ -494,6 +500,7 @@ impl Lexer<'_> {
             '|' => "write `or`",
             '!' => "write `not`",
             '^' => "a power is written `**`",
+            '?' => OPEN_DIMENSION,
             '.' => "a dot stands only inside a scoped name or a number",
             '\u{FFFD}' => "",
             _ if first.is_alphabetic() => "names are made of A-Z, a-z, 0-9 and `_`",
@@ -541,4 +548,13 @@ fn is_name_char(c: char) -> bool {
 /// Whether `part` may follow a dot: a name, or digits alone.
 fn is_scope_part(part: &str) -> bool {
     !part.starts_with(|c: char| c.is_ascii_digit()) || part.bytes().all(|b| b.is_ascii_digit())
+}
+/// Whether what follows a number is a name that it is meant to be multiplied with, and not what
+/// other languages end a number with.
+fn is_factor(tail: &str) -> bool {
+    const ENDINGS: [&str; 12] = ["f", "F", "d", "D", "j", "J", "l", "L", "u", "U", "e", "E"];
+    let is_type = |name: &str| name.len() > 1 && name[1..].bytes().all(|b| b.is_ascii_digit());
+    let is_name = tail.starts_with(|c: char| c.is_ascii_alphabetic())
+        && tail.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_name && !ENDINGS.contains(&tail) && !(is_type(tail) && "fiu".contains(&tail[..1]))
 }

@@ -160,6 +160,9 @@ impl<'a> Parser<'a> {
         let kind = self.statement_kind().and_then(|kind| {
             if self.at_statement_end() {
                 Ok(kind)
+            } else if matches!(self.peek(), Kind::Word(Word::If)) {
+                let error = self.unexpected("the end of the line");
+                Err(self.report(error.help("of two tensors `where(condition, x, y)` chooses")))
             } else {
                 Err(self.expected("the end of the line"))
             }

@@ -221,12 +221,15 @@ enum Outside {
 
 fn flipped(from: &[f32], to: &mut [f32], [_, w, c]: [usize; 3]) {
     for (from, to) in from.chunks_exact(w * c).zip(to.chunks_exact_mut(w * c)) {
-        for (from, to) in from.chunks_exact(c).zip(to.chunks_exact_mut(c).rev()) {
-            to.copy_from_slice(from);
+        to.copy_from_slice(from);
+        to.reverse();
+        if c > 1 {
+            to.chunks_exact_mut(c).for_each(<[f32]>::reverse);
         }
     }
 }
 
+/// Moves a picture by less than its sides.
 fn shifted(
     from: &[f32],
     to: &mut [f32],
@@ -234,19 +237,32 @@ fn shifted(
     [down, right]: [isize; 2],
     outside: Outside,
 ) {
-    let place = |at: usize, by: isize, n: usize| {
-        let at = at as isize - by;
-        match outside {
-            Outside::Edge => Some(at.clamp(0, n as isize - 1) as usize),
-            Outside::Zero => usize::try_from(at).ok().filter(|at| *at < n),
-        }
-    };
+    // The columns of the result that lie within the picture.
+    let (first, end) = (right.max(0) as usize, (w as isize + right.min(0)) as usize);
+    let start = (-right).max(0) as usize;
     for (y, to) in to.chunks_exact_mut(w * c).enumerate() {
-        let line = place(y, down, h).map(|y| &from[y * w * c..(y + 1) * w * c]);
-        for (x, to) in to.chunks_exact_mut(c).enumerate() {
-            match (line, place(x, right, w)) {
-                (Some(line), Some(x)) => to.copy_from_slice(&line[x * c..(x + 1) * c]),
-                (None, _) | (_, None) => to.fill(0.0),
+        let y = y as isize - down;
+        let y = match outside {
+            Outside::Edge => y.clamp(0, h as isize - 1) as usize,
+            Outside::Zero if (0..h as isize).contains(&y) => y as usize,
+            Outside::Zero => {
+                to.fill(0.0);
+                continue;
+            }
+        };
+        let line = &from[y * w * c..(y + 1) * w * c];
+        let (before, rest) = to.split_at_mut(first * c);
+        let (within, after) = rest.split_at_mut((end - first) * c);
+        within.copy_from_slice(&line[start * c..][..within.len()]);
+        match outside {
+            Outside::Edge => {
+                let (left, right) = (&line[..c], &line[(w - 1) * c..]);
+                before.chunks_exact_mut(c).for_each(|pixel| pixel.copy_from_slice(left));
+                after.chunks_exact_mut(c).for_each(|pixel| pixel.copy_from_slice(right));
+            }
+            Outside::Zero => {
+                before.fill(0.0);
+                after.fill(0.0);
             }
         }
     }

@@ -158,6 +158,11 @@ impl Batches {
         self.data.name()
     }
 
+    /// Errors: a file in which rows lie was cut.
+    pub(crate) fn check_files(&self) -> Result<(), DataError> {
+        self.data.check_files()
+    }
+
     /// The plan that the batches follow.
     pub fn plan(&self) -> &FeedPlan {
         &self.plan

@@ -18,6 +18,8 @@ pub(super) struct Input {
     pub(super) reader: Box<dyn Read>,
     /// The most bytes that can come.
     pub(super) at_most: u64,
+    /// Whether the file holds other bytes than come.
+    pub(super) is_compressed: bool,
 }
 
 impl Input {
@@ -54,9 +56,10 @@ pub(super) fn open(path: &Path) -> Result<Input, DataError> {
         Input {
             reader: Box::new(MultiGzDecoder::new(file)),
             at_most: len.saturating_mul(MAX_INFLATION),
+            is_compressed: true,
         }
     } else {
-        Input { reader: Box::new(file), at_most: len }
+        Input { reader: Box::new(file), at_most: len, is_compressed: false }
     })
 }
 

@@ -99,7 +99,7 @@ fn of_lines(text: &str) -> Result<Vec<(String, f32)>, String> {
 fn labels(data: &DataSet) -> Result<Vec<i64>, String> {
     let array = data.array(LABEL).ok_or_else(|| format!("they hold no array `{LABEL}`"))?;
     let n_columns: usize = array.sizes().iter().skip(1).product();
-    let elements: Vec<Scalar> = array.scalars().collect();
+    let elements: Vec<Scalar> = array.whole().scalars().collect();
     if array.sizes().is_empty() || array.sizes().len() > 2 || n_columns == 0 {
         return Err(format!("`{LABEL}: {}` is not a class a row", array.tensor_type()));
     }
@@ -183,7 +183,8 @@ mod tests {
 
     fn weights(data: &DataSet, of: &ClassWeights, rows: Option<&[u32]>) -> Vec<f32> {
         let weighed = of.weigh(data, rows).expect("they fit");
-        let array = weighed.array(WEIGHT).and_then(|a| a.array::<f32>()).expect("f32");
+        let array = weighed.array(WEIGHT).expect("it was added").whole();
+        let array = array.array::<f32>().expect("f32");
         array.iter().copied().collect()
     }
 

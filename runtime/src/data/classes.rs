@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use brolga_compiler::ir::Literal;
-use brolga_compiler::with_array;
-use ndarray::Axis;
 
-use super::DataSet;
+use super::{Array, DataSet};
 
 /// The array of the classes.
 pub(super) const LABEL: &str = "label";
@@ -14,7 +12,7 @@ pub(super) const LABEL: &str = "label";
 /// The rows of `data` whose label is one of `chosen`, numbers or names of classes, in the data's
 /// order; their labels are the places in `chosen`. Errors: why there are none.
 pub(super) fn of_classes(data: &DataSet, chosen: &[String]) -> Result<DataSet, String> {
-    let labels = match data.array(LABEL) {
+    let labels = match data.array(LABEL).map(Array::whole) {
         Some(Literal::I32(labels)) if labels.ndim() == 1 => labels,
         Some(_) | None => return Err("needs labels, whole numbers named `label`".to_string()),
     };
@@ -27,17 +25,14 @@ pub(super) fn of_classes(data: &DataSet, chosen: &[String]) -> Result<DataSet, S
     };
     let numbers: Vec<i32> = chosen.iter().map(number).collect::<Result<_, _>>()?;
     let new = |label: &i32| numbers.iter().position(|n| n == label);
-    let rows: Vec<usize> =
-        labels.iter().enumerate().filter(|(_, l)| new(l).is_some()).map(|(row, _)| row).collect();
+    let rows = (0u32..).zip(&labels).filter(|(_, label)| new(label).is_some());
+    let rows: Vec<u32> = rows.map(|(row, _)| row).collect();
     let renumbered: Vec<i32> = labels.iter().filter_map(new).map(|n| n as i32).collect();
     let renumbered = Literal::from_vec(&[rows.len()], renumbered).expect("a label a row");
-    let selected = |(name, array): &(String, Literal)| {
+    let selected = |(name, array): &(String, Array)| {
         let array = match name.as_str() {
             LABEL => renumbered.clone(),
-            _ => with_array!(array, a => match a.ndim() {
-                0 => array.clone(),
-                _ => Literal::new(a.select(Axis(0), &rows)),
-            }),
+            _ => array.select(&rows),
         };
         (name.clone(), array)
     };

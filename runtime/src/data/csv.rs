@@ -133,6 +133,8 @@ pub struct Encoded {
     pub arrays: Vec<(String, Literal)>,
     /// What the columns of `x` are: `age`, `colour=red`.
     pub columns: Vec<String>,
+    /// Which of them say by 1 that a row is of a category.
+    pub indicators: Vec<bool>,
     /// What the numbers of `label` stand for; empty where they are numbers.
     pub classes: Vec<String>,
 }
@@ -184,9 +186,10 @@ pub fn read_part(path: &Path, options: &CsvOptions, split: Split) -> Result<Enco
     let x = Literal::from_vec(&[part.len(), width], x).expect("each column appends its width");
     let mut arrays = vec![("x".to_string(), x)];
     arrays.extend(label.iter().map(|l| ("label".to_string(), l.labels(&table, &part))));
+    let indicators = columns.iter().flat_map(|c| vec![c.is_category(); c.width()]).collect();
     let columns = columns.iter().flat_map(Column::names).collect();
     let classes = label.map(|label| label.classes().to_vec()).unwrap_or_default();
-    Ok(Encoded { arrays, columns, classes })
+    Ok(Encoded { arrays, columns, indicators, classes })
 }
 
 impl Table<'_> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use brolga_compiler::ir::{Binding, DType, Dim, Literal, Symbol, TensorType};
 
 use super::rows::{write_one_hot, write_rows};
-use super::{DataError, DataSet, FeedPair};
+use super::{Array, DataError, DataSet, FeedPair};
 
 /// The first dimension of the inputs that data feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +115,7 @@ pub fn feed_whole(
             .iter()
             .find(|(name, _)| name == input)
             .ok_or_else(|| DataError::Unfed { input: input.clone(), ty: ty.clone() })?;
+        let literal = &Array::from(literal.clone());
         let pair = Pair { input, ty, array, literal };
         if !converts(literal.dtype(), ty.dtype) || literal.sizes().len() != ty.rank() {
             return Err(pair.mismatch());
@@ -123,7 +124,7 @@ pub fn feed_whole(
         let form = Form::Rows(literal.sizes().to_vec());
         pair.check_values(&form)?;
         let mut bytes = vec![0; literal.n_elements() * ty.dtype.size()];
-        write_rows(&row_major(literal), ty.dtype, &[0], literal.n_elements(), &mut bytes);
+        write_rows(literal, ty.dtype, &[0], literal.n_elements(), &mut bytes);
         let value = Literal::from_bytes(ty.dtype, literal.sizes(), &bytes);
         values.push(value.ok_or_else(|| pair.mismatch())?);
     }
@@ -270,7 +271,7 @@ fn assign(inputs: &[(String, TensorType)], data: &DataSet) -> Result<Vec<usize>,
     Ok(assigned)
 }
 
-fn missing(input: &str, ty: &TensorType, arrays: &[(String, Literal)]) -> DataError {
+fn missing(input: &str, ty: &TensorType, arrays: &[(String, Array)]) -> DataError {
     let list: Vec<String> =
         arrays.iter().map(|(name, a)| format!("`{name}: {}`", a.tensor_type())).collect();
     let arrays = if list.is_empty() { "none".to_string() } else { list.join(", ") };
@@ -282,7 +283,7 @@ struct Pair<'a> {
     input: &'a str,
     ty: &'a TensorType,
     array: &'a str,
-    literal: &'a Literal,
+    literal: &'a Array,
 }
 
 /// Dimensions that must be of these sizes.
@@ -379,12 +380,17 @@ impl Pair<'_> {
     /// The first integer of the array that is not right, with its place.
     fn find_integer(&self, is_right: impl Fn(i64) -> bool) -> Option<(usize, i64)> {
         let wrong = |(_, x): &(usize, i64)| !is_right(*x);
-        match self.literal {
+        let of_block = |block: &Literal| match block {
             Literal::I32(a) => a.iter().map(|&x| i64::from(x)).enumerate().find(wrong),
             Literal::I64(a) => a.iter().copied().enumerate().find(wrong),
             Literal::U8(a) => a.iter().map(|&x| i64::from(x)).enumerate().find(wrong),
             Literal::F32(_) | Literal::F64(_) | Literal::Bool(_) => None,
-        }
+        };
+        let row_elements: usize = self.literal.sizes().iter().skip(1).product();
+        let mut blocks = self.literal.blocks();
+        blocks.find_map(|(first, block)| {
+            of_block(&block).map(|(i, value)| (first * row_elements + i, value))
+        })
     }
 }
 
@@ -493,8 +499,4 @@ impl Solver {
         }
         Ok(if pair.is_one_hot() { Form::OneHot(row[0]) } else { Form::Rows(row) })
     }
-}
-
-fn row_major(literal: &Literal) -> Literal {
-    super::row_major(literal.clone())
 }

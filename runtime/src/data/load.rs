@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::classes::{LABEL, of_classes};
 use super::fetch::fetched;
+use super::mapped::MAPPED_FROM;
 use super::source::FASHION;
 use super::{
-    DataError, DataSet, Source, SourceKind, Split, cifar, csv, idx, images, npy, safetensors, text,
+    Array, DataError, DataSet, Source, SourceKind, Split, cifar, csv, idx, images, npy,
+    safetensors, text,
 };
 
 /// What the labels of Fashion-MNIST mean (Xiao, Rasul and Vollgraf 2017, table 2).
@@ -25,8 +27,20 @@ const GARMENTS: [&str; 10] = [
 ];
 
 /// Reads the arrays of a source; of one with two parts, `split`, unless its text chooses.
+///
+/// Arrays of 256 MiB and more in uncompressed files of binary numbers (IDX, `.npy`, `.npz`,
+/// `.safetensors`) stay in their files, and their rows are read as they are wanted.
 pub fn load(source: &Source, split: Split) -> Result<DataSet, DataError> {
-    let data = load_all(source, source.split.unwrap_or(split))?;
+    load_mapped(source, split, MAPPED_FROM)
+}
+
+/// The same, with the bytes from which on an array stays in its file.
+pub(super) fn load_mapped(
+    source: &Source,
+    split: Split,
+    mapped_from: usize,
+) -> Result<DataSet, DataError> {
+    let data = load_all(source, source.split.unwrap_or(split), mapped_from)?;
     let data = match &source.classes {
         Some(classes) => of_classes(&data, classes).map_err(|reason| DataError::SourceOption {
             source_text: source.to_string(),
@@ -42,8 +56,9 @@ pub fn load(source: &Source, split: Split) -> Result<DataSet, DataError> {
 }
 
 /// Reads the arrays of a part, with all their rows.
-fn load_all(source: &Source, split: Split) -> Result<DataSet, DataError> {
+fn load_all(source: &Source, split: Split, mapped_from: usize) -> Result<DataSet, DataError> {
     let named = |arrays| DataSet::new(source.to_string(), arrays);
+    let named_files = |arrays: Vec<(String, Array)>| DataSet::new(source.to_string(), arrays);
     match &source.kind {
         SourceKind::Generated { what, rows } => {
             let rows = rows.unwrap_or_else(|| what.default_rows(split));
@@ -52,17 +67,21 @@ fn load_all(source: &Source, split: Split) -> Result<DataSet, DataError> {
         SourceKind::Mnist { folder, name } => {
             let folder = folder.clone().map_or_else(|| fetched(name, split), Ok)?;
             let (images, labels) = idx::original_names(&folder, split);
-            let data = named(idx::read_pair(&images, &labels)?)?;
+            let data = named_files(idx::open_pair(&images, &labels, mapped_from)?)?;
             let garments = || GARMENTS.map(str::to_string).to_vec();
             Ok(if *name == FASHION { data.with_classes(LABEL, garments()) } else { data })
         }
-        SourceKind::Idx { images, labels } => named(idx::read_pair(images, labels)?),
-        SourceKind::Npz(path) => named(npy::read_npz(path)?),
-        SourceKind::Npy(files) => {
-            let read = |(name, path): &(String, PathBuf)| Ok((name.clone(), npy::read_npy(path)?));
-            named(files.iter().map(read).collect::<Result<_, DataError>>()?)
+        SourceKind::Idx { images, labels } => {
+            named_files(idx::open_pair(images, labels, mapped_from)?)
         }
-        SourceKind::Safetensors(path) => named(safetensors::load_tensors(path)?),
+        SourceKind::Npz(path) => named_files(npy::open_npz(path, mapped_from)?),
+        SourceKind::Npy(files) => {
+            let open = |(name, path): &(String, PathBuf)| {
+                Ok((name.clone(), npy::open_npy(path, mapped_from)?))
+            };
+            named_files(files.iter().map(open).collect::<Result<_, DataError>>()?)
+        }
+        SourceKind::Safetensors(path) => named_files(safetensors::open_tensors(path, mapped_from)?),
         SourceKind::Cifar10(folder) => {
             let data = named(cifar::read_part(folder, split)?)?;
             Ok(match cifar::class_names(folder)? {
@@ -73,6 +92,7 @@ fn load_all(source: &Source, split: Split) -> Result<DataSet, DataError> {
         SourceKind::Csv { path, options } => {
             let table = csv::read_part(path, options, split)?;
             let data = named(table.arrays)?.with_columns("x", table.columns);
+            let data = data.with_indicators("x", table.indicators);
             Ok(if table.classes.is_empty() {
                 data
             } else {

@@ -4,6 +4,7 @@
 //! Invariant of a [`DataSet`]: every array is in row-major order, and all that are not scalars
 //! have the same first dimension, the rows, of at least 1.
 
+mod array;
 mod augment;
 mod batches;
 mod bytes;
@@ -21,6 +22,7 @@ pub mod hdf5;
 mod held_back;
 pub mod idx;
 pub mod images;
+mod mapped;
 pub mod npy;
 mod renaming;
 mod rows;
@@ -28,6 +30,7 @@ pub mod safetensors;
 mod load;
 mod source;
 mod standards;
+mod stored;
 mod summary;
 pub mod text;
 #[cfg(test)]
@@ -38,9 +41,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use brolga_compiler::ir::Literal;
-use brolga_compiler::with_array;
-use ndarray::Axis;
 
+pub use array::Array;
 pub use augment::{Augment, Augmenter, Change};
 pub use batches::{BatchOptions, Batches, Tail, fold_rows, split_rows};
 pub(crate) use bytes::{read_all, write_atomically};
@@ -52,6 +54,7 @@ pub use generated::{Generated, MAX_ROWS};
 pub use grid::write_grid;
 pub use held_back::{HeldBack, HeldBackOptions};
 pub use load::load;
+pub use mapped::Mapped;
 pub use renaming::Renaming;
 pub use source::{Source, SourceKind};
 pub use standards::{Standard, Standardise, Standardiser, Standards};
@@ -75,16 +78,19 @@ impl fmt::Display for Split {
     }
 }
 
-/// Named arrays with a common first dimension. Cloning shares the elements.
+/// Named arrays with a common first dimension. Cloning shares the elements; those of large files
+/// stay where they are ([`Array`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataSet {
     name: String,
-    arrays: Vec<(String, Literal)>,
+    arrays: Vec<(String, Array)>,
     n_rows: usize,
     /// By the array that holds their numbers.
     classes: BTreeMap<String, Arc<[String]>>,
     /// By the array whose last axis they name.
     columns: BTreeMap<String, Arc<[String]>>,
+    /// By the array, which columns of its last axis say by 1 whether something is so.
+    indicators: BTreeMap<String, Arc<[bool]>>,
     /// The arrays that are to be standardised.
     standardise: Option<Standardise>,
     /// By what, once it is known.
@@ -96,9 +102,11 @@ impl DataSet {
     /// numbers of rows, a repeated name, more than 2^32 - 1 rows.
     pub fn new(
         name: impl Into<String>,
-        arrays: Vec<(String, Literal)>,
+        arrays: Vec<(String, impl Into<Array>)>,
     ) -> Result<DataSet, DataError> {
         let source_text = name.into();
+        let arrays: Vec<(String, Array)> =
+            arrays.into_iter().map(|(name, array)| (name, array.into())).collect();
         let mut seen = HashSet::new();
         if let Some((name, _)) = arrays.iter().find(|(name, _)| !seen.insert(name.as_str())) {
             return Err(DataError::RepeatedName { name: name.clone(), source_text });
@@ -122,10 +130,18 @@ impl DataSet {
             let reason = format!("it has {n_rows} rows, and at most {} are taken", u32::MAX);
             return Err(DataError::TooLarge { name: source_text, reason });
         }
-        let arrays = arrays.into_iter().map(|(name, a)| (name, row_major(a))).collect();
-        let (classes, columns) = Default::default();
+        let (classes, columns, indicators) = Default::default();
         let (standardise, standards) = (None, None);
-        Ok(DataSet { name: source_text, arrays, n_rows, classes, columns, standardise, standards })
+        Ok(DataSet {
+            name: source_text,
+            arrays,
+            n_rows,
+            classes,
+            columns,
+            indicators,
+            standardise,
+            standards,
+        })
     }
 
     /// The same data set, in which the number `i` of the array `array` is called `names[i]`. Of an
@@ -142,10 +158,18 @@ impl DataSet {
         self
     }
 
-    /// The same data set with the names of classes and columns that `other` has.
+    /// The same data set, in which position `i` of the last axis of the array `array` says by 1
+    /// whether something is so, else by 0, where `indicators[i]` is true.
+    pub fn with_indicators(mut self, array: &str, indicators: impl Into<Arc<[bool]>>) -> DataSet {
+        self.indicators.insert(array.to_string(), indicators.into());
+        self
+    }
+
+    /// The same data set with what `other` knows of its classes and columns.
     fn with_names_of(mut self, other: &DataSet) -> DataSet {
         self.classes = other.classes.clone();
         self.columns = other.columns.clone();
+        self.indicators = other.indicators.clone();
         self
     }
 
@@ -188,53 +212,47 @@ impl DataSet {
         self.columns.get(array).map_or(&[], |names| names)
     }
 
+    /// Which positions of an array's last axis say by 1 whether something is so; empty where none is
+    /// known to.
+    pub fn indicators(&self, array: &str) -> &[bool] {
+        self.indicators.get(array).map_or(&[], |indicators| indicators)
+    }
+
     /// Where the arrays came from, for people to read.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The arrays in the source's order.
-    pub fn arrays(&self) -> &[(String, Literal)] {
+    pub fn arrays(&self) -> &[(String, Array)] {
         &self.arrays
     }
 
     /// The array of that name.
-    pub fn array(&self, name: &str) -> Option<&Literal> {
+    pub fn array(&self, name: &str) -> Option<&Array> {
         self.arrays.iter().find(|(n, _)| n == name).map(|(_, a)| a)
-    }
-
-    /// The row of that number (below [`DataSet::n_rows`]) of an array; a scalar is its own row.
-    pub fn row(&self, array: &Literal, row: usize) -> Literal {
-        with_array!(array, a => match a.ndim() {
-            0 => array.clone(),
-            _ => Literal::new(a.index_axis(Axis(0), row).to_owned()),
-        })
     }
 
     /// The same data set with another array, of as many rows and a name that is not taken.
     pub(crate) fn with_array(&self, name: &str, array: Literal) -> DataSet {
         let mut data = self.clone();
         debug_assert!(data.array(name).is_none() && array.sizes().first() == Some(&data.n_rows));
-        data.arrays.push((name.to_string(), row_major(array)));
+        data.arrays.push((name.to_string(), array.into()));
         data
     }
 
-    /// Bytes of the elements of all arrays.
+    /// Bytes in memory of the elements of all arrays; those in files take none.
     pub fn n_bytes(&self) -> usize {
-        self.arrays.iter().map(|(_, a)| a.n_elements().saturating_mul(a.dtype().size())).sum()
+        self.arrays.iter().map(|(_, a)| a.n_bytes()).sum()
+    }
+
+    /// Errors: a file in which rows lie was cut since.
+    pub(crate) fn check_files(&self) -> Result<(), DataError> {
+        self.arrays.iter().try_for_each(|(_, array)| array.check())
     }
 
     /// The common first dimension.
     pub fn n_rows(&self) -> usize {
         self.n_rows
     }
-}
-
-/// The same tensor with its elements in row-major order in memory.
-fn row_major(literal: Literal) -> Literal {
-    with_array!(&literal, a => if a.is_standard_layout() {
-        literal
-    } else {
-        Literal::new(a.as_standard_layout().into_owned())
-    })
 }

@@ -1,8 +1,9 @@
 //! NumPy's `.npy` and `.npz`, read and written through `ndarray-npy`; what a header claims is
 //! checked against the file before memory is asked for.
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
+use std::sync::Arc;
 
 use brolga_compiler::ir::{Element, Literal};
 use brolga_compiler::with_array;
@@ -13,10 +14,12 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::DataError;
 use super::bytes::{
     MAX_INFLATION, Sink, append_exactly, expect_end, open_file, read_exactly, write_atomically,
 };
+use super::mapped::{Mapped, MappedFile};
+use super::stored::Stored;
+use super::{Array, DataError};
 
 /// NumPy itself refuses longer headers (`numpy.lib.format`, `max_header_size`).
 const MAX_HEADER: usize = 10_000;
@@ -38,12 +41,35 @@ pub fn read_npy(path: &Path) -> Result<Literal, DataError> {
     read_array(&mut BufReader::new(file), len, path)
 }
 
+/// The same; an array of at least `mapped_from` bytes in memory stays in the file where it is
+/// row-major and little-endian there.
+pub(super) fn open_npy(path: &Path, mapped_from: usize) -> Result<Array, DataError> {
+    let (file, len) = open_file(path)?;
+    let mut reader = BufReader::new(file);
+    if let Some(found) = find_mapped(&mut reader, path, mapped_from)? {
+        let file = MappedFile::open(path)?;
+        if let Some(mapped) = found.mapped(&file, 0, len) {
+            return Ok(mapped.into());
+        }
+    }
+    reader.rewind().map_err(|e| DataError::read(path, &e))?;
+    read_array(&mut reader, len, path).map(Array::from)
+}
+
 /// Returns the arrays of an `.npz` file in the file's order, by their names without `.npy`.
 pub fn read_npz(path: &Path) -> Result<Vec<(String, Literal)>, DataError> {
+    let arrays = open_npz(path, usize::MAX)?;
+    Ok(arrays.into_iter().map(|(name, array)| (name, array.whole())).collect())
+}
+
+/// The same; arrays of at least `mapped_from` bytes in memory stay in the file where they are
+/// row-major, little-endian and not compressed there. Of those the checksums are not compared.
+pub(super) fn open_npz(path: &Path, mapped_from: usize) -> Result<Vec<(String, Array)>, DataError> {
     let (file, len) = open_file(path)?;
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| zip_error(path, &e))?;
     // Entries that share their compressed bytes are no reason to hold them many times over.
     let mut budget = len.saturating_mul(MAX_INFLATION);
+    let mut whole: Option<Arc<MappedFile>> = None;
     let mut arrays = vec![];
     for i in 0..archive.len() {
         let mut entry = archive.by_index(i).map_err(|e| zip_error(path, &e))?;
@@ -51,17 +77,94 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Literal)>, DataError> {
             let reason = format!("its entry `{}` is not an .npy array", entry.name());
             return Err(DataError::corrupt(path, reason));
         };
+        let place = path.join(&name);
         let packed = entry.compressed_size().min(len);
+        if entry.compression() == CompressionMethod::Stored
+            && let start = entry.data_start()
+            && let Some(found) = find_mapped(&mut entry, &place, mapped_from)?
+        {
+            let file = match &whole {
+                Some(file) => file,
+                None => whole.insert(MappedFile::open(path)?),
+            };
+            if let Some(mapped) = found.mapped(file, start, packed) {
+                arrays.push((name, mapped.into()));
+                continue;
+            }
+        }
+        drop(entry);
+        let mut entry = archive.by_index(i).map_err(|e| zip_error(path, &e))?;
         let at_most = match entry.compression() {
             CompressionMethod::Stored => packed,
             _ => packed.saturating_mul(MAX_INFLATION),
         };
-        let place = path.join(&name);
         let array = read_array(&mut entry, at_most.min(budget), &place)?;
         budget = budget.saturating_sub((array.n_elements() * array.dtype().size()) as u64);
-        arrays.push((name, array));
+        arrays.push((name, array.into()));
     }
     Ok(arrays)
+}
+
+/// An array that can stay in its file.
+struct Found {
+    /// The bytes of the header.
+    header: usize,
+    stored: Stored,
+    sizes: Vec<usize>,
+}
+
+impl Found {
+    /// The array of the `n` bytes from `start` on; `None` if they are not those of header and
+    /// elements, about which reading says what is wrong.
+    fn mapped(&self, file: &Arc<MappedFile>, start: u64, n: u64) -> Option<Mapped> {
+        let elements = n_bytes(&self.sizes, self.stored.size())?;
+        let start = usize::try_from(start).ok()?;
+        let is_whole = self.header.checked_add(elements).is_some_and(|sum| sum as u64 == n);
+        let offset = start.checked_add(self.header).filter(|_| is_whole)?;
+        Mapped::new(file, offset, self.stored, &self.sizes)
+    }
+}
+
+/// What the header says of an array of at least `mapped_from` bytes in memory that can stay where
+/// it is.
+fn find_mapped(
+    reader: &mut dyn Read,
+    place: &Path,
+    mapped_from: usize,
+) -> Result<Option<Found>, DataError> {
+    if mapped_from == usize::MAX {
+        return Ok(None);
+    }
+    let bytes = read_header(reader, place)?;
+    let Ok(header) = Header::from_reader(&mut bytes.as_slice()) else { return Ok(None) };
+    let descriptor = header.type_descriptor.as_string().map_or("", |text| text.as_str());
+    let stored = descriptor.strip_prefix(['<', '|']).and_then(stored);
+    // The bytes of truth values are looked at when they are read.
+    let can_stay = |stored: &Stored| *stored != Stored::Bool && !header.layout.is_fortran();
+    let Some(stored) = stored.filter(can_stay) else { return Ok(None) };
+    let n = n_bytes(&header.shape, stored.dtype().size());
+    Ok(n.filter(|&n| n >= mapped_from).map(|_| Found {
+        header: bytes.len(),
+        stored,
+        sizes: header.shape,
+    }))
+}
+
+/// The element type of a NumPy type descriptor without its byte order.
+fn stored(name: &str) -> Option<Stored> {
+    Some(match name {
+        "f4" => Stored::F32,
+        "f8" => Stored::F64,
+        "i4" => Stored::I32,
+        "i8" => Stored::I64,
+        "u1" | "B" => Stored::U8,
+        "b1" => Stored::Bool,
+        "i1" | "b" => Stored::I8,
+        "i2" => Stored::I16,
+        "u2" => Stored::U16,
+        "u4" => Stored::U32,
+        _ => return None,
+    })
 }
 
 /// Writes arrays as an uncompressed `.npz`, in their order. The same arrays give the same bytes;
@@ -95,32 +198,35 @@ fn read_array(reader: &mut dyn Read, at_most: u64, place: &Path) -> Result<Liter
     let mut bytes = read_header(reader, place)?;
     let header = Header::from_reader(&mut bytes.as_slice())
         .map_err(|e| DataError::corrupt(place, e.to_string()))?;
-    let (descriptor, size) = match header.type_descriptor.as_string() {
-        Some(text) => (text.as_str(), element_size(text)),
+    let (descriptor, stored) = match header.type_descriptor.as_string() {
+        Some(text) => (text.as_str(), stored(text.trim_start_matches(['<', '>', '|', '=']))),
         None => ("a structure", None),
     };
     let element_type =
         || DataError::ElementType { path: place.to_path_buf(), found: descriptor.to_string() };
-    let size = size.ok_or_else(element_type)?;
-    let n = n_bytes(&header.shape, size).filter(|&n| n as u64 <= at_most).ok_or_else(|| {
-        let reason = format!("it claims the sizes {:?}, which it is too short for", header.shape);
-        DataError::corrupt(place, reason)
-    })?;
+    let stored = stored.ok_or_else(element_type)?;
+    let n = n_bytes(&header.shape, stored.size()).filter(|&n| n as u64 <= at_most).ok_or_else(
+        || {
+            let reason =
+                format!("it claims the sizes {:?}, which it is too short for", header.shape);
+            DataError::corrupt(place, reason)
+        },
+    )?;
     append_exactly(reader, n, &mut bytes, place)?;
     expect_end(reader, place)?;
     let bytes = bytes.as_slice();
-    match descriptor.trim_start_matches(['<', '>', '|', '=']) {
-        "f4" => plain::<f32>(bytes, place),
-        "f8" => plain::<f64>(bytes, place),
-        "i4" => plain::<i32>(bytes, place),
-        "i8" => plain::<i64>(bytes, place),
-        "u1" | "B" => plain::<u8>(bytes, place),
-        "b1" => plain::<bool>(bytes, place),
-        "i1" | "b" => widened::<i8, i32>(bytes, place),
-        "i2" => widened::<i16, i32>(bytes, place),
-        "u2" => widened::<u16, i32>(bytes, place),
-        "u4" => widened::<u32, i64>(bytes, place),
-        _ => Err(element_type()),
+    match stored {
+        Stored::F32 => plain::<f32>(bytes, place),
+        Stored::F64 => plain::<f64>(bytes, place),
+        Stored::I32 => plain::<i32>(bytes, place),
+        Stored::I64 => plain::<i64>(bytes, place),
+        Stored::U8 => plain::<u8>(bytes, place),
+        Stored::Bool => plain::<bool>(bytes, place),
+        Stored::I8 => widened::<i8, i32>(bytes, place),
+        Stored::I16 => widened::<i16, i32>(bytes, place),
+        Stored::U16 => widened::<u16, i32>(bytes, place),
+        Stored::U32 => widened::<u32, i64>(bytes, place),
+        Stored::F16 | Stored::BF16 | Stored::Pixel => Err(element_type()),
     }
 }
 
@@ -156,17 +262,6 @@ fn nesting(text: &[u8]) -> usize {
         most = most.max(open);
     }
     most
-}
-
-/// The bytes of one element of a NumPy type descriptor such as `<f4`.
-fn element_size(descriptor: &str) -> Option<usize> {
-    match descriptor.trim_start_matches(['<', '>', '|', '=']) {
-        "u1" | "B" | "b1" | "i1" | "b" => Some(1),
-        "i2" | "u2" => Some(2),
-        "f4" | "i4" | "u4" => Some(4),
-        "f8" | "i8" => Some(8),
-        _ => None,
-    }
 }
 
 /// The bytes of an array, if its sizes without the zeros make a size that memory can have.

@@ -1,13 +1,16 @@
 //! What variables are called in another program's file, and how its tensors become ours.
 //!
 //! A line for each variable: its name, `=`, the file's tensor, and after a colon what is done with
-//! it, in order; several tensors with `+` between them are added.
+//! it, in order; several tensors with `+` between them are added, with `&` stacked along a new first
+//! axis.
 //!
 //! ```text
 //! # PyTorch keeps filters as [out, in, height, width], and weights as [out, in].
 //! conv1.conv.w = conv1.weight: transpose 2 3 1 0
 //! fc1.w        = fc1.weight: reshape 32 64 8 8, transpose 2 3 1 0, reshape 4096 32
-//! last.b       = rnn.bias_ih_l0 + rnn.bias_hh_l0
+//! # Its gates of a GRU come in another order: reset, update, new.
+//! gru.wx       = gru.weight_ih_l0: transpose 1 0, parts 1 0 2
+//! gru.b        = gru.bias_ih_l0 & gru.bias_hh_l0: parts 1 0 2
 //! ```
 
 use std::collections::HashSet;
@@ -15,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use brolga_compiler::ir::Literal;
 use brolga_compiler::with_array;
-use ndarray::IxDyn;
+use ndarray::{Axis, IxDyn};
 
 use super::{DataError, read_all};
 
@@ -32,7 +35,17 @@ struct Line {
     number: usize,
     ours: String,
     theirs: Vec<String>,
+    join: Join,
     changes: Vec<Change>,
+}
+
+/// What several tensors become.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Join {
+    /// Their sum.
+    Sum,
+    /// All of them, along a new first axis.
+    Stack,
 }
 
 /// What is done with a tensor.
@@ -42,6 +55,8 @@ enum Change {
     Transpose(Vec<usize>),
     /// The same elements, in row-major order, in this shape.
     Reshape(Vec<usize>),
+    /// The last axis in so many equal parts, these in this order.
+    Parts(Vec<usize>),
 }
 
 impl Renaming {
@@ -94,14 +109,19 @@ impl Line {
     fn parse(number: usize, text: &str) -> Result<Line, String> {
         let (ours, rest) = text.split_once('=').ok_or("has no `=`")?;
         let (theirs, changes) = rest.split_once(':').unwrap_or((rest, ""));
-        let theirs: Vec<String> = theirs.split('+').map(|name| name.trim().to_string()).collect();
+        let (join, mark) = match (theirs.contains('+'), theirs.contains('&')) {
+            (true, true) => return Err("has both `+` and `&`".to_string()),
+            (_, false) => (Join::Sum, '+'),
+            (false, true) => (Join::Stack, '&'),
+        };
+        let theirs: Vec<String> = theirs.split(mark).map(|name| name.trim().to_string()).collect();
         let ours = ours.trim().to_string();
         if ours.is_empty() || theirs.iter().any(String::is_empty) {
             return Err("leaves a name out".to_string());
         }
         let changes = changes.split(',').map(str::trim).filter(|change| !change.is_empty());
         let changes = changes.map(Change::parse).collect::<Result<_, _>>()?;
-        Ok(Line { number, ours, theirs, changes })
+        Ok(Line { number, ours, theirs, join, changes })
     }
 
     fn tensor(&self, tensors: &[(String, Literal)]) -> Result<Literal, String> {
@@ -113,10 +133,12 @@ impl Line {
             })
         };
         let all = self.theirs.iter().map(find).collect::<Result<Vec<&Literal>, String>>()?;
-        let mut all = all.into_iter();
-        let first = all.next().cloned().ok_or("names nothing")?;
-        let sum = all.try_fold(first, |sum, part| added(&sum, part))?;
-        self.changes.iter().try_fold(sum, |tensor, change| change.of(&tensor))
+        let (first, rest) = all.split_first().ok_or("names nothing")?;
+        let joined = match self.join {
+            Join::Sum => rest.iter().try_fold((*first).clone(), |sum, part| added(&sum, part))?,
+            Join::Stack => stacked(&all)?,
+        };
+        self.changes.iter().try_fold(joined, |tensor, change| change.of(&tensor))
     }
 }
 
@@ -129,7 +151,8 @@ impl Change {
         match name {
             "transpose" => Ok(Change::Transpose(numbers)),
             "reshape" => Ok(Change::Reshape(numbers)),
-            _ => Err(format!("`{name}` is neither `transpose` nor `reshape`")),
+            "parts" => Ok(Change::Parts(numbers)),
+            _ => Err(format!("`{name}` is none of `transpose`, `reshape`, `parts`")),
         }
     }
 
@@ -137,9 +160,7 @@ impl Change {
         let of_it = tensor.tensor_type();
         match self {
             Change::Transpose(axes) => {
-                let mut sorted = axes.clone();
-                sorted.sort_unstable();
-                if sorted != (0..tensor.sizes().len()).collect::<Vec<_>>() {
+                if !is_order(axes, tensor.sizes().len()) {
                     return Err(format!("cannot order the axes of {of_it} as {axes:?}"));
                 }
                 Ok(with_array!(tensor, a => {
@@ -151,8 +172,41 @@ impl Change {
                 let shaped = a.as_standard_layout().into_owned().into_shape_with_order(IxDyn(sizes));
                 shaped.map(Literal::new).map_err(|_| format!("cannot give {of_it} the shape {sizes:?}"))
             }),
+            Change::Parts(order) => {
+                let last = tensor.sizes().last().copied().unwrap_or(0);
+                let n = order.len();
+                if !is_order(order, n) || last == 0 || !last.is_multiple_of(n) {
+                    return Err(format!(
+                        "cannot order equal parts of the last axis of {of_it} as {order:?}"
+                    ));
+                }
+                let width = last / n;
+                let places: Vec<usize> =
+                    order.iter().flat_map(|part| part * width..(part + 1) * width).collect();
+                let axis = Axis(tensor.sizes().len() - 1);
+                Ok(with_array!(tensor, a => Literal::new(a.select(axis, &places))))
+            }
         }
     }
+}
+
+/// Whether these are the numbers below `n`, each once; `n` is not 0.
+fn is_order(numbers: &[usize], n: usize) -> bool {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    n > 0 && sorted.into_iter().eq(0..n)
+}
+
+/// Tensors of one type, along a new first axis.
+fn stacked(tensors: &[&Literal]) -> Result<Literal, String> {
+    let first = tensors[0].tensor_type();
+    if let Some(other) = tensors.iter().find(|tensor| tensor.tensor_type() != first) {
+        return Err(format!("cannot stack {first} and {}", other.tensor_type()));
+    }
+    let bytes: Vec<u8> = tensors.iter().flat_map(|tensor| tensor.to_bytes()).collect();
+    let sizes = [&[tensors.len()], tensors[0].sizes()].concat();
+    Literal::from_bytes(tensors[0].dtype(), &sizes, &bytes)
+        .ok_or_else(|| format!("cannot stack {} of {first}", tensors.len()))
 }
 
 /// The sum of two tensors of one type.
@@ -192,6 +246,11 @@ mod tests {
         assert_eq!(of("v"), six([0., 1., 2., 3., 4., 5.]).as_ref());
         assert_eq!(of("s"), Literal::from_vec(&[3], vec![0f32, 2., 4.]).as_ref());
         assert_eq!(tensors.len(), 3);
+        let tensors = renamed("w = b & c & b: parts 2 0 1\nv = a: transpose 1 0, parts 1 0\n");
+        let tensors = tensors.expect("it fits");
+        let rows = [2f32, 0., 1.].repeat(3);
+        assert_eq!(tensors[0].1, Literal::from_vec(&[3, 3], rows).expect("nine"));
+        assert_eq!(Some(&tensors[1].1), six([3., 0., 4., 1., 5., 2.]).as_ref());
         assert_eq!(renamed("w = a").expect("it fits").len(), 3, "others keep their names");
     }
 
@@ -202,7 +261,12 @@ mod tests {
             ("\nw =", "line 2 leaves a name out"),
             ("w = a\nw = b", "line 2 `w` stands in line 1 too"),
             ("w = d", "line 1 names `d`, and the file holds a, b, c"),
-            ("w = a: turn", "neither `transpose` nor `reshape`"),
+            ("w = a: turn", "`turn` is none of `transpose`, `reshape`, `parts`"),
+            ("w = a: parts 1 0", "equal parts of the last axis of f32[2, 3] as [1, 0]"),
+            ("w = a: parts 0 0 1", "equal parts of the last axis of f32[2, 3] as [0, 0, 1]"),
+            ("w = a: parts", "equal parts of the last axis of f32[2, 3] as []"),
+            ("w = a & b", "cannot stack f32[2, 3] and f32[3]"),
+            ("w = b & b + c", "has both `+` and `&`"),
             ("w = a: transpose 0", "cannot order the axes of f32[2, 3] as [0]"),
             ("w = a: transpose 0 x", "`x` is no whole number"),
             ("w = a: reshape 4", "cannot give f32[2, 3] the shape [4]"),

@@ -1,7 +1,10 @@
 //! Rows of arrays as the bytes of an input: row-major and little-endian, without an allocation.
 
-use brolga_compiler::ir::{DType, Element, Literal};
+use brolga_compiler::ir::{DType, Element};
 use brolga_compiler::with_array;
+
+use super::Array;
+use super::stored::with_stored;
 
 /// An element that can be written as any type; total, though plans use only what the match of
 /// types allows.
@@ -48,15 +51,33 @@ number! {
     bool: x => u8::from(x), [u8::from(x)]
 }
 
-/// Writes rows of `width` elements of a row-major array as elements of `dtype`.
+/// Runs `$body` with `$source` the elements of an array as they lie, row-major, and `$number` what
+/// makes a number of one of them.
+macro_rules! with_source {
+    ($array:expr, ($source:ident, $number:ident) => $body:expr) => {
+        match $array {
+            Array::Held(literal) => with_array!(literal, a => {
+                let $source = a.as_slice().expect("a data set is row-major");
+                let $number = |x| x;
+                $body
+            }),
+            Array::Mapped(mapped) => with_stored!(mapped.stored(), (N, $number) => {
+                let ($source, _) = mapped.bytes().as_chunks::<N>();
+                $body
+            }),
+        }
+    };
+}
+
+/// Writes rows of `width` elements of an array as elements of `dtype`.
 pub(super) fn write_rows(
-    array: &Literal,
+    array: &Array,
     dtype: DType,
     rows: &[u32],
     width: usize,
     bytes: &mut [u8],
 ) {
-    fn each<S: Number, D: Number>(
+    fn each<S: Copy, D: Number>(
         source: &[S],
         (rows, width): (&[u32], usize),
         bytes: &mut [u8],
@@ -71,50 +92,47 @@ pub(super) fn write_rows(
         }
     }
     let which = (rows, width);
-    with_array!(array, a => {
-        let source = a.as_slice().expect("a data set is row-major");
-        match dtype {
-            DType::F32 => each(source, which, bytes, Number::to_f32),
-            DType::F64 => each(source, which, bytes, Number::to_f64),
-            DType::I32 => each(source, which, bytes, Number::to_i32),
-            DType::I64 => each(source, which, bytes, Number::to_i64),
-            DType::U8 => each(source, which, bytes, Number::to_u8),
-            DType::Bool => each(source, which, bytes, Number::to_bool),
-        }
+    with_source!(array, (source, number) => match dtype {
+        DType::F32 => each(source, which, bytes, |x| number(x).to_f32()),
+        DType::F64 => each(source, which, bytes, |x| number(x).to_f64()),
+        DType::I32 => each(source, which, bytes, |x| number(x).to_i32()),
+        DType::I64 => each(source, which, bytes, |x| number(x).to_i64()),
+        DType::U8 => each(source, which, bytes, |x| number(x).to_u8()),
+        DType::Bool => each(source, which, bytes, |x| number(x).to_bool()),
     });
 }
 
 /// Writes a vector of `classes` elements a row: 1 at the row's label, 0 elsewhere.
 pub(super) fn write_one_hot(
-    array: &Literal,
+    array: &Array,
     dtype: DType,
     rows: &[u32],
     classes: usize,
     bytes: &mut [u8],
 ) {
-    fn each<S: Number, D: Element>(
-        source: &[S],
+    fn each<D: Element>(
+        label: impl Fn(u32) -> Option<usize>,
         rows: &[u32],
         bytes: &mut [u8],
         (classes, one): (usize, D),
     ) {
         bytes.fill(0);
         for (i, &row) in rows.iter().enumerate() {
-            if let Some(class) = source[row as usize].class().filter(|c| *c < classes) {
+            if let Some(class) = label(row).filter(|c| *c < classes) {
                 let at = (i * classes + class) * D::SIZE;
                 one.write(&mut bytes[at..at + D::SIZE]);
             }
         }
     }
-    with_array!(array, a => {
-        let source = a.as_slice().expect("a data set is row-major");
+    with_source!(array, (source, number) => {
+        let label = |row: u32| number(source[row as usize]).class();
         match dtype {
-            DType::F32 => each(source, rows, bytes, (classes, 1f32)),
-            DType::F64 => each(source, rows, bytes, (classes, 1f64)),
-            DType::I32 => each(source, rows, bytes, (classes, 1i32)),
-            DType::I64 => each(source, rows, bytes, (classes, 1i64)),
-            DType::U8 => each(source, rows, bytes, (classes, 1u8)),
-            DType::Bool => each(source, rows, bytes, (classes, true)),
+            DType::F32 => each(label, rows, bytes, (classes, 1f32)),
+            DType::F64 => each(label, rows, bytes, (classes, 1f64)),
+            DType::I32 => each(label, rows, bytes, (classes, 1i32)),
+            DType::I64 => each(label, rows, bytes, (classes, 1i64)),
+            DType::U8 => each(label, rows, bytes, (classes, 1u8)),
+            DType::Bool => each(label, rows, bytes, (classes, true)),
         }
     });
 }

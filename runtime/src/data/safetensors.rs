@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use brolga_compiler::ir::{DType, Literal};
+use ::safetensors::tensor::{Dtype, SafeTensors};
+use brolga_compiler::ir::Literal;
 
-use super::{DataError, read_all};
+use super::mapped::{Mapped, MappedFile};
+use super::stored::Stored;
+use super::{Array, DataError, read_all};
 
 /// Reads every tensor of a safetensors file, by name. Errors: a file that cannot be read, is
 /// damaged, or holds other element types.
@@ -13,21 +15,62 @@ pub fn load_tensors(path: &Path) -> Result<Vec<(String, Literal)>, DataError> {
     parse(&read_all(path)?, path)
 }
 
+/// The tensors of a file; those of at least `mapped_from` bytes in memory stay in it.
+pub(super) fn open_tensors(
+    path: &Path,
+    mapped_from: usize,
+) -> Result<Vec<(String, Array)>, DataError> {
+    let file = MappedFile::open(path)?;
+    let bytes = file.bytes();
+    let array = |(name, stored, sizes, tensor): (String, Stored, Vec<usize>, &[u8])| {
+        let n_bytes = tensor.len() / stored.size() * stored.dtype().size();
+        // The tensor is a part of the file's bytes.
+        let offset = tensor.as_ptr().addr() - bytes.as_ptr().addr();
+        let mapped =
+            (n_bytes >= mapped_from).then(|| Mapped::new(&file, offset, stored, &sizes)).flatten();
+        let array = match mapped {
+            Some(mapped) => Some(Array::from(mapped)),
+            None => stored.literal(&sizes, tensor).map(Array::from),
+        };
+        let array = array.ok_or_else(|| no_array(&path.join(&name)))?;
+        Ok((name, array))
+    };
+    tensors(bytes, path)?.into_iter().map(array).collect()
+}
+
 /// The tensors of a file's bytes, in the order of names. f16 and bf16 become f32, small integers
 /// wider ones. Errors: a damaged file, or one that holds other element types.
 pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<(String, Literal)>, DataError> {
+    let literal = |(name, stored, sizes, tensor): (String, Stored, Vec<usize>, &[u8])| {
+        let literal = stored.literal(&sizes, tensor);
+        let literal = literal.ok_or_else(|| no_array(&path.join(&name)))?;
+        Ok((name, literal))
+    };
+    tensors(bytes, path)?.into_iter().map(literal).collect()
+}
+
+fn no_array(place: &Path) -> DataError {
+    DataError::corrupt(place, "its sizes do not make an array")
+}
+
+/// What the file's header says of each tensor, and its bytes, in the order of names.
+fn tensors<'a>(
+    bytes: &'a [u8],
+    path: &Path,
+) -> Result<Vec<(String, Stored, Vec<usize>, &'a [u8])>, DataError> {
     check_ends(bytes, path)?;
     let file =
         SafeTensors::deserialize(bytes).map_err(|e| DataError::corrupt(path, e.to_string()))?;
     let mut tensors = file.tensors();
     tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
-    tensors
-        .into_iter()
-        .map(|(name, view)| {
-            let literal = literal(&view, &path.join(&name))?;
-            Ok((name, literal))
-        })
-        .collect()
+    let described = |(name, view): (String, ::safetensors::tensor::TensorView<'a>)| {
+        let stored = stored(view.dtype()).ok_or_else(|| {
+            let found = view.dtype().to_string();
+            DataError::ElementType { path: path.join(&name), found }
+        })?;
+        Ok((name, stored, view.shape().to_vec(), view.data()))
+    };
+    tensors.into_iter().map(described).collect()
 }
 
 /// Checks that every tensor ends within the file: the format's reader adds up what the header
@@ -55,75 +98,20 @@ fn header(bytes: &[u8]) -> Option<&[u8]> {
     rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
 
-fn literal(view: &TensorView<'_>, place: &Path) -> Result<Literal, DataError> {
-    let (sizes, bytes) = (view.shape(), view.data());
-    let plain = |dtype| Literal::from_bytes(dtype, sizes, bytes);
-    let literal = match view.dtype() {
-        Dtype::F32 => plain(DType::F32),
-        Dtype::F64 => plain(DType::F64),
-        Dtype::I32 => plain(DType::I32),
-        Dtype::I64 => plain(DType::I64),
-        Dtype::U8 => plain(DType::U8),
-        Dtype::BOOL => plain(DType::Bool),
-        Dtype::I8 => Literal::from_vec(sizes, bytes.iter().map(|&b| i32::from(b as i8)).collect()),
-        Dtype::I16 => Literal::from_vec(
-            sizes,
-            halves(bytes).map(|h| i32::from(h as i16)).collect::<Vec<i32>>(),
-        ),
-        Dtype::U16 => Literal::from_vec(sizes, halves(bytes).map(i32::from).collect()),
-        Dtype::F16 => Literal::from_vec(sizes, halves(bytes).map(f16_to_f32).collect()),
-        Dtype::BF16 => {
-            let widen = |h| f32::from_bits(u32::from(h) << 16);
-            Literal::from_vec(sizes, halves(bytes).map(widen).collect())
-        }
-        other => {
-            let found = other.to_string();
-            return Err(DataError::ElementType { path: place.to_path_buf(), found });
-        }
-    };
-    literal.ok_or_else(|| DataError::corrupt(place, "its sizes do not make an array"))
-}
-
-fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
-    bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]))
-}
-
-/// The number of a binary16 (IEEE 754-2019, section 3.4), exactly.
-fn f16_to_f32(half: u16) -> f32 {
-    let (sign, exponent) = (u32::from(half >> 15) << 31, u32::from(half >> 10) & 0x1f);
-    let fraction = u32::from(half) & 0x3ff;
-    match exponent {
-        // Zero and the subnormals: multiples of 2^-24, which f32 holds as normal numbers.
-        0 => f32::from_bits(sign | (fraction as f32 / 16_777_216.0).to_bits()),
-        0x1f => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn halves_widen_exactly() {
-        let cases = [
-            (0x0000, 0.0),
-            (0x8000, -0.0),
-            (0x3c00, 1.0),
-            (0xc000, -2.0),
-            (0x7bff, 65504.0),
-            (0x0001, 5.960_464_5e-8),
-            (0x03ff, 6.097_555e-5),
-            (0x0400, 6.103_515_6e-5),
-            (0x7c00, f32::INFINITY),
-        ];
-        for (half, number) in cases {
-            assert_eq!(f16_to_f32(half).to_bits(), f32::to_bits(number), "{half:04x}");
-        }
-        assert!(f16_to_f32(0x7e00).is_nan());
-        let view = TensorView::new(Dtype::BF16, vec![2], &[0x80, 0x3f, 0x00, 0xc0]);
-        let view = view.expect("four bytes are two halves");
-        let expected = Literal::from_vec(&[2], vec![1.0f32, -2.0]);
-        assert_eq!(literal(&view, Path::new("x")).ok(), expected);
-    }
+fn stored(dtype: Dtype) -> Option<Stored> {
+    Some(match dtype {
+        Dtype::F32 => Stored::F32,
+        Dtype::F64 => Stored::F64,
+        Dtype::I32 => Stored::I32,
+        Dtype::I64 => Stored::I64,
+        Dtype::U8 => Stored::U8,
+        Dtype::BOOL => Stored::Bool,
+        Dtype::I8 => Stored::I8,
+        Dtype::I16 => Stored::I16,
+        Dtype::U16 => Stored::U16,
+        Dtype::U32 => Stored::U32,
+        Dtype::F16 => Stored::F16,
+        Dtype::BF16 => Stored::BF16,
+        _ => return None,
+    })
 }

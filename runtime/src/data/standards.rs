@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use brolga_compiler::ir::{DType, Literal};
+use brolga_compiler::ir::DType;
 use serde_json::{Map, Value, json};
 
-use super::{DataError, DataSet, FeedPlan};
+use super::rows::write_rows;
+use super::{Array, DataError, DataSet, FeedPlan};
 
 /// Which arrays of a data set are standardised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,9 @@ const LABEL: &str = "label";
 impl Standards {
     /// The standards of the rows of numbers `rows`, or of all: for each column of an array
     /// [rows, columns], each channel of [rows, height, width, channels], and for all numbers of
-    /// [rows] or [rows, height, width] together. Errors: no such array, a number that is not finite.
+    /// [rows] or [rows, height, width] together. The 0 and 1 of a category's column stay what they
+    /// are: measured by its deviation, a rare category would be a huge number. Errors: no such
+    /// array, a number that is not finite.
     pub fn of(
         data: &DataSet,
         which: Standardise,
@@ -55,11 +58,11 @@ impl Standards {
             return Err(refused(format!("`{LABEL}: {label}` holds no floats, as `all` asks for")));
         }
         let is_meant = |name: &str| which == Standardise::All || name != LABEL;
-        let is_float = |a: &Literal| a.dtype().is_float() && !a.sizes().is_empty();
+        let is_float = |a: &Array| a.dtype().is_float() && !a.sizes().is_empty();
         let arrays = data.arrays().iter().filter(|(name, a)| is_float(a) && is_meant(name));
         let standards: BTreeMap<String, Standard> = arrays
             .map(|(name, array)| {
-                let standard = Standard::of(array, rows).map_err(|row| {
+                let standard = Standard::of(array, data.indicators(name), rows).map_err(|row| {
                     refused(format!("`{name}` holds a number that is not finite in row {row}"))
                 })?;
                 Ok((name.clone(), standard))
@@ -101,7 +104,7 @@ impl Standards {
 }
 
 /// The columns of an array that have a standard each.
-fn n_columns(array: &Literal) -> usize {
+fn n_columns(array: &Array) -> usize {
     match array.sizes() {
         [] | [_] | [_, _, _] => 1,
         [_, .., n] => *n,
@@ -109,8 +112,9 @@ fn n_columns(array: &Literal) -> usize {
 }
 
 impl Standard {
-    /// Sums in the order of the rows, of f64. Errors: a row with a number that is not finite.
-    fn of(array: &Literal, rows: Option<&[u32]>) -> Result<Standard, usize> {
+    /// Sums in the order of the rows, of f64; of the columns of `indicators` the numbers stay. Errors:
+    /// a row with a number that is not finite.
+    fn of(array: &Array, indicators: &[bool], rows: Option<&[u32]>) -> Result<Standard, usize> {
         let all: Vec<u32>;
         let rows = match rows {
             Some(rows) => rows,
@@ -123,7 +127,7 @@ impl Standard {
         let n_columns = n_columns(array).max(1);
         let count = (rows.len() * width) as f64 / n_columns as f64;
         let mean = summed(array, (rows, width), n_columns, |x, _| x)?;
-        let mean: Vec<f64> = mean.into_iter().map(|sum| sum / count).collect();
+        let mut mean: Vec<f64> = mean.into_iter().map(|sum| sum / count).collect();
         let square = |x: f64, column: usize| (x - mean[column]) * (x - mean[column]);
         let squares = summed(array, (rows, width), n_columns, square)?;
         let deviation = |sum: f64| match (sum / count).sqrt() {
@@ -131,42 +135,42 @@ impl Standard {
             x if x.is_normal() => x,
             _ => 1.0,
         };
-        let deviation = squares.into_iter().map(deviation).collect();
+        let mut deviation: Vec<f64> = squares.into_iter().map(deviation).collect();
+        for (column, _) in indicators.iter().enumerate().filter(|(_, is_indicator)| **is_indicator)
+        {
+            (mean[column], deviation[column]) = (0.0, 1.0);
+        }
         Ok(Standard { mean, deviation })
     }
 }
 
+/// Bytes of the rows that are summed at a time.
+const BLOCK: usize = 1 << 16;
+
 /// The sums of `term` of the numbers of each column.
 fn summed(
-    array: &Literal,
+    array: &Array,
     (rows, width): (&[u32], usize),
     n_columns: usize,
     term: impl Fn(f64, usize) -> f64,
 ) -> Result<Vec<f64>, usize> {
     let mut sums = vec![0.0; n_columns];
-    let mut add = |row: u32, i: usize, x: f64| {
-        if !x.is_finite() {
-            return Err(row as usize);
-        }
-        sums[i % n_columns] += term(x, i % n_columns);
-        Ok(())
-    };
-    for &row in rows {
-        let start = row as usize * width;
-        match array {
-            Literal::F32(a) => {
-                let numbers = a.as_slice().expect("a data set is row-major");
-                for (i, x) in numbers[start..start + width].iter().enumerate() {
-                    add(row, i, f64::from(*x))?;
+    let rows_of_block = (BLOCK / (width * 8).max(1)).max(1);
+    let mut bytes = vec![0; rows_of_block.min(rows.len()) * width * 8];
+    for rows in rows.chunks(rows_of_block) {
+        let bytes = &mut bytes[..rows.len() * width * 8];
+        write_rows(array, DType::F64, rows, width, bytes);
+        for (&row, numbers) in rows.iter().zip(bytes.chunks_exact((width * 8).max(1))) {
+            // A row is a whole number of columns.
+            for numbers in numbers.as_chunks::<8>().0.chunks(n_columns) {
+                for (column, (sum, x)) in sums.iter_mut().zip(numbers).enumerate() {
+                    let x = f64::from_le_bytes(*x);
+                    if !x.is_finite() {
+                        return Err(row as usize);
+                    }
+                    *sum += term(x, column);
                 }
             }
-            Literal::F64(a) => {
-                let numbers = a.as_slice().expect("a data set is row-major");
-                for (i, x) in numbers[start..start + width].iter().enumerate() {
-                    add(row, i, *x)?;
-                }
-            }
-            Literal::I32(_) | Literal::I64(_) | Literal::U8(_) | Literal::Bool(_) => {}
         }
     }
     Ok(sums)
@@ -242,7 +246,7 @@ impl Standardiser {
 
 #[cfg(test)]
 mod tests {
-    use brolga_compiler::ir::{Binding, Dim, Scalar, TensorType};
+    use brolga_compiler::ir::{Binding, Dim, Literal, Scalar, TensorType};
 
     use super::super::feed_plan;
     use super::*;
@@ -277,6 +281,15 @@ mod tests {
         assert_eq!(some.iter().collect::<Vec<_>>(), [("x", &x)]);
         assert_eq!(Standards::of_json(&all.to_json()), Some(all));
         assert_eq!(Standards::of_json(&json!({"x": {"mean": [0], "deviation": []}})), None);
+    }
+
+    #[test]
+    fn categories_stay_what_they_are() {
+        let x = Literal::from_vec(&[4, 2], vec![1f32, 0., 3., 0., 1., 0., 3., 1.]).expect("eight");
+        let data = data(vec![("x", x)]).with_indicators("x", vec![false, true]);
+        let standard = Standard { mean: vec![2.0, 0.0], deviation: vec![1.0, 1.0] };
+        let all = standards(&data, Standardise::Features, None);
+        assert_eq!(all.iter().collect::<Vec<_>>(), [("x", &standard)]);
     }
 
     #[test]

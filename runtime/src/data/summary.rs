@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use brolga_compiler::ir::{Element, Literal, TensorType};
+use brolga_compiler::ir::{DType, Literal, TensorType};
 use brolga_compiler::with_array;
-use ndarray::{ArcArray, Axis, IxDyn};
+use ndarray::Axis;
 
-use super::DataSet;
+use super::{Array, DataSet};
 
 /// More different numbers than this in one array are no classes, and are not counted.
 const MAX_CLASSES: usize = 1000;
@@ -55,75 +55,117 @@ pub enum Statistics {
 
 /// Returns what each array of `data` holds, in their order. Linear in the elements.
 pub fn summarise(data: &DataSet) -> Vec<ArraySummary> {
-    let summary = |(name, array): &(String, Literal)| ArraySummary {
-        name: name.clone(),
-        ty: array.tensor_type(),
-        statistics: statistics(array),
-        columns: columns(array, data.columns(name)),
+    let summary = |(name, array): &(String, Array)| {
+        let (statistics, columns) = measured(array, data.columns(name));
+        ArraySummary { name: name.clone(), ty: array.tensor_type(), statistics, columns }
     };
     data.arrays().iter().map(summary).collect()
 }
 
-fn columns(array: &Literal, names: &[String]) -> Vec<(String, Statistics)> {
-    let Some(&n) = array.sizes().last().filter(|&&n| n == names.len()) else { return vec![] };
-    let last = Axis(array.sizes().len() - 1);
-    let column = |i: usize| {
-        let column = with_array!(array, a => Literal::new(a.index_axis(last, i).to_owned()));
-        (names[i].clone(), statistics(&column))
-    };
-    (0..n).map(column).collect()
-}
-
-fn statistics(array: &Literal) -> Statistics {
-    let is_label = array.sizes().iter().skip(1).all(|&d| d == 1);
-    match array {
-        Literal::F32(a) => floats(a),
-        Literal::F64(a) => floats(a),
-        Literal::I32(a) => integers(a, is_label),
-        Literal::I64(a) => integers(a, is_label),
-        Literal::U8(a) => integers(a, is_label),
-        Literal::Bool(a) => {
-            let n_true = a.iter().filter(|&&x| x).count();
-            Statistics::Bools { n_true, n_false: a.len() - n_true }
+/// What the elements of an array are, and those of its columns if they have these names.
+fn measured(array: &Array, names: &[String]) -> (Statistics, Vec<(String, Statistics)>) {
+    let has_names = array.sizes().last().is_some_and(|&n| n == names.len());
+    let names = if has_names { names } else { &[] };
+    let mut all = Measure::of(array);
+    let mut columns: Vec<Measure> = names.iter().map(|_| Measure::of(array)).collect();
+    for (_, block) in array.blocks() {
+        all.add(&block);
+        for (i, column) in columns.iter_mut().enumerate() {
+            let last = Axis(block.sizes().len() - 1);
+            column.add(&with_array!(&block, a => Literal::new(a.index_axis(last, i).to_owned())));
         }
     }
+    let columns = columns.into_iter().map(Measure::statistics);
+    (all.statistics(), names.iter().cloned().zip(columns).collect())
 }
 
-fn floats<T: Element + Into<f64>>(a: &ArcArray<T, IxDyn>) -> Statistics {
-    let (mut n_nan, mut n_infinite, mut n, mut sum) = (0, 0, 0usize, 0.0f64);
-    let (mut lo, mut hi) = (f64::INFINITY, f64::NEG_INFINITY);
-    for &x in a {
-        let x: f64 = x.into();
-        if x.is_finite() {
-            (lo, hi, n, sum) = (lo.min(x), hi.max(x), n + 1, sum + x);
-        } else if x.is_nan() {
-            n_nan += 1;
-        } else {
-            n_infinite += 1;
+/// What was seen of an array's elements.
+enum Measure {
+    Floats(Floats),
+    Integers { range: Option<(i64, i64)>, counts: Option<BTreeMap<i64, usize>> },
+    Bools { n_true: usize, n_false: usize },
+}
+
+/// Floats that were seen.
+struct Floats {
+    lo: f64,
+    hi: f64,
+    sum: f64,
+    n: usize,
+    n_nan: usize,
+    n_infinite: usize,
+}
+
+impl Measure {
+    /// Nothing was seen yet of the array.
+    fn of(array: &Array) -> Measure {
+        let is_label = array.sizes().iter().skip(1).all(|&d| d == 1);
+        match array.dtype() {
+            DType::F32 | DType::F64 => {
+                let (lo, hi) = (f64::INFINITY, f64::NEG_INFINITY);
+                Measure::Floats(Floats { lo, hi, sum: 0.0, n: 0, n_nan: 0, n_infinite: 0 })
+            }
+            DType::I32 | DType::I64 | DType::U8 => {
+                Measure::Integers { range: None, counts: is_label.then(BTreeMap::new) }
+            }
+            DType::Bool => Measure::Bools { n_true: 0, n_false: 0 },
         }
     }
-    let finite = (n > 0).then(|| (lo, hi, sum / n as f64));
-    Statistics::Floats { finite, n_nan, n_infinite }
-}
 
-fn integers<T: Element + Into<i64>>(a: &ArcArray<T, IxDyn>, is_label: bool) -> Statistics {
-    let mut range: Option<(i64, i64)> = None;
-    let mut counts = is_label.then(BTreeMap::new);
-    for &x in a {
-        let x: i64 = x.into();
-        range = Some(range.map_or((x, x), |(lo, hi)| (lo.min(x), hi.max(x))));
-        if let Some(map) = &mut counts {
-            *map.entry(x).or_insert(0) += 1;
-            if map.len() > MAX_CLASSES {
-                counts = None;
+    fn add(&mut self, block: &Literal) {
+        match block {
+            Literal::F32(a) => a.iter().for_each(|&x| self.add_float(f64::from(x))),
+            Literal::F64(a) => a.iter().for_each(|&x| self.add_float(x)),
+            Literal::I32(a) => a.iter().for_each(|&x| self.add_integer(i64::from(x))),
+            Literal::I64(a) => a.iter().for_each(|&x| self.add_integer(x)),
+            Literal::U8(a) => a.iter().for_each(|&x| self.add_integer(i64::from(x))),
+            Literal::Bool(a) => {
+                if let Measure::Bools { n_true, n_false } = self {
+                    let here = a.iter().filter(|&&x| x).count();
+                    (*n_true, *n_false) = (*n_true + here, *n_false + a.len() - here);
+                }
             }
         }
     }
-    Statistics::Integers { range, counts }
+
+    fn add_float(&mut self, x: f64) {
+        let Measure::Floats(of) = self else { return };
+        if x.is_finite() {
+            (of.lo, of.hi, of.sum, of.n) = (of.lo.min(x), of.hi.max(x), of.sum + x, of.n + 1);
+        } else if x.is_nan() {
+            of.n_nan += 1;
+        } else {
+            of.n_infinite += 1;
+        }
+    }
+
+    fn add_integer(&mut self, x: i64) {
+        let Measure::Integers { range, counts } = self else { return };
+        *range = Some(range.map_or((x, x), |(lo, hi)| (lo.min(x), hi.max(x))));
+        if let Some(map) = counts {
+            *map.entry(x).or_insert(0) += 1;
+            if map.len() > MAX_CLASSES {
+                *counts = None;
+            }
+        }
+    }
+
+    fn statistics(self) -> Statistics {
+        match self {
+            Measure::Floats(Floats { lo, hi, sum, n, n_nan, n_infinite }) => {
+                let finite = (n > 0).then(|| (lo, hi, sum / n as f64));
+                Statistics::Floats { finite, n_nan, n_infinite }
+            }
+            Measure::Integers { range, counts } => Statistics::Integers { range, counts },
+            Measure::Bools { n_true, n_false } => Statistics::Bools { n_true, n_false },
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use brolga_compiler::ir::Element;
+
     use super::*;
 
     fn of<T: Element>(elements: Vec<T>) -> Statistics {

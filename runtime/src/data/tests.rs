@@ -5,15 +5,22 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use brolga_compiler::ir::{Binding, DType, Dim, Literal, Scalar, TensorType};
+use brolga_compiler::ir::{Binding, DType, Dim, Element, Literal, Scalar, TensorType};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ndarray::{ArcArray, IxDyn};
 
 use super::*;
 
+mod mapped;
 mod tables;
 mod texts;
 mod pictures;
+
+/// The elements of an array of that type.
+fn held<T: Element>(data: &DataSet, name: &str) -> ArcArray<T, IxDyn> {
+    data.array(name).expect("it is there").whole().array::<T>().expect("the type").clone()
+}
 
 /// A folder for one test, removed at its end.
 pub(crate) struct Folder(PathBuf);
@@ -156,15 +163,21 @@ fn damaged_npy_is_an_error() {
         (npy_of("[('a', '<f4')]", "False", "(2,)", &[0; 8]), "E0605"),
     ];
     for (i, (bytes, expected)) in cases.iter().enumerate() {
-        let error = npy::read_npy(&folder.write("a.npy", bytes)).expect_err(&format!("case {i}"));
-        assert_eq!(code(&error), *expected, "case {i}: {error}");
+        let path = folder.write("a.npy", bytes);
+        for mapped_from in [usize::MAX, 0] {
+            let error = npy::open_npy(&path, mapped_from).expect_err(&format!("case {i}"));
+            assert_eq!(code(&error), *expected, "case {i}: {error}");
+        }
     }
     for i in 0..good.len() {
         let mut bytes = good.clone();
         for change in [0x01, 0x20, 0x80, 0xff] {
             bytes[i] = good[i] ^ change;
             // Whatever comes back, it is a value.
-            let _ = npy::read_npy(&folder.write("a.npy", &bytes));
+            let path = folder.write("a.npy", &bytes);
+            let (read, opened) = (npy::read_npy(&path), npy::open_npy(&path, 0));
+            let (Ok(read), Ok(opened)) = (read, opened) else { continue };
+            assert!(opened == Array::from(read), "byte {i}");
         }
     }
     assert_eq!(code(&npy::read_npy(&folder.path("none.npy")).expect_err("none")), "E0603");
@@ -190,6 +203,9 @@ fn damaged_npz_is_an_error() {
             bytes[i] ^= change;
             if let Ok(read) = read(&bytes) {
                 assert!(read.iter().all(|(_, a)| a.n_elements() <= 3), "byte {i}");
+            }
+            if let Ok(opened) = npy::open_npz(&folder.path("b.npz"), 0) {
+                assert!(opened.iter().all(|(_, a)| a.n_elements() <= 3), "byte {i}");
             }
         }
     }
@@ -232,8 +248,8 @@ fn idx_is_read_plain_and_compressed() {
     let source = Source::parse(&format!("mnist:{}", folder.path("").display()));
     let data = load(&source.expect("a source"), Split::Train).expect("both files");
     let pixels = vec![0.0f32, 1.0, 0.2, 1.0 / 255.0, 2.0 / 255.0, 3.0 / 255.0];
-    assert_eq!(data.array("image"), Some(&array(&[2, 1, 3], pixels)));
-    assert_eq!(data.array("label"), Some(&array(&[2], vec![7i32, 255])));
+    assert_eq!(data.array("image").map(Array::whole), Some(array(&[2, 1, 3], pixels)));
+    assert_eq!(data.array("label").map(Array::whole), Some(array(&[2], vec![7i32, 255])));
     let source = Source::parse(&format!("mnist:{}", folder.path("").display()));
     let error = load(&source.expect("a source"), Split::Test).expect_err("no test part");
     assert_eq!(code(&error), "E0603");
@@ -271,14 +287,16 @@ fn damaged_idx_is_an_error() {
     ];
     for (i, (bytes, expected)) in cases.iter().enumerate() {
         let images = folder.write("images", bytes);
-        let error = idx::read_pair(&images, &labels)
-            .and_then(|arrays| DataSet::new("x", arrays))
-            .expect_err(&format!("case {i}"));
-        assert_eq!(code(&error), *expected, "case {i}: {error}");
+        for mapped_from in [usize::MAX, 0] {
+            let error = idx::open_pair(&images, &labels, mapped_from)
+                .and_then(|arrays| DataSet::new("x", arrays))
+                .expect_err(&format!("case {i}"));
+            assert_eq!(code(&error), *expected, "case {i}: {error}");
+        }
     }
     for cut in 0..packed.len() {
         let images = folder.write("images", &packed[..cut]);
-        assert!(idx::read_pair(&images, &labels).is_err(), "cut at {cut}");
+        assert!(idx::open_pair(&images, &labels, 0).is_err(), "cut at {cut}");
     }
 }
 
@@ -655,8 +673,8 @@ fn fnv(bytes: &[u8]) -> u64 {
 fn digits(split: Split, rows: usize) -> (Vec<f32>, Vec<i32>) {
     let data = generated(Generated::Digits, split, rows);
     let [(_, image), (_, label)] = data.arrays() else { panic!("two arrays") };
-    let images = image.array::<f32>().expect("f32").iter().copied().collect();
-    (images, label.array::<i32>().expect("i32").iter().copied().collect())
+    let images = image.whole().array::<f32>().expect("f32").iter().copied().collect();
+    (images, label.whole().array::<i32>().expect("i32").iter().copied().collect())
 }
 
 fn generated(what: Generated, split: Split, rows: usize) -> DataSet {
@@ -667,7 +685,8 @@ fn generated(what: Generated, split: Split, rows: usize) -> DataSet {
 fn what_is_generated_is_the_same_everywhere() {
     let hash = |what| {
         let data = generated(what, Split::Train, 64);
-        let hashes = data.arrays().iter().map(|(_, a)| format!("{:016x}", fnv(&a.to_bytes())));
+        let hashes =
+            data.arrays().iter().map(|(_, a)| format!("{:016x}", fnv(&a.whole().to_bytes())));
         hashes.collect::<Vec<_>>().join(" ")
     };
     assert_eq!(hash(Generated::Digits), "05ada233495db9e8 d9e4d71a8aeb946b");
@@ -677,7 +696,7 @@ fn what_is_generated_is_the_same_everywhere() {
     for what in Generated::ALL {
         let (more, fewer) = (generated(what, Split::Test, 9), generated(what, Split::Test, 5));
         for ((_, more), (_, fewer)) in more.arrays().iter().zip(fewer.arrays()) {
-            assert!(more.to_bytes().starts_with(&fewer.to_bytes()), "{what}");
+            assert!(more.whole().to_bytes().starts_with(&fewer.whole().to_bytes()), "{what}");
         }
         let error = what.data_set("x", Split::Test, MAX_ROWS + 1).expect_err("too many");
         assert_eq!(code(&error), "E0606", "{what}");
@@ -693,14 +712,14 @@ fn classes_are_chosen_and_numbered_anew() {
     let (all, some) = (read("digits?rows=200"), read("digits?rows=200&classes=5,3"));
     let (all, some) = (all.expect("rows"), some.expect("rows"));
     let label = |data: &DataSet, row| {
-        let labels = data.array("label").expect("labels").array::<i32>().expect("i32");
+        let labels = held::<i32>(&data, "label");
         labels[[row]]
     };
     let chosen: Vec<usize> = (0..200).filter(|&row| [3, 5].contains(&label(&all, row))).collect();
     assert_eq!(some.n_rows(), chosen.len());
     for (row, &from) in chosen.iter().enumerate() {
         assert_eq!(label(&some, row), i32::from(label(&all, from) == 3));
-        let image = |data: &DataSet, row| data.row(data.array("image").expect("images"), row);
+        let image = |data: &DataSet, row| data.array("image").expect("images").row(row);
         assert_eq!(image(&some, row), image(&all, from));
     }
     assert_eq!(some.classes("label"), ["5", "3"]);
@@ -767,12 +786,12 @@ fn mnist(name: &str, split: Split) -> Option<(Vec<usize>, f64, f64)> {
     let folder = shared(name)?;
     let source = Source::parse(&format!("{name}:{}", folder.display())).expect("a source");
     let data = load(&source, split).expect("original files");
-    let labels = data.array("label").and_then(|l| l.array::<i32>()).expect("i32");
+    let labels = held::<i32>(&data, "label");
     let mut counts = vec![0; 10];
-    for &label in labels {
+    for label in labels {
         counts[label as usize] += 1;
     }
-    let images = data.array("image").and_then(|l| l.array::<f32>()).expect("f32");
+    let images = held::<f32>(&data, "image");
     assert_eq!(images.shape(), [data.n_rows(), 28, 28]);
     let n = images.len() as f64;
     let mean = images.iter().map(|&x| f64::from(x)).sum::<f64>() / n;

@@ -126,12 +126,13 @@ impl Feeding {
         Ok(())
     }
 
-    /// The program for a batch.
+    /// The program for a batch. Errors also if a file in which its rows lie was cut.
     pub(super) fn prepare<'s>(
         &mut self,
         session: &'s mut Session,
         batch: usize,
     ) -> Result<Prepared<'s>, RunError> {
+        self.filler.batches.check_files()?;
         let rows = self.filler.batches.rows(batch).len();
         let known = self.bindings.iter().position(|(n, _)| *n == rows);
         let at = known.unwrap_or_else(|| {

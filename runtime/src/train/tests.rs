@@ -167,7 +167,7 @@ fn a_loss_that_is_not_finite_is_explained() {
         let mut x: Vec<f32> = (0..3 * ROWS).map(|i| (i * 7 % 11) as f32 / 11.0).collect();
         x[3 * row + 1] = f32::NAN;
         let x = Literal::from_vec(&[ROWS, 3], x).expect("as many elements");
-        let y = data().array("y").expect("it is there").clone();
+        let y = data().array("y").expect("it is there").whole();
         DataSet::new("wrong", vec![("x".to_string(), x), ("y".to_string(), y)]).expect("a data set")
     };
     let kept = FitOptions { shuffle: false, ..options(2) };

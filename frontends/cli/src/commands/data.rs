@@ -2,9 +2,9 @@
 
 mod example;
 
-use brolga::runtime::data::{ArraySummary, Source, Split, Statistics, summarise};
+use brolga::DataSet;
+use brolga::runtime::data::{Array, ArraySummary, Source, Split, Statistics, summarise};
 use brolga::runtime::train::literal_json;
-use brolga::{DataSet, Literal};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{Inspect, Part};
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Inspect) -> Result<(), Failure> {
     for row in 0..n_examples {
         outln!("\nrow {row}");
         for ((name, array), summary) in data.arrays().iter().zip(&summaries) {
-            let value = data.row(array, row);
+            let value = array.row(row);
             example::show(&data, name, &value, &summary.statistics);
         }
     }
@@ -128,8 +128,8 @@ fn as_json(
     n_examples: usize,
 ) -> Value {
     let arrays: Vec<Value> = summaries.iter().map(|summary| array_json(data, summary)).collect();
-    let value = |row: usize, (name, array): &(String, Literal)| {
-        let value = data.row(array, row);
+    let value = |row: usize, (name, array): &(String, Array)| {
+        let value = array.row(row);
         let json = match tokens::text(data.classes(name), &value) {
             Some(text) => json!({"tokens": literal_json(&value), "text": text}),
             None => literal_json(&value),

@@ -3,9 +3,9 @@
 
 use brolga::compiler::ir::{Name, TensorType};
 use brolga::runtime::RunError;
-use brolga::runtime::data::feed_plan;
+use brolga::runtime::data::{Array, feed_plan};
 use brolga::runtime::train::{BatchSize, predict};
-use brolga::{DataSet, Entry, Literal, Session};
+use brolga::{DType, DataSet, Entry, Session};
 
 /// Examples that are shown.
 const EXAMPLES: usize = 24;
@@ -47,10 +47,19 @@ pub(super) fn classified(
 ) -> Result<Option<Classified>, RunError> {
     let Some((array, labels)) = labels(session, looked)? else { return Ok(None) };
     let n = labels.iter().max().map_or(0, |largest| largest + 1);
-    let Some((output, n)) = scores(session, n) else { return Ok(None) };
+    let Some((output, form)) = scored(session, n) else { return Ok(None) };
     let outputs = predict(session, looked.data, std::slice::from_ref(&output), looked.size)?;
     let Some(scores) = outputs.get(&output) else { return Ok(None) };
-    let scores: Vec<f64> = scores.scalars().map(|x| x.to_f64()).collect();
+    let mut scores: Vec<f64> = scores.scalars().map(|x| x.to_f64()).collect();
+    let n = match form {
+        Scores::Each(n) => n,
+        Scores::Second if scores.iter().all(|x| (0.0..=1.0).contains(x) || x.is_nan()) => {
+            scores = scores.iter().flat_map(|&x| [1.0 - x, x]).collect();
+            2
+        }
+        // Whatever it is, it is no probability.
+        Scores::Second => return Ok(None),
+    };
     let all: Vec<u32>;
     let rows = match looked.rows {
         Some(rows) => rows,
@@ -105,28 +114,49 @@ fn labels(
     let plan = feed_plan(&inputs, looked.data, &looked.size.given)?;
     let arrays = plan.feeds.iter().map(|feed| &looked.data.arrays()[feed.array]);
     let is_label =
-        |(_, array): &&(String, Literal)| array.sizes().len() == 1 && array.dtype().is_int();
+        |(_, array): &&(String, Array)| array.sizes().len() == 1 && array.dtype().is_int();
     let Some((name, array)) = arrays.into_iter().find(is_label) else { return Ok(None) };
-    let numbers = array.scalars().map(|x| x.to_f64());
+    let numbers = array.whole();
+    let numbers = numbers.scalars().map(|x| x.to_f64());
     let classes: Option<Vec<usize>> =
         numbers.map(|x| if x >= 0.0 { Some(x as usize) } else { None }).collect();
     Ok(classes.map(|classes| (name.clone(), classes)))
 }
 
-/// The first output that has a score for each of at least so many classes, and their number.
-fn scores(session: &Session, n: usize) -> Option<(Name, usize)> {
+/// How an output scores classes.
+#[derive(Clone, Copy)]
+enum Scores {
+    /// A number for each of so many classes.
+    Each(usize),
+    /// A number for the second of two classes, if it is from 0 to 1.
+    Second,
+}
+
+/// The first output that has a score for each of at least so many classes, else of two classes
+/// the first that has one number a row.
+fn scored(session: &Session, n: usize) -> Option<(Name, Scores)> {
     let graph = &session.module().infer;
-    let n_classes = |of_output: &TensorType| match &of_output.shape[..] {
-        [_, classes] if of_output.dtype.is_float() => {
-            classes.as_number().and_then(|n| usize::try_from(n).ok())
+    let form = |of_output: &TensorType| {
+        let is_float = of_output.dtype.is_float();
+        match &of_output.shape[..] {
+            [_] if is_float || of_output.dtype == DType::Bool => Some(Scores::Second),
+            [_, one] if is_float && one.is_one() => Some(Scores::Second),
+            [_, classes] if is_float => {
+                let classes = classes.as_number().and_then(|n| usize::try_from(n).ok());
+                classes.map(Scores::Each)
+            }
+            _ => None,
         }
-        _ => None,
     };
-    let classes = graph.outputs.iter().filter_map(|(name, node)| {
-        n_classes(graph.tensor_type(*node)).map(|classes| (name.clone(), classes))
-    });
-    let mut fitting = classes.filter(|(_, classes)| *classes >= n.max(2));
-    fitting.next()
+    let all = || {
+        let outputs = graph.outputs.iter();
+        outputs.filter_map(|(name, node)| {
+            form(graph.tensor_type(*node)).map(|form| (name.clone(), form))
+        })
+    };
+    let of_each = |form: &Scores| matches!(form, Scores::Each(classes) if *classes >= n.max(2));
+    let of_second = |form: &Scores| matches!(form, Scores::Second) && n <= 2;
+    all().find(|(_, form)| of_each(form)).or_else(|| all().find(|(_, form)| of_second(form)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use brolga::runtime::data::Array;
 use brolga::runtime::data::images::to_png;
 use brolga::{DType, DataSet, Literal};
 
@@ -42,13 +43,14 @@ pub(super) fn mistakes(data: &DataSet, classified: &Classified) -> String {
 fn shown(data: &DataSet, row: usize) -> String {
     let rows = || {
         let arrays = data.arrays().iter();
-        arrays.map(|(name, array)| (name, array, data.row(array, row)))
+        arrays.map(|(name, array)| (name, array, array.row(row)))
     };
-    let pictures: String = rows().filter_map(|(_, array, value)| picture(&value, array)).collect();
+    let pictures: String =
+        rows().filter_map(|(_, array, value)| picture(&value, array.dtype())).collect();
     if !pictures.is_empty() {
         return pictures;
     }
-    let text = |(name, _, value): (&String, &Literal, Literal)| {
+    let text = |(name, _, value): (&String, &Array, Literal)| {
         let text = match tokens::text(data.classes(name), &value) {
             Some(text) => text.chars().take(CHARACTERS).collect(),
             None => numbers(&value),
@@ -66,7 +68,7 @@ fn numbers(value: &Literal) -> String {
 
 /// A picture as part of the page: bytes from black to white, floats from 0 to 1, or where they go
 /// beyond that from their least to their largest.
-fn picture(value: &Literal, array: &Literal) -> Option<String> {
+fn picture(value: &Literal, dtype: DType) -> Option<String> {
     let (h, w) = match *value.sizes() {
         [h, w] | [h, w, 1 | 3] => (h, w),
         _ => return None,
@@ -74,7 +76,7 @@ fn picture(value: &Literal, array: &Literal) -> Option<String> {
     if h < MIN_SIDE || w < MIN_SIDE {
         return None;
     }
-    let range = match array.dtype() {
+    let range = match dtype {
         DType::U8 => (0.0, 255.0),
         DType::F32 | DType::F64 => {
             let numbers = value.scalars().map(|x| x.to_f64());

@@ -534,3 +534,41 @@ fn a_training_makes_a_page() {
     assert!(!place.text("page.html").contains("Confusion"));
     assert_eq!(place.run(&format!("{train} --report page.txt")).status, 2);
 }
+
+/// One number a row is a score where it is a probability or a truth value, and there are two
+/// classes.
+#[test]
+fn a_page_judges_what_tells_two_classes_apart() {
+    let place = Workplace::new("binary-page");
+    let form = |squeezed: &str, output: &str| {
+        format!(
+            "graph sides\ninput image: f32[batch, 784]\ninput label: i32[batch]\n\
+             logit = {squeezed}\n\
+             loss = sigmoid_cross_entropy(reshape(logit, [-1]), cast(label, f32))\n\
+             output o = {output}\nminimize loss with adam(lr=0.01)\n"
+        )
+    };
+    let (flat, column) = ("squeeze(dense(image, 1), -1)", "dense(image, 1)");
+    for (squeezed, output, is_judged) in [
+        (flat, "sigmoid(logit)", true),
+        (column, "sigmoid(logit)", true),
+        (flat, "logit > 0", true),
+        (flat, "logit", false),
+    ] {
+        place.write("sides.graph", form(squeezed, output));
+        let data = "--data digits?rows=400&classes=3,5 --epochs 3";
+        place.done(&format!("train sides.graph {data} --report page.html"));
+        let page = place.text("page.html");
+        assert_eq!(page.contains("<h2>Confusion"), is_judged, "{output} of {squeezed}");
+    }
+    place.write("sides.graph", form(flat, "sigmoid(logit)"));
+    place.done("train sides.graph --data digits?rows=400&classes=1 --epochs 1 --report page.html");
+    assert!(place.text("page.html").contains("<h2>Confusion"));
+    place.done(
+        "train sides.graph --data digits?rows=400&classes=3,5,7 --epochs 1 --report page.html",
+    );
+    assert!(
+        !place.text("page.html").contains("<h2>Confusion"),
+        "a number does not tell three apart"
+    );
+}

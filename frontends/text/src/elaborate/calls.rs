@@ -117,12 +117,22 @@ impl Elaborator<'_> {
         let (of, kind) = (&function.name.text, value.kind());
         let message = format!("`{name}` of `{of}` is {kind}, not a function");
         let error = Diagnostic::error(Code::WrongKind, message).at(span, "");
-        Some(self.with_unquoted(error, value))
+        Some(self.with_function_hint(error, value))
     }
 
-    /// The error, with what to write where a string names a function that is meant.
-    pub(super) fn with_unquoted(&self, error: Diagnostic, value: &Value) -> Diagnostic {
-        let Value::Str(text) = value else { return error };
+    /// The error, with what to write where a string names a function that is meant, or a function
+    /// is not called.
+    pub(super) fn with_function_hint(&self, error: Diagnostic, value: &Value) -> Diagnostic {
+        let text = match value {
+            Value::Str(text) => text,
+            Value::Function(function) => {
+                return match function.signature() {
+                    Some(signature) => error.help(format!("call it: `{signature}`")),
+                    None => error,
+                };
+            }
+            _ => return error,
+        };
         let name = self.function_named(text).map(|_| text.to_string());
         match name.or_else(|| self.similar_function(text)) {
             Some(name) => error.help(format!("write `{name}` without quotes")),
@@ -139,11 +149,7 @@ impl Elaborator<'_> {
 
     /// The head of a function, as it is written.
     fn signature_of(&self, name: &str) -> Option<String> {
-        match self.function_named(name)? {
-            FunctionRef::Graph(_, function) => Some(signature(&function)),
-            FunctionRef::Builtin(builtin) => Some(builtin.signature()),
-            FunctionRef::Shared(_) => None,
-        }
+        self.function_named(name)?.signature()
     }
 
     /// The values of the arguments; all are read, so that all errors are found. Those of `grad`

@@ -6,9 +6,10 @@ use brolga_compiler::ops::{Build, Leaf, Placement, TypeError};
 use super::number::Number;
 use super::value::{Bare, Tensor, Value};
 use super::{Elaborator, Result};
-use crate::ast::{Element, Type, TypeElement};
+use crate::ast::{Element, ExprKind, Type, TypeElement};
 use crate::codes::Code;
 use crate::diagnostics::Diagnostic;
+use crate::foreign::OPEN_DIMENSION;
 use crate::source::Span;
 
 impl Elaborator<'_> {
@@ -23,12 +24,18 @@ impl Elaborator<'_> {
         };
         let mut shape = Vec::new();
         for dim in &ty.dims {
+            if matches!(&dim.kind, ExprKind::Name(name) if &*name.text == "None") {
+                let message = "a dimension cannot be `None`";
+                let error = Diagnostic::error(Code::Dimension, message).at(dim.span, "");
+                return Err(self.push(error.help(OPEN_DIMENSION)));
+            }
             let value = self.expr(dim)?;
             self.dims_into(&value, dim.span, &mut shape)?;
         }
         if let Some(dim) = shape.iter().find(|d| d.as_number().is_some_and(|n| n < 0)) {
             let message = format!("a dimension cannot be {dim}");
-            return Err(self.error(Code::NegativeDimension, message, ty.span, ""));
+            let error = Diagnostic::error(Code::NegativeDimension, message).at(ty.span, "");
+            return Err(self.push(error.help(OPEN_DIMENSION)));
         }
         let tensor_type = TensorType::new(dtype?, shape);
         if tensor_type.sizes().is_some()
@@ -191,7 +198,7 @@ impl Elaborator<'_> {
                 let message = format!("{} is not a tensor", value.kind());
                 let error = Diagnostic::error(Code::WrongKind, message);
                 let error = error.at(span, "a tensor is expected here");
-                let error = self.with_unquoted(error, value);
+                let error = self.with_function_hint(error, value);
                 Err(self.push(error))
             }
         }

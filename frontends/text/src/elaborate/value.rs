@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use brolga_compiler::ir::{DType, Dim, NodeId};
 
+use super::calls::signature;
 use super::number::Number;
 use super::{Elaborator, Result};
 use crate::ast::Function;
@@ -262,6 +263,15 @@ impl Value {
 }
 
 impl FunctionRef {
+    /// Its head, as it is written; an instance of a layer has none.
+    pub(super) fn signature(&self) -> Option<String> {
+        match self {
+            FunctionRef::Graph(_, function) => Some(signature(function)),
+            FunctionRef::Builtin(builtin) => Some(builtin.signature()),
+            FunctionRef::Shared(_) => None,
+        }
+    }
+
     /// Whether both are the same function.
     pub(super) fn is(&self, other: &FunctionRef) -> bool {
         match (self, other) {

@@ -239,11 +239,16 @@ impl Parser<'_> {
     }
 
     fn expected_value(&mut self) -> Failed {
-        if self.peek() != Kind::LineEnd {
-            return self.expected("a value");
-        }
+        let help = match self.peek() {
+            Kind::LineEnd => "a line runs on only inside `( )` and `[ ]`",
+            Kind::Word(Word::Input) => "an input has a line of its own: `input x: f32[batch, 3]`",
+            Kind::Word(Word::Param) => {
+                "a parameter has a line of its own: `param w: f32[3] = zeros`"
+            }
+            _ => return self.expected("a value"),
+        };
         let error = self.unexpected("a value");
-        self.report(error.help("a line runs on only inside `( )` and `[ ]`"))
+        self.report(error.help(help))
     }
 
     /// `"(" expr ")"`

@@ -91,6 +91,11 @@ impl Column {
         }
     }
 
+    /// Whether its columns of `x` say which category a row is of.
+    pub(super) fn is_category(&self) -> bool {
+        matches!(self.kind, Kind::Category { .. })
+    }
+
     /// The texts of its categories, in the order of their numbers.
     pub(super) fn classes(&self) -> &[String] {
         match &self.kind {

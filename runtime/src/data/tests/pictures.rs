@@ -23,10 +23,9 @@ fn cifar_is_read_file_by_file() {
     // The plain file is the same as the compressed one.
     folder.write("data_batch_2.bin.gz", &gzip(&record(2, 50)));
     let data = read(&source, Split::Train).expect("two files");
-    assert_eq!(data.array("label"), Some(&array(&[3], vec![9i32, 0, 2])));
-    let image = data.array("image").expect("it is there");
-    assert_eq!(image.sizes(), [3, 32, 32, 3]);
-    let image = image.array::<f32>().expect("f32");
+    assert_eq!(data.array("label").map(Array::whole), Some(array(&[3], vec![9i32, 0, 2])));
+    let image = held::<f32>(&data, "image");
+    assert_eq!(image.shape(), [3, 32, 32, 3]);
     for (row, first) in [(0, 0), (1, 7), (2, 50)] {
         for (y, x, c) in [(0, 0, 0), (0, 1, 2), (3, 5, 1), (31, 31, 2)] {
             let byte = ((32 * y + x) as u8).wrapping_add(first).wrapping_add(c as u8);
@@ -59,8 +58,8 @@ fn real_cifar_is_read() {
     assert_eq!(data.classes("label")[..3], ["airplane", "automobile", "bird"]);
     // The first image of each part is commonly printed: a frog and a cat.
     let first = |data: &DataSet| {
-        let image = data.array("image").and_then(|a| a.array::<f32>()).expect("f32").clone();
-        let label = data.array("label").and_then(|a| a.array::<i32>()).expect("i32")[[0]];
+        let image = held::<f32>(&data, "image");
+        let label = held::<i32>(&data, "label")[[0]];
         (label, (0..4).map(|x| (image[[0, 0, x, 0]] * 255.0).round()).collect::<Vec<f32>>())
     };
     assert_eq!(first(&data), (6, vec![59.0, 43.0, 50.0, 68.0]));
@@ -94,10 +93,9 @@ fn folders_of_pictures_are_classes() {
     let source = format!("images:{}?size=8", folder.path("").display());
     let data = read(&source, Split::Train).expect("four pictures");
     assert_eq!(data.classes("label"), ["cat", "dog"]);
-    assert_eq!(data.array("label"), Some(&array(&[4], vec![0i32, 0, 1, 1])));
-    let image = data.array("image").expect("it is there");
-    assert_eq!(image.sizes(), [4, 8, 8, 3]);
-    let image = image.array::<f32>().expect("f32");
+    assert_eq!(data.array("label").map(Array::whole), Some(array(&[4], vec![0i32, 0, 1, 1])));
+    let image = held::<f32>(&data, "image");
+    assert_eq!(image.shape(), [4, 8, 8, 3]);
     let grey = 32768.0 / 65535.0;
     let colours = [[grey; 3], [1.0, 0.0, 0.2], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
     for (row, colour) in colours.iter().enumerate() {
@@ -122,7 +120,7 @@ fn a_picture_is_made_smaller_by_means_and_larger_by_lines() {
     let row = |size: usize| -> Vec<f32> {
         let source = format!("images:{}?size={size}", folder.path("").display());
         let data = read(&source, Split::Train).expect("one picture");
-        let image = data.array("image").and_then(|a| a.array::<f32>()).expect("f32").clone();
+        let image = held::<f32>(&data, "image");
         (0..size).map(|x| image[[0, 0, x, 0]]).collect()
     };
     assert_eq!(row(4), [0.0, 0.0, 1.0, 1.0]);

@@ -9,7 +9,7 @@ fn read(folder: &Folder, text: &str, options: &str) -> Result<DataSet, DataError
 }
 
 fn numbers(data: &DataSet, name: &str) -> Vec<f64> {
-    data.array(name).expect("it is there").scalars().map(Scalar::to_f64).collect()
+    data.array(name).expect("it is there").whole().scalars().map(Scalar::to_f64).collect()
 }
 
 const PEOPLE: &str = "age, town ,married,\"height, m\"\n\
@@ -25,15 +25,15 @@ fn columns_are_numbers_or_categories() {
     let names = ["age", "town=Paris, \"the\"\ncity", "town=Rome", "married=no", "married=yes"];
     assert_eq!(data.columns("x")[..5], names);
     assert_eq!(data.columns("x")[5], "height, m");
-    assert_eq!(data.array("x").map(Literal::sizes), Some(&[3, 6][..]));
+    assert_eq!(data.array("x").map(Array::sizes), Some(&[3, 6][..]));
     assert_eq!(numbers(&data, "x")[..6], [30.0, 0.0, 1.0, 0.0, 1.0, 1.5]);
     assert_eq!(numbers(&data, "x")[6..12], [40.0, 1.0, 0.0, 1.0, 0.0, 2.0]);
     assert!(data.array("label").is_none() && data.classes("label").is_empty());
 
     let data = read(&folder, PEOPLE, "?label=married&ignore=town,age").expect("a table");
-    assert_eq!(data.array("label"), Some(&array(&[3], vec![1i32, 0, 0])));
+    assert_eq!(data.array("label").map(Array::whole), Some(array(&[3], vec![1i32, 0, 0])));
     assert_eq!(data.classes("label"), ["no", "yes"]);
-    assert_eq!(data.array("x"), Some(&array(&[3, 1], vec![1.5f32, 2.0, 1.0])));
+    assert_eq!(data.array("x").map(Array::whole), Some(array(&[3, 1], vec![1.5f32, 2.0, 1.0])));
 
     let one = read(&folder, "\u{feff}\"only\"\r\n1\r\n2\r\n", "").expect("a byte order mark");
     assert_eq!((one.columns("x"), numbers(&one, "x")), (&["only".to_string()][..], vec![1.0, 2.0]));
@@ -53,7 +53,7 @@ fn the_label_is_what_its_cells_or_the_options_say() {
         let rows: String = cells.split(' ').map(|cell| format!("1,{cell}\n")).collect();
         let data = read(&folder, &format!("x,y\n{rows}"), &format!("?label=y{options}"));
         let data = data.unwrap_or_else(|e| panic!("{cells}: {e}"));
-        (data.array("label").cloned(), data.classes("label").join(" "))
+        (data.array("label").map(Array::whole), data.classes("label").join(" "))
     };
     let none = String::new();
     assert_eq!(label("3 1 3", ""), (Some(array(&[3], vec![3i32, 1, 3])), none.clone()));
@@ -197,19 +197,19 @@ fn real_tables_are_what_their_owners_say() {
         load(&source, Split::Train)
     };
     let iris = read("iris.csv?label=species").expect("iris");
-    assert_eq!(iris.array("x").map(Literal::sizes), Some(&[150, 4][..]));
+    assert_eq!(iris.array("x").map(Array::sizes), Some(&[150, 4][..]));
     assert_eq!(iris.classes("label"), ["setosa", "versicolor", "virginica"]);
     let housing = "california_housing.csv?label=median_house_value";
     let error = read(housing).expect_err("207 values are missing");
     assert!(error.to_string().ends_with("line 292, column `total_bedrooms`: the value is missing"));
     let dropped = read(&format!("{housing}&missing=drop")).expect("housing");
-    assert_eq!(dropped.array("x").map(Literal::sizes), Some(&[20_433, 13][..]));
+    assert_eq!(dropped.array("x").map(Array::sizes), Some(&[20_433, 13][..]));
     assert_eq!(dropped.array("label").map(|l| l.dtype()), Some(DType::F32));
     let filled = read(&format!("{housing}&missing=mean&test=0.2")).expect("housing");
     assert_eq!(filled.n_rows(), 16_512);
     assert_eq!(code(&read("mpg.csv?label=mpg&missing=drop").expect_err("names")), "E0624");
     let mpg = read("mpg.csv?label=mpg&missing=drop&ignore=name").expect("mpg");
-    assert_eq!(mpg.array("x").map(Literal::sizes), Some(&[392, 9][..]));
+    assert_eq!(mpg.array("x").map(Array::sizes), Some(&[392, 9][..]));
     let penguins = read("penguins.csv?label=species&missing=drop").expect("penguins");
     assert_eq!((penguins.n_rows(), penguins.classes("label").len()), (333, 3));
 }

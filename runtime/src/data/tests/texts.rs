@@ -7,7 +7,7 @@ fn read(text: &str, split: Split) -> Result<DataSet, DataError> {
 }
 
 fn rows(data: &DataSet, name: &str) -> Vec<Vec<i32>> {
-    let array = data.array(name).and_then(|a| a.array::<i32>()).expect("i32");
+    let array = held::<i32>(&data, name);
     array.outer_iter().map(|row| row.iter().copied().collect()).collect()
 }
 
@@ -53,7 +53,10 @@ fn lines_are_words_by_frequency() {
         (&tokens[0], &tokens[1], &tokens[9]),
         (&vec![3, 2, 2], &vec![2, 3, 0], &vec![4, 1, 4])
     );
-    assert_eq!(data.array("label"), Some(&array(&[10], [vec![0i32; 9], vec![1]].concat())));
+    assert_eq!(
+        data.array("label").map(Array::whole),
+        Some(array(&[10], [vec![0i32; 9], vec![1]].concat()))
+    );
     let test = read(&source, Split::Test).expect("texts");
     assert_eq!(rows(&test, "tokens"), [[1, 4, 1]]);
     assert_eq!(test.classes("tokens"), data.classes("tokens"));

@@ -222,6 +222,11 @@ fn given(e: &mut Elaborator<'_>, args: &Args) -> Result<(Vec<Tensor>, NamedAttri
 impl Elaborator<'_> {
     /// Refuses an argument of the wrong kind.
     fn wrong_argument(&mut self, args: &Args, k: usize, wanted: &str) -> Failed {
+        self.wrong_argument_helped(args, k, wanted, "")
+    }
+
+    /// The same with advice.
+    fn wrong_argument_helped(&mut self, args: &Args, k: usize, wanted: &str, help: &str) -> Failed {
         let (value, span) = args.value(k);
         if value.is_poisoned() {
             return Failed;
@@ -230,7 +235,7 @@ impl Elaborator<'_> {
             format!("`{}` of `{}` is {wanted}", args.builtin.formals[k].name, args.builtin.name);
         let label = format!("this is {}", value.kind());
         let error = Diagnostic::error(Code::WrongArguments, message).at(span, label);
-        self.push(error)
+        self.push(if help.is_empty() { error } else { error.help(help) })
     }
 
     /// An argument as a tensor.

@@ -115,6 +115,10 @@ impl Elaborator<'_> {
         match args.optional(k) {
             None => Ok(None),
             Some((Value::Element(dtype), _)) => Ok(Some(*dtype)),
+            Some((Value::Bare(_), _)) if args.builtin.formals[0].name == "shape" => {
+                let help = format!("a shape is one list: `{}([2, 3])`", args.builtin.name);
+                Err(self.wrong_argument_helped(args, k, "an element type", &help))
+            }
             Some(_) => Err(self.wrong_argument(args, k, "an element type")),
         }
     }
