@@ -130,7 +130,15 @@ fn run_graph(module: &Module, fetch: &[Name]) -> Result<Graph, CompileError> {
         let find = |name: &Name| {
             fetched(module, name).map(|n| (name.clone(), n)).ok_or_else(|| {
                 let message = format!("there is no value named `{name}`");
-                CompileError::new(codes::UNKNOWN_NAME, message, &Provenance::default())
+                let error = CompileError::new(codes::UNKNOWN_NAME, message, &Provenance::default());
+                let outputs = module.infer.outputs.iter().map(|(name, _)| format!("`{name}`"));
+                let outputs: Vec<String> = outputs.collect();
+                error.with_help(match outputs.is_empty() {
+                    true => "fetch a name that the file binds; it has no output".to_string(),
+                    false => {
+                        format!("fetch an output ({}) or a name of the file", outputs.join(", "))
+                    }
+                })
             })
         };
         graph.outputs = fetch.iter().map(find).collect::<Result<_, _>>()?;

@@ -1,6 +1,7 @@
 //! Indexing by data: which element is read depends on values.
 
 use ndarray::{ArcArray, ArrayD, Axis, IxDyn};
+use rustc_hash::FxHashMap;
 
 use super::arithmetic::Arithmetic;
 use super::attributes::Attributes;
@@ -61,47 +62,116 @@ static PUT: Signature = Signature {
           an index out of range stops the run. dvalues = take_along_axis(dy, ids).",
 };
 
-/// The input whose elements are the indices of a node, all of them, if it indexes by an input as it
-/// was fed, but for its shape.
-pub fn indexing_input(graph: &Graph, node: NodeId) -> Option<Name> {
-    let Op::Indexing(op) = graph.op(node) else { return None };
+/// What a node indexes by, where that is an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Indices {
+    /// The input.
+    pub input: Name,
+    /// The node of the indices where they are computed of the input, each of the element in its place;
+    /// `None` where they are the input's elements, in any order.
+    pub computed: Option<NodeId>,
+}
+
+/// What the node of that name, which may be in a loop, indexes by: if that is an input or, outside of
+/// loops, computed of one element by element.
+pub fn indices(graph: &Graph, node: &Name) -> Option<Indices> {
+    indices_within(graph, node, &[])
+}
+
+fn indices_within(graph: &Graph, node: &Name, parameters: &[Option<Path>]) -> Option<Indices> {
+    let Some(id) = graph.find(node) else {
+        let scans = graph.ids().into_iter().filter_map(|id| Some((id, graph.op(id).scan()?)));
+        let mut found = scans.filter_map(|(id, scan)| {
+            let operands = graph.operands(id);
+            let paths = paths(graph, operands, parameters);
+            let walked = |(number, operand): (usize, &NodeId)| {
+                // A carry is what an earlier iteration has made.
+                let path = paths.get(operand).filter(|_| number >= scan.n_carries)?;
+                Some(Path { moves: true, ..path.clone() })
+            };
+            let inner: Vec<Option<Path>> = operands.iter().enumerate().map(walked).collect();
+            indices_within(&scan.body, node, &inner)
+        });
+        return found.next();
+    };
+    let Op::Indexing(op) = graph.op(id) else { return None };
     let number = match op {
         Indexing::TakeAlongAxis { .. } => 1,
         Indexing::PutAlongAxis { .. } => 0,
     };
-    let mut at = graph.operands(node)[number];
-    loop {
-        match graph.op(at) {
-            Op::Leaf(Leaf::Input { name, .. }) => return Some(name.clone()),
-            Op::Movement(
-                Movement::Reshape { .. }
-                | Movement::Transpose { .. }
-                | Movement::Broadcast { .. }
-                | Movement::Reverse { .. },
-            )
-            | Op::Elementwise(Elementwise::Cast(_))
-            | Op::Control(Control::StopGradient | Control::Remat | Control::Same) => {
-                at = graph.operands(at)[0];
-            }
-            Op::Leaf(_)
-            | Op::Elementwise(_)
-            | Op::Movement(Movement::Slice { .. })
-            | Op::Creation(_)
-            | Op::Reduce(_)
-            | Op::ProductOfOthers(_)
-            | Op::Prefix(_)
-            | Op::Contract(_)
-            | Op::Einsum(_)
-            | Op::Conv(_)
-            | Op::Pool(_)
-            | Op::Placement(_)
-            | Op::Argsort(_)
-            | Op::Indexing(_)
-            | Op::Random(_)
-            | Op::Control(Control::Scan(_) | Control::Result { .. } | Control::Pending) => {
-                return None;
-            }
+    let operand = graph.operands(id)[number];
+    let path = paths(graph, &[operand], parameters).remove(&operand)?;
+    match (path.computes, path.moves) {
+        (false, _) => Some(Indices { input: path.input, computed: None }),
+        (true, false) => Some(Indices { input: path.input, computed: Some(operand) }),
+        (true, true) => None,
+    }
+}
+
+/// How the values that some nodes are made of come from an input, if they do. `parameters` are those
+/// of the region.
+fn paths(graph: &Graph, roots: &[NodeId], parameters: &[Option<Path>]) -> FxHashMap<NodeId, Path> {
+    let mut paths = FxHashMap::default();
+    for id in graph.order_from(roots) {
+        if let Some(path) = path(graph, id, &paths, parameters) {
+            paths.insert(id, path);
         }
+    }
+    paths
+}
+
+/// How a value comes from an input.
+#[derive(Clone)]
+struct Path {
+    input: Name,
+    /// Its elements are not those of the input.
+    computes: bool,
+    /// An element does not stand where that of the input does, counted in row-major order.
+    moves: bool,
+}
+
+/// How the value of a node comes from an input, by the paths of its operands.
+fn path(
+    graph: &Graph,
+    at: NodeId,
+    paths: &FxHashMap<NodeId, Path>,
+    parameters: &[Option<Path>],
+) -> Option<Path> {
+    let operand = |at: NodeId| paths.get(&graph.operands(at)[0]).cloned();
+    match graph.op(at) {
+        Op::Leaf(Leaf::Input { name, .. }) => {
+            Some(Path { input: name.clone(), computes: false, moves: false })
+        }
+        Op::Leaf(Leaf::Parameter { number, .. }) => parameters.get(*number)?.clone(),
+        Op::Movement(Movement::Reshape { .. })
+        | Op::Elementwise(Elementwise::Cast(_))
+        | Op::Control(Control::StopGradient | Control::Remat | Control::Same) => operand(at),
+        Op::Movement(
+            Movement::Transpose { .. } | Movement::Broadcast { .. } | Movement::Reverse { .. },
+        ) => Some(Path { moves: true, ..operand(at)? }),
+        Op::Elementwise(_) => {
+            let of_operands = graph.operands(at).iter().filter_map(|operand| paths.get(operand));
+            let together = |a: Path, b: Path| {
+                (a.input == b.input).then(|| Path { moves: a.moves || b.moves, ..a })
+            };
+            let all = of_operands.cloned().map(Some).reduce(|a, b| together(a?, b?))??;
+            Some(Path { computes: true, ..all })
+        }
+        Op::Leaf(_)
+        | Op::Movement(Movement::Slice { .. })
+        | Op::Creation(_)
+        | Op::Reduce(_)
+        | Op::ProductOfOthers(_)
+        | Op::Prefix(_)
+        | Op::Contract(_)
+        | Op::Einsum(_)
+        | Op::Conv(_)
+        | Op::Pool(_)
+        | Op::Placement(_)
+        | Op::Argsort(_)
+        | Op::Indexing(_)
+        | Op::Random(_)
+        | Op::Control(Control::Scan(_) | Control::Result { .. } | Control::Pending) => None,
     }
 }
 

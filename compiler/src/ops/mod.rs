@@ -42,7 +42,7 @@ pub use einsum::Einsum;
 pub use elementwise::Elementwise;
 pub use evaluate::{EvalFailure, EvalPlan, Values, evaluate};
 pub use functions::{Course, Expansion, Instruction};
-pub use indexing::{Indexing, indexing_input};
+pub use indexing::{Indexing, Indices, indices};
 pub use leaf::Leaf;
 pub use movement::Movement;
 pub use others::ProductOfOthers;

@@ -303,15 +303,15 @@ fn unwritable(path: &Path, reason: &str) -> Failure {
 /// Reads a data set.
 pub(crate) fn data_set(text: &str, split: Split) -> Result<DataSet, Failure> {
     let source = Source::parse(text).map_err(|e| Failure::data(&e))?;
-    read_source(&source, split)
+    read_source(&source, split).map_err(|e| Failure::data(&e))
 }
 
 /// Reads a source of data, and says on standard error what it fetches for it.
-pub(crate) fn read_source(source: &Source, split: Split) -> Result<DataSet, Failure> {
+pub(crate) fn read_source(source: &Source, split: Split) -> Result<DataSet, DataError> {
     if let Some(what) = source.to_fetch(split) {
         eprintln!("{what}");
     }
-    load_data(source, split).map_err(|e| Failure::data(&e))
+    load_data(source, split)
 }
 
 /// The entry that is asked for, or the natural one: a training batch where the file has steps or

@@ -209,6 +209,19 @@ struct Saved {
     standards: Option<Standards>,
 }
 
+/// The endings of files that Keras writes.
+const OF_KERAS: [&str; 3] = ["h5", "hdf5", "keras"];
+
+/// Whether a file is one that Keras writes, by its ending.
+pub(crate) fn is_of_keras(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|ending| OF_KERAS.iter().any(|e| ending == *e))
+}
+
+/// The tensors of a file of weights, under its own names for them.
+pub(crate) fn read_tensors(path: &Path) -> Result<Vec<(String, Literal)>, Failure> {
+    Ok(read_weights(path, None)?.tensors)
+}
+
 /// Reads a file of weights, which its ending tells the format of, under the names of variables.
 fn read_weights(path: &Path, names: Option<&Renaming>) -> Result<Saved, Failure> {
     let failed = |e: DataError| Failure::data(&e);
@@ -216,7 +229,7 @@ fn read_weights(path: &Path, names: Option<&Renaming>) -> Result<Saved, Failure>
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let mut saved = match ending {
         "npz" => alone(npy::read_npz(path).map_err(failed)?),
-        "h5" | "hdf5" | "keras" => alone(hdf5::load_tensors(path).map_err(failed)?),
+        ending if OF_KERAS.contains(&ending) => alone(hdf5::load_tensors(path).map_err(failed)?),
         _ => {
             let file = Checkpoint::load(path).map_err(failed)?;
             let standards = file.standards(path).map_err(failed)?;

@@ -6,7 +6,7 @@
 pub mod source;
 pub mod codes;
 pub mod diagnostics;
-mod spelling;
+pub mod spelling;
 mod foreign;
 pub mod ast;
 mod lexer;

@@ -162,7 +162,7 @@ impl<'a> Parser<'a> {
                 Ok(kind)
             } else if matches!(self.peek(), Kind::Word(Word::If)) {
                 let error = self.unexpected("the end of the line");
-                Err(self.report(error.help("of two tensors `where(condition, x, y)` chooses")))
+                Err(self.report(error.help("of two tensors `select(condition, x, y)` chooses")))
             } else {
                 Err(self.expected("the end of the line"))
             }

@@ -2,10 +2,7 @@
 
 /// The candidate that is closest to a misspelt name, if one is close: one of the same letters in
 /// another case or without underscores (`LayerNorm`, `isnan`), else the fewest changes of letters.
-pub(crate) fn similar<'n>(
-    name: &str,
-    candidates: impl Iterator<Item = &'n str>,
-) -> Option<&'n str> {
+pub fn similar<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let candidates: Vec<&str> = candidates.collect();
     let same = candidates.iter().filter(|c| **c != name && has_letters_of(name, c)).min();
     same.or_else(|| nearest(name, &candidates)).copied()

@@ -58,7 +58,7 @@ pub use mapped::Mapped;
 pub use renaming::Renaming;
 pub use source::{Source, SourceKind};
 pub use standards::{Standard, Standardise, Standardiser, Standards};
-pub use summary::{ArraySummary, Statistics, summarise};
+pub use summary::{ArraySummary, Statistics, summarise, summarise_array};
 
 /// One of the two parts that some sources come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

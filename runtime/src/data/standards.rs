@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use brolga_compiler::ir::DType;
+use brolga_compiler::ir::{DType, Literal};
 use serde_json::{Map, Value, json};
 
 use super::rows::write_rows;
@@ -219,6 +219,13 @@ impl Standardiser {
         Ok(Standardiser { feeds })
     }
 
+    /// Rows of one feed, standardised.
+    pub fn literal(&self, feed_idx: usize, rows: &Literal) -> Literal {
+        let mut bytes = rows.to_bytes();
+        self.apply(feed_idx, &mut bytes);
+        Literal::from_bytes(rows.dtype(), rows.sizes(), &bytes).expect("as many bytes as before")
+    }
+
     /// Standardises rows of one feed in place, row-major and little-endian. Allocates nothing.
     pub fn apply(&self, feed_idx: usize, bytes: &mut [u8]) {
         let Some((dtype, columns)) = &self.feeds[feed_idx] else { return };
@@ -246,7 +253,7 @@ impl Standardiser {
 
 #[cfg(test)]
 mod tests {
-    use brolga_compiler::ir::{Binding, Dim, Literal, Scalar, TensorType};
+    use brolga_compiler::ir::{Binding, Dim, Scalar, TensorType};
 
     use super::super::feed_plan;
     use super::*;

@@ -55,11 +55,15 @@ pub enum Statistics {
 
 /// Returns what each array of `data` holds, in their order. Linear in the elements.
 pub fn summarise(data: &DataSet) -> Vec<ArraySummary> {
-    let summary = |(name, array): &(String, Array)| {
-        let (statistics, columns) = measured(array, data.columns(name));
-        ArraySummary { name: name.clone(), ty: array.tensor_type(), statistics, columns }
-    };
+    let summary =
+        |(name, array): &(String, Array)| summarise_array(name, array, data.columns(name));
     data.arrays().iter().map(summary).collect()
+}
+
+/// Returns what an array of that name holds, whose last axis has these names if they are as many.
+pub fn summarise_array(name: &str, array: &Array, columns: &[String]) -> ArraySummary {
+    let (statistics, columns) = measured(array, columns);
+    ArraySummary { name: name.to_string(), ty: array.tensor_type(), statistics, columns }
 }
 
 /// What the elements of an array are, and those of its columns if they have these names.

@@ -7,7 +7,10 @@ use brolga::compiler::ir::{Literal, Name};
 use brolga::compiler::loop_ir::Stmt;
 use brolga::compiler::program::Program as Compiled;
 use brolga::compiler::specialise::specialise;
-use brolga::runtime::data::{BatchDimension, BatchOptions, Batches, Split, Tail, feed_plan};
+use brolga::runtime::data::{
+    BatchDimension, BatchOptions, Batches, DataError, DataSet, FeedPlan, Split, Standardiser,
+    Standards, Tail, feed_plan,
+};
 use brolga::runtime::session::{Clock, Prepared};
 use brolga::runtime::train::BatchSize;
 use brolga::{Backend, Binding, Entry, RunError, Session, SessionOptions};
@@ -129,8 +132,8 @@ fn from_data(
     let _held = session.hold(&data).map_err(|e| Failure::run(&e, &program.sources))?;
     let inputs = session.data_inputs(entry, &size.given, true);
     let inputs = inputs.map_err(|e| Failure::run(&e, &program.sources))?;
-    data.standards().map_err(|e| Failure::data(&e))?;
     let plan = feed_plan(&inputs, &data, &size.given).map_err(|e| Failure::data(&e))?;
+    let standardiser = standardiser(&data, &plan).map_err(|e| Failure::data(&e))?;
     let mut binding = plan.binding.clone();
     let batch_size = plan.batch.rows(size);
     if let BatchDimension::Symbol(symbol) = &plan.batch {
@@ -144,10 +147,21 @@ fn from_data(
     }
     let batch = |batch: usize| {
         let feeds = all.feeds().iter().enumerate();
-        feeds.map(|(i, feed)| (feed.input.as_str().into(), all.literal(batch, i))).collect()
+        let value = |i: usize| match &standardiser {
+            Some(standardiser) => standardiser.literal(i, &all.literal(batch, i)),
+            None => all.literal(batch, i),
+        };
+        feeds.map(|(i, feed)| (feed.input.as_str().into(), value(i))).collect()
     };
     let batches = (0..all.n_batches().min(MAX_BATCHES)).map(batch).collect();
     Ok(Feeding { binding, batches })
+}
+
+/// What measures data that are to be standardised, by all of their rows.
+fn standardiser(data: &DataSet, plan: &FeedPlan) -> Result<Option<Standardiser>, DataError> {
+    let Some(which) = data.standardise() else { return Ok(None) };
+    let standards = Standards::of(data, which, None)?;
+    Standardiser::new(&standards, plan, data).map(Some)
 }
 
 /// What was measured of one backend.

@@ -1,26 +1,45 @@
-//! `brolga data`: what a source holds.
+//! `brolga data`: what a source, or a file of weights, holds.
 
 mod example;
 
-use brolga::DataSet;
-use brolga::runtime::data::{Array, ArraySummary, Source, Split, Statistics, summarise};
+use std::path::Path;
+
+use brolga::runtime::data::{
+    Array, ArraySummary, DataError, Source, SourceKind, Split, Statistics, summarise,
+    summarise_array,
+};
 use brolga::runtime::train::literal_json;
+use brolga::{DataSet, Literal};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{Inspect, Part};
 use crate::failure::Failure;
 use crate::model::read_source;
 use crate::output::outln;
-use crate::tokens;
+use crate::{tokens, weights};
 
 /// Classes that are listed; of more, the number of the others is said.
 const LISTED: usize = 20;
 
 pub(crate) fn run(arguments: &Inspect) -> Result<(), Failure> {
-    let source = Source::parse(&arguments.source).map_err(|e| Failure::data(&e))?;
+    let source = match Source::parse(&arguments.source) {
+        Ok(source) => source,
+        Err(DataError::UnknownSource { .. }) if weights::is_of_keras(&arguments.source) => {
+            return show_weights(arguments, Path::new(&arguments.source));
+        }
+        Err(error) => return Err(Failure::data(&error)),
+    };
     let part = part(&source, arguments.split)?;
     let split = part.unwrap_or(Split::Train);
-    let data = read_source(&source, split)?;
+    let data = match (read_source(&source, split), &source.kind) {
+        (Ok(data), _) => data,
+        // Arrays that are no rows of examples are weights.
+        (
+            Err(DataError::RowCounts { .. } | DataError::Empty { .. }),
+            SourceKind::Npz(path) | SourceKind::Safetensors(path),
+        ) => return show_weights(arguments, path),
+        (Err(error), _) => return Err(Failure::data(&error)),
+    };
     let summaries = summarise(&data);
     let n_examples = arguments.examples.min(data.n_rows());
     if arguments.json {
@@ -30,7 +49,7 @@ pub(crate) fn run(arguments: &Inspect) -> Result<(), Failure> {
     let part = part.map_or_else(String::new, |part| format!(" ({part} part)"));
     outln!("{}{part}: {} rows", data.name(), data.n_rows());
     for summary in &summaries {
-        describe(&data, summary);
+        describe(data.classes(&summary.name), summary);
     }
     for row in 0..n_examples {
         outln!("\nrow {row}");
@@ -39,6 +58,22 @@ pub(crate) fn run(arguments: &Inspect) -> Result<(), Failure> {
             example::show(&data, name, &value, &summary.statistics);
         }
     }
+    Ok(())
+}
+
+/// Says what a file of weights holds, which has no examples.
+fn show_weights(arguments: &Inspect, path: &Path) -> Result<(), Failure> {
+    let tensors = weights::read_tensors(path)?;
+    let summary = |(name, tensor): (String, Literal)| summarise_array(&name, &tensor.into(), &[]);
+    let summaries: Vec<ArraySummary> = tensors.into_iter().map(summary).collect();
+    if arguments.json {
+        let arrays = summaries.iter().map(|summary| array_json(&[], summary)).collect();
+        outln!("{}", source_json(&arguments.source, None, None, arrays, vec![]));
+        return Ok(());
+    }
+    let s = if summaries.len() == 1 { "" } else { "s" };
+    outln!("{}: {} tensor{s}, which are no rows of examples", path.display(), summaries.len());
+    summaries.iter().for_each(|summary| describe(&[], summary));
     Ok(())
 }
 
@@ -60,13 +95,12 @@ fn part(source: &Source, asked: Option<Part>) -> Result<Option<Split>, Failure> 
     }
 }
 
-fn describe(data: &DataSet, summary: &ArraySummary) {
+fn describe(names: &[String], summary: &ArraySummary) {
     outln!("  {}: {}, {}", summary.name, summary.ty, described(&summary.statistics));
     for (column, statistics) in summary.columns.iter().take(LISTED) {
         outln!("    {}: {}", example::one_line(column), described(statistics));
     }
     say_others(summary.columns.len());
-    let names = data.classes(&summary.name);
     if let Statistics::Integers { counts: Some(counts), .. } = &summary.statistics {
         for (number, n) in counts.iter().take(LISTED) {
             match tokens::class(names, *number) {
@@ -127,7 +161,8 @@ fn as_json(
     summaries: &[ArraySummary],
     n_examples: usize,
 ) -> Value {
-    let arrays: Vec<Value> = summaries.iter().map(|summary| array_json(data, summary)).collect();
+    let array = |summary: &ArraySummary| array_json(data.classes(&summary.name), summary);
+    let arrays = summaries.iter().map(array).collect();
     let value = |row: usize, (name, array): &(String, Array)| {
         let value = array.row(row);
         let json = match tokens::text(data.classes(name), &value) {
@@ -139,17 +174,26 @@ fn as_json(
     let examples = (0..n_examples).map(|row| {
         Value::Object(data.arrays().iter().map(|array| value(row, array)).collect::<Map<_, _>>())
     });
+    source_json(data.name(), part, Some(data.n_rows()), arrays, examples.collect())
+}
+
+fn source_json(
+    source: &str,
+    part: Option<Split>,
+    rows: Option<usize>,
+    arrays: Vec<Value>,
+    examples: Vec<Value>,
+) -> Value {
     json!({
-        "source": data.name(),
+        "source": source,
         "part": part.map(|part| part.to_string()),
-        "rows": data.n_rows(),
+        "rows": rows,
         "arrays": arrays,
-        "examples": examples.collect::<Vec<Value>>(),
+        "examples": examples,
     })
 }
 
-fn array_json(data: &DataSet, summary: &ArraySummary) -> Value {
-    let names = data.classes(&summary.name);
+fn array_json(names: &[String], summary: &ArraySummary) -> Value {
     let mut json = statistics_json(&summary.statistics, names);
     json["name"] = json!(summary.name);
     json["type"] = json!(summary.ty.to_string());

@@ -3,6 +3,7 @@
 use brolga::compiler::ops::signatures;
 use brolga::compiler::optimizer::{self, ArgumentSignature, Default, OptimizerSignature};
 use brolga::text::codes::Code;
+use brolga::text::spelling::similar;
 use brolga::text::{ELEMENT_TYPES, Operation, operations, std_functions, std_source, support};
 use serde_json::{Map, Value, json};
 
@@ -34,14 +35,19 @@ pub(crate) fn std(arguments: &Named) -> Result<(), Failure> {
                 )));
             }
             let names: Vec<&str> = functions.iter().map(|(name, _)| name.as_str()).collect();
-            return Err(unknown("function of the library", name, &names));
+            return Err(unknown("function of the library", name, &names, "std"));
         }
     }
     Ok(())
 }
 
-fn unknown(what: &str, name: &str, known: &[&str]) -> Failure {
-    Failure::Usage(format!("error: there is no {what} `{name}`; there are: {}\n", known.join(", ")))
+/// What is not known; `command` lists what is.
+fn unknown(what: &str, name: &str, known: &[&str], command: &str) -> Failure {
+    let help = match similar(name, known.iter().copied()) {
+        Some(similar) => format!("did you mean `{similar}`?"),
+        None => format!("`brolga {command}` lists all"),
+    };
+    Failure::Usage(format!("error: there is no {what} `{name}`\n  = help: {help}\n"))
 }
 
 /// The kind of what is no optimiser.
@@ -107,7 +113,7 @@ pub(crate) fn ops(arguments: &Named) -> Result<(), Failure> {
             )));
         }
         let names: Vec<&str> = all.iter().map(|listed| listed.name).collect();
-        return Err(unknown("operation", name, &names));
+        return Err(unknown("operation", name, &names, "ops"));
     }
     if arguments.json {
         outln!("{}", chosen.iter().map(|listed| listed_json(listed)).collect::<Value>());

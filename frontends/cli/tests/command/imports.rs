@@ -65,3 +65,21 @@ fn weights_of_other_names_are_read() {
     assert_close(&numbers(&place.read_npz("found.npz")[0].1), &wanted, 1e-4);
     assert!(outcome.stderr.contains("num_batches_tracked"), "{}", outcome.stderr);
 }
+
+/// Recurrent layers of PyTorch, which has the parts of a GRU's weights in another order
+/// (`files/torch_rnn.py`).
+#[test]
+fn weights_of_recurrent_layers_are_read() {
+    let place = Workplace::new("torch-recurrent");
+    let run = "run torch_rnn.graph --params torch_rnn.safetensors --names torch_rnn.names";
+    let given = place.read_npz("torch_rnn.npz");
+    place.write_npz("x.npz", &[("x", given[0].1.clone())]);
+    place.done(&format!("{run} --input x.npz --output found.npz"));
+    let found = place.read_npz("found.npz");
+    for layer in ["gru", "lstm"] {
+        let of = |arrays: &[(String, Literal)], name: &str| {
+            numbers(&arrays.iter().find(|(n, _)| n == name).expect("it is there").1)
+        };
+        assert_close(&of(&found, &format!("{layer}_output")), &of(&given, layer), 1e-6);
+    }
+}

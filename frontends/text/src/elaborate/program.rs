@@ -240,9 +240,16 @@ impl Reader<'_, '_> {
                 }
                 _ => None,
             };
-            if !declares_const(&self.files[FileId::MAIN.0].file.body, name) {
+            let body = &self.files[FileId::MAIN.0].file.body;
+            if !declares_const(body, name) {
                 let message = format!("there is no const `{name}` to set");
-                self.diagnostics.push(Diagnostic::error(Code::UnknownConst, message));
+                let error = Diagnostic::error(Code::UnknownConst, message);
+                let names: Vec<String> =
+                    consts_of(body).iter().map(|name| format!("`{name}`")).collect();
+                self.diagnostics.push(error.help(match names.is_empty() {
+                    true => "the file has no `const`".to_string(),
+                    false => format!("the file has {}", names.join(", ")),
+                }));
             }
             overrides
                 .insert(Arc::from(name.as_str()), Override { expr, text: text.as_str().into() });
@@ -267,15 +274,24 @@ fn imports_of(body: &[Stmt]) -> Vec<Text> {
     found
 }
 
-fn declares_const(body: &[Stmt], name: &str) -> bool {
-    body.iter().any(|stmt| match &stmt.kind {
-        StmtKind::Const(constant) => &*constant.name.text == name,
-        StmtKind::If(branch) => {
-            branch.arms.iter().any(|arm| declares_const(&arm.body.body, name))
-                || branch.otherwise.iter().any(|block| declares_const(&block.body, name))
+/// Whether statements declare a const of that name.
+pub(super) fn declares_const(body: &[Stmt], name: &str) -> bool {
+    consts_of(body).iter().any(|constant| **constant == *name)
+}
+
+/// The names of the consts that statements declare, also those in branches.
+fn consts_of(body: &[Stmt]) -> Vec<&str> {
+    fn of_statement(stmt: &Stmt) -> Vec<&str> {
+        match &stmt.kind {
+            StmtKind::Const(constant) => vec![&*constant.name.text],
+            StmtKind::If(branch) => {
+                let arms = branch.arms.iter().map(|arm| &arm.body);
+                arms.chain(&branch.otherwise).flat_map(|block| consts_of(&block.body)).collect()
+            }
+            _ => vec![],
         }
-        _ => false,
-    })
+    }
+    body.iter().flat_map(of_statement).collect()
 }
 
 /// The path of a file that another one names, without `.` and, where possible, `..`.

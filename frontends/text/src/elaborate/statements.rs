@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::names::{give_way, keeps_name, node_name};
 use super::own::wish_without;
+use super::program::declares_const;
 use super::value::{Bare, FileId, Tensor, Value};
 use super::{Binding, Elaborator, Failed, Frame, Result};
 use crate::ast::{
@@ -591,16 +592,5 @@ fn returns(body: &[Stmt]) -> bool {
         | StmtKind::Bind(_)
         | StmtKind::Update(_)
         | StmtKind::Emit(_) => false,
-    })
-}
-
-fn declares_const(body: &[Stmt], name: &str) -> bool {
-    body.iter().any(|stmt| match &stmt.kind {
-        StmtKind::Const(constant) => &*constant.name.text == name,
-        StmtKind::If(branch) => {
-            branch.arms.iter().any(|arm| declares_const(&arm.body.body, name))
-                || branch.otherwise.iter().any(|block| declares_const(&block.body, name))
-        }
-        _ => false,
     })
 }
