@@ -12,12 +12,18 @@ use crate::eager::{Evaluator, Kernels};
 use crate::{FedElement, RunError};
 
 impl Prepared<'_> {
-    /// The error with the element of an input that it speaks of, where a node indexes by an input:
+    /// The error with the place of its node alone, without those of what passes have found to be
+    /// the same; and with the element of an input that it speaks of, where a node indexes by an input:
     /// the first that is out of range.
     pub(super) fn with_element(&mut self, mut error: RunError) -> RunError {
-        if let RunError::Eval { node, error: why, fed, .. } = &mut error
-            && let EvalError::IndexOutOfRange { size, .. } = *why
+        let RunError::Eval { node, error: why, fed, provenance } = &mut error else { return error };
+        let (entry, _) = self.instance().key();
+        if let Ok(entry) = self.session.entry(&entry)
+            && let Some(id) = entry.graph.find(node)
         {
+            *provenance = entry.graph.node(id).provenance.clone();
+        }
+        if let EvalError::IndexOutOfRange { size, .. } = *why {
             let found = self.outside(node, size);
             if let Some((index, element)) = found {
                 *why = EvalError::IndexOutOfRange { index, size };
