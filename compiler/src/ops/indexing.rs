@@ -152,7 +152,7 @@ fn path(
         Op::Elementwise(_) => {
             let of_operands = graph.operands(at).iter().filter_map(|operand| paths.get(operand));
             let together = |a: Path, b: Path| {
-                (a.input == b.input).then(|| Path { moves: a.moves || b.moves, ..a })
+                (a.input == b.input).then_some(Path { moves: a.moves || b.moves, ..a })
             };
             let all = of_operands.cloned().map(Some).reduce(|a, b| together(a?, b?))??;
             Some(Path { computes: true, ..all })

@@ -422,8 +422,8 @@ chooses. `?classes=3,5` keeps the rows whose label is one of these numbers or na
 numbers them 0, 1, ... as they stand there.
 `?standardise` is for all of them but text and lines: see `brolga explain E0630`.
 
-A file may be larger than the memory: an array of 256 MiB and more stays in its file, and the rows of
-a batch are read when it is their turn, where the file is an .npy (also in an .npz that is not
+A file may be larger than the memory: an array of 256 MiB and more stays in its file, and the rows
+of a batch are read when it is their turn, where the file is an .npy (also in an .npz that is not
 compressed), .safetensors or plain IDX. Of anything else, all elements are read first.
 
 `images` reads PNG and JPEG, of folders and files in the order of their names. A picture is
@@ -633,8 +633,8 @@ and 1 white or a full colour. `reshape` brings rows of numbers into this form."
 "`--names FILE` says what variables are called in the files of `--params`, where other software has
 written them. A line for each variable: its name, `=`, the file's tensor, and after a colon what is
 done with it, in order: `transpose`, `reshape`, or `parts`, which puts equal parts of the last axis
-into another order. Tensors with `+` between them are added, with `&` stacked along a new first axis.
-Tensors that no line names keep their own names.
+into another order. Tensors with `+` between them are added, with `&` stacked along a new first
+axis. Tensors that no line names keep their own names.
 
     # PyTorch keeps filters as [out, in, height, width], and weights as [out, in].
     conv1.conv.w = conv1.weight: transpose 2 3 1 0

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ::safetensors::tensor::{Dtype, SafeTensors};
+use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use brolga_compiler::ir::Literal;
 
 use super::mapped::{Mapped, MappedFile};
@@ -22,18 +22,19 @@ pub(super) fn open_tensors(
 ) -> Result<Vec<(String, Array)>, DataError> {
     let file = MappedFile::open(path)?;
     let bytes = file.bytes();
-    let array = |(name, stored, sizes, tensor): (String, Stored, Vec<usize>, &[u8])| {
-        let n_bytes = tensor.len() / stored.size() * stored.dtype().size();
+    let array = |tensor: Tensor<'_>| {
+        let Tensor { stored, sizes, .. } = &tensor;
+        let n_bytes = tensor.bytes.len() / stored.size() * stored.dtype().size();
         // The tensor is a part of the file's bytes.
-        let offset = tensor.as_ptr().addr() - bytes.as_ptr().addr();
-        let mapped =
-            (n_bytes >= mapped_from).then(|| Mapped::new(&file, offset, stored, &sizes)).flatten();
-        let array = match mapped {
-            Some(mapped) => Some(Array::from(mapped)),
-            None => stored.literal(&sizes, tensor).map(Array::from),
+        let offset = tensor.bytes.as_ptr().addr() - bytes.as_ptr().addr();
+        let mapped = match n_bytes >= mapped_from {
+            true => Mapped::new(&file, offset, *stored, sizes),
+            false => None,
         };
-        let array = array.ok_or_else(|| no_array(&path.join(&name)))?;
-        Ok((name, array))
+        match mapped {
+            Some(mapped) => Ok((tensor.name, mapped.into())),
+            None => tensor.literal(path).map(|(name, literal)| (name, literal.into())),
+        }
     };
     tensors(bytes, path)?.into_iter().map(array).collect()
 }
@@ -41,34 +42,43 @@ pub(super) fn open_tensors(
 /// The tensors of a file's bytes, in the order of names. f16 and bf16 become f32, small integers
 /// wider ones. Errors: a damaged file, or one that holds other element types.
 pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<(String, Literal)>, DataError> {
-    let literal = |(name, stored, sizes, tensor): (String, Stored, Vec<usize>, &[u8])| {
-        let literal = stored.literal(&sizes, tensor);
-        let literal = literal.ok_or_else(|| no_array(&path.join(&name)))?;
-        Ok((name, literal))
-    };
-    tensors(bytes, path)?.into_iter().map(literal).collect()
+    tensors(bytes, path)?.into_iter().map(|tensor| tensor.literal(path)).collect()
 }
 
-fn no_array(place: &Path) -> DataError {
-    DataError::corrupt(place, "its sizes do not make an array")
-}
-
-/// What the file's header says of each tensor, and its bytes, in the order of names.
-fn tensors<'a>(
+/// What a file's header says of a tensor, and its bytes.
+struct Tensor<'a> {
+    name: String,
+    stored: Stored,
+    sizes: Vec<usize>,
     bytes: &'a [u8],
-    path: &Path,
-) -> Result<Vec<(String, Stored, Vec<usize>, &'a [u8])>, DataError> {
+}
+
+impl Tensor<'_> {
+    /// Its name and its elements.
+    fn literal(self, path: &Path) -> Result<(String, Literal), DataError> {
+        match self.stored.literal(&self.sizes, self.bytes) {
+            Some(literal) => Ok((self.name, literal)),
+            None => {
+                let reason = "its sizes do not make an array";
+                Err(DataError::corrupt(&path.join(&self.name), reason))
+            }
+        }
+    }
+}
+
+/// The tensors of a file's bytes, in the order of names.
+fn tensors<'a>(bytes: &'a [u8], path: &Path) -> Result<Vec<Tensor<'a>>, DataError> {
     check_ends(bytes, path)?;
     let file =
         SafeTensors::deserialize(bytes).map_err(|e| DataError::corrupt(path, e.to_string()))?;
     let mut tensors = file.tensors();
     tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let described = |(name, view): (String, ::safetensors::tensor::TensorView<'a>)| {
+    let described = |(name, view): (String, TensorView<'a>)| {
         let stored = stored(view.dtype()).ok_or_else(|| {
             let found = view.dtype().to_string();
             DataError::ElementType { path: path.join(&name), found }
         })?;
-        Ok((name, stored, view.shape().to_vec(), view.data()))
+        Ok(Tensor { name, stored, sizes: view.shape().to_vec(), bytes: view.data() })
     };
     tensors.into_iter().map(described).collect()
 }

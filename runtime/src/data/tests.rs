@@ -712,7 +712,7 @@ fn classes_are_chosen_and_numbered_anew() {
     let (all, some) = (read("digits?rows=200"), read("digits?rows=200&classes=5,3"));
     let (all, some) = (all.expect("rows"), some.expect("rows"));
     let label = |data: &DataSet, row| {
-        let labels = held::<i32>(&data, "label");
+        let labels = held::<i32>(data, "label");
         labels[[row]]
     };
     let chosen: Vec<usize> = (0..200).filter(|&row| [3, 5].contains(&label(&all, row))).collect();

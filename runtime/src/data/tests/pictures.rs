@@ -58,8 +58,8 @@ fn real_cifar_is_read() {
     assert_eq!(data.classes("label")[..3], ["airplane", "automobile", "bird"]);
     // The first image of each part is commonly printed: a frog and a cat.
     let first = |data: &DataSet| {
-        let image = held::<f32>(&data, "image");
-        let label = held::<i32>(&data, "label")[[0]];
+        let image = held::<f32>(data, "image");
+        let label = held::<i32>(data, "label")[[0]];
         (label, (0..4).map(|x| (image[[0, 0, x, 0]] * 255.0).round()).collect::<Vec<f32>>())
     };
     assert_eq!(first(&data), (6, vec![59.0, 43.0, 50.0, 68.0]));

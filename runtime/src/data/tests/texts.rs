@@ -7,7 +7,7 @@ fn read(text: &str, split: Split) -> Result<DataSet, DataError> {
 }
 
 fn rows(data: &DataSet, name: &str) -> Vec<Vec<i32>> {
-    let array = held::<i32>(&data, name);
+    let array = held::<i32>(data, name);
     array.outer_iter().map(|row| row.iter().copied().collect()).collect()
 }
 
