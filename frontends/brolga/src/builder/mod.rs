@@ -62,8 +62,8 @@ pub fn i32(shape: impl Into<Vec<Dim>>) -> TensorType {
 /// | --- | --- |
 /// | `input x: f32[batch, 3]` | `g.input("x", f32([g.dim("batch"), 3.into()]))` |
 /// | `param w: f32[3] = zeros`, `state` | `g.param("w", f32([3.into()]), init::zeros())`, `g.state` |
-/// | `x * 2 + y`, `a @ b`, `-x` | `x * 2.0 + y`, `a.matmul(b)`, `-x` |
-/// | `a == b`, `a < b`, `a and b`, `a // b` | `a.equals(b)`, `g.call("less", (a, b))`, `"and"`, `"floor_div"` |
+/// | `x * 2 + y`, `a % b`, `a @ b`, `-x` | `x * 2.0 + y`, `a % b`, `a.matmul(b)`, `-x` |
+/// | `a == b`, `a < b`, `a and b`, `a // b`, `a ** b` | `a.equals(b)`, `a.less(b)`, `a.and(b)`, `a.floor_div(b)`, `a.pow(b)` |
 /// | `x[1:3]` | `x.slice(0, 1, 2)` |
 /// | `dense(x, 128, act=relu)` | `g.with("act", function("relu")).dense(x, 128)`, or `call("dense", (x, 128))` |
 /// | `a, b = split(x, 2, axis=1)` | `g.with("axis", 1).call_list("split", (x, 2))` |

@@ -1,6 +1,6 @@
 //! Values of a graph that is being built: operators and methods.
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 use std::panic::Location;
 
 use brolga_compiler::ir::{DType, Dim, TensorType};
@@ -41,12 +41,6 @@ impl<'g> Value<'g> {
     #[track_caller]
     pub fn matmul(self, other: Value<'g>) -> Value<'g> {
         self.binary(BinaryOp::MatMul, self.into(), other.into())
-    }
-
-    /// Where the elements are equal, as bool.
-    #[track_caller]
-    pub fn equals(self, other: impl Into<Argument>) -> Value<'g> {
-        self.binary(BinaryOp::Eq, self.into(), other.into())
     }
 
     /// The sum over axes.
@@ -117,6 +111,42 @@ impl<'g> Value<'g> {
     }
 }
 
+/// Operators that Rust has no sign for, or another meaning; the other side is a value, a number or a
+/// dimension.
+macro_rules! binary {
+    ($($(#[$doc:meta])* $name:ident, $op:ident;)*) => {
+        impl<'g> Value<'g> {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(self, other: impl Into<Argument>) -> Value<'g> {
+                self.binary(BinaryOp::$op, self.into(), other.into())
+            }
+        )*}
+    };
+}
+binary! {
+    /// Where the elements are equal, as bool.
+    equals, Eq;
+    /// Where they differ, as bool.
+    not_equals, Ne;
+    /// Where an element is less than the other, as bool.
+    less, Lt;
+    /// Where an element is less than the other or equal, as bool.
+    less_equal, Le;
+    /// Where an element is greater than the other, as bool.
+    greater, Gt;
+    /// Where an element is greater than the other or equal, as bool.
+    greater_equal, Ge;
+    /// Where both are true, of bools.
+    and, And;
+    /// Where one is true, of bools.
+    or, Or;
+    /// The quotient, rounded down; of integers 0 where the other is 0.
+    floor_div, FloorDiv;
+    /// To the power of the other.
+    pow, Pow;
+}
+
 /// The functions of one value.
 macro_rules! unary {
     ($($(#[$doc:meta])* $name:ident;)*) => {
@@ -181,6 +211,7 @@ operator! {
     Sub, sub;
     Mul, mul;
     Div, div;
+    Rem, rem;
 }
 
 impl<'g> Neg for Value<'g> {

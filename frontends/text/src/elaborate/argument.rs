@@ -148,6 +148,7 @@ macro_rules! arguments {
 arguments! {
     i32, n => Argument::Dim(Dim::number(n.into()));
     i64, n => Argument::Dim(Dim::number(n));
+    usize, n => Argument::Dim(Dim::from(n));
     Dim, dim => Argument::Dim(dim);
     &Dim, dim => Argument::Dim(dim.clone());
     f64, x => Argument::Number(x);
