@@ -6,7 +6,7 @@ use ndarray::Axis;
 
 use super::DataError;
 use super::mapped::Mapped;
-use super::rows::write_rows;
+use super::rows::{Elements, write_one_hot, write_rows};
 
 /// Bytes of a block of rows of an array in a file.
 const BLOCK: usize = 4 << 20;
@@ -114,8 +114,33 @@ impl Array {
         let width = self.sizes()[1..].iter().product();
         let dtype = self.dtype();
         let mut bytes = vec![0; rows.len() * width * dtype.size()];
-        write_rows(self, dtype, rows, width, &mut bytes);
+        self.write_rows(dtype, rows, width, &mut bytes);
         Literal::from_bytes(dtype, sizes, &bytes).expect("as many bytes as the sizes ask for")
+    }
+
+    /// Writes the rows of these numbers, of `width` elements each, as elements of `dtype`, row-major
+    /// and little-endian; a scalar is one row. Allocates nothing.
+    pub(super) fn write_rows(&self, dtype: DType, rows: &[u32], width: usize, bytes: &mut [u8]) {
+        write_rows(self.elements(), dtype, rows, width, bytes);
+    }
+
+    /// Writes a vector of `classes` elements for each of these rows: 1 at the row's label, 0
+    /// elsewhere. Allocates nothing.
+    pub(super) fn write_one_hot(
+        &self,
+        dtype: DType,
+        rows: &[u32],
+        classes: usize,
+        bytes: &mut [u8],
+    ) {
+        write_one_hot(self.elements(), dtype, rows, classes, bytes);
+    }
+
+    fn elements(&self) -> Elements<'_> {
+        match self {
+            Array::Held(literal) => Elements::Held(literal),
+            Array::Mapped(mapped) => Elements::Mapped(mapped),
+        }
     }
 
     /// Errors: the elements are in a file that was cut.

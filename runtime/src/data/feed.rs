@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use brolga_compiler::ir::{Binding, DType, Dim, Literal, Symbol, TensorType};
 
-use super::rows::{write_one_hot, write_rows};
 use super::{Array, DataError, DataSet, FeedPair};
 
 /// The first dimension of the inputs that data feed.
@@ -124,7 +123,7 @@ pub fn feed_whole(
         let form = Form::Rows(literal.sizes().to_vec());
         pair.check_values(&form)?;
         let mut bytes = vec![0; literal.n_elements() * ty.dtype.size()];
-        write_rows(literal, ty.dtype, &[0], literal.n_elements(), &mut bytes);
+        literal.write_rows(ty.dtype, &[0], literal.n_elements(), &mut bytes);
         let value = Literal::from_bytes(ty.dtype, literal.sizes(), &bytes);
         values.push(value.ok_or_else(|| pair.mismatch())?);
     }
@@ -165,11 +164,11 @@ impl Feed {
             .get_mut(..self.n_bytes(rows.len()))
             .expect("a staging buffer has room for the largest batch");
         match &self.form {
-            Form::Whole => write_rows(array, self.dtype, &[0], 1, bytes),
+            Form::Whole => array.write_rows(self.dtype, &[0], 1, bytes),
             Form::Rows(row) => {
-                write_rows(array, self.dtype, rows, row.iter().product(), bytes);
+                array.write_rows(self.dtype, rows, row.iter().product(), bytes);
             }
-            Form::OneHot(classes) => write_one_hot(array, self.dtype, rows, *classes, bytes),
+            Form::OneHot(classes) => array.write_one_hot(self.dtype, rows, *classes, bytes),
         }
     }
 }

@@ -1,10 +1,17 @@
 //! Rows of arrays as the bytes of an input: row-major and little-endian, without an allocation.
 
-use brolga_compiler::ir::{DType, Element};
+use brolga_compiler::ir::{DType, Element, Literal};
 use brolga_compiler::with_array;
 
-use super::Array;
+use super::mapped::Mapped;
 use super::stored::with_stored;
+
+/// Where the elements of an array lie, row-major.
+#[derive(Clone, Copy)]
+pub(super) enum Elements<'a> {
+    Held(&'a Literal),
+    Mapped(&'a Mapped),
+}
 
 /// An element that can be written as any type; total, though plans use only what the match of
 /// types allows.
@@ -54,14 +61,14 @@ number! {
 /// Runs `$body` with `$source` the elements of an array as they lie, row-major, and `$number` what
 /// makes a number of one of them.
 macro_rules! with_source {
-    ($array:expr, ($source:ident, $number:ident) => $body:expr) => {
-        match $array {
-            Array::Held(literal) => with_array!(literal, a => {
+    ($elements:expr, ($source:ident, $number:ident) => $body:expr) => {
+        match $elements {
+            Elements::Held(literal) => with_array!(literal, a => {
                 let $source = a.as_slice().expect("a data set is row-major");
                 let $number = |x| x;
                 $body
             }),
-            Array::Mapped(mapped) => with_stored!(mapped.stored(), (N, $number) => {
+            Elements::Mapped(mapped) => with_stored!(mapped.stored(), (N, $number) => {
                 let ($source, _) = mapped.bytes().as_chunks::<N>();
                 $body
             }),
@@ -71,7 +78,7 @@ macro_rules! with_source {
 
 /// Writes rows of `width` elements of an array as elements of `dtype`.
 pub(super) fn write_rows(
-    array: &Array,
+    elements: Elements<'_>,
     dtype: DType,
     rows: &[u32],
     width: usize,
@@ -92,7 +99,7 @@ pub(super) fn write_rows(
         }
     }
     let which = (rows, width);
-    with_source!(array, (source, number) => match dtype {
+    with_source!(elements, (source, number) => match dtype {
         DType::F32 => each(source, which, bytes, |x| number(x).to_f32()),
         DType::F64 => each(source, which, bytes, |x| number(x).to_f64()),
         DType::I32 => each(source, which, bytes, |x| number(x).to_i32()),
@@ -104,7 +111,7 @@ pub(super) fn write_rows(
 
 /// Writes a vector of `classes` elements a row: 1 at the row's label, 0 elsewhere.
 pub(super) fn write_one_hot(
-    array: &Array,
+    elements: Elements<'_>,
     dtype: DType,
     rows: &[u32],
     classes: usize,
@@ -124,7 +131,7 @@ pub(super) fn write_one_hot(
             }
         }
     }
-    with_source!(array, (source, number) => {
+    with_source!(elements, (source, number) => {
         let label = |row: u32| number(source[row as usize]).class();
         match dtype {
             DType::F32 => each(label, rows, bytes, (classes, 1f32)),

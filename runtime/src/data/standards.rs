@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use brolga_compiler::ir::{DType, Literal};
 use serde_json::{Map, Value, json};
 
-use super::rows::write_rows;
 use super::{Array, DataError, DataSet, FeedPlan};
 
 /// Which arrays of a data set are standardised.
@@ -159,7 +158,7 @@ fn summed(
     let mut bytes = vec![0; rows_of_block.min(rows.len()) * width * 8];
     for rows in rows.chunks(rows_of_block) {
         let bytes = &mut bytes[..rows.len() * width * 8];
-        write_rows(array, DType::F64, rows, width, bytes);
+        array.write_rows(DType::F64, rows, width, bytes);
         for (&row, numbers) in rows.iter().zip(bytes.chunks_exact((width * 8).max(1))) {
             // A row is a whole number of columns.
             for numbers in numbers.as_chunks::<8>().0.chunks(n_columns) {

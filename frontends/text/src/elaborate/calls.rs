@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::value::{Args, Builtin, FileId, FunctionRef, GivenArg, Initial, Value, members};
+use super::value::{
+    Args, Builtin, FileId, FunctionRef, GivenArg, Initial, Value, members, signature,
+};
 use super::{Elaborator, Failed, Frame, Result, SharedLayer};
 use crate::ast::{Arg, CallExpr, Expr, ExprKind, Formal, Function, FunctionBody, Name, Shared};
 use crate::codes::Code;
@@ -608,16 +610,6 @@ pub(super) fn named_after_shape(function: &FunctionRef, args: &[GivenArg]) -> Ve
         ..arg.clone()
     };
     args.iter().enumerate().map(named).collect()
-}
-
-/// The head of a function as it is written.
-pub(super) fn signature(function: &Function) -> String {
-    let formal = |f: &Formal| match &f.default {
-        Some(default) => format!("{}={default}", f.name),
-        None => f.name.to_string(),
-    };
-    let formals: Vec<String> = function.formals.iter().map(formal).collect();
-    format!("{}({})", function.name, formals.join(", "))
 }
 
 /// Whether a string is a scoped name.

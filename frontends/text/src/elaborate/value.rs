@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use brolga_compiler::ir::{DType, Dim, NodeId};
 
-use super::calls::signature;
 use super::number::Number;
 use super::{Elaborator, Result};
-use crate::ast::Function;
+use crate::ast::{Formal, Function};
 use crate::source::Span;
 
 /// A value.
@@ -289,4 +288,14 @@ pub(super) fn members(value: &Value) -> Vec<Value> {
         Value::List(list) => list.to_vec(),
         other => vec![other.clone()],
     }
+}
+
+/// The head of a function as it is written.
+pub(super) fn signature(function: &Function) -> String {
+    let formal = |f: &Formal| match &f.default {
+        Some(default) => format!("{}={default}", f.name),
+        None => f.name.to_string(),
+    };
+    let formals: Vec<String> = function.formals.iter().map(formal).collect();
+    format!("{}({})", function.name, formals.join(", "))
 }
