@@ -1,5 +1,6 @@
 //! `--params`: variables that take their values from files, and what is said of it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use brolga::compiler::ir::Name;
@@ -12,6 +13,7 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::arguments::Weights;
+use crate::characters::check_names;
 use crate::failure::Failure;
 use crate::model::ReadFile;
 
@@ -30,6 +32,8 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<LoadedFile>,
     /// What the data were measured by that the weights were trained on.
     pub(crate) standards: Option<Standards>,
+    /// What a training has kept beside the weights.
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 /// What became of the tensors of a file.
@@ -56,7 +60,7 @@ pub(crate) fn load_weights(
 ) -> Result<Loaded, Failure> {
     let names = weights.names.as_deref().map(Renaming::read).transpose();
     let names = names.map_err(|e| Failure::data(&e))?;
-    let mut standards = None;
+    let (mut standards, mut metadata) = (None, BTreeMap::new());
     let files = weights.params.iter().map(|text| {
         let (scope, path) = match text.split_once('=') {
             Some((scope, path)) => (Some(scope), PathBuf::from(path)),
@@ -65,21 +69,24 @@ pub(crate) fn load_weights(
         let saved = read_weights(&path, names.as_ref())?;
         let file = load_file(session, program, (scope, path, saved.tensors, saved.clock), purpose)?;
         standards = saved.standards.or(standards.take());
+        metadata.extend(saved.metadata);
         if purpose == Purpose::Training || !(file.unused.is_empty() && file.missing.is_empty()) {
             eprint!("{}", file.text());
         }
         Ok(file)
     });
     let files = files.collect::<Result<_, Failure>>()?;
-    Ok(Loaded { files, standards })
+    Ok(Loaded { files, standards, metadata })
 }
 
-/// Data that are measured as those were that the weights were trained on.
-pub(crate) fn measured(data: DataSet, standards: Option<Standards>) -> DataSet {
-    match standards {
+/// The data of a source, measured as those were that the weights were trained on. Errors: their
+/// names are not those.
+pub(crate) fn as_trained(data: DataSet, source: &str, loaded: Loaded) -> Result<DataSet, Failure> {
+    check_names(source, &data, &loaded.metadata)?;
+    Ok(match loaded.standards {
         Some(standards) => data.with_standards(standards),
         None => data,
-    }
+    })
 }
 
 fn load_file(
@@ -207,6 +214,8 @@ struct Saved {
     clock: Clock,
     /// What their data were measured by.
     standards: Option<Standards>,
+    /// What was kept beside them.
+    metadata: BTreeMap<String, String>,
 }
 
 /// The endings of files that Keras writes.
@@ -225,7 +234,10 @@ pub(crate) fn read_tensors(path: &Path) -> Result<Vec<(String, Literal)>, Failur
 /// Reads a file of weights, which its ending tells the format of, under the names of variables.
 fn read_weights(path: &Path, names: Option<&Renaming>) -> Result<Saved, Failure> {
     let failed = |e: DataError| Failure::data(&e);
-    let alone = |tensors| Saved { tensors, clock: Clock::default(), standards: None };
+    let alone = |tensors| {
+        let (clock, metadata) = Default::default();
+        Saved { tensors, clock, standards: None, metadata }
+    };
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let mut saved = match ending {
         "npz" => alone(npy::read_npz(path).map_err(failed)?),
@@ -234,7 +246,7 @@ fn read_weights(path: &Path, names: Option<&Renaming>) -> Result<Saved, Failure>
             let file = Checkpoint::load(path).map_err(failed)?;
             let standards = file.standards(path).map_err(failed)?;
             let clock = Clock { step: file.step, epoch: file.epoch };
-            Saved { tensors: file.variables, clock, standards }
+            Saved { tensors: file.variables, clock, standards, metadata: file.metadata }
         }
     };
     if let Some(names) = names {

@@ -10,7 +10,7 @@ use crate::arguments::Predict;
 use crate::failure::Failure;
 use crate::model::{batch_size, check_dims, check_place, data_set, read, session, session_options};
 use crate::output::outln;
-use crate::weights::{Purpose, load_weights, measured, say_untrained};
+use crate::weights::{Purpose, as_trained, load_weights, say_untrained};
 
 pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     let size = batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?;
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     let loaded = load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
-    let data = measured(data, loaded.standards);
+    let data = as_trained(data, &arguments.data.data, loaded)?;
     let fetch: Vec<Name> = arguments.fetch.iter().map(|n| n.as_str().into()).collect();
     let outputs = predict(&mut session, &data, &fetch, &size)
         .map_err(|e| Failure::run(&e, &program.sources))?;

@@ -545,3 +545,39 @@ fn a_text_is_continued() {
     let unknown = run("--input tokens=text:abx");
     assert!(unknown.status == 1 && unknown.stderr.contains("E0636"), "{}", unknown.stderr);
 }
+
+/// What a number stands for is that of the training, or an error.
+#[test]
+fn a_table_in_which_numbers_stand_for_something_else_is_refused() {
+    let place = Workplace::new("other-names");
+    let rows = "1,red,2,oak\n2,blue,1,elm\n3,red,5,ash\n4,blue,4,oak\n";
+    let table = format!("age,colour,size,kind\n{}", rows.repeat(6));
+    place.write("trees.csv", &table);
+    let text = "input x: f32[batch, 4]\ninput label: i32[batch]\nlogits = dense(x, 3)\n\
+                output class = argmax(logits, axis=-1)\nmetric accuracy = accuracy(logits, label)\n\
+                minimize sparse_softmax_cross_entropy(logits, label) with adam(lr=0.1)\n";
+    place.write("trees.graph", text);
+    place.done("train trees.graph --data trees.csv?label=kind --epochs 2 --save w.safetensors");
+    let weights = "--params w.safetensors";
+    place.done(&format!("eval trees.graph --data trees.csv?label=kind {weights}"));
+    let swapped = "size,colour,age,kind\n2,red,1,oak\n1,blue,2,elm\n3,red,5,ash\n";
+    for (other, reason) in [
+        (table.replace("ash", "yew"), "the numbers of `label`"),
+        (table.replace("oak", "elm"), "`oak` missing"),
+        (table.replace("blue", "green"), "`colour=blue` missing; `colour=green` new"),
+        (swapped.to_string(), "they stand in another order"),
+    ] {
+        place.write("other.csv", &other);
+        let outcome = place.run(&format!("eval trees.graph --data other.csv?label=kind {weights}"));
+        assert!(outcome.status == 1 && outcome.stderr.contains("E0611"), "{}", outcome.stderr);
+        let reason = reason.replace('`', "");
+        let said = outcome.stderr.replace('`', "");
+        assert!(said.contains(&reason), "{reason}: {said}");
+    }
+    // Without labels there is nothing to compare them with.
+    let rest: Vec<&str> =
+        table.lines().map(|line| line.rsplit_once(',').expect("four").0).collect();
+    place.write("other.csv", rest.join("\n"));
+    place.done(&format!("predict trees.graph --data other.csv {weights} --output p.npz"));
+    assert_eq!(place.read_npz("p.npz")[0].1.sizes(), [24]);
+}
