@@ -71,7 +71,7 @@ fn files() -> BTreeMap<String, String> {
 
 /// Writes the functions for an element type; returns whether some arguments are rare.
 fn function(text: &mut String, f: LibraryFn, dtype: DType) -> bool {
-    let [fused, plain] = [&Target::X86_64_V4, &Target::BASELINE].map(|target| {
+    let [fused, plain] = [&Target::X86_64_V4, &Target::X86_64_V2].map(|target| {
         let mut exprs = Exprs::default();
         let variable = |exprs: &mut Exprs| {
             let var = exprs.var();

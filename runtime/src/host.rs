@@ -3,13 +3,25 @@
 use brolga_compiler::ir::Target;
 use brolga_kernels::Isa;
 
-/// The target that this machine is nearest to.
+/// The target that this machine is nearest to, and whose code it can run.
 pub fn host_target() -> Target {
     match Isa::detect() {
         Isa::Avx512 => Target::X86_64_V4,
         Isa::Avx2 => Target::X86_64_V3,
-        Isa::Portable => Target::BASELINE,
+        Isa::Portable if cfg!(target_arch = "aarch64") => Target::AARCH64,
+        Isa::Portable if has_sse42() => Target::X86_64_V2,
+        Isa::Portable => Target::X86_64,
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_sse42() -> bool {
+    is_x86_feature_detected!("sse4.2") && is_x86_feature_detected!("popcnt")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_sse42() -> bool {
+    false
 }
 
 /// The number of threads that run at once on this machine, at least 1.

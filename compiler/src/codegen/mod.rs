@@ -24,12 +24,13 @@ pub use step::scratch_stride;
 pub use text::texts;
 
 use cranelift_codegen::ir::{FuncRef, Function};
-use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::isa::{OwnedTargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, ir::UserFuncName};
 use cranelift_module::{FuncId, Linkage, Module};
 use rustc_hash::FxHashMap;
 
+use crate::ir::Target;
 use crate::loop_ir::Kernel;
 use crate::program::Program;
 
@@ -69,13 +70,13 @@ pub struct CodeText {
 /// The name of the step function in a module.
 pub const STEP_SYMBOL: &str = "brolga_step";
 
-/// The code generator for this machine, set as the performance of kernels wants it: no optimiser
-/// (the loop IR is optimised already and its order is kept), all instructions of the host.
+/// The code generator for a target, set as the performance of kernels wants it: no optimiser (the
+/// loop IR is optimised already and its order is kept), all instructions of the target.
 /// `pic` makes position-independent code, for object files; `verify` checks Cranelift's input.
 ///
 /// # Errors
-/// If Cranelift does not know this machine.
-pub fn host_isa(pic: bool, verify: bool) -> Result<OwnedTargetIsa, CodegenError> {
+/// If Cranelift does not know the machine.
+pub fn isa(target: &Target, pic: bool, verify: bool) -> Result<OwnedTargetIsa, CodegenError> {
     let mut flags = settings::builder();
     let pic = if pic { "true" } else { "false" };
     let verify = if verify { "true" } else { "false" };
@@ -93,9 +94,13 @@ pub fn host_isa(pic: bool, verify: bool) -> Result<OwnedTargetIsa, CodegenError>
     for (name, value) in values {
         flags.set(name, value).map_err(|e| CodegenError::Machine(e.to_string()))?;
     }
-    let builder = cranelift_native::builder().map_err(|e| CodegenError::Machine(e.into()))?;
+    let machine = |e: &dyn std::fmt::Display| CodegenError::Machine(e.to_string());
+    let mut builder = lookup_by_name(target.triple).map_err(|e| machine(&e))?;
+    for feature in target.features {
+        builder.enable(feature).map_err(|e| machine(&e))?;
+    }
     let flags = settings::Flags::new(flags);
-    builder.finish(flags).map_err(|e| CodegenError::Machine(e.to_string()))
+    builder.finish(flags).map_err(|e| machine(&e))
 }
 
 /// Declares and defines all functions of a program in a module; the caller finalises it.

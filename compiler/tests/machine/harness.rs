@@ -1,6 +1,6 @@
 //! Kernels written by hand, run by the interpreter and by the JIT on the same memories.
 
-use brolga_compiler::codegen::{CodegenOptions, define_kernel, host_isa};
+use brolga_compiler::codegen::{CodegenOptions, define_kernel, isa};
 use brolga_compiler::ir::{
     AxisId, DType, Expr, ExprId, Exprs, IndexId, PlaceId, Scalar, Target, VarId,
 };
@@ -130,9 +130,19 @@ fn scalar(dtype: DType, bytes: &[u8]) -> Scalar {
 
 type Function = unsafe extern "C" fn(*mut u8, *const usize, usize, usize, *mut u8);
 
+/// A target whose code this machine can run.
+fn host() -> Target {
+    match brolga_kernels::Isa::detect() {
+        brolga_kernels::Isa::Avx512 => Target::X86_64_V4,
+        brolga_kernels::Isa::Avx2 => Target::X86_64_V3,
+        brolga_kernels::Isa::Portable if cfg!(target_arch = "aarch64") => Target::AARCH64,
+        brolga_kernels::Isa::Portable => Target::X86_64,
+    }
+}
+
 /// A JIT module that knows the runtime's kernels.
 pub(crate) fn jit() -> JITModule {
-    let isa = host_isa(false, true).expect("this machine");
+    let isa = isa(&host(), false, true).expect("this machine");
     let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
     builder.symbols(brolga_kernels::symbols());
     JITModule::new(builder)

@@ -56,7 +56,7 @@ fn compiled(program: &str, element: &str) -> Result<Module, String> {
     let code = |error: brolga_compiler::error::CompileError| error.code.to_owned();
     let graph = entry_graph(&module, &natural_entry(&module)).map_err(code)?;
     let specialised = specialise(&graph.graph, &Binding::default()).map_err(code)?;
-    compile_graph(specialised, &Target::BASELINE, &Options::default()).map_err(code)?;
+    compile_graph(specialised, &Target::X86_64_V2, &Options::default()).map_err(code)?;
     Ok(module)
 }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 pub enum Isa {
     /// 512-bit vectors, 32 registers, masks: AVX-512 F, VL, BW and DQ, with all that `Avx2` has.
     Avx512,
-    /// 256-bit vectors, 16 registers: AVX2 and FMA.
+    /// 256-bit vectors, 16 registers: AVX2 and FMA, on a processor of the level x86-64-v3.
     Avx2,
     /// What the target of the build has by default. Fuses multiply and add only where that is part
     /// of it ([`Isa::fuses`]).
@@ -61,7 +61,12 @@ fn has_avx512() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+    // Code that calls the kernels is made for the whole level, so that both round alike.
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("lzcnt")
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -4,7 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use brolga_compiler::codegen::{CodegenOptions, compile_program, host_isa};
+use brolga_compiler::codegen::{CodegenOptions, compile_program, isa};
+use brolga_compiler::ir::Target;
 use brolga_compiler::program::{Frame, Program};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module};
@@ -31,9 +32,13 @@ impl Executable {
     ///
     /// # Errors
     /// If it calls what the runtime does not have, or no code can be made: bugs.
-    pub(crate) fn new(program: Program, verify: bool) -> Result<Executable, RunError> {
+    pub(crate) fn new(
+        program: Program,
+        target: &Target,
+        verify: bool,
+    ) -> Result<Executable, RunError> {
         let start = Instant::now();
-        let mut code = Code::new(verify)?;
+        let mut code = Code::new(target, verify)?;
         let made = compile_program(code.module(), &program, CodegenOptions::default());
         let made = made.map_err(|error| RunError::Code(error.to_string()))?;
         let code_ms = milliseconds(start);
@@ -80,9 +85,9 @@ fn milliseconds(since: Instant) -> f64 {
 struct Code(Option<JITModule>);
 
 impl Code {
-    /// No code yet, for this machine.
-    fn new(verify: bool) -> Result<Code, RunError> {
-        let isa = host_isa(false, verify).map_err(|error| RunError::Code(error.to_string()))?;
+    /// No code yet, for a target that this machine can run.
+    fn new(target: &Target, verify: bool) -> Result<Code, RunError> {
+        let isa = isa(target, false, verify).map_err(|error| RunError::Code(error.to_string()))?;
         // What Cranelift would call for an instruction that the machine lacks has no symbol here.
         let mut builder =
             JITBuilder::with_isa(isa, Box::new(|libcall| format!("libcall {libcall}")));

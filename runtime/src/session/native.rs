@@ -73,7 +73,11 @@ impl Native {
             outputs: results.iter().map(Memory::pointer).collect(),
             results,
             constants,
-            executable: Executable::new(program, session.options.compiler.passes.verify)?,
+            executable: Executable::new(
+                program,
+                &session.options.target,
+                session.options.compiler.passes.verify,
+            )?,
         })
     }
 

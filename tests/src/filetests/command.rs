@@ -1,6 +1,6 @@
 //! The commands of headers: what comes out of a file.
 
-use brolga_compiler::codegen;
+use brolga_compiler::codegen::{self, CodeText};
 use brolga_compiler::compile::{Compiled, Options, compile_graph};
 use brolga_compiler::entry::{Entry, EntryGraph, entry_graph};
 use brolga_compiler::error::CompileError;
@@ -13,6 +13,9 @@ use brolga_text::{LoadOptions, Loaded, load};
 use super::header::Header;
 use super::run;
 use crate::read_back::reads_back;
+
+/// What every file is compiled for.
+const TARGET: Target = Target::X86_64_V4;
 
 /// The text that a file's command makes of it.
 pub(crate) fn execute(header: &Header, name: &str, text: &str) -> Result<String, String> {
@@ -45,9 +48,12 @@ pub(crate) fn execute(header: &Header, name: &str, text: &str) -> Result<String,
             Ok(without_provenance(&compiled.program.to_string()))
         }
         "clif" => {
-            let (_, compiled) = compiled(header, &module)?;
-            let texts = codegen::texts(&compiled.program).map_err(|e| e.to_string())?;
+            let texts = code(header, &module)?;
             Ok(texts.into_iter().map(|t| format!("{}\n{}\n", t.name, t.clif)).collect())
+        }
+        "asm" => {
+            let texts = code(header, &module)?;
+            Ok(texts.into_iter().map(|t| format!("{}\n{}\n", t.name, t.assembly)).collect())
         }
         "printed" => printed(header, &module),
         "run" => run::execute(header, &module),
@@ -79,7 +85,7 @@ fn error(
     let refused = entry_graph(&module, &entry_name(header, &module)?).and_then(|entry| {
         let binding = header.bindings().ok().and_then(|b| b.first().cloned()).unwrap_or_default();
         let specialised = specialise(&entry.graph, &binding)?;
-        compile_graph(specialised, &Target::X86_64_V4, &options(header))
+        compile_graph(specialised, &TARGET, &options(header))
     });
     match refused {
         Err(error) => Ok(format!("{error}\n")),
@@ -146,8 +152,14 @@ fn options(header: &Header) -> Options {
 
 fn compiled(header: &Header, module: &Module) -> Result<(EntryGraph, Compiled), String> {
     let (entry, graph) = specialised(header, module)?;
-    let compiled = compile_graph(graph, &Target::X86_64_V4, &options(header)).map_err(said)?;
+    let compiled = compile_graph(graph, &TARGET, &options(header)).map_err(said)?;
     Ok((entry, compiled))
+}
+
+/// The code for the fixed target, which is the same on every machine.
+fn code(header: &Header, module: &Module) -> Result<Vec<CodeText>, String> {
+    let (_, compiled) = compiled(header, module)?;
+    codegen::texts(&compiled.program, &TARGET).map_err(|e| e.to_string())
 }
 
 /// The graph after one pass alone, which must change nothing when it runs again.

@@ -85,7 +85,7 @@ fn exact_f64(f: UnaryFn, x: f64) -> f64 {
 }
 
 fn check_f32(f: UnaryFn, limit: f64) {
-    for target in [&Target::X86_64_V4, &Target::BASELINE] {
+    for target in [&Target::X86_64_V4, &Target::X86_64_V2] {
         let straight = straight(f, DType::F32, target);
         let (mut worst, mut at) = (0.0, 0.0);
         for x in patterns(stride()) {
@@ -196,7 +196,7 @@ fn pow() {
         ));
         pairs.push((-(random() * 100.0).floor(), (random() * 20.0).floor() - 10.0));
     }
-    for target in [&Target::X86_64_V4, &Target::BASELINE] {
+    for target in [&Target::X86_64_V4, &Target::X86_64_V2] {
         let power = both(BinaryFn::Pow, target);
         let mut worst = 0f64;
         for &(a, b) in &pairs {
@@ -231,7 +231,7 @@ fn atan2() {
         pairs.push((b, (random() * 2.0 - 1.0) * size));
     }
     let same_sign = |x: f64, y: f64| x.is_sign_negative() == y.is_sign_negative() || y.is_nan();
-    for target in [&Target::X86_64_V4, &Target::BASELINE] {
+    for target in [&Target::X86_64_V4, &Target::X86_64_V2] {
         let angle = both(BinaryFn::Atan2, target);
         let (mut worst_narrow, mut worst) = (0f64, 0f64);
         for &(a, b) in &pairs {
@@ -274,7 +274,7 @@ fn exact_functions() {
     let rests = [(BinaryFn::Mod, DType::F32), (BinaryFn::Mod, DType::F64)];
     let powers = [DType::I32, DType::I64, DType::U8].map(|dtype| (BinaryFn::Pow, dtype));
     for (f, dtype) in floats.into_iter().chain(rests).chain(powers) {
-        for target in [&Target::X86_64_V4, &Target::BASELINE] {
+        for target in [&Target::X86_64_V4, &Target::X86_64_V2] {
             for known in [true, false] {
                 for _ in 0..10 {
                     let mut exprs = Exprs::default();
@@ -473,7 +473,7 @@ fn samples(low: f64, high: f64) -> Vec<f64> {
 }
 
 fn check_f64(f: UnaryFn, range: (f64, f64), limit: f64, exact: impl Fn(f64) -> Dd) {
-    for target in [&Target::X86_64_V4, &Target::BASELINE] {
+    for target in [&Target::X86_64_V4, &Target::X86_64_V2] {
         let straight = straight(f, DType::F64, target);
         let (mut worst, mut at) = (0.0, 0.0);
         for x in samples(range.0, range.1) {
@@ -544,7 +544,7 @@ fn sin_and_cos_of_large_f64() {
     }
     let nearest = 6381956970095103.0 * 2f64.powi(797);
     for f in [UnaryFn::Sin, UnaryFn::Cos] {
-        for target in [&Target::X86_64_V4, &Target::BASELINE] {
+        for target in [&Target::X86_64_V4, &Target::X86_64_V2] {
             let straight = straight(f, DType::F64, target);
             let mut worst = 0f64;
             for x in large.iter().flat_map(|&x| [x, -x]) {

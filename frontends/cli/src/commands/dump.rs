@@ -293,8 +293,8 @@ fn program_stage(arguments: &Dump, program: &Planned) -> Result<(), Failure> {
     match arguments.stage {
         Stage::Memory => print_text(arguments, program),
         Stage::Clif | Stage::Asm => {
-            let texts =
-                codegen::texts(program).map_err(|e| Failure::Machine(format!("error: {e}\n")))?;
+            let texts = codegen::texts(program, &host_target())
+                .map_err(|e| Failure::Machine(format!("error: {e}\n")))?;
             let is_assembly = arguments.stage == Stage::Asm;
             let text = |text: CodeText| if is_assembly { text.assembly } else { text.clif };
             let texts = texts.into_iter().enumerate();
