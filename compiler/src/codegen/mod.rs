@@ -232,3 +232,29 @@ fn refused(function: &str, error: cranelift_module::ModuleError) -> CodegenError
         other => CodegenError::Module(Box::new(other)),
     }
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_have_code_generators_with_what_their_names_promise() {
+        let levels = [
+            (Target::X86_64, ""),
+            (Target::X86_64_V2, "has_sse42 has_popcnt"),
+            (Target::X86_64_V3, "has_avx has_avx2 has_fma has_bmi2 has_lzcnt"),
+            (Target::X86_64_V4, "has_avx512f has_avx512vl has_avx512dq"),
+        ];
+        let all = levels.each_ref().map(|(_, features)| *features).join(" ");
+        for (number, (target, _)) in levels.iter().enumerate() {
+            let isa = isa(target, true, true).expect("a target of this processor's kind");
+            let lower = levels[..=number].iter().flat_map(|(_, f)| f.split_whitespace());
+            let lower: Vec<&str> = lower.collect();
+            for feature in all.split_whitespace() {
+                let is_on =
+                    isa.isa_flags().iter().any(|f| f.name == feature && f.as_bool() == Some(true));
+                assert_eq!(is_on, lower.contains(&feature), "{}: {feature}", target.name);
+            }
+        }
+    }
+}

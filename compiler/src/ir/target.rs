@@ -66,13 +66,4 @@ impl Target {
         l1: 32 << 10,
         l2: 256 << 10,
     };
-
-    /// All of them, the most able first.
-    pub const ALL: [&Target; 5] = [
-        &Target::X86_64_V4,
-        &Target::X86_64_V3,
-        &Target::X86_64_V2,
-        &Target::X86_64,
-        &Target::AARCH64,
-    ];
 }

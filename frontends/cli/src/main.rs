@@ -9,6 +9,7 @@ mod output;
 mod arguments;
 mod failure;
 mod model;
+mod names;
 mod characters;
 mod weights;
 mod interrupt;

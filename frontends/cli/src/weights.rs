@@ -13,9 +13,9 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::arguments::Weights;
-use crate::characters::check_names;
 use crate::failure::Failure;
 use crate::model::ReadFile;
+use crate::names::check_names;
 
 /// What weights are loaded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

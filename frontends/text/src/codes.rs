@@ -490,9 +490,10 @@ Whatever else differs is this error, and the message shows both types. The array
 is its rows: of a source in two parts `train` takes the training part, `eval`, `predict` and
 `--validation` the test part, unless `?split=` chooses.
 
-Weights keep the names of classes, columns and characters that they were trained on. `eval` and
-`predict` refuse a table, pictures or a text in which the same number stands for something else: a
-class or category that is new or does not occur, columns in another order."
+Weights keep the names of classes, columns and characters that they were trained on. `eval`,
+`predict` and `--validation` refuse a table, pictures or a text in which the same number stands for
+something else: a class or category that is new or does not occur, columns in another order; a
+training that goes on from weights warns of it."
 
     DataSymbol "E0612" "the data give a dimension two sizes"
 "A symbol stands for one number. Give the two dimensions different names, or make the sizes equal."

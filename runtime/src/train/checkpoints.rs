@@ -33,6 +33,8 @@ pub struct Checkpoints {
     identity: BTreeMap<String, String>,
     /// What the data are measured by.
     standards: Option<Arc<Standards>>,
+    /// What else is kept in the metadata.
+    metadata: BTreeMap<String, String>,
 }
 
 /// A checkpoint that was found.
@@ -79,12 +81,22 @@ impl Checkpoints {
         identity: BTreeMap<String, String>,
     ) -> Result<Checkpoints, DataError> {
         std::fs::create_dir_all(folder).map_err(|e| DataError::write(folder, &e))?;
-        Ok(Checkpoints { folder: folder.to_path_buf(), every, identity, standards: None })
+        let (folder, metadata) = (folder.to_path_buf(), BTreeMap::new());
+        Ok(Checkpoints { folder, every, identity, standards: None, metadata })
     }
 
     /// The same checkpoints, which keep what the data are measured by.
     pub fn with_standards(mut self, standards: Option<Arc<Standards>>) -> Checkpoints {
         self.standards = standards;
+        self
+    }
+
+    /// The same checkpoints, which keep these entries of the metadata too.
+    pub fn with_metadata(
+        mut self,
+        entries: impl IntoIterator<Item = (String, String)>,
+    ) -> Checkpoints {
+        self.metadata.extend(entries);
         self
     }
 
@@ -145,7 +157,8 @@ impl Checkpoints {
         let Clock { step, epoch } = session.clock();
         let own = session.variables().map(|(name, _, value)| (name.to_string(), value));
         let mut variables: Vec<(String, Literal)> = own.collect();
-        let mut metadata = BTreeMap::from([
+        let mut metadata = self.metadata.clone();
+        metadata.extend([
             (PROGRESS.to_string(), progress.to_json().to_string()),
             (IDENTITY.to_string(), json!(self.identity).to_string()),
         ]);

@@ -574,6 +574,18 @@ fn a_table_in_which_numbers_stand_for_something_else_is_refused() {
         let said = outcome.stderr.replace('`', "");
         assert!(said.contains(&reason), "{reason}: {said}");
     }
+    // So are what checkpoints hold, and data that a training is validated by; whoever goes on with
+    // other data is warned.
+    let train = "train trees.graph --data trees.csv?label=kind";
+    place.done(&format!("{train} --checkpoint kept"));
+    let newest = std::fs::read_dir(place.path("kept")).expect("a folder").next();
+    let newest = newest.expect("a checkpoint").expect("an entry").path();
+    let eval = "eval trees.graph --data other.csv?label=kind";
+    assert_eq!(place.run(&format!("{eval} --params {}", newest.display())).status, 1);
+    let validated = place.run(&format!("{train} --validation other.csv?label=kind"));
+    assert!(validated.status == 1 && validated.stderr.contains("E0611"), "{}", validated.stderr);
+    let warned = place.done(&format!("train trees.graph --data other.csv?label=kind {weights}"));
+    assert!(warned.stderr.contains("warning: the columns of `x`"), "{}", warned.stderr);
     // Without labels there is nothing to compare them with.
     let rest: Vec<&str> =
         table.lines().map(|line| line.rsplit_once(',').expect("four").0).collect();

@@ -13,9 +13,9 @@ use brolga::runtime::session::Clock;
 use brolga::runtime::train::{Checkpoints, FitOptions, Log, Progress, Validation, lines_before};
 
 use crate::arguments::Train;
-use crate::characters::kept_names;
 use crate::failure::Failure;
 use crate::model::ReadFile;
+use crate::names::kept_names;
 
 /// The checkpoints that are asked for. Whatever the bits of a training depend on tells it from
 /// others.
@@ -65,7 +65,8 @@ pub(super) fn checkpoints(
     let identity = identity.map(|(what, value)| (what.to_string(), value)).into();
     let made = Checkpoints::new(folder, arguments.every, identity);
     let standards = data.standards().map_err(|e| Failure::data(&e))?.cloned();
-    let made = made.map(|checkpoints| checkpoints.with_standards(standards));
+    let made = made
+        .map(|checkpoints| checkpoints.with_standards(standards).with_metadata(kept_names(data)));
     made.map(Some).map_err(|e| Failure::data(&e))
 }
 

@@ -18,6 +18,7 @@ use crate::model::{
     ReadFile, batch_size, check_dims, check_place, data_set, read, say_unused, session,
     session_options,
 };
+use crate::names::{check_names, kept_names, mismatch};
 use crate::page::{self, History, Told};
 use crate::watch::{Kept, train};
 use crate::weights::{Purpose, load_weights};
@@ -32,11 +33,18 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     Arc::make_mut(&mut program.module).accumulate(arguments.accumulate);
     let data = data_set(&arguments.data.data, Split::Train)?;
     let options = options(arguments, &program)?;
+    if let (Some(text), Validation::Data(other)) = (&arguments.validation, &options.validation) {
+        check_names(text, other, &kept_names(&data).collect())?;
+    }
     if let Some(folds) = arguments.folds {
         return folds::run(arguments, &program, &data, &options, folds);
     }
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     let loaded = load_weights(&mut session, &program, &arguments.weights, Purpose::Training)?;
+    // A training may be for other classes; that columns are others is for the user to know.
+    if let Some(what) = mismatch(&arguments.data.data, &data, &loaded.metadata)? {
+        eprintln!("warning: {what}");
+    }
     let seed = arguments.model.machine.seed;
     let data = with_standards(&data, &options, seed).map_err(|e| Failure::data(&e))?;
     let standards = data.standards().map_err(|e| Failure::data(&e))?.cloned();
