@@ -18,6 +18,11 @@ const NAMES: [&str; 2] = ["x", "y"];
 const HEADER: &str = "//! Made from the expansions of the compiler by its test `kernels`; not to be \
                       edited.\n\n";
 
+/// What a file of functions begins with: functions of numbers, for a build without the standard
+/// library.
+const REAL: &str = "#[cfg(not(any(feature = \"std\", test)))]\n#[allow(unused_imports)]\n\
+                    use crate::real::Real as _;\n";
+
 #[test]
 fn kernels_are_the_expansions() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -50,7 +55,7 @@ fn files() -> BTreeMap<String, String> {
     let (mut mods, mut list) = (String::new(), String::new());
     for f in LibraryFn::all() {
         let name = f.name();
-        let mut text = String::from(HEADER);
+        let mut text = format!("{HEADER}{REAL}\n");
         writeln!(mods, "mod {name};").expect("a string takes all");
         for dtype in [DType::F32, DType::F64] {
             let rare = function(&mut text, f, dtype);

@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use ::safetensors::tensor::{Dtype, SafeTensors, View, serialize};
+use ::safetensors::tensor::{Dtype, View, serialize};
 use brolga_compiler::ir::{DType, Literal, Scalar};
 
-use crate::data::{DataError, Standards, read_all, safetensors, write_atomically};
+use crate::data::{DataError, DataSet, Names, Standards, read_all, safetensors, write_atomically};
 
 /// The values of variables at a moment of training.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -38,6 +38,17 @@ const METADATA: &str = "brolga";
 /// The entry of the metadata that says what the data of a training are measured by.
 pub(crate) const STANDARDS: &str = "standards";
 
+/// The entry of the metadata that says what numbers and columns stand for.
+pub(crate) const NAMES: &str = "names";
+
+/// The entries of the metadata that are kept of the data of a training.
+pub(crate) fn metadata_of(data: &DataSet) -> Result<BTreeMap<String, String>, DataError> {
+    let standards = data.standards()?.map(|standards| (STANDARDS, standards.to_json()));
+    let names = (!data.names().is_empty()).then(|| (NAMES, data.names().to_json()));
+    let entries = standards.into_iter().chain(names);
+    Ok(entries.map(|(name, value)| (name.to_string(), value.to_string())).collect())
+}
+
 impl Checkpoint {
     /// What the data were measured by that the variables were trained on, if they were
     /// standardised. Errors: an entry that is damaged; `path` is the file.
@@ -48,9 +59,22 @@ impl Checkpoint {
         standards.map(Some).ok_or_else(|| DataError::corrupt(path, "its standards are none"))
     }
 
-    /// Keeps what the data are measured by.
-    pub fn set_standards(&mut self, standards: &Standards) {
-        self.metadata.insert(STANDARDS.to_string(), standards.to_json().to_string());
+    /// What the numbers and columns of those data stand for. Errors: as for the standards.
+    pub fn names(&self, path: &Path) -> Result<Names, DataError> {
+        names(&self.metadata, path)
+    }
+
+    /// The names of a file, of which the beginning alone is read, and no checksum compared. Errors:
+    /// a file that cannot be read or is of another format.
+    pub fn read_names(path: &Path) -> Result<Names, DataError> {
+        names(&metadata(&safetensors::read_header(path)?, path)?, path)
+    }
+
+    /// Keeps what the data are measured by, and what their numbers and columns stand for. Errors:
+    /// they are to be standardised, and nothing says by what.
+    pub fn set_data(&mut self, data: &DataSet) -> Result<(), DataError> {
+        self.metadata.extend(metadata_of(data)?);
+        Ok(())
     }
 
     /// Writes the file. Errors: a variable named `step` or `epoch`, two of one name, or a folder
@@ -153,14 +177,19 @@ impl View for Tensor<'_> {
 }
 
 fn metadata(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, String>, DataError> {
-    let (_, header) =
-        SafeTensors::read_metadata(bytes).map_err(|e| DataError::corrupt(path, e.to_string()))?;
-    let Some(entries) = header.metadata() else { return Ok(BTreeMap::new()) };
+    let entries = safetensors::metadata(bytes, path)?;
     match entries.get(METADATA) {
         Some(text) => serde_json::from_str(text)
             .map_err(|e| DataError::corrupt(path, format!("its metadata: {e}"))),
-        None => Ok(entries.iter().map(|(k, v)| (k.clone(), v.clone())).collect()),
+        None => Ok(entries),
     }
+}
+
+fn names(metadata: &BTreeMap<String, String>, path: &Path) -> Result<Names, DataError> {
+    let Some(text) = metadata.get(NAMES) else { return Ok(Names::default()) };
+    let value = serde_json::from_str(text).ok();
+    let names = value.as_ref().and_then(Names::of_json);
+    names.ok_or_else(|| DataError::corrupt(path, "its names are none"))
 }
 
 #[cfg(test)]

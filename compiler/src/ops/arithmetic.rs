@@ -1,8 +1,9 @@
 //! Loops over whole arrays: what `eval` does, for every element type, each function in a loop of
 //! its own.
 
-use ndarray::{ArcArray, ArrayD, IxDyn, Zip};
+use ndarray::{ArcArray, IxDyn, Zip};
 
+use super::elements::{map, zip};
 use crate::ir::{BinaryFn, CompareFn, DType, Element, Float, Int, Literal, Scalar};
 use crate::with_array;
 
@@ -92,29 +93,6 @@ pub(super) fn eval_select<T: Element>(
     })
 }
 
-/// `f` of every pair of elements, of which one operand may be smaller and is repeated: then a
-/// broadcast need not be made as a tensor of its own.
-fn zip<A: Element, B: Element, R>(
-    a: &ArcArray<A, IxDyn>,
-    b: &ArcArray<B, IxDyn>,
-    f: impl Fn(A, B) -> R,
-) -> ArrayD<R> {
-    if a.shape() == b.shape() {
-        return Zip::from(a).and(b).map_collect(|&a, &b| f(a, b));
-    }
-    match (single(a), single(b)) {
-        (None, Some(b)) => a.map(|&a| f(a, b)),
-        (Some(a), None) => b.map(|&b| f(a, b)),
-        (None | Some(_), None | Some(_)) => {
-            let shape = IxDyn(&joint(a.shape(), b.shape()));
-            let (Some(a), Some(b)) = (a.broadcast(shape.clone()), b.broadcast(shape)) else {
-                unreachable_shapes()
-            };
-            Zip::from(a).and(b).map_collect(|&a, &b| f(a, b))
-        }
-    }
-}
-
 /// The only element of a scalar.
 fn single<T: Element>(x: &ArcArray<T, IxDyn>) -> Option<T> {
     if x.ndim() == 0 { x.first().copied() } else { None }
@@ -140,7 +118,7 @@ pub(super) fn cast_literal(dtype: DType, x: &Literal) -> Literal {
 
 fn eval_cast<T: Element>(dtype: DType, x: &ArcArray<T, IxDyn>) -> Literal {
     fn to<T: Element, U: Arithmetic>(x: &ArcArray<T, IxDyn>) -> Literal {
-        Literal::new(x.map(|x| U::of_scalar(x.scalar())))
+        Literal::new(map(x, |x| U::of_scalar(x.scalar())))
     }
     match dtype {
         DType::F32 => to::<T, f32>(x),

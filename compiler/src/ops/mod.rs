@@ -11,6 +11,7 @@ mod control;
 mod conv;
 mod creation;
 mod einsum;
+mod elements;
 mod elementwise;
 mod evaluate;
 pub(crate) mod functions;

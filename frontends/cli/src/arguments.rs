@@ -368,8 +368,8 @@ pub(crate) struct Predict {
     /// Results to compute instead of the outputs: any named value (repeatable).
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub(crate) fetch: Vec<String>,
-    /// Where the results go.
-    #[arg(long, value_name = "FILE.npz")]
+    /// Where the results go: arrays in an .npz, or a table in a .csv, with the names of classes.
+    #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 }
 

@@ -1,13 +1,10 @@
 //! Texts that are fed, and that come out, by the characters that numbers stand for.
 
-use std::path::Path;
-
 use brolga::Literal;
-use brolga::runtime::checkpoint::Checkpoint;
 
 use crate::arguments::Weights;
 use crate::failure::Failure;
-use crate::names::NAMES;
+use crate::weights::trained_names;
 
 /// The characters of an array of tokens, by number.
 pub(crate) struct Characters(Vec<char>);
@@ -20,25 +17,19 @@ impl Characters {
                 "train with `--data text:FILE`, and give what `--save` has written as --params";
             Failure::input("E0636", &message, help)
         };
-        for text in &weights.params {
-            let path = Path::new(text.split_once('=').map_or(text.as_str(), |(_, path)| path));
-            let file = Checkpoint::load(path).map_err(|e| Failure::data(&e))?;
-            let Some(names) = file.metadata.get(&format!("{NAMES}{array}")) else { continue };
-            let names: Vec<String> = serde_json::from_str(names).unwrap_or_default();
-            let single = |name: &String| {
-                let mut characters = name.chars();
-                characters.next().filter(|_| characters.next().is_none())
-            };
-            return names
-                .iter()
-                .map(single)
-                .collect::<Option<Vec<char>>>()
-                .map(Characters)
-                .ok_or_else(|| {
-                    refused(format!("the numbers of `{array}` do not stand for characters"))
-                });
+        let names = trained_names(weights)?;
+        if names.classes(array).is_empty() {
+            return Err(refused(format!(
+                "no weights say which characters the numbers of `{array}` stand for"
+            )));
         }
-        Err(refused(format!("no weights say which characters the numbers of `{array}` stand for")))
+        let single = |name: &String| {
+            let mut characters = name.chars();
+            characters.next().filter(|_| characters.next().is_none())
+        };
+        let characters = names.classes(array).iter().map(single).collect::<Option<Vec<char>>>();
+        let other = || refused(format!("the numbers of `{array}` do not stand for characters"));
+        characters.map(Characters).ok_or_else(other)
     }
 
     /// The numbers of a text as one row of `length`: its end where it is longer, filled up in front

@@ -9,7 +9,6 @@ mod output;
 mod arguments;
 mod failure;
 mod model;
-mod names;
 mod characters;
 mod weights;
 mod interrupt;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use brolga::compiler::ir::{Dim, Module, Symbol, TensorType};
-use brolga::runtime::data::{DataError, DataSet, Source, Split, load as load_data};
+use brolga::runtime::data::{DataError, DataSet, Names, Source, Split, load as load_data, load_as};
 use brolga::runtime::train::BatchSize;
 use brolga::runtime::{host_memory, host_threads};
 use brolga::text::diagnostics::{Diagnostics, render};
@@ -306,12 +306,23 @@ pub(crate) fn data_set(text: &str, split: Split) -> Result<DataSet, Failure> {
     read_source(&source, split).map_err(|e| Failure::data(&e))
 }
 
+/// Reads a data set in the terms of a training.
+pub(crate) fn data_set_as(text: &str, split: Split, names: &Names) -> Result<DataSet, Failure> {
+    let source = Source::parse(text).map_err(|e| Failure::data(&e))?;
+    say_fetched(&source, split);
+    load_as(&source, split, names).map_err(|e| Failure::data(&e))
+}
+
 /// Reads a source of data, and says on standard error what it fetches for it.
 pub(crate) fn read_source(source: &Source, split: Split) -> Result<DataSet, DataError> {
+    say_fetched(source, split);
+    load_data(source, split)
+}
+
+fn say_fetched(source: &Source, split: Split) {
     if let Some(what) = source.to_fetch(split) {
         eprintln!("{what}");
     }
-    load_data(source, split)
 }
 
 /// The entry that is asked for, or the natural one: a training batch where the file has steps or

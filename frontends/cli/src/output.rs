@@ -32,3 +32,8 @@ macro_rules! outln {
 }
 
 pub(crate) use {out, outln};
+
+/// A number of things: `1 batch`, `2 batches`.
+pub(crate) fn counted(n: i64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}

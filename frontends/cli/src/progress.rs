@@ -162,13 +162,14 @@ impl Callbacks for Progress {
     }
 }
 
-/// `loss 0.2514, accuracy 0.9312`; a tensor by its type.
+/// `loss 0.2514, accuracy 0.9312`: the metrics that are numbers. What is more, such as a confusion
+/// matrix, is for `eval`, logs and reports.
 pub(crate) fn metrics_text(metrics: &IndexMap<Name, Literal>) -> String {
-    let text = |(name, value): (&Name, &Literal)| match value.scalars().next() {
-        Some(x) if value.sizes().is_empty() => format!("{name} {:.4}", x.to_f64()),
-        Some(_) | None => format!("{name} {}", value.tensor_type()),
+    let numbers = metrics.iter().filter(|(_, value)| value.sizes().is_empty());
+    let text = |(name, value): (&Name, &Literal)| {
+        value.scalars().next().map(|x| format!("{name} {:.4}", x.to_f64()))
     };
-    metrics.iter().map(text).collect::<Vec<String>>().join(", ")
+    numbers.filter_map(text).collect::<Vec<String>>().join(", ")
 }
 
 /// `, lr 0.00075`, with at most four digits.

@@ -1,13 +1,14 @@
 //! `--params`: variables that take their values from files, and what is said of it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use brolga::compiler::ir::Name;
 use brolga::compiler::optimizer::SLOTS;
+use brolga::runtime::RunError;
 use brolga::runtime::checkpoint::Checkpoint;
-use brolga::runtime::data::{DataError, Renaming, Standards, hdf5, npy};
+use brolga::runtime::data::{DataError, Names, Renaming, Standards, hdf5, npy};
 use brolga::runtime::session::Clock;
+use brolga::text::spelling::similar;
 use brolga::{DataSet, Literal, Session};
 use indexmap::IndexMap;
 use serde_json::{Value, json};
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use crate::arguments::Weights;
 use crate::failure::Failure;
 use crate::model::ReadFile;
-use crate::names::check_names;
 
 /// What weights are loaded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,6 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<LoadedFile>,
     /// What the data were measured by that the weights were trained on.
     pub(crate) standards: Option<Standards>,
-    /// What a training has kept beside the weights.
-    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 /// What became of the tensors of a file.
@@ -60,33 +58,47 @@ pub(crate) fn load_weights(
 ) -> Result<Loaded, Failure> {
     let names = weights.names.as_deref().map(Renaming::read).transpose();
     let names = names.map_err(|e| Failure::data(&e))?;
-    let (mut standards, mut metadata) = (None, BTreeMap::new());
+    let mut standards = None;
     let files = weights.params.iter().map(|text| {
-        let (scope, path) = match text.split_once('=') {
-            Some((scope, path)) => (Some(scope), PathBuf::from(path)),
-            None => (None, PathBuf::from(text)),
-        };
+        let (scope, path) = scope_and_path(text);
         let saved = read_weights(&path, names.as_ref())?;
         let file = load_file(session, program, (scope, path, saved.tensors, saved.clock), purpose)?;
         standards = saved.standards.or(standards.take());
-        metadata.extend(saved.metadata);
         if purpose == Purpose::Training || !(file.unused.is_empty() && file.missing.is_empty()) {
             eprint!("{}", file.text());
         }
         Ok(file)
     });
     let files = files.collect::<Result<_, Failure>>()?;
-    Ok(Loaded { files, standards, metadata })
+    Ok(Loaded { files, standards })
 }
 
-/// The data of a source, measured as those were that the weights were trained on. Errors: their
-/// names are not those.
-pub(crate) fn as_trained(data: DataSet, source: &str, loaded: Loaded) -> Result<DataSet, Failure> {
-    check_names(source, &data, &loaded.metadata)?;
-    Ok(match loaded.standards {
+/// The data, measured as those were that the weights were trained on.
+pub(crate) fn as_trained(data: DataSet, loaded: Loaded) -> DataSet {
+    match loaded.standards {
         Some(standards) => data.with_standards(standards),
         None => data,
-    })
+    }
+}
+
+/// What numbers and columns stood for where weights were trained.
+pub(crate) fn trained_names(weights: &Weights) -> Result<Names, Failure> {
+    let mut names = Names::default();
+    for text in &weights.params {
+        let (_, path) = scope_and_path(text);
+        if format(&path) == Format::Safetensors {
+            names.extend(Checkpoint::read_names(&path).map_err(|e| Failure::data(&e))?);
+        }
+    }
+    Ok(names)
+}
+
+/// The scope and the file of `SCOPE=FILE`, or the file alone.
+fn scope_and_path(text: &str) -> (Option<&str>, PathBuf) {
+    match text.split_once('=') {
+        Some((scope, path)) => (Some(scope), PathBuf::from(path)),
+        None => (None, PathBuf::from(text)),
+    }
 }
 
 fn load_file(
@@ -104,11 +116,24 @@ fn load_file(
     let (slots, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| is_slot(name));
     let values: IndexMap<Name, Literal> =
         values.into_iter().map(|(name, value)| (scoped(name).into(), value)).collect();
-    let loaded = session.load(values).map_err(|e| Failure::run(&e, &program.sources))?;
+    let loaded = session.load(values).map_err(|e| match e {
+        RunError::LoadedType { .. } => {
+            let message = format!("`{}`: {e}", path.display());
+            let help = "what is to begin anew needs another name in the model than in the file: a \
+                        layer is called as the value that it makes, `head = dense(hidden, 5)`";
+            Failure::input(e.code(), &message, help)
+        }
+        other => Failure::run(&other, &program.sources),
+    })?;
     if loaded.matched.is_empty() {
         let message = format!("no variable has the name of a tensor in `{}`", path.display());
-        let help = "`brolga check` lists the variables";
-        return Err(Failure::input("E0610", &message, help));
+        let scopes = program.module.variables.keys().filter_map(|name| name.split_once('.'));
+        let near = scope.and_then(|scope| similar(scope, scopes.map(|(scope, _)| scope)));
+        let help = match near {
+            Some(near) => format!("is `{near}=` meant?"),
+            None => "`brolga check` lists the variables, `brolga data` those of a file".to_string(),
+        };
+        return Err(Failure::input("E0610", &message, &help));
     }
     let is_whole = scope.is_none() && loaded.missing.is_empty();
     let mut missing = loaded.missing;
@@ -208,14 +233,32 @@ fn is_below(name: &str, scope: Option<&str>) -> bool {
 }
 
 /// What a file of weights holds.
-struct Saved {
-    tensors: Vec<(String, Literal)>,
+pub(crate) struct Saved {
+    /// The tensors under their names.
+    pub(crate) tensors: Vec<(String, Literal)>,
     /// The clock that they were saved at.
-    clock: Clock,
+    pub(crate) clock: Clock,
     /// What their data were measured by.
-    standards: Option<Standards>,
-    /// What was kept beside them.
-    metadata: BTreeMap<String, String>,
+    pub(crate) standards: Option<Standards>,
+    /// What the numbers and columns of those data stood for.
+    pub(crate) names: Names,
+}
+
+/// How a file of weights is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Npz,
+    Keras,
+    Safetensors,
+}
+
+/// The format that the ending of a file tells.
+fn format(path: &Path) -> Format {
+    match path.extension().and_then(|ending| ending.to_str()).unwrap_or_default() {
+        "npz" => Format::Npz,
+        ending if OF_KERAS.contains(&ending) => Format::Keras,
+        _ => Format::Safetensors,
+    }
 }
 
 /// The endings of files that Keras writes.
@@ -223,30 +266,26 @@ const OF_KERAS: [&str; 3] = ["h5", "hdf5", "keras"];
 
 /// Whether a file is one that Keras writes, by its ending.
 pub(crate) fn is_of_keras(file: &str) -> bool {
-    Path::new(file).extension().is_some_and(|ending| OF_KERAS.iter().any(|e| ending == *e))
+    format(Path::new(file)) == Format::Keras
 }
 
-/// The tensors of a file of weights, under its own names for them.
-pub(crate) fn read_tensors(path: &Path) -> Result<Vec<(String, Literal)>, Failure> {
-    Ok(read_weights(path, None)?.tensors)
-}
-
-/// Reads a file of weights, which its ending tells the format of, under the names of variables.
-fn read_weights(path: &Path, names: Option<&Renaming>) -> Result<Saved, Failure> {
+/// Reads a file of weights, which its ending tells the format of, under the names of variables if
+/// there are any, else its own.
+pub(crate) fn read_weights(path: &Path, names: Option<&Renaming>) -> Result<Saved, Failure> {
     let failed = |e: DataError| Failure::data(&e);
     let alone = |tensors| {
-        let (clock, metadata) = Default::default();
-        Saved { tensors, clock, standards: None, metadata }
+        let (clock, names) = Default::default();
+        Saved { tensors, clock, standards: None, names }
     };
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let mut saved = match ending {
-        "npz" => alone(npy::read_npz(path).map_err(failed)?),
-        ending if OF_KERAS.contains(&ending) => alone(hdf5::load_tensors(path).map_err(failed)?),
-        _ => {
+    let mut saved = match format(path) {
+        Format::Npz => alone(npy::read_npz(path).map_err(failed)?),
+        Format::Keras => alone(hdf5::load_tensors(path).map_err(failed)?),
+        Format::Safetensors => {
             let file = Checkpoint::load(path).map_err(failed)?;
             let standards = file.standards(path).map_err(failed)?;
+            let names = file.names(path).map_err(failed)?;
             let clock = Clock { step: file.step, epoch: file.epoch };
-            Saved { tensors: file.variables, clock, standards, metadata: file.metadata }
+            Saved { tensors: file.variables, clock, standards, names }
         }
     };
     if let Some(names) = names {

@@ -490,10 +490,9 @@ Whatever else differs is this error, and the message shows both types. The array
 is its rows: of a source in two parts `train` takes the training part, `eval`, `predict` and
 `--validation` the test part, unless `?split=` chooses.
 
-Weights keep the names of classes, columns and characters that they were trained on. `eval`,
-`predict` and `--validation` refuse a table, pictures or a text in which the same number stands for
-something else: a class or category that is new or does not occur, columns in another order; a
-training that goes on from weights warns of it."
+The numbers of a table's columns become one column of `x` each, and each of a column's categories
+one of its own: `brolga data SOURCE` lists what `x` is made of, and its last dimension is how many
+there are."
 
     DataSymbol "E0612" "the data give a dimension two sizes"
 "A symbol stands for one number. Give the two dimensions different names, or make the sizes equal."
@@ -628,6 +627,23 @@ never changes becomes 0. The columns of a table's categories stay 0 and 1.
 The means and deviations are kept with the weights, by `--save` and in checkpoints; `--validation`,
 `eval` and `predict` measure all data by them; so what is evaluated needs `--params`, and the same
 columns. Numbers that are not finite have no mean."
+
+    OtherNames "E0631" "the data hold what was not trained on"
+"Weights keep what the numbers and columns of their data stood for: a table's columns, categories
+and means, classes, characters, words. `eval`, `predict` and `--validation` read other data in those
+terms, and so does a training that goes on, if it can:
+
+    a table         its columns by name, in any order; one that is missing or new is this error,
+                    and so is a category or a class that is new. A column of the label that is not
+                    asked for by `label=` is new too: leave it out with `ignore=COLUMN`
+    missing=mean    puts the mean of the training's column
+    images, lines   folders, files and `?classes=` have their numbers by name; with one that is new
+                    there is no `label`, and `predict` goes on without
+    text            a character that is new is this error
+    lines           words have their numbers; a new one is `<unknown>`
+
+`brolga data FILE.safetensors` lists what weights know. A training on other columns or classes says
+that they are numbered anew."
 
     Undrawn "E0633" "this array is no picture"
 "`brolga run FILE --output NAME.png` draws an output as a grid of pictures: f32 of the shape

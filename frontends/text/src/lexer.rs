@@ -494,7 +494,10 @@ impl Lexer<'_> {
             return self.push(Kind::Error, start);
         }
         let help = match first {
-            ';' => "a statement ends at the end of its line",
+            ';' => {
+                "a statement ends at the end of its line, and commas stand between sizes and \
+                 arguments"
+            }
             '\'' => "strings stand in double quotes",
             '&' => "write `and`",
             '|' => "write `or`",

@@ -6,13 +6,18 @@
 //! the host has is chosen once, at run time ([`Isa::detect`]). All sets that have fused multiply-add
 //! compute the same bits.
 
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
 #![allow(unsafe_code)]
+
+extern crate alloc;
 
 pub mod claim;
 mod isa;
 pub mod math;
 pub mod philox;
 pub mod pool;
+#[cfg(not(any(feature = "std", test)))]
+mod real;
 pub mod sort;
 pub mod tile;
 pub mod transpose;
@@ -24,8 +29,8 @@ pub use tile::Tile;
 pub use wave::{Kernel, Task};
 
 /// The C symbols of this crate by name, for the linker of JIT code.
-pub fn symbols() -> Vec<(&'static str, *const u8)> {
-    let mut symbols = vec![
+pub fn symbols() -> alloc::vec::Vec<(&'static str, *const u8)> {
+    let mut symbols = alloc::vec![
         ("brolga_claim", claim::brolga_claim as *const u8),
         ("brolga_philox", philox::brolga_philox as *const u8),
         ("brolga_pool_free", pool::brolga_pool_free as *const u8),

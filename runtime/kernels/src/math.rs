@@ -202,11 +202,11 @@ unsafe fn blocks<T: Copy + Default, const N: usize, F: Block<T, N>>(
         unsafe {
             let from = from.map(|x| {
                 let mut block = Aligned([T::default(); BLOCK]);
-                std::ptr::copy_nonoverlapping(x.add(whole), block.0.as_mut_ptr(), n - whole);
+                core::ptr::copy_nonoverlapping(x.add(whole), block.0.as_mut_ptr(), n - whole);
                 block
             });
             F::apply(&mut block.0, from.each_ref().map(|x| &x.0));
-            std::ptr::copy_nonoverlapping(block.0.as_ptr(), to.add(whole), n - whole);
+            core::ptr::copy_nonoverlapping(block.0.as_ptr(), to.add(whole), n - whole);
         }
     }
 }

@@ -30,7 +30,7 @@ pub unsafe extern "C" fn brolga_philox(
 ) {
     if n > 0 {
         // SAFETY: the caller's promise.
-        let words = unsafe { std::slice::from_raw_parts_mut(words, n) };
+        let words = unsafe { core::slice::from_raw_parts_mut(words, n) };
         fill(Isa::detect(), words, first, Stream::new(key, seed, step));
     }
 }

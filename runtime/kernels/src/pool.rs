@@ -17,21 +17,28 @@
 //! its caller does everything, and the pool is to be leaked, as its end would join threads that are
 //! not there.
 
+#[cfg(not(any(feature = "std", test)))]
+mod bare;
 mod handoff;
 #[cfg(test)]
 mod model;
 mod sync;
+mod thrown;
 
-use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::thread::{JoinHandle, Thread};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ptr::null_mut;
 
 use handoff::Handoff;
+use sync::{Thread, Worker, cores, spawn};
+
+pub use sync::Refused;
 
 /// A fixed number of threads that work together, of which the caller is the first.
 pub struct Pool {
     handoff: Arc<Handoff>,
-    workers: Vec<JoinHandle<()>>,
+    workers: Vec<Worker>,
     /// Handles of the workers, to wake them.
     threads: Vec<Thread>,
 }
@@ -41,16 +48,13 @@ impl Pool {
     ///
     /// # Errors
     /// If the system refuses a thread.
-    pub fn new(threads: usize) -> std::io::Result<Pool> {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let handoff = Arc::new(Handoff::new(threads.max(1) - 1, threads > cores));
-        let mut pool = Pool { handoff, workers: vec![], threads: vec![] };
+    pub fn new(threads: usize) -> Result<Pool, Refused> {
+        let handoff = Arc::new(Handoff::new(threads.max(1) - 1, threads > cores()));
+        let mut pool = Pool { handoff, workers: Vec::new(), threads: Vec::new() };
         for thread in 1..threads {
             let handoff = Arc::clone(&pool.handoff);
-            let name = format!("brolga-{thread}");
-            let worker =
-                std::thread::Builder::new().name(name).spawn(move || handoff.work(thread))?;
-            pool.threads.push(worker.thread().clone());
+            let (worker, handle) = spawn(thread, move || handoff.work(thread))?;
+            pool.threads.push(handle);
             pool.workers.push(worker);
         }
         Ok(pool)
@@ -87,7 +91,7 @@ impl Pool {
         match self.handoff.fork(&self.threads, work) {
             None => false,
             Some(Ok(())) => true,
-            Some(Err(payload)) => resume_unwind(payload),
+            Some(Err(payload)) => thrown::resume(payload),
         }
     }
 }
@@ -95,7 +99,7 @@ impl Pool {
 /// Makes a pool, for programs in other languages: null if the system refuses a thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn brolga_pool_new(threads: usize) -> *mut Pool {
-    Pool::new(threads).map_or(std::ptr::null_mut(), |pool| Box::into_raw(Box::new(pool)))
+    Pool::new(threads).map_or(null_mut(), |pool| Box::into_raw(Box::new(pool)))
 }
 
 /// Ends a pool.
@@ -113,10 +117,7 @@ pub unsafe extern "C" fn brolga_pool_free(pool: *mut Pool) {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.handoff.end(&self.threads);
-        for worker in self.workers.drain(..) {
-            // A worker catches what its work throws, so there is nothing to report.
-            let _ = worker.join();
-        }
+        self.workers.drain(..).for_each(Worker::join);
     }
 }
 

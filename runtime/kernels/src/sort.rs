@@ -11,7 +11,7 @@ pub unsafe extern "C" fn brolga_sort_i64(numbers: *mut i64, n: usize, first: usi
         return;
     }
     // SAFETY: the caller's promise.
-    let numbers = unsafe { std::slice::from_raw_parts_mut(numbers, n) };
+    let numbers = unsafe { core::slice::from_raw_parts_mut(numbers, n) };
     if (1..n).contains(&first) {
         numbers.select_nth_unstable(first - 1);
     }

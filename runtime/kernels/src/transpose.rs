@@ -1,6 +1,6 @@
 //! Transposed copies: where a kernel wants contiguous columns and the operand has them strided.
 
-use std::ops::Range;
+use core::ops::Range;
 
 use crate::isa::Isa;
 
@@ -150,7 +150,7 @@ unsafe fn copy_elements<T: Copy>(views: Views<T>, rows: Range<usize>, columns: R
 }
 
 /// Four by four elements, as the compiler likes it.
-struct Plain<T>(std::marker::PhantomData<T>);
+struct Plain<T>(core::marker::PhantomData<T>);
 
 impl<T: Copy> Piece for Plain<T> {
     type Element = T;
@@ -161,7 +161,7 @@ impl<T: Copy> Piece for Plain<T> {
     unsafe fn copy(views: Views<T>) {
         // SAFETY: the caller's promise; an array is aligned like its element.
         unsafe {
-            let rows: [[T; 4]; 4] = std::array::from_fn(|i| *views.from(i, 0).src.cast());
+            let rows: [[T; 4]; 4] = core::array::from_fn(|i| *views.from(i, 0).src.cast());
             for j in 0..4 {
                 *views.from(0, j).dst.cast() = rows.map(|row| row[j]);
             }
@@ -172,7 +172,7 @@ impl<T: Copy> Piece for Plain<T> {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Piece, Views};
-    use std::arch::x86_64::*;
+    use core::arch::x86_64::*;
 
     /// [`super::transpose`] compiled for AVX2.
     ///

@@ -52,7 +52,7 @@ pub unsafe extern "C" fn brolga_wave(
         return;
     }
     // SAFETY: the caller's promise.
-    let calls = unsafe { std::slice::from_raw_parts(calls, n_calls) };
+    let calls = unsafe { core::slice::from_raw_parts(calls, n_calls) };
     let wave = Wave { frame, calls, scratch, scratch_stride };
     // SAFETY: the caller's promise.
     let pool = unsafe { pool.as_ref() }.filter(|_| serial == 0 && wave.is_divisible());

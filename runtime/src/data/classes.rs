@@ -1,9 +1,10 @@
-//! `?classes=A,B`: the rows of some classes alone, numbered anew.
+//! Classes: `?classes=A,B`, the rows of some alone, and the numbers that a training gave them.
 
 use std::sync::Arc;
 
 use brolga_compiler::ir::Literal;
 
+use super::names::listed;
 use super::{Array, DataSet};
 
 /// The array of the classes.
@@ -41,4 +42,33 @@ pub(super) fn of_classes(data: &DataSet, chosen: &[String]) -> Result<DataSet, S
     let call = |n: &i32| names.get(*n as usize).cloned().unwrap_or_else(|| n.to_string());
     let called: Arc<[String]> = numbers.iter().map(call).collect();
     Ok(chosen.with_names_of(data).with_classes(LABEL, called))
+}
+
+/// The data with the numbers that the classes `known` have, by name; without labels where one of
+/// its classes is not among them. Nothing changes where either has no names.
+pub(super) fn renumbered(data: DataSet, known: &[String]) -> DataSet {
+    let own = data.classes(LABEL);
+    if known.is_empty() || own.is_empty() || own == known {
+        return data;
+    }
+    let number = |name: &String| known.iter().position(|k| k == name).map(|n| n as i32);
+    let numbers: Vec<Option<i32>> = own.iter().map(number).collect();
+    let number = |label: &i32| usize::try_from(*label).ok().and_then(|n| *numbers.get(n)?);
+    let labels = match data.array(LABEL).map(Array::whole) {
+        Some(Literal::I32(labels)) => labels.iter().map(number).collect::<Option<Vec<i32>>>(),
+        Some(_) | None => None,
+    };
+    let labels = labels.and_then(|labels| Literal::from_vec(&[data.n_rows()], labels));
+    match labels {
+        Some(labels) => data.with_elements(LABEL, labels).with_classes(LABEL, known.to_vec()),
+        None => {
+            let new = own.iter().filter(|name| !known.contains(name)).map(String::as_str);
+            let reason = format!(
+                "`{LABEL}` is left out, since {} is not among the classes that were trained on: {}",
+                listed(new),
+                listed(known.iter().map(String::as_str)),
+            );
+            data.without_array(LABEL, reason)
+        }
+    }
 }

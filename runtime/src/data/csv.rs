@@ -2,6 +2,7 @@
 //! column may be the label.
 
 mod column;
+mod written;
 
 use std::path::Path;
 
@@ -9,8 +10,11 @@ use ::csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use brolga_compiler::ir::Literal;
 
 use self::column::Column;
+pub use self::written::write_table;
 use super::bytes::open;
-use super::{DataError, HeldBackOptions, Split};
+use super::classes::LABEL;
+use super::names::listed;
+use super::{DataError, HeldBackOptions, Names, Split, TableColumn};
 
 /// Cells that say that nothing is known, in any case.
 const MISSING: [&str; 6] = ["", "?", "na", "n/a", "nan", "null"];
@@ -131,10 +135,8 @@ impl CsvOptions {
 pub struct Encoded {
     /// `x` (f32 `[rows, columns]`) and, where the table has one, `label` (f32 or i32 `[rows]`).
     pub arrays: Vec<(String, Literal)>,
-    /// What the columns of `x` are: `age`, `colour=red`.
-    pub columns: Vec<String>,
-    /// Which of them say by 1 that a row is of a category.
-    pub indicators: Vec<bool>,
+    /// What `x` is made of.
+    pub columns: Vec<TableColumn>,
     /// What the numbers of `label` stand for; empty where they are numbers.
     pub classes: Vec<String>,
 }
@@ -154,8 +156,14 @@ struct Table<'a> {
 /// column of `x` each, in their order, with 1 where a row is of it. A label of text is an i32, the
 /// number of its class in the order of classes; one of whole numbers, as written, an i32; one of
 /// other numbers an f32. Types and categories are those of the whole table, means those of the
-/// training part. Errors: whatever would have to be guessed, with its line and column.
-pub fn read_part(path: &Path, options: &CsvOptions, split: Split) -> Result<Encoded, DataError> {
+/// training part; where `known` has names for `x` and `label`, they are those instead, and so is the
+/// order of the columns. Errors: whatever would have to be guessed, with its line and column.
+pub fn read_part(
+    path: &Path,
+    options: &CsvOptions,
+    split: Split,
+    known: &Names,
+) -> Result<Encoded, DataError> {
     let mut table = Table::read(path, options)?;
     let label = options.label.as_deref().map(|name| table.index(name, "label")).transpose()?;
     let of_x = table.chosen(label)?;
@@ -166,9 +174,11 @@ pub fn read_part(path: &Path, options: &CsvOptions, split: Split) -> Result<Enco
         Some(held_back) => (held_back.rows(n, Split::Train)?, held_back.rows(n, split)?),
         None => (all(), all()),
     };
-    let label = label.map(|i| Column::label(&table, i)).transpose()?;
-    let columns: Vec<Column> =
-        of_x.iter().map(|&i| Column::of(&table, i)).collect::<Result<_, _>>()?;
+    let label = label.map(|i| Column::label(&table, i, known.classes(LABEL))).transpose()?;
+    let columns: Vec<Column> = match known.table("x") {
+        [] => of_x.iter().map(|&i| Column::of(&table, i)).collect::<Result<_, _>>()?,
+        trained => table.as_trained(&of_x, trained)?,
+    };
     let width = columns.iter().map(Column::width).sum::<usize>();
     let refused = || DataError::TooLarge {
         name: path.display().to_string(),
@@ -177,7 +187,11 @@ pub fn read_part(path: &Path, options: &CsvOptions, split: Split) -> Result<Enco
     let mut x: Vec<f32> = vec![];
     let n_numbers = part.len().checked_mul(width).ok_or_else(refused)?;
     x.try_reserve_exact(n_numbers).map_err(|_| refused())?;
-    let means: Vec<f32> = columns.iter().map(|c| c.mean(&table, &training)).collect();
+    // In the terms of another training the means are that one's.
+    let means = match known.table("x") {
+        [] => columns.iter().map(|c| c.mean(&table, &training)).collect(),
+        trained => trained.iter().map(TableColumn::mean).collect::<Vec<f32>>(),
+    };
     for &row in &part {
         for (column, mean) in columns.iter().zip(&means) {
             column.append(&table, row as usize, *mean, &mut x);
@@ -185,11 +199,10 @@ pub fn read_part(path: &Path, options: &CsvOptions, split: Split) -> Result<Enco
     }
     let x = Literal::from_vec(&[part.len(), width], x).expect("each column appends its width");
     let mut arrays = vec![("x".to_string(), x)];
-    arrays.extend(label.iter().map(|l| ("label".to_string(), l.labels(&table, &part))));
-    let indicators = columns.iter().flat_map(|c| vec![c.is_category(); c.width()]).collect();
-    let columns = columns.iter().flat_map(Column::names).collect();
+    arrays.extend(label.iter().map(|l| (LABEL.to_string(), l.labels(&table, &part))));
+    let columns = columns.iter().zip(means).map(|(column, mean)| column.named(mean)).collect();
     let classes = label.map(|label| label.classes().to_vec()).unwrap_or_default();
-    Ok(Encoded { arrays, columns, indicators, classes })
+    Ok(Encoded { arrays, columns, classes })
 }
 
 impl Table<'_> {
@@ -285,6 +298,41 @@ impl Table<'_> {
             return Err(DataError::Empty { source_text });
         }
         Ok(chosen)
+    }
+
+    /// The columns of a training in its order, of those that are chosen. Errors: one that is
+    /// missing or too much, or holds what it did not.
+    fn as_trained(
+        &self,
+        chosen: &[usize],
+        trained: &[TableColumn],
+    ) -> Result<Vec<Column>, DataError> {
+        let refused = |reason: String| {
+            Err(DataError::OtherNames { place: format!("`{}`", self.path.display()), reason })
+        };
+        let is_new = |name: &&str| trained.iter().all(|column| column.name() != *name);
+        let names = || chosen.iter().map(|&i| self.names[i].as_str());
+        let new: Vec<&str> = names().filter(is_new).collect();
+        let is_missing = |name: &&str| names().all(|other| other != *name);
+        let missing: Vec<&str> = trained.iter().map(TableColumn::name).filter(is_missing).collect();
+        if !missing.is_empty() {
+            let and =
+                if new.is_empty() { String::new() } else { format!("; new is {}", listed(new)) };
+            return refused(format!("it has no column {}, trained on{and}", listed(missing)));
+        }
+        if !new.is_empty() {
+            let option = new.join(",");
+            return refused(format!(
+                "the weights were not trained on {}; `ignore={option}` leaves out what is of no \
+                 use to them",
+                listed(new),
+            ));
+        }
+        let column = |column: &TableColumn| {
+            let index = chosen.iter().copied().find(|&i| self.names[i] == column.name());
+            Column::as_trained(self, index.expect("none is missing"), column)
+        };
+        trained.iter().map(column).collect()
     }
 
     /// Drops rows with missing values, or refuses those that no option fills.

@@ -317,6 +317,15 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
+    /// A column, category or character that has no number in the training whose terms are to be
+    /// used, or a column that is missing. The user is at fault.
+    #[error("{place}: {reason}")]
+    OtherNames {
+        /// The file, and where in it.
+        place: String,
+        /// What is not as it was.
+        reason: String,
+    },
     /// A line of a file of names that does not fit. The user is at fault.
     #[error("`{}`: line {line} {reason}", path.display())]
     Renaming {
@@ -381,6 +390,7 @@ impl DataError {
             DataError::Augment { .. } => "E0628",
             DataError::NoPictures { .. } => "E0629",
             DataError::Standards { .. } => "E0630",
+            DataError::OtherNames { .. } => "E0631",
         }
     }
 
@@ -520,6 +530,11 @@ impl DataError {
             }
             DataError::Standards { .. } => {
                 "`brolga explain E0630` says what is standardised, and by what".to_string()
+            }
+            DataError::OtherNames { .. } => {
+                "data are read in the terms of the training that the weights are of: \
+                 `brolga explain E0631` says how, `brolga data` lists what weights know"
+                    .to_string()
             }
             DataError::Write { .. } => {
                 "check that the folder exists, may be written, and has room".to_string()

@@ -263,17 +263,21 @@ fn assign(inputs: &[(String, TensorType)], data: &DataSet) -> Result<Vec<usize>,
             (0..arrays.len())
                 .find(|&i| !used[i] && arrays[i].1.sizes().is_empty() == ty.shape.is_empty())
         };
-        let i = named.or_else(next).ok_or_else(|| missing(input, ty, arrays))?;
+        let i = named.or_else(next).ok_or_else(|| missing(input, ty, data))?;
         used[i] = true;
         assigned.push(i);
     }
     Ok(assigned)
 }
 
-fn missing(input: &str, ty: &TensorType, arrays: &[(String, Array)]) -> DataError {
+fn missing(input: &str, ty: &TensorType, data: &DataSet) -> DataError {
+    let arrays = data.arrays().iter();
     let list: Vec<String> =
-        arrays.iter().map(|(name, a)| format!("`{name}: {}`", a.tensor_type())).collect();
-    let arrays = if list.is_empty() { "none".to_string() } else { list.join(", ") };
+        arrays.map(|(name, a)| format!("`{name}: {}`", a.tensor_type())).collect();
+    let mut arrays = if list.is_empty() { "none".to_string() } else { list.join(", ") };
+    if let Some(reason) = &data.left_out {
+        arrays = format!("{arrays}; {reason}");
+    }
     DataError::MissingArray { input: input.to_string(), ty: ty.clone(), arrays }
 }
 

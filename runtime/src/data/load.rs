@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::classes::{LABEL, of_classes};
+use super::classes::{LABEL, of_classes, renumbered};
 use super::fetch::fetched;
 use super::mapped::MAPPED_FROM;
 use super::source::FASHION;
 use super::{
-    Array, DataError, DataSet, Source, SourceKind, Split, cifar, csv, idx, images, npy,
+    Array, DataError, DataSet, Names, Source, SourceKind, Split, cifar, csv, idx, images, npy,
     safetensors, text,
 };
 
@@ -34,29 +34,53 @@ pub fn load(source: &Source, split: Split) -> Result<DataSet, DataError> {
     load_mapped(source, split, MAPPED_FROM)
 }
 
+/// The same, in the terms of a training: in tables, folders of pictures and texts, classes, columns
+/// and tokens have the numbers that `names` gives them, and missing values its means. A column that
+/// is missing, and a category, class or character that has no number there, is an error; pictures
+/// and lines of unknown classes have no `label`, and unknown words the number of those.
+pub fn load_as(source: &Source, split: Split, names: &Names) -> Result<DataSet, DataError> {
+    load_parts(source, split, (MAPPED_FROM, names))
+}
+
 /// The same, with the bytes from which on an array stays in its file.
 pub(super) fn load_mapped(
     source: &Source,
     split: Split,
     mapped_from: usize,
 ) -> Result<DataSet, DataError> {
-    let data = load_all(source, source.split.unwrap_or(split), mapped_from)?;
+    load_parts(source, split, (mapped_from, &Names::default()))
+}
+
+fn load_parts(
+    source: &Source,
+    split: Split,
+    (mapped_from, names): (usize, &Names),
+) -> Result<DataSet, DataError> {
+    let split = source.split.unwrap_or(split);
     let data = match &source.classes {
-        Some(classes) => of_classes(&data, classes).map_err(|reason| DataError::SourceOption {
-            source_text: source.to_string(),
-            option: format!("classes={}", classes.join(",")),
-            reason,
-        })?,
-        None => data,
+        Some(classes) => {
+            let all = load_all(source, split, (mapped_from, &names.without_classes(LABEL)))?;
+            of_classes(&all, classes).map_err(|reason| DataError::SourceOption {
+                source_text: source.to_string(),
+                option: format!("classes={}", classes.join(",")),
+                reason,
+            })?
+        }
+        None => load_all(source, split, (mapped_from, names))?,
     };
+    let data = renumbered(data, names.classes(LABEL));
     Ok(match source.standardise {
         Some(which) => data.standardised(which),
         None => data,
     })
 }
 
-/// Reads the arrays of a part, with all their rows.
-fn load_all(source: &Source, split: Split, mapped_from: usize) -> Result<DataSet, DataError> {
+/// Reads the arrays of a part, with all their rows, in the terms of `names`.
+fn load_all(
+    source: &Source,
+    split: Split,
+    (mapped_from, names): (usize, &Names),
+) -> Result<DataSet, DataError> {
     let named = |arrays| DataSet::new(source.to_string(), arrays);
     let named_files = |arrays: Vec<(String, Array)>| DataSet::new(source.to_string(), arrays);
     match &source.kind {
@@ -90,9 +114,8 @@ fn load_all(source: &Source, split: Split, mapped_from: usize) -> Result<DataSet
             })
         }
         SourceKind::Csv { path, options } => {
-            let table = csv::read_part(path, options, split)?;
-            let data = named(table.arrays)?.with_columns("x", table.columns);
-            let data = data.with_indicators("x", table.indicators);
+            let table = csv::read_part(path, options, split, names)?;
+            let data = named(table.arrays)?.with_table("x", table.columns);
             Ok(if table.classes.is_empty() {
                 data
             } else {
@@ -103,16 +126,19 @@ fn load_all(source: &Source, split: Split, mapped_from: usize) -> Result<DataSet
             let pictures = images::read_folders(folder, options, split)?;
             Ok(named(pictures.arrays)?.with_classes(LABEL, pictures.classes))
         }
-        SourceKind::Text { path, seq, stride } => {
-            let text = text::windows(path, (*seq, stride.unwrap_or(*seq)), split)?;
+        SourceKind::Text { path, seq, stride, whole } => {
+            let split = (!whole).then_some(split);
+            let steps = (*seq, stride.unwrap_or(*seq));
+            let text = text::windows(path, steps, split, names.classes("tokens"))?;
             let vocabulary: Arc<[String]> = text.vocabulary.into();
             let data = named(text.arrays)?.with_classes("tokens", vocabulary.clone());
             Ok(data.with_classes("next", vocabulary))
         }
-        SourceKind::Lines { files, vocab, length } => {
-            let lines = text::lines(files, (*vocab, *length), split)?;
+        SourceKind::Lines { files, vocab, length, whole } => {
+            let split = (!whole).then_some(split);
+            let lines = text::lines(files, (*vocab, *length), split, names.classes("tokens"))?;
             let data = named(lines.arrays)?.with_classes("tokens", lines.vocabulary);
-            Ok(data.with_classes(LABEL, text::file_names(files)))
+            Ok(data.with_classes(LABEL, text::file_names(files, names.classes(LABEL))))
         }
     }
 }

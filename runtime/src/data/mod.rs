@@ -23,6 +23,7 @@ mod held_back;
 pub mod idx;
 pub mod images;
 mod mapped;
+mod names;
 pub mod npy;
 mod renaming;
 mod rows;
@@ -36,7 +37,7 @@ pub mod text;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,8 +54,9 @@ pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole}
 pub use generated::{Generated, MAX_ROWS};
 pub use grid::write_grid;
 pub use held_back::{HeldBack, HeldBackOptions};
-pub use load::load;
+pub use load::{load, load_as};
 pub use mapped::Mapped;
+pub use names::{Names, TableColumn};
 pub use renaming::Renaming;
 pub use source::{Source, SourceKind};
 pub use standards::{Standard, Standardise, Standardiser, Standards};
@@ -85,12 +87,10 @@ pub struct DataSet {
     name: String,
     arrays: Vec<(String, Array)>,
     n_rows: usize,
-    /// By the array that holds their numbers.
-    classes: BTreeMap<String, Arc<[String]>>,
-    /// By the array whose last axis they name.
-    columns: BTreeMap<String, Arc<[String]>>,
-    /// By the array, which columns of its last axis say by 1 whether something is so.
-    indicators: BTreeMap<String, Arc<[bool]>>,
+    /// What numbers and columns stand for.
+    names: Names,
+    /// Why an array is not there that the source could have had.
+    left_out: Option<String>,
     /// The arrays that are to be standardised.
     standardise: Option<Standardise>,
     /// By what, once it is known.
@@ -130,46 +130,50 @@ impl DataSet {
             let reason = format!("it has {n_rows} rows, and at most {} are taken", u32::MAX);
             return Err(DataError::TooLarge { name: source_text, reason });
         }
-        let (classes, columns, indicators) = Default::default();
-        let (standardise, standards) = (None, None);
         Ok(DataSet {
             name: source_text,
             arrays,
             n_rows,
-            classes,
-            columns,
-            indicators,
-            standardise,
-            standards,
+            names: Names::default(),
+            left_out: None,
+            standardise: None,
+            standards: None,
         })
     }
 
     /// The same data set, in which the number `i` of the array `array` is called `names[i]`. Of an
     /// array of labels these are classes, of one of tokens the vocabulary.
     pub fn with_classes(mut self, array: &str, names: impl Into<Arc<[String]>>) -> DataSet {
-        self.classes.insert(array.to_string(), names.into());
+        self.names.set_classes(array, names);
         self
     }
 
-    /// The same data set, in which position `i` of the last axis of the array `array` is called
-    /// `names[i]`.
-    pub fn with_columns(mut self, array: &str, names: impl Into<Arc<[String]>>) -> DataSet {
-        self.columns.insert(array.to_string(), names.into());
+    /// The same data set, in which the last axis of the array `array` is these columns of a table.
+    pub fn with_table(mut self, array: &str, columns: impl Into<Arc<[TableColumn]>>) -> DataSet {
+        self.names.set_table(array, columns);
         self
     }
 
-    /// The same data set, in which position `i` of the last axis of the array `array` says by 1
-    /// whether something is so, else by 0, where `indicators[i]` is true.
-    pub fn with_indicators(mut self, array: &str, indicators: impl Into<Arc<[bool]>>) -> DataSet {
-        self.indicators.insert(array.to_string(), indicators.into());
-        self
-    }
-
-    /// The same data set with what `other` knows of its classes and columns.
+    /// The same data set with what `other` knows of its classes, columns and what it lacks.
     fn with_names_of(mut self, other: &DataSet) -> DataSet {
-        self.classes = other.classes.clone();
-        self.columns = other.columns.clone();
-        self.indicators = other.indicators.clone();
+        self.names = other.names.clone();
+        self.left_out = other.left_out.clone();
+        self
+    }
+
+    /// The same data set without an array, and why it is not there.
+    fn without_array(mut self, array: &str, reason: String) -> DataSet {
+        self.arrays.retain(|(name, _)| name != array);
+        self.left_out = Some(reason);
+        self
+    }
+
+    /// The same data set with other elements in an array.
+    fn with_elements(mut self, array: &str, elements: Literal) -> DataSet {
+        debug_assert!(elements.sizes().first() == Some(&self.n_rows));
+        for (_, old) in self.arrays.iter_mut().filter(|(name, _)| name == array) {
+            *old = elements.clone().into();
+        }
         self
     }
 
@@ -204,18 +208,22 @@ impl DataSet {
 
     /// What the numbers of an array are called, from 0 on; empty where they have no names.
     pub fn classes(&self, array: &str) -> &[String] {
-        self.classes.get(array).map_or(&[], |names| names)
+        self.names.classes(array)
     }
 
     /// What the positions of an array's last axis are called; empty where they have no names.
-    pub fn columns(&self, array: &str) -> &[String] {
-        self.columns.get(array).map_or(&[], |names| names)
+    pub fn columns(&self, array: &str) -> Vec<String> {
+        self.names.table(array).iter().flat_map(TableColumn::names).collect()
     }
 
-    /// Which positions of an array's last axis say by 1 whether something is so; empty where none is
-    /// known to.
-    pub fn indicators(&self, array: &str) -> &[bool] {
-        self.indicators.get(array).map_or(&[], |indicators| indicators)
+    /// What the numbers and the columns of all arrays stand for.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Why an array is not there that the source could have had, if one is not.
+    pub fn left_out(&self) -> Option<&str> {
+        self.left_out.as_deref()
     }
 
     /// Where the arrays came from, for people to read.

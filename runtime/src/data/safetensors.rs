@@ -1,10 +1,14 @@
 //! Tensors by name in the safetensors format.
 
+use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use brolga_compiler::ir::Literal;
+use serde_json::{Map, Value};
 
+use super::bytes::open_file;
 use super::mapped::{Mapped, MappedFile};
 use super::stored::Stored;
 use super::{Array, DataError, read_all};
@@ -86,26 +90,61 @@ fn tensors<'a>(bytes: &'a [u8], path: &Path) -> Result<Vec<Tensor<'a>>, DataErro
 /// Checks that every tensor ends within the file: the format's reader adds up what the header
 /// says before it compares, and a header that lies would overflow.
 fn check_ends(bytes: &[u8], path: &Path) -> Result<(), DataError> {
-    let header = header(bytes).ok_or_else(|| {
-        DataError::corrupt(path, "it does not begin with the length of a header and a header")
-    })?;
-    let corrupt = |reason: &str| DataError::corrupt(path, reason);
-    let json: serde_json::Value =
-        serde_json::from_slice(header).map_err(|e| corrupt(&format!("its header: {e}")))?;
-    let entries = json.as_object().ok_or_else(|| corrupt("its header is no JSON object"))?;
-    for (name, entry) in entries.iter().filter(|(name, _)| *name != "__metadata__") {
-        let end = entry.pointer("/data_offsets/1").and_then(serde_json::Value::as_u64);
+    for (name, entry) in header(bytes, path)?.iter().filter(|(name, _)| *name != METADATA) {
+        let end = entry.pointer("/data_offsets/1").and_then(Value::as_u64);
         if end.is_none_or(|end| end > bytes.len() as u64) {
-            return Err(corrupt(&format!("the tensor `{name}` does not lie within it")));
+            let reason = format!("the tensor `{name}` does not lie within it");
+            return Err(DataError::corrupt(path, reason));
         }
     }
     Ok(())
 }
 
-/// The header: a little-endian u64 and so many bytes of JSON.
-fn header(bytes: &[u8]) -> Option<&[u8]> {
-    let (length, rest) = bytes.split_first_chunk::<8>()?;
-    rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
+/// The entry of a header that is text about the file.
+const METADATA: &str = "__metadata__";
+
+/// The bytes of a header's length, a little-endian u64, before the header.
+const LENGTH: usize = 8;
+
+/// The header of a file whose beginning `bytes` are, by its entries: JSON. Errors: the header does
+/// not end in them, or is no such thing.
+fn header(bytes: &[u8], path: &Path) -> Result<Map<String, Value>, DataError> {
+    let corrupt = |reason: &str| DataError::corrupt(path, reason);
+    let header = bytes
+        .split_first_chunk::<LENGTH>()
+        .and_then(|(length, rest)| rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?));
+    let missing = "it does not begin with the length of a header and a header";
+    let header = header.ok_or_else(|| corrupt(missing))?;
+    match serde_json::from_slice(header) {
+        Ok(Value::Object(entries)) => Ok(entries),
+        Ok(_) => Err(corrupt("its header is no JSON object")),
+        Err(error) => Err(corrupt(&format!("its header: {error}"))),
+    }
+}
+
+/// The text about a file whose beginning `bytes` are, by what it is called; what is no text is left
+/// out. Errors: as for its tensors.
+pub(crate) fn metadata(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, String>, DataError> {
+    let header = header(bytes, path)?;
+    let entries = header.get(METADATA).and_then(Value::as_object).into_iter().flatten();
+    let texts = entries.filter_map(|(name, text)| Some((name.clone(), text.as_str()?.to_string())));
+    Ok(texts.collect())
+}
+
+/// The beginning of a file, as far as its header. Errors: a file that cannot be read, or begins
+/// otherwise.
+pub(crate) fn read_header(path: &Path) -> Result<Vec<u8>, DataError> {
+    let (mut file, _) = open_file(path)?;
+    let mut read = |n: u64, bytes: &mut Vec<u8>| {
+        let taken = (&mut file).take(n).read_to_end(bytes);
+        taken.map(drop).map_err(|e| DataError::read(path, &e))
+    };
+    let mut bytes = vec![];
+    read(LENGTH as u64, &mut bytes)?;
+    if let Some(length) = bytes.first_chunk::<LENGTH>() {
+        read(u64::from_le_bytes(*length), &mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn stored(dtype: Dtype) -> Option<Stored> {

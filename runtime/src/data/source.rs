@@ -77,6 +77,8 @@ pub enum SourceKind {
         seq: usize,
         /// Characters from the beginning of one training window to the next; by default `seq`.
         stride: Option<usize>,
+        /// Whether nothing is held back, and each part is the whole.
+        whole: bool,
     },
     /// Lines of texts: `tokens` i32[length], `label` i32, the number of the file.
     Lines {
@@ -86,6 +88,8 @@ pub enum SourceKind {
         vocab: usize,
         /// Tokens of a row.
         length: usize,
+        /// Whether nothing is held back, and each part is the whole.
+        whole: bool,
     },
 }
 
@@ -153,11 +157,10 @@ impl Source {
     /// Whether the source comes in a training and a test part.
     pub fn has_parts(&self) -> bool {
         match &self.kind {
-            SourceKind::Generated { .. }
-            | SourceKind::Mnist { .. }
-            | SourceKind::Cifar10(_)
-            | SourceKind::Text { .. }
-            | SourceKind::Lines { .. } => true,
+            SourceKind::Generated { .. } | SourceKind::Mnist { .. } | SourceKind::Cifar10(_) => {
+                true
+            }
+            SourceKind::Text { whole, .. } | SourceKind::Lines { whole, .. } => !whole,
             SourceKind::Csv { options, .. } => options.held_back.fraction.is_some(),
             SourceKind::Images { options, .. } => options.held_back.fraction.is_some(),
             SourceKind::Idx { .. }
@@ -227,6 +230,12 @@ impl Source {
             (SourceKind::Images { options, .. }, "test" | "seed") => {
                 options.held_back.set(key, value)?;
             }
+            (SourceKind::Text { whole, .. } | SourceKind::Lines { whole, .. }, "test") => {
+                *whole = value == "0";
+                if !*whole {
+                    return Err("is not `test=0`, which holds nothing back".to_string());
+                }
+            }
             (SourceKind::Text { seq, .. }, "seq") => *seq = number(value, MAX_TOKENS)?,
             (SourceKind::Text { stride, .. }, "stride") => {
                 *stride = Some(number(value, MAX_TOKENS)?);
@@ -252,8 +261,8 @@ impl SourceKind {
             SourceKind::Mnist { .. } | SourceKind::Cifar10(_) => "",
             SourceKind::Csv { .. } => CsvOptions::NAMES,
             SourceKind::Images { .. } => "`size`, `test`, `seed`",
-            SourceKind::Text { .. } => "`seq`, `stride`",
-            SourceKind::Lines { .. } => "`vocab`, `length`",
+            SourceKind::Text { .. } => "`seq`, `stride`, `test`",
+            SourceKind::Lines { .. } => "`vocab`, `length`, `test`",
             SourceKind::Idx { .. }
             | SourceKind::Npz(_)
             | SourceKind::Npy(_)
@@ -275,11 +284,12 @@ impl SourceKind {
             SourceKind::Csv { .. } | SourceKind::Images { .. } => {
                 "needs a test part, which `test=0.2` makes"
             }
+            SourceKind::Text { .. } | SourceKind::Lines { .. } => {
+                "chooses a part, and with `test=0` there is none"
+            }
             SourceKind::Generated { .. }
             | SourceKind::Mnist { .. }
             | SourceKind::Cifar10(_)
-            | SourceKind::Text { .. }
-            | SourceKind::Lines { .. }
             | SourceKind::Idx { .. }
             | SourceKind::Npz(_)
             | SourceKind::Npy(_)
@@ -316,11 +326,11 @@ fn parse_kind(place: &str) -> Option<SourceKind> {
             SourceKind::Images { folder: folder.into(), options }
         }
         (_, Some(("text", path))) if !path.is_empty() => {
-            SourceKind::Text { path: path.into(), seq: SEQ, stride: None }
+            SourceKind::Text { path: path.into(), seq: SEQ, stride: None, whole: false }
         }
         (_, Some(("lines", files))) if files.split(',').all(|file| !file.is_empty()) => {
             let files = files.split(',').map(PathBuf::from).collect();
-            SourceKind::Lines { files, vocab: VOCAB, length: LENGTH }
+            SourceKind::Lines { files, vocab: VOCAB, length: LENGTH, whole: false }
         }
         _ => return parse_files(place),
     })
@@ -389,10 +399,10 @@ mod tests {
         assert_eq!(kind("x=a.npy,y=b.npy"), SourceKind::Npy(files));
         assert_eq!(kind("w.safetensors"), SourceKind::Safetensors("w.safetensors".into()));
         assert_eq!(kind("cifar10:c"), SourceKind::Cifar10("c".into()));
-        let windows = SourceKind::Text { path: "t".into(), seq: 8, stride: Some(3) };
-        assert_eq!(kind("text:t?seq=8&stride=3"), windows);
+        let windows = SourceKind::Text { path: "t".into(), seq: 8, stride: Some(3), whole: true };
+        assert_eq!(kind("text:t?seq=8&test=0&stride=3"), windows);
         let files = vec!["a".into(), "b".into()];
-        let lines = SourceKind::Lines { files, vocab: 7, length: LENGTH };
+        let lines = SourceKind::Lines { files, vocab: 7, length: LENGTH, whole: false };
         assert_eq!(kind("lines:a,b?vocab=7"), lines);
         let held_back = HeldBackOptions { fraction: Some(0.25), seed: Some(4) };
         let options = ImageOptions { size: 16, held_back };
@@ -424,6 +434,7 @@ mod tests {
         assert!(
             has_parts("t.csv?split=test&test=0.5") && !has_parts("t.csv") && !has_parts("a.npz")
         );
+        assert!(!has_parts("lines:a?test=0") && !has_parts("text:t?test=0"));
     }
 
     #[test]
@@ -459,6 +470,8 @@ mod tests {
             ("text:x?stride=0", "E0602"),
             ("lines:x?length=0", "E0602"),
             ("lines:x?vocab=-1", "E0602"),
+            ("lines:x?test=0.1", "E0602"),
+            ("text:x?test=0&split=train", "E0602"),
             ("x.csv?split=test", "E0602"),
             ("x.csv?test=1", "E0602"),
             ("x.csv?test=0", "E0602"),

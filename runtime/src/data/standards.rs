@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use brolga_compiler::ir::{DType, Literal};
 use serde_json::{Map, Value, json};
 
-use super::{Array, DataError, DataSet, FeedPlan};
+use super::{Array, DataError, DataSet, FeedPlan, TableColumn};
 
 /// Which arrays of a data set are standardised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,13 @@ pub struct Standard {
 
 /// The array that `features` leaves out.
 const LABEL: &str = "label";
+
+/// Which columns of an array say by 1 whether a row is of a category; empty where none is known to.
+fn indicators(data: &DataSet, array: &str) -> Vec<bool> {
+    let is_category = |column: &TableColumn| matches!(column, TableColumn::Category { .. });
+    let table = data.names().table(array).iter();
+    table.flat_map(|column| vec![is_category(column); column.names().len()]).collect()
+}
 
 impl Standards {
     /// The standards of the rows of numbers `rows`, or of all: for each column of an array
@@ -61,9 +68,10 @@ impl Standards {
         let arrays = data.arrays().iter().filter(|(name, a)| is_float(a) && is_meant(name));
         let standards: BTreeMap<String, Standard> = arrays
             .map(|(name, array)| {
-                let standard = Standard::of(array, data.indicators(name), rows).map_err(|row| {
-                    refused(format!("`{name}` holds a number that is not finite in row {row}"))
-                })?;
+                let standard =
+                    Standard::of(array, &indicators(data, name), rows).map_err(|row| {
+                        refused(format!("`{name}` holds a number that is not finite in row {row}"))
+                    })?;
                 Ok((name.clone(), standard))
             })
             .collect::<Result<_, DataError>>()?;
@@ -292,7 +300,9 @@ mod tests {
     #[test]
     fn categories_stay_what_they_are() {
         let x = Literal::from_vec(&[4, 2], vec![1f32, 0., 3., 0., 1., 0., 3., 1.]).expect("eight");
-        let data = data(vec![("x", x)]).with_indicators("x", vec![false, true]);
+        let category = TableColumn::Category { name: "b".into(), categories: vec!["c".into()] };
+        let number = TableColumn::Number { name: "a".into(), mean: 2.0 };
+        let data = data(vec![("x", x)]).with_table("x", vec![number, category]);
         let standard = Standard { mean: vec![2.0, 0.0], deviation: vec![1.0, 1.0] };
         let all = standards(&data, Standardise::Features, None);
         assert_eq!(all.iter().collect::<Vec<_>>(), [("x", &standard)]);

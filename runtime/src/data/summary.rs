@@ -56,7 +56,7 @@ pub enum Statistics {
 /// Returns what each array of `data` holds, in their order. Linear in the elements.
 pub fn summarise(data: &DataSet) -> Vec<ArraySummary> {
     let summary =
-        |(name, array): &(String, Array)| summarise_array(name, array, data.columns(name));
+        |(name, array): &(String, Array)| summarise_array(name, array, &data.columns(name));
     data.arrays().iter().map(summary).collect()
 }
 
@@ -170,6 +170,7 @@ impl Measure {
 mod tests {
     use brolga_compiler::ir::Element;
 
+    use super::super::TableColumn;
     use super::*;
 
     fn of<T: Element>(elements: Vec<T>) -> Statistics {
@@ -192,7 +193,8 @@ mod tests {
         let array = Literal::from_vec(&[2, 2], vec![1f32, f32::NAN, 3.0, 7.0]).expect("two by two");
         let data = DataSet::new("t", vec![("x".to_string(), array)]).expect("it has rows");
         assert!(summarise(&data)[0].columns.is_empty());
-        let data = data.with_columns("x", vec!["a".to_string(), "b".to_string()]);
+        let columns = ["a", "b"].map(|name| TableColumn::Number { name: name.into(), mean: 0.0 });
+        let data = data.with_table("x", columns.to_vec());
         let floats = |lo, hi, mean, n_nan| Statistics::Floats {
             finite: Some((lo, hi, mean)),
             n_nan,

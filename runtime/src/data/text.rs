@@ -33,21 +33,36 @@ pub struct Named {
 /// Returns `tokens` and `next` (i32 `[rows, seq]`) of a text: windows of `seq` characters, and the
 /// same windows one character on. A character's number is its place among the text's characters in
 /// the order of code points. The training part is the first nine tenths, the test part the rest;
-/// windows begin every `stride` characters in the training part and every `seq` in the test part.
-/// Errors: no UTF-8, a part shorter than one window (which is a part without rows).
+/// windows begin every `stride` characters in the training part and every `seq` in the test part;
+/// without a part they are of the whole text, every `stride`. A character has its number in `known`
+/// instead, if that names any. Errors: no UTF-8, a character that is not known, a part shorter than
+/// one window (which is a part without rows).
 pub fn windows(
     path: &Path,
     (seq, stride): (usize, usize),
-    split: Split,
+    split: Option<Split>,
+    known: &[String],
 ) -> Result<Named, DataError> {
     let text = read_text(path)?;
-    let vocabulary: Vec<char> = text.chars().collect::<BTreeSet<char>>().into_iter().collect();
-    let numbers: HashMap<char, i32> = vocabulary.iter().copied().zip(0..).collect();
-    let all: Vec<i32> = text.chars().map(|c| numbers[&c]).collect();
+    let vocabulary: Vec<String> = match known {
+        [] => text.chars().collect::<BTreeSet<char>>().into_iter().map(String::from).collect(),
+        known => known.to_vec(),
+    };
+    let numbers: HashMap<&str, i32> = vocabulary.iter().map(String::as_str).zip(0..).collect();
+    let mut all: Vec<i32> = Vec::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let end = at + c.len_utf8();
+        let number = numbers.get(&text[at..end]).copied();
+        all.push(number.ok_or_else(|| DataError::OtherNames {
+            place: format!("`{}`, line {}", path.display(), text[..end].lines().count()),
+            reason: format!("the character {c:?} was not in the text that was trained on"),
+        })?);
+    }
     let cut = (all.len() as u128 * (PARTS as u128 - 1) / PARTS as u128) as usize;
     let (part, stride) = match split {
-        Split::Train => (&all[..cut], stride),
-        Split::Test => (&all[cut..], seq),
+        None => (&all[..], stride),
+        Some(Split::Train) => (&all[..cut], stride),
+        Some(Split::Test) => (&all[cut..], seq),
     };
     let starts = || (0..part.len().saturating_sub(seq)).step_by(stride.max(1));
     let rows = starts().len();
@@ -63,34 +78,45 @@ pub fn windows(
         Ok(Literal::from_vec(&[rows, seq], tokens).expect("a window a row"))
     };
     let arrays = vec![("tokens".to_string(), windows(0)?), ("next".to_string(), windows(1)?)];
-    Ok(Named { arrays, vocabulary: vocabulary.into_iter().map(String::from).collect() })
+    Ok(Named { arrays, vocabulary })
 }
 
 /// Returns `tokens` (i32 `[rows, length]`) and `label` (i32 `[rows]`, the number of the line's
 /// file) of the lines of `files` that are not blank, file after file. Every tenth line of a file is
 /// the test part's. A line's words are numbered from 2 on by how often the training part has them,
 /// the most frequent first, ties in the order of code points, up to `vocab` numbers in all; others
-/// are 1, and 0 fills the line up to `length`, beyond which words are left out. Errors: no UTF-8.
+/// are 1, and 0 fills the line up to `length`, beyond which words are left out. Without a part all
+/// lines are meant, as training part and as rows. A word has its number in `known` instead, if that
+/// names any. Errors: no UTF-8.
 pub fn lines(
     files: &[PathBuf],
     (vocab, length): (usize, usize),
-    split: Split,
+    split: Option<Split>,
+    known: &[String],
 ) -> Result<Named, DataError> {
     let (mut training, mut test) = (vec![], vec![]);
     for (path, label) in files.iter().zip(0i32..) {
         let text = read_text(path)?;
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         for (i, line) in lines.enumerate() {
-            let part = if i % PARTS == PARTS - 1 { &mut test } else { &mut training };
+            let is_test = split.is_some() && i % PARTS == PARTS - 1;
+            let part = if is_test { &mut test } else { &mut training };
             part.push((words(line), label));
         }
     }
-    let frequent = frequent(training.iter().flat_map(|(words, _)| words), vocab);
-    let numbers: HashMap<&str, i32> =
-        frequent.iter().map(String::as_str).zip(FIRST_WORD as i32..).collect();
+    let vocabulary: Vec<String> = match known {
+        [] => {
+            let reserved = [String::new(), "<unknown>".to_string()];
+            let words = training.iter().flat_map(|(words, _)| words);
+            reserved.into_iter().chain(frequent(words, vocab)).collect()
+        }
+        known => known.to_vec(),
+    };
+    let words = vocabulary.iter().map(String::as_str).zip(0..).skip(FIRST_WORD);
+    let numbers: HashMap<&str, i32> = words.collect();
     let part = match split {
-        Split::Train => &training,
-        Split::Test => &test,
+        None | Some(Split::Train) => &training,
+        Some(Split::Test) => &test,
     };
     let refused = || DataError::TooLarge {
         name: files.first().map(|f| f.display().to_string()).unwrap_or_default(),
@@ -108,8 +134,7 @@ pub fn lines(
     let tokens = Literal::from_vec(&[part.len(), length], tokens).expect("a line a row");
     let labels = Literal::from_vec(&[labels.len()], labels).expect("one axis");
     let arrays = vec![("tokens".to_string(), tokens), ("label".to_string(), labels)];
-    let reserved = [String::new(), "<unknown>".to_string()];
-    Ok(Named { arrays, vocabulary: reserved.into_iter().chain(frequent).collect() })
+    Ok(Named { arrays, vocabulary })
 }
 
 /// The words of a line in lower case. White space parts them; punctuation at either end of what is
@@ -163,19 +188,23 @@ fn frequent<'a>(words: impl Iterator<Item = &'a String>, vocab: usize) -> Vec<St
     counts.into_iter().map(|(word, _)| word.to_string()).collect()
 }
 
-/// What the classes of `files` are called: by their stems, or where two are equal by their names.
-pub fn file_names(files: &[PathBuf]) -> Vec<String> {
+/// What the classes of `files` are called: by their stems, or where two are equal by their names, or
+/// paths; by whichever of them `known` has for all.
+pub fn file_names(files: &[PathBuf], known: &[String]) -> Vec<String> {
     let texts = |part: fn(&Path) -> Option<&std::ffi::OsStr>| -> Vec<String> {
         let text = |path: &PathBuf| part(path).unwrap_or_default().to_string_lossy().into_owned();
         files.iter().map(text).collect()
     };
-    let differ = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len() == names.len();
-    let stems = texts(Path::file_stem);
-    if differ(&stems) {
-        return stems;
-    }
-    let names = texts(Path::file_name);
-    if differ(&names) { names } else { texts(|path| Some(path.as_os_str())) }
+    let forms = [texts(Path::file_stem), texts(Path::file_name), texts(whole_name)];
+    let is_known = |names: &&Vec<String>| names.iter().all(|name| known.contains(name));
+    let differ = |names: &&Vec<String>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
+    let different = || forms.iter().filter(differ);
+    let chosen = different().find(is_known).or(different().next());
+    chosen.unwrap_or(&forms[2]).clone()
+}
+
+fn whole_name(path: &Path) -> Option<&std::ffi::OsStr> {
+    Some(path.as_os_str())
 }
 
 fn read_text(path: &Path) -> Result<String, DataError> {
@@ -206,7 +235,8 @@ mod tests {
 
     #[test]
     fn files_of_equal_stems_have_their_endings() {
-        let names = |list: &[&str]| file_names(&list.iter().map(PathBuf::from).collect::<Vec<_>>());
+        let names =
+            |list: &[&str]| file_names(&list.iter().map(PathBuf::from).collect::<Vec<_>>(), &[]);
         assert_eq!(names(&["a/x.txt", "b/y.txt"]), ["x", "y"]);
         assert_eq!(names(&["a/rt.neg", "a/rt.pos"]), ["rt.neg", "rt.pos"]);
         assert_eq!(names(&["a/x.txt", "b/x.txt"]), ["a/x.txt", "b/x.txt"]);

@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use brolga_compiler::ir::{Literal, Name};
 use indexmap::IndexMap;
@@ -20,8 +19,8 @@ use super::fit::{BatchReport, Callbacks, EpochReport};
 use super::progress::Progress;
 use super::stopping::Best;
 use crate::RunError;
-use crate::checkpoint::{Checkpoint, STANDARDS};
-use crate::data::{DataError, Standards};
+use crate::checkpoint::{Checkpoint, metadata_of};
+use crate::data::{DataError, DataSet};
 use crate::session::{Clock, Prepared, Session};
 
 /// Writes checkpoints: after each epoch and, if asked, after every so many batches.
@@ -31,9 +30,7 @@ pub struct Checkpoints {
     every: Option<NonZeroU64>,
     /// What tells this training from others, by what it is called.
     identity: BTreeMap<String, String>,
-    /// What the data are measured by.
-    standards: Option<Arc<Standards>>,
-    /// What else is kept in the metadata.
+    /// What is kept of the data.
     metadata: BTreeMap<String, String>,
 }
 
@@ -82,22 +79,17 @@ impl Checkpoints {
     ) -> Result<Checkpoints, DataError> {
         std::fs::create_dir_all(folder).map_err(|e| DataError::write(folder, &e))?;
         let (folder, metadata) = (folder.to_path_buf(), BTreeMap::new());
-        Ok(Checkpoints { folder, every, identity, standards: None, metadata })
+        Ok(Checkpoints { folder, every, identity, metadata })
     }
 
-    /// The same checkpoints, which keep what the data are measured by.
-    pub fn with_standards(mut self, standards: Option<Arc<Standards>>) -> Checkpoints {
-        self.standards = standards;
-        self
-    }
-
-    /// The same checkpoints, which keep these entries of the metadata too.
-    pub fn with_metadata(
-        mut self,
-        entries: impl IntoIterator<Item = (String, String)>,
-    ) -> Checkpoints {
-        self.metadata.extend(entries);
-        self
+    /// The same checkpoints, which keep what the data are measured by, and what their numbers and
+    /// columns stand for.
+    ///
+    /// # Errors
+    /// Data that are to be standardised, where nothing says by what.
+    pub fn with_data(mut self, data: &DataSet) -> Result<Checkpoints, DataError> {
+        self.metadata.extend(metadata_of(data)?);
+        Ok(self)
     }
 
     /// The newest checkpoint that is whole; `None` if there is none at all.
@@ -162,9 +154,6 @@ impl Checkpoints {
             (PROGRESS.to_string(), progress.to_json().to_string()),
             (IDENTITY.to_string(), json!(self.identity).to_string()),
         ]);
-        if let Some(standards) = &self.standards {
-            metadata.insert(STANDARDS.to_string(), standards.to_json().to_string());
-        }
         if let Some(best) = &progress.best {
             let named = |(name, value): &(Name, Literal)| (format!("{BEST}{name}"), value.clone());
             variables.extend(best.variables.iter().map(named));

@@ -11,6 +11,7 @@ mod math;
 
 use crate::ir::{DType, ExprId, Exprs, Literal, NodeId, Scalar, Target};
 
+use super::elements::map;
 use super::{Build, Signature, TypeError};
 pub use binary::BinaryFn;
 pub use library::LibraryFn;
@@ -311,15 +312,15 @@ impl Values {
     fn map(&self, x: &Literal) -> Literal {
         match (self, x) {
             (Values::Floats(f, _) | Values::Numbers(f, ..), Literal::F32(x)) => {
-                Literal::new(x.map(|&x| f(x)))
+                Literal::new(map(x, f))
             }
             (Values::Floats(_, f) | Values::Numbers(_, f, ..), Literal::F64(x)) => {
-                Literal::new(x.map(|&x| f(x)))
+                Literal::new(map(x, f))
             }
-            (Values::Numbers(_, _, f, ..), Literal::I32(x)) => Literal::new(x.map(|&x| f(x))),
-            (Values::Numbers(_, _, _, f, _), Literal::I64(x)) => Literal::new(x.map(|&x| f(x))),
-            (Values::Numbers(.., f), Literal::U8(x)) => Literal::new(x.map(|&x| f(x))),
-            (Values::Bools(f), Literal::Bool(x)) => Literal::new(x.map(|&x| f(x))),
+            (Values::Numbers(_, _, f, ..), Literal::I32(x)) => Literal::new(map(x, f)),
+            (Values::Numbers(_, _, _, f, _), Literal::I64(x)) => Literal::new(map(x, f)),
+            (Values::Numbers(.., f), Literal::U8(x)) => Literal::new(map(x, f)),
+            (Values::Bools(f), Literal::Bool(x)) => Literal::new(map(x, f)),
             (Values::Floats(..) | Values::Numbers(..) | Values::Bools(_), x) => x.clone(),
         }
     }

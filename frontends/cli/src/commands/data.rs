@@ -5,9 +5,10 @@ mod example;
 use std::path::Path;
 
 use brolga::runtime::data::{
-    Array, ArraySummary, DataError, Source, SourceKind, Split, Statistics, summarise,
-    summarise_array,
+    Array, ArraySummary, DataError, Names, Source, SourceKind, Split, Standards, Statistics,
+    TableColumn, summarise, summarise_array,
 };
+use brolga::runtime::session::Clock;
 use brolga::runtime::train::literal_json;
 use brolga::{DataSet, Literal};
 use serde_json::{Map, Value, json};
@@ -16,7 +17,8 @@ use crate::arguments::{Inspect, Part};
 use crate::failure::Failure;
 use crate::model::read_source;
 use crate::output::outln;
-use crate::{tokens, weights};
+use crate::tokens;
+use crate::weights::{is_of_keras, read_weights};
 
 /// Classes that are listed; of more, the number of the others is said.
 const LISTED: usize = 20;
@@ -24,7 +26,7 @@ const LISTED: usize = 20;
 pub(crate) fn run(arguments: &Inspect) -> Result<(), Failure> {
     let source = match Source::parse(&arguments.source) {
         Ok(source) => source,
-        Err(DataError::UnknownSource { .. }) if weights::is_of_keras(&arguments.source) => {
+        Err(DataError::UnknownSource { .. }) if is_of_keras(&arguments.source) => {
             return show_weights(arguments, Path::new(&arguments.source));
         }
         Err(error) => return Err(Failure::data(&error)),
@@ -63,18 +65,59 @@ pub(crate) fn run(arguments: &Inspect) -> Result<(), Failure> {
 
 /// Says what a file of weights holds, which has no examples.
 fn show_weights(arguments: &Inspect, path: &Path) -> Result<(), Failure> {
-    let tensors = weights::read_tensors(path)?;
+    let weights = read_weights(path, None)?;
     let summary = |(name, tensor): (String, Literal)| summarise_array(&name, &tensor.into(), &[]);
-    let summaries: Vec<ArraySummary> = tensors.into_iter().map(summary).collect();
+    let summaries: Vec<ArraySummary> = weights.tensors.into_iter().map(summary).collect();
+    let standardised: Vec<&str> =
+        weights.standards.iter().flat_map(Standards::iter).map(|(name, _)| name).collect();
     if arguments.json {
         let arrays = summaries.iter().map(|summary| array_json(&[], summary)).collect();
-        outln!("{}", source_json(&arguments.source, None, None, arrays, vec![]));
+        let mut json = source_json(&arguments.source, None, None, arrays, vec![]);
+        json["step"] = json!(weights.clock.step);
+        json["epoch"] = json!(weights.clock.epoch);
+        json["standardised"] = json!(standardised);
+        json["names"] = weights.names.to_json();
+        outln!("{json}");
         return Ok(());
     }
     let s = if summaries.len() == 1 { "" } else { "s" };
     outln!("{}: {} tensor{s}, which are no rows of examples", path.display(), summaries.len());
     summaries.iter().for_each(|summary| describe(&[], summary));
+    if weights.clock.step != 0 {
+        let Clock { step, epoch } = weights.clock;
+        outln!("  saved at step {step}, epoch {epoch}");
+    }
+    say_names(&weights.names);
+    if !standardised.is_empty() {
+        outln!("  the data are standardised: {}", standardised.join(", "));
+    }
     Ok(())
+}
+
+/// Says what numbers and columns stand for in the data that weights are for.
+fn say_names(names: &Names) {
+    let some = |names: &[String]| {
+        let shown: Vec<String> =
+            names.iter().take(LISTED).map(|name| example::one_line(name).to_string()).collect();
+        match names.len() - shown.len() {
+            0 => shown.join(", "),
+            more => format!("{} and {more} others", shown.join(", ")),
+        }
+    };
+    for (array, columns) in names.tables() {
+        outln!("  the columns of {array}:");
+        for column in columns {
+            match column {
+                TableColumn::Number { name, .. } => outln!("    {}", example::one_line(name)),
+                TableColumn::Category { name, categories } => {
+                    outln!("    {}: one of {}", example::one_line(name), some(categories));
+                }
+            }
+        }
+    }
+    for (array, classes) in names.all_classes() {
+        outln!("  the numbers of {array}: {}", some(classes));
+    }
 }
 
 /// The part that is shown, of a source that comes in two.
@@ -102,6 +145,13 @@ fn describe(names: &[String], summary: &ArraySummary) {
     }
     say_others(summary.columns.len());
     if let Statistics::Integers { counts: Some(counts), .. } = &summary.statistics {
+        // Many numbers without names are no classes that anyone wants to see.
+        if names.is_empty() && counts.len() > LISTED {
+            let (least, most) = (counts.values().min(), counts.values().max());
+            let times = least.zip(most).map(|(a, b)| format!(", each {a} to {b} times"));
+            outln!("    {} different numbers{}", counts.len(), times.unwrap_or_default());
+            return;
+        }
         for (number, n) in counts.iter().take(LISTED) {
             match tokens::class(names, *number) {
                 Some(name) => outln!("    {number} {}: {n}", example::one_line(name)),

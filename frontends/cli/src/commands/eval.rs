@@ -6,19 +6,20 @@ use serde_json::Value;
 
 use crate::arguments::Eval;
 use crate::failure::Failure;
-use crate::model::{batch_size, check_dims, data_set, read, session, session_options};
+use crate::model::{batch_size, check_dims, data_set_as, read, session, session_options};
 use crate::output::outln;
 use crate::tables::matrix;
-use crate::weights::{Purpose, as_trained, load_weights, say_untrained};
+use crate::weights::{Purpose, as_trained, load_weights, say_untrained, trained_names};
 
 pub(crate) fn run(arguments: &Eval) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
     check_dims(&program.module, &arguments.model.dims)?;
-    let data = data_set(&arguments.data.data, Split::Test)?;
+    let names = trained_names(&arguments.weights)?;
+    let data = data_set_as(&arguments.data.data, Split::Test, &names)?;
     let size = batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?;
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     let loaded = load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
-    let data = as_trained(data, &arguments.data.data, loaded)?;
+    let data = as_trained(data, loaded);
     let metrics =
         evaluate(&mut session, &data, &size).map_err(|e| Failure::run(&e, &program.sources))?;
     say_untrained(&program, &arguments.weights);

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use brolga::text::pages;
+use brolga::text::spelling::similar;
 use clap::CommandFactory;
 
 use crate::arguments::{Arguments, Help};
@@ -27,8 +28,10 @@ pub(crate) fn run(arguments: &Help) -> Result<(), Failure> {
                 out!("{page}");
                 return Ok(());
             }
+            let names: Vec<String> =
+                command.get_subcommands().map(|c| c.get_name().to_string()).collect();
             let found = command.find_subcommand_mut(topic);
-            found.ok_or_else(|| unknown(topic))?.render_long_help()
+            found.ok_or_else(|| unknown(topic, &names))?.render_long_help()
         }
     };
     if std::io::stdout().is_terminal() {
@@ -39,11 +42,14 @@ pub(crate) fn run(arguments: &Help) -> Result<(), Failure> {
     Ok(())
 }
 
-fn unknown(topic: &str) -> Failure {
+fn unknown(topic: &str, commands: &[String]) -> Failure {
     let pages: Vec<&str> = PAGES.iter().map(|(name, _)| *name).collect();
+    let all = commands.iter().map(String::as_str).chain(pages.iter().copied());
+    let meant = similar(topic, all).map(|near| format!(" (is `{near}` meant?)"));
     Failure::Usage(format!(
-        "error: there is no page or command `{topic}`; the pages are: {}; `brolga help` lists the \
-         commands\n",
+        "error: there is no page or command `{topic}`{}; the pages are: {}; `brolga help` lists \
+         the commands\n",
+        meant.unwrap_or_default(),
         pages.join(", ")
     ))
 }

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use brolga::runtime::data::DataError;
+use brolga::text::spelling::similar;
 use serde_json::{Value, json};
 
 use crate::arguments::New;
@@ -55,8 +56,14 @@ pub(crate) fn run(arguments: &New) -> Result<(), Failure> {
     };
     let Some((_, text)) = MODELS.iter().find(|(model, _)| *model == arguments.model) else {
         let known: Vec<&str> = MODELS.iter().map(|(name, _)| *name).collect();
-        let text =
-            format!("error: there is no model `{}`: {}\n", arguments.model, known.join(", "));
+        let model = &arguments.model;
+        let meant =
+            similar(model, known.iter().copied()).map(|near| format!(" (is `{near}` meant?)"));
+        let text = format!(
+            "error: there is no model `{model}`{}; the models are: {}\n",
+            meant.unwrap_or_default(),
+            known.join(", ")
+        );
         return Err(Failure::Usage(text));
     };
     let file = if name.ends_with(".graph") { name.clone() } else { format!("{name}.graph") };

@@ -548,7 +548,7 @@ fn a_text_is_continued() {
 
 /// What a number stands for is that of the training, or an error.
 #[test]
-fn a_table_in_which_numbers_stand_for_something_else_is_refused() {
+fn tables_are_read_in_the_terms_of_the_weights() {
     let place = Workplace::new("other-names");
     let rows = "1,red,2,oak\n2,blue,1,elm\n3,red,5,ash\n4,blue,4,oak\n";
     let table = format!("age,colour,size,kind\n{}", rows.repeat(6));
@@ -560,20 +560,32 @@ fn a_table_in_which_numbers_stand_for_something_else_is_refused() {
     place.done("train trees.graph --data trees.csv?label=kind --epochs 2 --save w.safetensors");
     let weights = "--params w.safetensors";
     place.done(&format!("eval trees.graph --data trees.csv?label=kind {weights}"));
-    let swapped = "size,colour,age,kind\n2,red,1,oak\n1,blue,2,elm\n3,red,5,ash\n";
+    // Rows in another order of columns and rows, one of them alone: the same predictions.
+    let predicted = |data: &str| {
+        place.done(&format!("predict trees.graph --data {data} {weights} --output p.csv"));
+        let text = String::from_utf8(place.bytes("p.csv")).expect("a table");
+        text.lines().map(str::to_string).collect::<Vec<String>>()
+    };
+    let all = predicted("trees.csv?label=kind");
+    assert_eq!((all[0].as_str(), all.len()), ("class,class.name", 25));
+    place.write("few.csv", "kind,size,colour,age\nash,5,red,3\nelm,1,blue,2\n");
+    assert_eq!(predicted("few.csv?label=kind")[1..], [all[3].clone(), all[2].clone()]);
     for (other, reason) in [
-        (table.replace("ash", "yew"), "the numbers of `label`"),
-        (table.replace("oak", "elm"), "`oak` missing"),
-        (table.replace("blue", "green"), "`colour=blue` missing; `colour=green` new"),
-        (swapped.to_string(), "they stand in another order"),
+        (table.replace("ash", "yew"), "`yew` is no kind that was trained on"),
+        (table.replace("blue", "green"), "`green` is no colour that was trained on"),
+        (table.replace("age", "years"), "it has no column `age`, trained on; new is `years`"),
     ] {
         place.write("other.csv", &other);
         let outcome = place.run(&format!("eval trees.graph --data other.csv?label=kind {weights}"));
-        assert!(outcome.status == 1 && outcome.stderr.contains("E0611"), "{}", outcome.stderr);
+        assert!(outcome.status == 1 && outcome.stderr.contains("E0631"), "{}", outcome.stderr);
         let reason = reason.replace('`', "");
         let said = outcome.stderr.replace('`', "");
         assert!(said.contains(&reason), "{reason}: {said}");
     }
+    let known = place.done("data w.safetensors").stdout;
+    assert!(known.contains("    colour: one of blue, red\n"), "{known}");
+    assert!(known.contains("the numbers of label: ash, elm, oak\n"), "{known}");
+    assert!(known.contains("saved at step 2, epoch 2\n"), "{known}");
     // So are what checkpoints hold, and data that a training is validated by; whoever goes on with
     // other data is warned.
     let train = "train trees.graph --data trees.csv?label=kind";
@@ -583,9 +595,12 @@ fn a_table_in_which_numbers_stand_for_something_else_is_refused() {
     let eval = "eval trees.graph --data other.csv?label=kind";
     assert_eq!(place.run(&format!("{eval} --params {}", newest.display())).status, 1);
     let validated = place.run(&format!("{train} --validation other.csv?label=kind"));
-    assert!(validated.status == 1 && validated.stderr.contains("E0611"), "{}", validated.stderr);
+    assert!(validated.status == 1 && validated.stderr.contains("E0631"), "{}", validated.stderr);
     let warned = place.done(&format!("train trees.graph --data other.csv?label=kind {weights}"));
-    assert!(warned.stderr.contains("warning: the columns of `x`"), "{}", warned.stderr);
+    let warning = "warning: numbers and columns are those of `other.csv?label=kind`, not of the";
+    assert!(warned.stderr.contains(warning), "{}", warned.stderr);
+    let goes_on = place.done(&format!("train trees.graph --data few.csv?label=kind {weights}"));
+    assert!(!goes_on.stderr.contains("warning: numbers"), "{}", goes_on.stderr);
     // Without labels there is nothing to compare them with.
     let rest: Vec<&str> =
         table.lines().map(|line| line.rsplit_once(',').expect("four").0).collect();

@@ -209,8 +209,15 @@ impl Elaborator<'_> {
         if let Some(hint) = hint(Place::Value, name) {
             return Some(hint);
         }
-        let similar = self.similar_name(name).or_else(|| self.similar_function(name))?;
-        Some(format!("is `{similar}` meant?"))
+        match self.similar_name(name).or_else(|| self.similar_function(name)) {
+            Some(similar) => Some(format!("is `{similar}` meant?")),
+            // A constant of a file's functions is named in the file, not where they are called.
+            None if self.frames.len() == 1 => Some(format!(
+                "a name is bound above its first use: `{name} = ...`, or `input {name}: \
+                 i32[batch]` if it is fed"
+            )),
+            None => None,
+        }
     }
 
     fn similar_name(&self, name: &str) -> Option<String> {

@@ -31,14 +31,10 @@
 //! `model.rs` checks all of this but the turns' fairness (there is none: a caller that finds the pool
 //! busy works alone) by running this very file on the types of `loom`.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use alloc::boxed::Box;
 
 use super::sync::{AtomicBool, AtomicPtr, Awake, Ordering, Spin, Thread, fence, park};
-
-/// What is thrown.
-pub(super) type Payload = Box<dyn Any + Send>;
+use super::thrown::{Payload, Thrown, caught, keep_first};
 
 /// Work for every thread, called with the number of the part.
 struct Job<'a>(&'a (dyn Fn(usize) + Sync));
@@ -50,7 +46,7 @@ pub(super) struct Handoff {
     /// True while a caller has its turn.
     busy: AtomicBool,
     /// What the first worker's part that threw in this turn has thrown.
-    thrown: Mutex<Option<Payload>>,
+    thrown: Thrown,
     /// True if there are more threads than cores.
     crowded: bool,
 }
@@ -65,11 +61,11 @@ struct Slot {
 }
 
 /// There is no job, or its part is done.
-const IDLE: *mut Job<'static> = std::ptr::null_mut();
+const IDLE: *mut Job<'static> = core::ptr::null_mut();
 /// The worker computes its part.
-const TAKEN: *mut Job<'static> = std::ptr::without_provenance_mut(1);
+const TAKEN: *mut Job<'static> = core::ptr::without_provenance_mut(1);
 /// The worker is to end.
-const END: *mut Job<'static> = std::ptr::without_provenance_mut(2);
+const END: *mut Job<'static> = core::ptr::without_provenance_mut(2);
 
 impl Handoff {
     /// For so many workers, each of which then calls [`Handoff::work`]; `crowded` if they and the
@@ -79,7 +75,7 @@ impl Handoff {
         Handoff {
             slots: (0..workers).map(slot).collect(),
             busy: AtomicBool::new(false),
-            thrown: Mutex::new(None),
+            thrown: Thrown::default(),
             crowded,
         }
     }
@@ -136,10 +132,7 @@ impl Handoff {
             // this worker is idle.
             let job = unsafe { &*word };
             if let Err(payload) = job.run(part) {
-                keep_first(
-                    &mut self.thrown.lock().unwrap_or_else(PoisonError::into_inner),
-                    payload,
-                );
+                self.thrown.keep(payload);
             }
             slot.word.store(IDLE, Ordering::Release);
         }
@@ -147,7 +140,7 @@ impl Handoff {
 
     /// Runs all parts of a job; returns what one of them threw, if any did.
     fn fork_join(&self, threads: &[Thread], job: &Job<'_>) -> Result<(), Payload> {
-        let open: *mut Job<'static> = std::ptr::from_ref(job).cast_mut().cast();
+        let open: *mut Job<'static> = core::ptr::from_ref(job).cast_mut().cast();
         self.publish(threads, open);
         let mut first = job.run(0).err();
         for (slot, part) in self.slots.iter().zip(1..) {
@@ -163,8 +156,7 @@ impl Handoff {
                 spin.wait();
             }
         }
-        let theirs = self.thrown.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(payload) = theirs {
+        if let Some(payload) = self.thrown.take() {
             keep_first(&mut first, payload);
         }
         first.map_or(Ok(()), Err)
@@ -221,15 +213,6 @@ impl Slot {
 impl Job<'_> {
     /// Runs a part; returns what it threw.
     fn run(&self, part: usize) -> Result<(), Payload> {
-        catch_unwind(AssertUnwindSafe(|| self.0(part)))
-    }
-}
-
-/// Keeps a payload if it is the first. Another one is leaked: its destructor is foreign code and may
-/// itself unwind, past a word that then never becomes idle.
-fn keep_first(first: &mut Option<Payload>, payload: Payload) {
-    match first {
-        None => *first = Some(payload),
-        Some(_) => std::mem::forget(payload),
+        caught(|| self.0(part))
     }
 }

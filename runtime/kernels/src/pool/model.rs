@@ -3,6 +3,7 @@
 //! execution, and finds parts that do not happen one after the other where they touch the same cell,
 //! and executions in which all threads wait for ever.
 
+use super::thrown;
 use std::panic::panic_any;
 use std::sync::Arc;
 

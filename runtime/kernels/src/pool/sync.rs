@@ -1,8 +1,22 @@
 //! What the protocol is made of, on a real machine: atomic words, parking, and how to wait.
 
-pub(super) use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+pub(super) use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+use core::time::Duration;
+
+#[cfg(not(any(feature = "std", test)))]
+pub use super::bare::Refused;
+#[cfg(not(any(feature = "std", test)))]
+use super::bare::{Instant, yield_now};
+#[cfg(not(any(feature = "std", test)))]
+pub(super) use super::bare::{Thread, Worker, cores, park, spawn};
+#[cfg(any(feature = "std", test))]
+pub use library::Refused;
+#[cfg(any(feature = "std", test))]
+pub(super) use library::{Worker, cores, spawn};
+#[cfg(any(feature = "std", test))]
 pub(super) use std::thread::{Thread, park};
-use std::time::{Duration, Instant};
+#[cfg(any(feature = "std", test))]
+use std::{thread::yield_now, time::Instant};
 
 /// How long a worker stays awake without work. Waking a parked thread takes some 50 us: far more than
 /// a wave, far less than this, which in turn is little to the time between two trainings.
@@ -37,11 +51,11 @@ impl Spin {
     pub(super) fn wait(&mut self) -> bool {
         if self.left > 0 {
             self.left -= 1;
-            std::hint::spin_loop();
+            core::hint::spin_loop();
             return false;
         }
         self.left = self.between;
-        std::thread::yield_now();
+        yield_now();
         true
     }
 }
@@ -62,5 +76,40 @@ impl Awake {
     pub(super) fn wait(&mut self) -> bool {
         let yielded = self.spin.wait();
         !(yielded && self.start.elapsed() > AWAKE)
+    }
+}
+
+/// Threads of the standard library.
+#[cfg(any(feature = "std", test))]
+mod library {
+    use std::thread::{Builder, JoinHandle, Thread, available_parallelism};
+
+    /// The system refuses a thread.
+    pub type Refused = std::io::Error;
+
+    /// A thread that was started, to be joined.
+    pub(crate) struct Worker(JoinHandle<()>);
+
+    impl Worker {
+        /// Waits for its end.
+        pub(crate) fn join(self) {
+            // A worker catches what its work throws, so there is nothing to report.
+            let _ = self.0.join();
+        }
+    }
+
+    /// Starts a thread.
+    pub(crate) fn spawn(
+        number: usize,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(Worker, Thread), Refused> {
+        let worker = Builder::new().name(format!("brolga-{number}")).spawn(work)?;
+        let thread = worker.thread().clone();
+        Ok((Worker(worker), thread))
+    }
+
+    /// The cores that this process may use.
+    pub(crate) fn cores() -> usize {
+        available_parallelism().map_or(1, |n| n.get())
     }
 }

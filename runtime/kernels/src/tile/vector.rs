@@ -3,6 +3,9 @@
 //! All methods are `inline(always)`: they become instructions within a function that is compiled for
 //! their instruction set, and would be calls anywhere else.
 
+#[cfg(not(any(feature = "std", test)))]
+use crate::real::Real as _;
+
 use crate::isa::PORTABLE_FUSES;
 
 /// A register of `LANES` elements.
@@ -79,7 +82,7 @@ macro_rules! portable {
             #[inline(always)]
             unsafe fn load_masked(from: *const $t, mask: usize) -> Self {
                 // SAFETY: the caller's promise; only lanes of the mask are read.
-                Self(std::array::from_fn(|l| if l < mask { unsafe { *from.add(l) } } else { 0.0 }))
+                Self(core::array::from_fn(|l| if l < mask { unsafe { *from.add(l) } } else { 0.0 }))
             }
 
             #[inline(always)]
@@ -92,7 +95,7 @@ macro_rules! portable {
 
             #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-                Self(std::array::from_fn(|l| {
+                Self(core::array::from_fn(|l| {
                     if PORTABLE_FUSES {
                         self.0[l].mul_add(b.0[l], c.0[l])
                     } else {
@@ -110,7 +113,7 @@ portable!(f32 f64);
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
     use super::Vector;
-    use std::arch::x86_64::*;
+    use core::arch::x86_64::*;
 
     /// The same implementation for each register: its name, type, elements and instructions.
     macro_rules! register {

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use brolga_compiler::ir::Literal;
 
-use super::{LabelType, Table, is_missing};
-use crate::data::DataError;
+use super::{LabelType, Table, is_missing, listed};
+use crate::data::{DataError, TableColumn};
 
 /// Fewer different texts than this are taken for categories, however few the rows.
 const FEW: usize = 16;
@@ -46,9 +46,33 @@ impl Column {
         Ok(Column { index, name, kind })
     }
 
-    /// The column of the label. Errors: as for any, and one that is not what the options say.
-    pub(super) fn label(table: &Table<'_>, index: usize) -> Result<Column, DataError> {
+    /// A column of `x` that was trained on: with its categories. Errors: a cell that is none.
+    pub(super) fn as_trained(
+        table: &Table<'_>,
+        index: usize,
+        trained: &TableColumn,
+    ) -> Result<Column, DataError> {
+        let kind = match trained {
+            TableColumn::Number { .. } => {
+                check_numbers(table, index)?;
+                Kind::Number
+            }
+            TableColumn::Category { categories, .. } => known(table, index, categories)?,
+        };
+        Ok(Column { index, name: trained.name().to_string(), kind })
+    }
+
+    /// The column of the label, whose classes are `trained` if there are any. Errors: as for any,
+    /// and one that is not what the options say.
+    pub(super) fn label(
+        table: &Table<'_>,
+        index: usize,
+        trained: &[String],
+    ) -> Result<Column, DataError> {
         let name = table.names[index].clone();
+        if !trained.is_empty() {
+            return Ok(Column { index, name, kind: known(table, index, trained)? });
+        }
         let label_type = match table.options.label_type {
             None if table.options.categories.contains(&name) => Some(LabelType::Classes),
             label_type => label_type,
@@ -64,9 +88,7 @@ impl Column {
                 Kind::Integer
             }
             Some(LabelType::Number) | None => {
-                for (line, cell) in table.cells(index) {
-                    number(cell).map_err(|reason| table.cell_error(line, &name, reason))?;
-                }
+                check_numbers(table, index)?;
                 Kind::Number
             }
         };
@@ -81,19 +103,15 @@ impl Column {
         }
     }
 
-    /// What those columns are called.
-    pub(super) fn names(&self) -> Vec<String> {
+    /// What the columns are called, for data that are to be read in the same terms.
+    pub(super) fn named(&self, mean: f32) -> TableColumn {
+        let name = self.name.clone();
         match &self.kind {
-            Kind::Number | Kind::Integer => vec![self.name.clone()],
+            Kind::Number | Kind::Integer => TableColumn::Number { name, mean },
             Kind::Category { texts, .. } => {
-                texts.iter().map(|text| format!("{}={text}", self.name)).collect()
+                TableColumn::Category { name, categories: texts.clone() }
             }
         }
-    }
-
-    /// Whether its columns of `x` say which category a row is of.
-    pub(super) fn is_category(&self) -> bool {
-        matches!(self.kind, Kind::Category { .. })
     }
 
     /// The texts of its categories, in the order of their numbers.
@@ -170,8 +188,36 @@ fn category(table: &Table<'_>, index: usize) -> Kind {
         let value = |text: &String| number(text).unwrap_or_default();
         texts.sort_by(|a, b| value(a).total_cmp(&value(b)));
     }
+    numbered(texts)
+}
+
+/// The categories of a training. Errors: a cell that is none of them.
+fn known(table: &Table<'_>, index: usize, texts: &[String]) -> Result<Kind, DataError> {
+    let kind = numbered(texts.to_vec());
+    let Kind::Category { numbers, .. } = &kind else { return Ok(kind) };
+    match table.cells(index).find(|(_, cell)| !numbers.contains_key(*cell)) {
+        None => Ok(kind),
+        Some((line, cell)) => Err(DataError::OtherNames {
+            place: format!("`{}`, line {line}", table.path.display()),
+            reason: format!(
+                "`{cell}` is no {} that was trained on: {}",
+                table.names[index],
+                listed(texts.iter().map(String::as_str)),
+            ),
+        }),
+    }
+}
+
+fn numbered(texts: Vec<String>) -> Kind {
     let numbers = texts.iter().cloned().zip(0..).collect();
     Kind::Category { texts, numbers }
+}
+
+/// Refuses cells that are no numbers.
+fn check_numbers(table: &Table<'_>, index: usize) -> Result<(), DataError> {
+    let refused = |line, reason| table.cell_error(line, &table.names[index], reason);
+    let check = |(line, cell)| number(cell).map(drop).map_err(|reason| refused(line, reason));
+    table.cells(index).try_for_each(check)
 }
 
 /// Whether all cells are numbers; none may be where one is not.

@@ -189,3 +189,35 @@ fn damaged_pictures_do_no_harm() {
         }
     }
 }
+
+/// Folders have the numbers of the training by their names, and classes that `?classes=` chooses.
+#[test]
+fn classes_have_the_numbers_of_a_training() {
+    let folder = Folder::new("picture-terms");
+    let picture = |name: &str| {
+        let path = folder.path(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of our own");
+        image::RgbImage::new(2, 2).save(path).expect("a picture");
+    };
+    for part in ["a/cat", "a/dog", "a/owl", "b/owl", "b/cat", "c/owl", "c/emu"] {
+        picture(&format!("{part}/1.png"));
+    }
+    let read = |text: &str, names: &Names| {
+        load_as(&Source::parse(text).expect("a source"), Split::Test, names).expect("pictures")
+    };
+    let source = |part: &str| format!("images:{}?size=2", folder.path(part).display());
+    let trained = read(&source("a"), &Names::default());
+    let label = |data: &DataSet| data.array("label").map(Array::whole);
+    let labels = |numbers: Vec<i32>| Some(array(&[numbers.len()], numbers));
+    assert_eq!(label(&read(&source("b"), trained.names())), labels(vec![0, 2]));
+    let unknown = read(&source("c"), trained.names());
+    assert!(label(&unknown).is_none() && unknown.array("image").is_some());
+    assert!(unknown.left_out().is_some_and(|reason| reason.contains("since `emu` is not")));
+
+    let digits = "digits?rows=40&classes=";
+    let some = read(&format!("{digits}3,5"), &Names::default());
+    let five = read(&format!("{digits}5"), some.names());
+    assert!(label(&five).expect("labels").scalars().all(|n| n == Scalar::I32(1)));
+    assert_eq!(five.classes("label"), ["3", "5"]);
+    assert!(label(&read(&format!("{digits}5,7"), some.names())).is_none());
+}

@@ -36,7 +36,7 @@ fn columns_are_numbers_or_categories() {
     assert_eq!(data.array("x").map(Array::whole), Some(array(&[3, 1], vec![1.5f32, 2.0, 1.0])));
 
     let one = read(&folder, "\u{feff}\"only\"\r\n1\r\n2\r\n", "").expect("a byte order mark");
-    assert_eq!((one.columns("x"), numbers(&one, "x")), (&["only".to_string()][..], vec![1.0, 2.0]));
+    assert_eq!((one.columns("x"), numbers(&one, "x")), (vec!["only".to_string()], vec![1.0, 2.0]));
 
     let text = "10;a\n9;b\n10;b\n";
     let data = read(&folder, text, "?header=no&separator=;&categories=1").expect("a table");
@@ -212,4 +212,61 @@ fn real_tables_are_what_their_owners_say() {
     assert_eq!(mpg.array("x").map(Array::sizes), Some(&[392, 9][..]));
     let penguins = read("penguins.csv?label=species&missing=drop").expect("penguins");
     assert_eq!((penguins.n_rows(), penguins.classes("label").len()), (333, 3));
+}
+
+/// The table of `text` under the options, in the terms of `names`.
+fn read_as(
+    folder: &Folder,
+    text: &str,
+    options: &str,
+    names: &Names,
+) -> Result<DataSet, DataError> {
+    let path = folder.write("other.csv", text.as_bytes());
+    load_as(&Source::parse(&format!("{}{options}", path.display()))?, Split::Test, names)
+}
+
+/// Few rows are a table of the training's columns, categories and classes.
+#[test]
+fn tables_are_read_in_the_terms_of_a_training() {
+    let folder = Folder::new("csv-terms");
+    let trees = "age,colour,size,kind\n1,red,2,oak\n2,blue,1,elm\n6,green,5,ash\n";
+    let trained = read(&folder, trees, "?label=kind").expect("a table");
+    let names = trained.names().clone();
+    let label = |data: &DataSet| numbers(data, "label");
+    assert_eq!((trained.columns("x").len(), label(&trained)), (5, vec![2.0, 1.0, 0.0]));
+
+    let few = "kind,size,colour,age\noak,7,red,9\nelm,8,red,\n";
+    let options = "?label=kind&missing=mean";
+    let data = read_as(&folder, few, options, &names).expect("known names");
+    assert_eq!(numbers(&data, "x"), [9.0, 0., 0., 1., 7., 3.0, 0., 0., 1., 8.]);
+    assert_eq!((label(&data), data.names()), (vec![2.0, 1.0], &names));
+    let unlabelled = "colour,size,age\nblue,7,9\n";
+    let data = read_as(&folder, unlabelled, "", &names).expect("no label");
+    assert_eq!(numbers(&data, "x"), [9.0, 1.0, 0.0, 0.0, 7.0]);
+
+    let options = "?label=kind&missing=mean";
+    let cases = [
+        (few.replace("oak", "yew"), "line 2: `yew` is no kind that was trained on: `ash`, `elm`"),
+        (trees.replace("blue", "pink"), "line 3: `pink` is no colour that was trained on: `blue`"),
+        (trees.replace("age", "years"), "it has no column `age`, trained on; new is `years`"),
+        (unlabelled.to_string(), "has no column `kind`"),
+        ("a,age,colour,size,kind\n1,1,red,2,oak\n".into(), "not trained on `a`; `ignore=a`"),
+        (trees.replace('6', "six"), "line 4, column `age`: `six` is no number"),
+    ];
+    for (text, reason) in cases {
+        let error = read_as(&folder, &text, options, &names).expect_err(reason).to_string();
+        assert!(error.contains(reason), "{reason}: {error}");
+    }
+    let error = read_as(&folder, trees, "", &names).expect_err("one column too many").to_string();
+    assert!(error.contains("were not trained on `kind`; `ignore=kind`"), "{error}");
+
+    // More texts than rows are free text, unless they are known; numbers can be categories.
+    let many: String = (0..40).map(|i| format!("{i},c{}\n", i % 20)).collect();
+    let many = read(&folder, &format!("a,b\n{many}"), "?label=b&categories=a").expect("a table");
+    let few: String = (0..18).map(|i| format!("{},c{}\n", 2 * i, i)).collect();
+    let few = format!("a,b\n{few}");
+    assert_eq!(read(&folder, &few, "?label=b").expect_err("free text").code(), "E0624");
+    let few = read_as(&folder, &few, "?label=b", many.names()).expect("known names");
+    assert_eq!((few.array("x").map(Array::sizes), label(&few).len()), (Some(&[18, 40][..]), 18));
+    assert_eq!(few.names(), many.names());
 }

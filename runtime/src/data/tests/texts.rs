@@ -85,3 +85,40 @@ fn real_texts_are_read() {
         assert_eq!(data.classes("tokens")[2..6], [".", "the", ",", "a"]);
     }
 }
+
+/// Characters, words and files have the numbers of the training.
+#[test]
+fn texts_are_read_in_the_terms_of_a_training() {
+    let folder = Folder::new("text-terms");
+    let file = |name: &str, text: &str| folder.write(name, text.as_bytes()).display().to_string();
+    let read = |text: &str, names: &Names| {
+        load_as(&Source::parse(text).expect("a source"), Split::Test, names)
+    };
+    let numbers = |data: &DataSet, name: &str| -> Vec<f64> {
+        data.array(name).expect("it is there").whole().scalars().map(Scalar::to_f64).collect()
+    };
+    let abc = format!("text:{}?seq=2&test=0", file("abc.txt", "abcabc"));
+    let trained = read(&abc, &Names::default()).expect("a text");
+    assert_eq!(numbers(&trained, "tokens"), [0.0, 1.0, 2.0, 0.0]);
+    let few = format!("text:{}?seq=2&test=0", file("few.txt", "cbcb"));
+    assert_eq!(numbers(&read(&few, trained.names()).expect("known"), "next"), [1.0, 2.0]);
+    let other = format!("text:{}?seq=2&test=0", file("other.txt", "ab\nabé"));
+    let error = read(&other, trained.names()).expect_err("unknown").to_string();
+    assert!(error.contains("other.txt`, line 1: the character '\\n' was not"), "{error}");
+
+    let (good, bad) = (file("x.good", "fine\nfine day\n"), file("x.bad", "rain\nrain rain\n"));
+    let lines = format!("lines:{bad},{good}?length=2&test=0");
+    let trained = read(&lines, &Names::default()).expect("lines");
+    assert_eq!(trained.classes("tokens"), ["", "<unknown>", "rain", "fine", "day"]);
+    assert_eq!(numbers(&trained, "tokens"), [2.0, 0.0, 2.0, 2.0, 3.0, 0.0, 3.0, 4.0]);
+    assert_eq!(trained.classes("label"), ["x.bad", "x.good"]);
+    let one = format!("lines:{good}?length=2&test=0");
+    let one = read(&one, trained.names()).expect("one of the files");
+    assert_eq!((numbers(&one, "label"), numbers(&one, "tokens")[3]), (vec![1.0, 1.0], 4.0));
+    let new = format!("lines:{}?length=2&test=0", file("new.txt", "day snow\n"));
+    let new = read(&new, trained.names()).expect("lines of no class");
+    assert_eq!(numbers(&new, "tokens"), [4.0, 1.0]);
+    assert!(new.array("label").is_none());
+    let reason = new.left_out().expect("a reason");
+    assert!(reason.contains("`new` is not among the classes") && reason.contains("`x.good`"));
+}

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use brolga::text::spelling::similar;
+
 use crate::failure::Failure;
 use crate::model::ReadFile;
 
@@ -17,7 +19,14 @@ pub(super) fn freeze(program: &mut ReadFile, patterns: &[String]) -> Result<(), 
         let frozen = module.freeze(is_named);
         if frozen.is_empty() {
             let message = format!("no step trains a param named `{pattern}`");
-            return Err(Failure::input("E0670", &message, "`brolga check` lists the params"));
+            let names = module.variables.keys().flat_map(|name| {
+                name.match_indices('.').map(|(at, _)| &name[..at]).chain([&**name])
+            });
+            let help = match similar(pattern, names) {
+                Some(near) => format!("is `{near}` meant?"),
+                None => "`brolga check` lists the params".to_string(),
+            };
+            return Err(Failure::input("E0670", &message, &help));
         }
         let names: Vec<&str> = frozen.iter().map(|name| &**name).collect();
         eprintln!("frozen: {}", names.join(", "));

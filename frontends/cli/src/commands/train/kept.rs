@@ -1,5 +1,6 @@
 //! What is kept of a training: checkpoints, the log and the weights.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
@@ -15,7 +16,6 @@ use brolga::runtime::train::{Checkpoints, FitOptions, Log, Progress, Validation,
 use crate::arguments::Train;
 use crate::failure::Failure;
 use crate::model::ReadFile;
-use crate::names::kept_names;
 
 /// The checkpoints that are asked for. Whatever the bits of a training depend on tells it from
 /// others.
@@ -64,10 +64,7 @@ pub(super) fn checkpoints(
     ];
     let identity = identity.map(|(what, value)| (what.to_string(), value)).into();
     let made = Checkpoints::new(folder, arguments.every, identity);
-    let standards = data.standards().map_err(|e| Failure::data(&e))?.cloned();
-    let made = made
-        .map(|checkpoints| checkpoints.with_standards(standards).with_metadata(kept_names(data)));
-    made.map(Some).map_err(|e| Failure::data(&e))
+    made.and_then(|made| made.with_data(data)).map(Some).map_err(|e| Failure::data(&e))
 }
 
 /// Brings a session to where the newest checkpoint is; what was found is said on standard error.
@@ -122,9 +119,7 @@ pub(super) fn save(
         variables: kept.map(|(name, _, value)| (name.to_string(), value)).collect(),
         step: clock.step,
         epoch: clock.epoch,
-        metadata: kept_names(data).collect(),
+        metadata: BTreeMap::new(),
     };
-    let standards = data.standards().map_err(|e| Failure::data(&e))?;
-    standards.into_iter().for_each(|standards| checkpoint.set_standards(standards));
-    checkpoint.save(path).map_err(|e| Failure::data(&e))
+    checkpoint.set_data(data).and_then(|()| checkpoint.save(path)).map_err(|e| Failure::data(&e))
 }

@@ -9,19 +9,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use brolga::DataSet;
-use brolga::runtime::data::{Augment, ClassWeights, Split, fold_rows, split_rows};
+use brolga::runtime::data::{
+    Augment, ClassWeights, DataError, Names, Source, Split, fold_rows, load_as, split_rows,
+};
 use brolga::runtime::train::{FitOptions, TensorBoard, Validation, with_standards};
 
 use crate::arguments::{EarlyStopText, Train};
 use crate::failure::Failure;
 use crate::model::{
-    ReadFile, batch_size, check_dims, check_place, data_set, read, say_unused, session,
-    session_options,
+    ReadFile, batch_size, check_dims, check_place, data_set, data_set_as, read, say_unused,
+    session, session_options,
 };
-use crate::names::{check_names, kept_names, mismatch};
 use crate::page::{self, History, Told};
 use crate::watch::{Kept, train};
-use crate::weights::{Purpose, load_weights};
+use crate::weights::{Purpose, load_weights, trained_names};
 
 pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     let mut program = read(&arguments.model)?;
@@ -31,20 +32,13 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     say_unused(&program);
     freeze::freeze(&mut program, &arguments.freeze)?;
     Arc::make_mut(&mut program.module).accumulate(arguments.accumulate);
-    let data = data_set(&arguments.data.data, Split::Train)?;
-    let options = options(arguments, &program)?;
-    if let (Some(text), Validation::Data(other)) = (&arguments.validation, &options.validation) {
-        check_names(text, other, &kept_names(&data).collect())?;
-    }
+    let data = training_data(arguments)?;
+    let options = options(arguments, &program, data.names())?;
     if let Some(folds) = arguments.folds {
         return folds::run(arguments, &program, &data, &options, folds);
     }
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     let loaded = load_weights(&mut session, &program, &arguments.weights, Purpose::Training)?;
-    // A training may be for other classes; that columns are others is for the user to know.
-    if let Some(what) = mismatch(&arguments.data.data, &data, &loaded.metadata)? {
-        eprintln!("warning: {what}");
-    }
     let seed = arguments.model.machine.seed;
     let data = with_standards(&data, &options, seed).map_err(|e| Failure::data(&e))?;
     let standards = data.standards().map_err(|e| Failure::data(&e))?.cloned();
@@ -54,6 +48,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
              `?standardise` behind the source to standardise them"
         );
     }
+    let begun = session.clock();
     let checkpoints = kept::checkpoints(arguments, &program, &session, &data, &options)?;
     let mut options = options;
     if arguments.resume
@@ -91,7 +86,12 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
         let told = Told { program: &program, file, options, history, reports, tried };
         page::write(path, &mut session, &told)?;
     }
-    report::report(&session, &reports, (&options, &loaded.files), arguments.model.machine.json);
+    report::report(
+        (&session, begun),
+        &reports,
+        (&options, &loaded.files),
+        arguments.model.machine.json,
+    );
     Ok(())
 }
 
@@ -105,9 +105,27 @@ fn held_back(data: &DataSet, options: &FitOptions, seed: i64) -> Result<Option<V
     parts.map(|(_, held_back)| Some(held_back)).map_err(|e| Failure::data(&e))
 }
 
-fn options(arguments: &Train, program: &ReadFile) -> Result<FitOptions, Failure> {
+/// The data that are learnt from: in the terms of the training that goes on, or in their own, for
+/// instance with other classes, which is for the user to know.
+fn training_data(arguments: &Train) -> Result<DataSet, Failure> {
+    let text = &arguments.data.data;
+    let names = trained_names(&arguments.weights)?;
+    let source = Source::parse(text).map_err(|e| Failure::data(&e))?;
+    let why = match load_as(&source, Split::Train, &names) {
+        Err(error @ DataError::OtherNames { .. }) => error.to_string(),
+        Ok(data) => match data.left_out() {
+            None => return Ok(data),
+            Some(reason) => reason.to_string(),
+        },
+        Err(error) => return Err(Failure::data(&error)),
+    };
+    eprintln!("warning: numbers and columns are those of `{text}`, not of the weights: {why}");
+    data_set(text, Split::Train)
+}
+
+fn options(arguments: &Train, program: &ReadFile, names: &Names) -> Result<FitOptions, Failure> {
     let validation = match (&arguments.validation, arguments.validation_split) {
-        (Some(text), _) => Validation::Data(data_set(text, Split::Test)?),
+        (Some(text), _) => Validation::Data(data_set_as(text, Split::Test, names)?),
         (None, Some(fraction)) => Validation::Fraction(fraction),
         (None, None) => Validation::None,
     };

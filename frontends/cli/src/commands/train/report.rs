@@ -1,15 +1,16 @@
 //! What a training says when it has ended.
 
 use brolga::Session;
+use brolga::runtime::session::Clock;
 use brolga::runtime::train::{EpochReport, FitOptions, metrics_json, rates_json};
 use serde_json::{Value, json};
 
-use crate::output::outln;
+use crate::output::{counted, outln};
 use crate::progress::metrics_text;
 use crate::weights::LoadedFile;
 
 pub(super) fn report(
-    session: &Session,
+    (session, begun): (&Session, Clock),
     reports: &[EpochReport],
     (options, loaded): (&FitOptions, &[LoadedFile]),
     as_json: bool,
@@ -50,12 +51,25 @@ pub(super) fn report(
     if let Some(rule) = &options.early_stop
         && let Some(best) = reports.iter().find(is_kept)
     {
-        let (epochs, metric) = (last.epoch + 1, &rule.metric);
-        outln!("trained {epochs} epochs; kept is epoch {}, the best by {metric}", clock.epoch);
+        let epochs = counted(last.epoch + 1, "epoch", "epochs");
+        let (metric, kept) = (&rule.metric, clock.epoch);
+        let of = match best.validation {
+            Some(_) => "",
+            None => ", of the training itself, as nothing is held back",
+        };
+        outln!("trained {epochs}; kept is epoch {kept}, the best by {metric}{of}");
         outln!("kept: {}", metrics_text(best.monitored()));
         return;
     }
-    outln!("trained {} batches, {} epochs", clock.step, clock.epoch);
+    let (batches, epochs) = (clock.step - begun.step, clock.epoch - begun.epoch);
+    let (batches, epochs) =
+        (counted(batches, "batch", "batches"), counted(epochs, "epoch", "epochs"));
+    let Clock { step, epoch } = clock;
+    let in_all = match begun.step {
+        0 => String::new(),
+        _ => format!("; in all {step} and {epoch}"),
+    };
+    outln!("trained {batches}, {epochs}{in_all}");
     outln!("train: {}", metrics_text(&last.train));
     if let Some(validation) = &last.validation {
         outln!("validation: {}", metrics_text(validation));

@@ -1,5 +1,9 @@
 //! Made from the expansions of the compiler by its test `kernels`; not to be edited.
 
+#[cfg(not(any(feature = "std", test)))]
+#[allow(unused_imports)]
+use crate::real::Real as _;
+
 #[inline(always)]
 pub(super) fn f32_value<const FMA: bool>(x: f32) -> f32 {
     if FMA {
