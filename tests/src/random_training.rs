@@ -103,7 +103,7 @@ fn call(choice: &mut Choice) -> String {
 
 #[test]
 fn random_trainings_agree() {
-    let result = runner(160).run(&any::<u32>(), |number| {
+    let result = runner(100).run(&any::<u32>(), |number| {
         let text = program(&mut Choice::new(number));
         let said = |why: String| fail(format!("{why}\n{text}"));
         let headers = headers(&text).map_err(said)?;
