@@ -38,3 +38,4 @@ pub mod codegen;
 
 pub mod compile;
 pub mod entry;
+pub mod object;

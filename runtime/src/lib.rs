@@ -14,5 +14,7 @@ pub mod session;
 pub mod store;
 pub mod train;
 
+#[cfg(feature = "library")]
+pub use brolga_kernels::ARCHIVE as KERNELS_ARCHIVE;
 pub use error::{Fault, FedElement, RunError};
 pub use host::{host_memory, host_target, host_threads};

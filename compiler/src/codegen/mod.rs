@@ -67,9 +67,6 @@ pub struct CodeText {
     pub assembly: String,
 }
 
-/// The name of the step function in a module.
-pub const STEP_SYMBOL: &str = "brolga_step";
-
 /// The code generator for a target, set as the performance of kernels wants it: no optimiser (the
 /// loop IR is optimised already and its order is kept), all instructions of the target.
 /// `pic` makes position-independent code, for object files; `verify` checks Cranelift's input.
@@ -103,24 +100,26 @@ pub fn isa(target: &Target, pic: bool, verify: bool) -> Result<OwnedTargetIsa, C
     builder.finish(flags).map_err(|e| machine(&e))
 }
 
-/// Declares and defines all functions of a program in a module; the caller finalises it.
+/// Declares and defines all functions of a program in a module, under symbols that begin with
+/// `prefix`; the caller finalises it.
 ///
 /// # Errors
 /// If a kernel holds what has no code, or Cranelift refuses a function: both are bugs.
 pub fn compile_program<M: Module>(
     module: &mut M,
     program: &Program,
+    prefix: &str,
     options: CodegenOptions,
 ) -> Result<Code, CodegenError> {
     let mut maker = Maker { module, options, externs: FxHashMap::default(), bytes: 0 };
     let mut kernels = vec![];
     let mut texts = vec![];
     for (i, kernel) in program.kernels.iter().enumerate() {
-        let (id, text) = maker.kernel(&format!("brolga_kernel_{i}"), kernel)?;
+        let (id, text) = maker.kernel(&format!("{prefix}_kernel_{i}"), kernel)?;
         kernels.push(id);
         texts.push(text);
     }
-    let (step, text) = maker.step(program, &kernels)?;
+    let (step, text) = maker.step(&format!("{prefix}_step"), program, &kernels)?;
     texts.push(text);
     let bytes = maker.bytes;
     if options == CodegenOptions::default() {
@@ -172,10 +171,11 @@ impl<M: Module> Maker<'_, M> {
 
     fn step(
         &mut self,
+        symbol: &str,
         program: &Program,
         kernels: &[FuncId],
     ) -> Result<(FuncId, CodeText), CodegenError> {
-        let (id, mut func) = self.declare(STEP_SYMBOL, Linkage::Export, 1)?;
+        let (id, mut func) = self.declare(symbol, Linkage::Local, 1)?;
         let wave = self.import(Extern::Wave, &mut func)?;
         let kernels = kernels.iter().map(|&k| self.module.declare_func_in_func(k, &mut func));
         let callees = step::Callees { kernels: kernels.collect(), wave };

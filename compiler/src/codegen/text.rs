@@ -17,5 +17,5 @@ pub fn texts(program: &Program, target: &Target) -> Result<Vec<CodeText>, Codege
     let builder = ObjectBuilder::new(isa, "brolga", default_libcall_names()).map_err(Box::new)?;
     let mut module = ObjectModule::new(builder);
     let options = CodegenOptions { keep_clif: true, keep_assembly: true };
-    Ok(compile_program(&mut module, program, options)?.texts)
+    Ok(compile_program(&mut module, program, "brolga", options)?.texts)
 }

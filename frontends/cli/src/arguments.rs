@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Show what a source of data holds: types, ranges, classes, examples.
     Data(Inspect),
+    /// Compile a model to a library for programs in C: object file, static or shared, and header.
+    Compile(Box<Compile>),
     /// Print a file at a stage of the compiler.
     Dump(Dump),
     /// Time compiling and steps.
@@ -72,7 +74,7 @@ pub(crate) struct Model {
 const LIMITS: &str = "Limits";
 
 /// How large a file and what it expands to may be.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Limits {
     /// How deep brackets and blocks may nest.
     #[arg(long, help_heading = LIMITS, value_name = "N", value_parser = levels(MAX_NESTING))]
@@ -112,7 +114,7 @@ fn levels(most: u64) -> clap::builder::RangedU64ValueParser {
 }
 
 /// What is used of the machine, and how is reported.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Machine {
     /// Threads; by default one per core. The results do not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -396,6 +398,40 @@ pub(crate) enum Part {
     Train,
     /// What `eval`, `predict` and `--validation` look at.
     Test,
+}
+
+/// `compile`.
+#[derive(Debug, Args)]
+pub(crate) struct Compile {
+    /// The .graph file; `-` for standard input.
+    #[arg(required_unless_present = "runtime")]
+    pub(crate) file: Option<String>,
+    /// What is written, by its ending: an object file .o, a static library .a, a shared one .so; the
+    /// header is written beside it.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// What is compiled: `train`, `eval`, `predict`, `run`, with dimensions of its own as in
+    /// `train:batch=32` (repeatable); by default training and outputs, where the file has them.
+    #[arg(long = "entry", value_name = "ENTRY")]
+    pub(crate) entries: Vec<String>,
+    /// The processor: `host`, `x86-64`, `x86-64-v2`, `x86-64-v3`, `x86-64-v4`.
+    #[arg(long, value_name = "TARGET", default_value = "host")]
+    pub(crate) target: String,
+    /// Write the kernels that object files call, instead of a model.
+    #[arg(long, conflicts_with_all = ["file", "entries", "dims", "params"])]
+    pub(crate) runtime: bool,
+    #[command(flatten)]
+    pub(crate) weights: Weights,
+    /// Give a dimension a number (repeatable).
+    #[arg(long = "dim", value_name = "NAME=N", value_parser = pair)]
+    pub(crate) dims: Vec<(String, String)>,
+    /// Give a const of the file another value (repeatable).
+    #[arg(long = "const", value_name = "NAME=V", value_parser = pair)]
+    pub(crate) consts: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 /// `dump`.

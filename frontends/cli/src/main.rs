@@ -62,6 +62,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Eval(arguments) => commands::eval::run(&arguments),
         Command::Predict(arguments) => commands::predict::run(&arguments),
         Command::Data(arguments) => commands::data::run(&arguments),
+        Command::Compile(arguments) => commands::compile::run(&arguments),
         Command::Dump(arguments) => commands::dump::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Gradcheck(arguments) => commands::gradcheck::run(&arguments),

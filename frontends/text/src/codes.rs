@@ -756,6 +756,11 @@ division meets 0, or the data hold a NaN. `--allow-nan` goes on all the same."
 "`--freeze` names params by their name, by a scope, or with `*` for any characters; each pattern must
 name one that a step trains, and one must be left to train. `brolga check` lists them."
 
+    NotLinked "E0671" "a shared library cannot be linked"
+"`brolga compile -o NAME.so` writes the object file itself, and lets the system's C compiler `cc`
+link it with the kernels. Without one, write `NAME.a`, which needs no linker, and link it where there
+is one: `cc main.c NAME.a -lpthread -lm`."
+
     CompilerBug "E0999" "a bug of the compiler"
 "An invariant of the compiler does not hold. Please report it with the file."
 }

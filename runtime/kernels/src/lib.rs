@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod claim;
 mod isa;
+pub mod library;
 pub mod math;
 pub mod philox;
 pub mod pool;
@@ -27,6 +28,11 @@ pub use isa::Isa;
 pub use pool::Pool;
 pub use tile::Tile;
 pub use wave::{Kernel, Task};
+
+/// This crate as a static library without its index, compressed (gzip): what object files of models
+/// are linked with.
+#[cfg(feature = "archive")]
+pub const ARCHIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.a.gz"));
 
 /// The C symbols of this crate by name, for the linker of JIT code.
 pub fn symbols() -> alloc::vec::Vec<(&'static str, *const u8)> {

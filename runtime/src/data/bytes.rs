@@ -113,6 +113,14 @@ pub(crate) trait Sink: Write + Seek {}
 
 impl<T: Write + Seek> Sink for T {}
 
+/// Writes bytes to a file, which is replaced as a whole.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    write_atomically(path, |file| file.write_all(bytes))
+}
+
 /// Writes a file as a whole: to a temporary name beside it, then renamed, so that a reader sees
 /// the old file or the new one. `write` fills it. Links are followed; what is there and no regular
 /// file (a device, a pipe) stays, and is written to.

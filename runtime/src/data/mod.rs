@@ -46,6 +46,7 @@ use brolga_compiler::ir::Literal;
 pub use array::Array;
 pub use augment::{Augment, Augmenter, Change};
 pub use batches::{BatchOptions, Batches, Tail, fold_rows, split_rows};
+pub use bytes::write_file;
 pub(crate) use bytes::{read_all, write_atomically};
 pub use class_weights::{ClassWeights, WEIGHT};
 pub use counter::Counter;

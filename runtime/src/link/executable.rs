@@ -39,7 +39,8 @@ impl Executable {
     ) -> Result<Executable, RunError> {
         let start = Instant::now();
         let mut code = Code::new(target, verify)?;
-        let made = compile_program(code.module(), &program, CodegenOptions::default());
+        let options = CodegenOptions::default();
+        let made = compile_program(code.module(), &program, "brolga", options);
         let made = made.map_err(|error| RunError::Code(error.to_string()))?;
         let code_ms = milliseconds(start);
         let start = Instant::now();

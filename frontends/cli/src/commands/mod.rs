@@ -7,6 +7,7 @@ pub(crate) mod train;
 pub(crate) mod eval;
 pub(crate) mod predict;
 pub(crate) mod data;
+pub(crate) mod compile;
 pub(crate) mod dump;
 pub(crate) mod bench;
 pub(crate) mod gradcheck;

@@ -2,6 +2,7 @@
 //! files beside this one.
 
 mod workplace;
+mod compile;
 mod dumps;
 mod imports;
 mod models;
