@@ -15,7 +15,7 @@ use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, default
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use rustc_hash::FxHashMap;
 
-use super::layout::{Field, Fields, Layout, bytes, state};
+use super::layout::{CodeSizes, Field, Fields, Layout, bytes, state};
 use super::{CompiledEntry, EntryKind, Guard, Initial, Model, ObjectError, Source};
 use crate::codegen::{CodegenError, CodegenOptions, compile_program, isa};
 use crate::ir::{DType, Name, Provenance};
@@ -44,7 +44,7 @@ pub(super) fn emit(
     model: &Model,
     layout: &Layout,
     place: &dyn Fn(&Provenance) -> String,
-) -> Result<(Vec<u8>, Vec<(String, usize)>), ObjectError> {
+) -> Result<(Vec<u8>, CodeSizes), ObjectError> {
     let isa = isa(&model.target, true, true)?;
     let builder = ObjectBuilder::new(isa, model.name.clone(), default_libcall_names());
     let mut builder = builder.map_err(|e| CodegenError::Module(Box::new(e)))?;
@@ -73,7 +73,7 @@ struct Maker<'a> {
     module: ObjectModule,
     place: &'a dyn Fn(&Provenance) -> String,
     /// Bytes of code of each entry.
-    code: Vec<(String, usize)>,
+    code: CodeSizes,
     /// The strings that were made.
     texts: FxHashMap<String, DataId>,
 }

@@ -76,11 +76,14 @@ pub(super) struct Layout {
     pub(super) scratch_stride: usize,
 }
 
+/// Bytes of machine code by function.
+pub type CodeSizes = Vec<(String, usize)>;
+
 /// What takes how many bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Machine code, by function: `train`, ..., and `init` for initial values.
-    pub code: Vec<(String, usize)>,
+    pub code: CodeSizes,
     /// Constants of the programs.
     pub constants: usize,
     /// Given values of variables, in the file.
@@ -132,7 +135,7 @@ impl Layout {
         Layout { bytes: parts.0, variables, entries, tables, arena, scratch, scratch_stride }
     }
 
-    pub(super) fn sizes(&self, model: &Model, code: Vec<(String, usize)>) -> Sizes {
+    pub(super) fn sizes(&self, model: &Model, code: CodeSizes) -> Sizes {
         let weight = |initial: &Initial| match initial {
             Initial::Value(value) => value.n_elements() * value.dtype().size(),
             Initial::Program(_) => 0,

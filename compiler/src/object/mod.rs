@@ -22,7 +22,7 @@ use crate::ops::indices;
 use crate::program::{OutputKind, Program};
 use crate::specialise::specialise;
 
-pub use layout::Sizes;
+pub use layout::{CodeSizes, Sizes};
 
 /// What a function of the library does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

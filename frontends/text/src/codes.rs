@@ -758,8 +758,8 @@ name one that a step trains, and one must be left to train. `brolga check` lists
 
     NotLinked "E0671" "a shared library cannot be linked"
 "`brolga compile -o NAME.so` writes the object file itself, and lets the system's C compiler `cc`
-link it with the kernels. Without one, write `NAME.a`, which needs no linker, and link it where there
-is one: `cc main.c NAME.a -lpthread -lm`."
+link it with the kernels. Without one, write `NAME.a`, which needs no linker, and link it where
+there is one: `cc main.c NAME.a -lpthread -lm`."
 
     CompilerBug "E0999" "a bug of the compiler"
 "An invariant of the compiler does not hold. Please report it with the file."

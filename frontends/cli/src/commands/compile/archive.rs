@@ -19,9 +19,6 @@ pub(super) fn library(objects: &[(String, &[u8])]) -> Result<Vec<u8>, Failure> {
     let damaged = |e: &dyn std::fmt::Display| broken(&format!("the kernels' library: {e}"));
     GzDecoder::new(KERNELS_ARCHIVE).read_to_end(&mut kernels).map_err(|e| damaged(&e))?;
     let archive = ArchiveFile::parse(&*kernels).map_err(|e| damaged(&e))?;
-    let member = |name: String, bytes: &[u8]| {
-        NewArchiveMember::new(bytes.to_vec(), &DEFAULT_OBJECT_READER, name)
-    };
     let mut members: Vec<NewArchiveMember<'_>> =
         objects.iter().map(|(name, bytes)| member(name.clone(), bytes)).collect();
     for found in archive.members() {
@@ -33,6 +30,10 @@ pub(super) fn library(objects: &[(String, &[u8])]) -> Result<Vec<u8>, Failure> {
     write_archive_to_stream(&mut library, &members, ArchiveKind::Gnu, false, None)
         .map_err(|e| damaged(&e))?;
     Ok(library.into_inner())
+}
+
+fn member(name: String, bytes: &[u8]) -> NewArchiveMember<'_> {
+    NewArchiveMember::new(bytes, &DEFAULT_OBJECT_READER, name)
 }
 
 fn broken(message: &str) -> Failure {
