@@ -20,7 +20,6 @@ pub(crate) use run::{runs_alike, trains_alike};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use similar::TextDiff;
 
@@ -62,27 +61,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What is wrong with each file, in their order. Two threads each take the next one.
+/// What is wrong with each file, in their order. One thread goes through them: other tests run beside
+/// it, and programs on several threads wait for each other where there are more than cores.
 fn failures(files: &[PathBuf]) -> Vec<String> {
-    let next = AtomicUsize::new(0);
-    let take = || {
-        let mut failures = vec![];
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = files.get(at) else { return failures };
-            failures.extend(failure(path).map(|why| (at, why)));
-        }
-    };
-    let mut failures: Vec<(usize, String)> = std::thread::scope(|scope| {
-        let spawn = || {
-            let builder = std::thread::Builder::new().stack_size(STACK);
-            builder.spawn_scoped(scope, take).expect("two threads are few")
-        };
-        let threads = [spawn(), spawn()];
-        threads.into_iter().flat_map(|t| t.join().expect("panics are caught within")).collect()
-    });
-    failures.sort();
-    failures.into_iter().map(|(_, why)| why).collect()
+    std::thread::scope(|scope| {
+        let all = || files.iter().filter_map(|path| failure(path)).collect();
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, all);
+        thread.expect("a thread for the stack").join().expect("panics are caught within")
+    })
 }
 
 /// What is wrong with a file.

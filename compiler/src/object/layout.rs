@@ -245,8 +245,8 @@ impl Names {
     }
 }
 
-/// A name as C takes it.
-pub(super) fn identifier(name: &str) -> String {
+/// A name as C takes it: letters, digits and underscores, no word of the language.
+pub fn identifier(name: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let plain: String = name.chars().map(letter).collect();
     let starts_well = plain.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');

@@ -22,7 +22,7 @@ use crate::ops::indices;
 use crate::program::{OutputKind, Program};
 use crate::specialise::specialise;
 
-pub use layout::{CodeSizes, Sizes};
+pub use layout::{CodeSizes, Sizes, identifier};
 
 /// What a function of the library does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +80,16 @@ pub enum ObjectError {
         /// Its type in the first entry.
         first: TensorType,
         /// Its type in another.
+        second: TensorType,
+    },
+    /// A value that is given for a variable has another type. The user is at fault.
+    #[error("the variable `{name}` is {first}, and the value that is given for it {second}")]
+    GivenType {
+        /// The variable.
+        name: Name,
+        /// Its type.
+        first: TensorType,
+        /// That of the value.
         second: TensorType,
     },
     /// A dimension of a variable that no entry's binding fixes. The user is at fault.
@@ -214,6 +224,10 @@ impl Model {
         let mut variables = vec![];
         for (name, (tensor_type, variable)) in declared {
             let initial = match given.values.get(&name) {
+                Some(value) if value.tensor_type() != tensor_type => {
+                    let second = value.tensor_type();
+                    return Err(ObjectError::GivenType { name, first: tensor_type, second });
+                }
                 Some(value) => Initial::Value(value.clone()),
                 None => Initial::Program(Box::new(initial(&variable, wanted, target, options)?)),
             };

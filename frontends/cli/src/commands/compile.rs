@@ -72,6 +72,10 @@ fn failure(error: &ObjectError, program: &ReadFile) -> Failure {
             let help = "this is a bug of the compiler: please report it";
             Failure::input("E0654", &error.to_string(), help)
         }
+        ObjectError::GivenType { .. } => {
+            let help = "give the dimensions that the weights were trained with";
+            Failure::input("E0661", &error.to_string(), help)
+        }
         ObjectError::VariableType { .. } => {
             let help = "entries share the variables: give all of them the same `--dim`";
             Failure::input("E0660", &error.to_string(), help)
@@ -122,13 +126,9 @@ fn runtime(arguments: &Compile, format: Format) -> Result<(), Failure> {
 fn name(program: &ReadFile, file: &str) -> String {
     let stem = || Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = program.module.name.as_ref().map(|name| name.to_string()).or_else(stem);
-    let name = name.unwrap_or_default();
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let name: String = name.chars().map(letter).collect();
-    match name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        true => name,
-        false => format!("model_{name}"),
-    }
+    let name = object::identifier(&name.unwrap_or_default());
+    // Names that begin with an underscore are the C library's.
+    if name.starts_with('_') { format!("model{name}") } else { name }
 }
 
 /// The entries that are asked for, with their dimensions; without any, all that the file has.

@@ -97,6 +97,9 @@ fn shipped() -> Vec<(String, String)> {
         for entry in std::fs::read_dir(folder).expect("the folder is there") {
             let path = entry.expect("the folder can be read").path();
             let name = path.file_name().expect("it is a file").to_string_lossy().into_owned();
+            if !name.ends_with(".graph") {
+                continue;
+            }
             files.push((name, std::fs::read_to_string(&path).expect("it is a text")));
         }
     }
