@@ -89,6 +89,23 @@ pub fn compile(
     Ok(compiled)
 }
 
+/// Compiles the initial value of a variable, the only output. There are no fused multiply-adds in
+/// it, so that what is [exact](crate::ops::is_exact) has the bits of an evaluation node by node.
+///
+/// # Errors
+/// What the compiler refuses.
+pub fn compile_initial(
+    variable: &Variable,
+    binding: &Binding,
+    target: &Target,
+    options: &Options,
+) -> Result<Program, CompileError> {
+    let mut options = options.clone();
+    options.passes.disable.push("fma".into());
+    let graph = specialise(&variable.initial, binding)?;
+    Ok(compile_graph(graph, target, &options)?.program)
+}
+
 /// Compiles a graph whose dimensions are numbers.
 pub fn compile_graph(
     specialised: Graph,

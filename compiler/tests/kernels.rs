@@ -135,7 +135,7 @@ impl Body<'_> {
         if let Some(name) = self.names.get(&id) {
             return name.clone();
         }
-        let operands = self.exprs.operands(id).into_iter();
+        let operands = self.exprs.operands(id);
         let operands: Vec<String> = operands.map(|x| self.name(x)).collect();
         let mut name = expression(self.exprs, id, &operands);
         if !operands.is_empty() {

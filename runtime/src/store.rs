@@ -1,19 +1,16 @@
 //! The variables of a session: what lives between steps.
 //!
 //! A variable's type is fixed by the first binding that it is used with, and its memory stays where
-//! it is from then on. Its initial value depends on the seed and on its own graph alone, so the
-//! order of first uses changes nothing.
+//! it is from then on.
 
 use brolga_compiler::ir::{
-    Binding, Dim, Literal, Module, Name, Scalar, TensorType, Variable, VariableKind,
+    Binding, Dim, Literal, Module, Name, TensorType, Variable, VariableKind,
 };
-use brolga_compiler::ops::{Contraction, Leaf, Leaves};
-use brolga_compiler::specialise::specialise;
 use indexmap::IndexMap;
 
 use crate::RunError;
 use crate::arena::{Budget, Memory};
-use crate::eager::{Evaluator, contiguous};
+use crate::eager::contiguous;
 
 /// How variables are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,7 +28,6 @@ pub struct Store {
     /// Loaded for variables whose type is not known yet.
     pending: IndexMap<Name, Literal>,
     keep: Keep,
-    seed: i64,
     budget: Budget,
 }
 
@@ -63,23 +59,22 @@ pub struct Loaded {
 }
 
 impl Store {
-    /// An empty store whose variables will be initialised from `seed`.
-    pub fn new(seed: i64, keep: Keep, budget: Budget) -> Store {
-        Store { variables: IndexMap::new(), pending: IndexMap::new(), keep, seed, budget }
+    /// An empty store.
+    pub fn new(keep: Keep, budget: Budget) -> Store {
+        Store { variables: IndexMap::new(), pending: IndexMap::new(), keep, budget }
     }
 
-    /// Makes sure that a variable exists with the type that its declaration has under `binding`:
-    /// with the value that was loaded for it, or its initial value.
+    /// Whether a variable has a value of the type that its declaration has under `binding`: since an
+    /// earlier use, or now that which was loaded for it. If not, [`Store::insert`] gives it one.
     ///
     /// # Errors
-    /// If it has another type since its first use, or its initial value cannot be computed.
+    /// If it has another type since its first use, or what was loaded has.
     pub fn bind(
         &mut self,
         name: &Name,
         variable: &Variable,
         binding: &Binding,
-        contraction: &dyn Contraction,
-    ) -> Result<(), RunError> {
+    ) -> Result<bool, RunError> {
         let wanted = variable
             .tensor_type
             .bind(binding)
@@ -87,15 +82,28 @@ impl Store {
         if let Some(stored) = self.variables.get(name) {
             let bound = &stored.tensor_type;
             return if *bound == wanted {
-                Ok(())
+                Ok(true)
             } else {
                 Err(RunError::VariableType { name: name.clone(), bound: bound.clone(), wanted })
             };
         }
-        let value = match self.pending.shift_remove(name) {
-            Some(loaded) => expect_type(name, &wanted, loaded)?,
-            None => self.initial(name, variable, binding, contraction)?,
-        };
+        let Some(loaded) = self.pending.shift_remove(name) else { return Ok(false) };
+        let loaded = expect_type(name, &wanted, loaded)?;
+        self.insert(name, variable.kind, loaded)?;
+        Ok(true)
+    }
+
+    /// Adds a variable with its value.
+    ///
+    /// # Errors
+    /// If it is too large for the budget.
+    pub fn insert(
+        &mut self,
+        name: &Name,
+        kind: VariableKind,
+        value: Literal,
+    ) -> Result<(), RunError> {
+        let tensor_type = value.tensor_type();
         let value = match self.keep {
             Keep::Arrays => Value::Array(contiguous(value)),
             Keep::Blocks => {
@@ -105,24 +113,8 @@ impl Store {
                 Value::Memory(block)
             }
         };
-        let stored = Stored { kind: variable.kind, tensor_type: wanted, value };
-        self.variables.insert(name.clone(), stored);
+        self.variables.insert(name.clone(), Stored { kind, tensor_type, value });
         Ok(())
-    }
-
-    fn initial(
-        &self,
-        name: &Name,
-        variable: &Variable,
-        binding: &Binding,
-        contraction: &dyn Contraction,
-    ) -> Result<Literal, RunError> {
-        let graph = specialise(&variable.initial, binding)?;
-        let root = graph.outputs[0].1;
-        let purpose = format!("the initial value of `{name}`");
-        let mut evaluator = Evaluator::new(graph.into(), &self.budget, &purpose)?;
-        evaluator.run(&Clocks { seed: self.seed }, contraction)?;
-        Ok(evaluator.value(root).clone())
     }
 
     /// The variables by name.
@@ -246,23 +238,4 @@ fn fits(declared: &TensorType, value: &Literal) -> bool {
     declared.dtype == loaded.dtype
         && declared.rank() == loaded.rank()
         && declared.shape.iter().zip(&loaded.shape).all(fits)
-}
-
-/// What initial values may read.
-struct Clocks {
-    seed: i64,
-}
-
-impl Leaves for Clocks {
-    fn leaf(&self, leaf: &Leaf) -> Option<Literal> {
-        match leaf {
-            Leaf::Seed => Some(Scalar::I64(self.seed).into()),
-            Leaf::Step | Leaf::Epoch | Leaf::Batch => Some(Scalar::I64(0).into()),
-            Leaf::Input { .. }
-            | Leaf::Variable { .. }
-            | Leaf::Constant(_)
-            | Leaf::Dim { .. }
-            | Leaf::Parameter { .. } => None,
-        }
-    }
 }

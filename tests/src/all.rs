@@ -5,6 +5,7 @@ mod circles;
 mod compare;
 mod filetests;
 mod growing;
+mod initial_values;
 mod language_page;
 mod long_loops;
 mod operations;

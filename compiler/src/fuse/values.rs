@@ -257,7 +257,7 @@ impl Elements<'_> {
                 index.iter().for_each(|&i| self.visit_index(i));
             }
             Expr::Index(index, _) => self.visit_index(*index),
-            _ => self.exprs.operands(id).into_iter().for_each(|o| self.visit(o)),
+            _ => self.exprs.operands(id).for_each(|o| self.visit(o)),
         }
     }
 

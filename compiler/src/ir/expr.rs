@@ -253,15 +253,16 @@ impl Exprs {
     }
 
     /// The expressions that an expression is made of, without those inside indices.
-    pub fn operands(&self, id: ExprId) -> Vec<ExprId> {
-        match self.expr(id) {
-            Expr::Const(..) | Expr::Element { .. } | Expr::Load { .. } | Expr::Var(..) => vec![],
-            Expr::Index(..) => vec![],
-            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Bitcast(_, x) => vec![*x],
-            Expr::ShiftLeft(x, _) | Expr::ShiftRightSigned(x, _) => vec![*x],
-            Expr::Binary(_, a, b) | Expr::Compare(_, a, b) => vec![*a, *b],
-            Expr::Select(a, b, c) | Expr::Fma(a, b, c) => vec![*a, *b, *c],
-        }
+    pub fn operands(&self, id: ExprId) -> impl Iterator<Item = ExprId> + use<> {
+        let operands = match self.expr(id) {
+            Expr::Const(..) | Expr::Element { .. } | Expr::Load { .. } | Expr::Var(..) => [None; 3],
+            Expr::Index(..) => [None; 3],
+            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Bitcast(_, x) => [Some(*x), None, None],
+            Expr::ShiftLeft(x, _) | Expr::ShiftRightSigned(x, _) => [Some(*x), None, None],
+            Expr::Binary(_, a, b) | Expr::Compare(_, a, b) => [Some(*a), Some(*b), None],
+            Expr::Select(a, b, c) | Expr::Fma(a, b, c) => [Some(*a), Some(*b), Some(*c)],
+        };
+        operands.into_iter().flatten()
     }
 
     /// The operations of an expression, each once: movement counts nothing, a cast nothing, a

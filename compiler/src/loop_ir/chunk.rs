@@ -357,7 +357,7 @@ fn calls_in(exprs: &Exprs, id: ExprId, seen: &mut FxHashSet<ExprId>, calls: &mut
     if !seen.insert(id) {
         return;
     }
-    let arguments = exprs.operands(id);
+    let arguments: Vec<ExprId> = exprs.operands(id).collect();
     for &x in &arguments {
         calls_in(exprs, x, seen, calls);
     }
@@ -491,7 +491,7 @@ impl Reads {
             | Expr::Bitcast(..)
             | Expr::ShiftLeft(..)
             | Expr::ShiftRightSigned(..) => {
-                exprs.operands(id).into_iter().for_each(|x| self.expr(exprs, x));
+                exprs.operands(id).for_each(|x| self.expr(exprs, x));
             }
         }
     }

@@ -82,7 +82,7 @@ impl Seen<'_> {
             Expr::Element { .. } => false,
             _ => true,
         };
-        own && self.exprs.operands(id).into_iter().all(|o| self.expr(o))
+        own && self.exprs.operands(id).all(|o| self.expr(o))
     }
 
     fn index(&self, id: IndexId) -> bool {

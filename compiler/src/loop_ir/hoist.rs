@@ -224,7 +224,8 @@ impl Loads {
     fn of(&mut self, exprs: &Exprs, id: ExprId) -> &[PlaceId] {
         let mut stack = vec![id];
         while let Some(&id) = stack.last() {
-            let parts = [exprs.operands(id), index_exprs(exprs, id)].concat();
+            let parts = exprs.operands(id).chain(index_exprs(exprs, id));
+            let parts: Vec<ExprId> = parts.collect();
             let open = stack.len();
             stack.extend(parts.iter().copied().filter(|x| !self.of.contains_key(x)));
             if stack.len() == open {
@@ -341,7 +342,7 @@ impl Mover<'_> {
             Expr::Load { place, index, .. } => {
                 self.varying.written.contains(&place) || self.index_varies(index)
             }
-            _ => self.exprs.operands(id).into_iter().any(|o| self.varies(o)),
+            _ => self.exprs.operands(id).any(|o| self.varies(o)),
         };
         self.varies.insert(id, varies);
         varies

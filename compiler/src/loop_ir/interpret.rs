@@ -264,9 +264,11 @@ impl Machine<'_> {
             | Expr::Bitcast(..)
             | Expr::ShiftLeft(..)
             | Expr::ShiftRightSigned(..) => {
-                let operands = kernel.exprs.operands(id);
-                let x: Vec<Scalar> = operands.into_iter().map(|x| self.expr(x, lane)).collect();
-                apply(kernel.exprs.expr(id), &x)
+                let mut x = [Scalar::I64(0); 3];
+                for (x, operand) in x.iter_mut().zip(kernel.exprs.operands(id)) {
+                    *x = self.expr(operand, lane);
+                }
+                apply(kernel.exprs.expr(id), x)
             }
         }
     }
@@ -404,7 +406,7 @@ impl Straight {
             if let Some(&step) = seen.get(&id) {
                 return step;
             }
-            let operands = exprs.operands(id).into_iter();
+            let operands = exprs.operands(id);
             let operands = operands.map(|x| visit(exprs, x, seen, steps)).collect();
             steps.push((exprs.expr(id).clone(), operands));
             seen.insert(id, steps.len() - 1);
@@ -452,7 +454,7 @@ impl Straight {
                     for (to, &from) in read.iter_mut().zip(operands) {
                         *to = values[from];
                     }
-                    apply(expr, &read)
+                    apply(expr, read)
                 }
             };
             values.push(value);
@@ -462,7 +464,7 @@ impl Straight {
 }
 
 /// What an expression makes of its operands; zero for those that need a machine.
-fn apply(expr: &Expr, x: &[Scalar]) -> Scalar {
+fn apply(expr: &Expr, x: [Scalar; 3]) -> Scalar {
     match expr {
         Expr::Const(dtype, bits) => Scalar::from_bits(*dtype, *bits),
         Expr::Unary(f, _) => f.eval(x[0]),

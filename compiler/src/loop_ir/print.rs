@@ -387,7 +387,7 @@ impl Uses<'_> {
             return;
         }
         let exprs = &self.kernel.exprs;
-        exprs.operands(id).into_iter().for_each(|x| self.expr(x));
+        exprs.operands(id).for_each(|x| self.expr(x));
         if let Expr::Load { index, .. } | Expr::Index(index, _) = exprs.expr(id) {
             self.index(*index);
         }

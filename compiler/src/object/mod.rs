@@ -12,7 +12,7 @@ mod layout;
 use indexmap::IndexMap;
 
 use crate::codegen::CodegenError;
-use crate::compile::{Options, compile, compile_graph};
+use crate::compile::{Options, compile, compile_graph, compile_initial};
 use crate::entry::Entry;
 use crate::error::CompileError;
 use crate::ir::{
@@ -20,7 +20,6 @@ use crate::ir::{
 };
 use crate::ops::indices;
 use crate::program::{OutputKind, Program};
-use crate::specialise::specialise;
 
 pub use layout::{CodeSizes, Sizes, identifier};
 
@@ -221,6 +220,10 @@ impl Model {
             let guards = guards(graph, &program, (target, options))?;
             entries.push(CompiledEntry { kind: *kind, program, results, guards });
         }
+        let mut all = Binding::default();
+        for (symbol, n) in wanted.iter().flat_map(|wanted| wanted.binding.iter()) {
+            all.bind(&symbol.0, n);
+        }
         let mut variables = vec![];
         for (name, (tensor_type, variable)) in declared {
             let initial = match given.values.get(&name) {
@@ -229,7 +232,10 @@ impl Model {
                     return Err(ObjectError::GivenType { name, first: tensor_type, second });
                 }
                 Some(value) => Initial::Value(value.clone()),
-                None => Initial::Program(Box::new(initial(&variable, wanted, target, options)?)),
+                None => {
+                    let program = compile_initial(&variable, &all, target, options)?;
+                    Initial::Program(Box::new(program))
+                }
             };
             variables.push(ModelVariable { name, tensor_type, initial });
         }
@@ -279,24 +285,6 @@ fn declare(
             Ok(())
         }
     }
-}
-
-/// What computes the initial value of a variable: to the bit what a session does, node by node, and
-/// so without fused multiply-adds.
-fn initial(
-    variable: &Variable,
-    wanted: &[Wanted],
-    target: &Target,
-    options: &Options,
-) -> Result<Program, ObjectError> {
-    let mut options = options.clone();
-    options.passes.disable.push("fma".into());
-    let mut binding = Binding::default();
-    for (symbol, n) in wanted.iter().flat_map(|wanted| wanted.binding.iter()) {
-        binding.bind(&symbol.0, n);
-    }
-    let graph = specialise(&variable.initial, &binding)?;
-    Ok(compile_graph(graph, target, &options)?.program)
 }
 
 /// The results of an entry: outputs, then metrics, whose parts a program of its own finishes.

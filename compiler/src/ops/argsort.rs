@@ -114,6 +114,10 @@ impl OpRules for Argsort {
         false
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
     fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
         0
     }

@@ -167,6 +167,10 @@ impl OpRules for Contract {
         true
     }
 
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64 {
         let Contract::Matmul { transpose_a, .. } = self;
         let sizes = operands[0].sizes().unwrap_or_default();

@@ -224,6 +224,17 @@ impl OpRules for Control {
         }
     }
 
+    fn is_exact(&self) -> bool {
+        match self {
+            Control::Scan(scan) => super::is_exact(&scan.body),
+            Control::StopGradient
+            | Control::Result { .. }
+            | Control::Remat
+            | Control::Same
+            | Control::Pending => true,
+        }
+    }
+
     fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
         match self {
             Control::Scan(scan) => {

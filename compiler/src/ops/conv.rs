@@ -245,6 +245,10 @@ impl OpRules for Conv {
         true
     }
 
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64 {
         let [_, w, y] = self.exchanged([operands[0], operands[1], result]);
         let filters = w.sizes().and_then(|sizes| sizes.last().copied()).unwrap_or(0) as u64;

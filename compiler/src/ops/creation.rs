@@ -109,6 +109,10 @@ impl OpRules for Creation {
         false
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
     fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
         0
     }

@@ -198,6 +198,10 @@ impl OpRules for Einsum {
         true
     }
 
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64 {
         let sizes = operands[0].sizes().unwrap_or_default();
         let summed = self.summed();

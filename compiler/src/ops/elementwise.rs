@@ -193,6 +193,14 @@ impl OpRules for Elementwise {
         }
     }
 
+    fn is_exact(&self) -> bool {
+        match self {
+            Elementwise::Unary(f) => !f.is_transcendental(),
+            Elementwise::Binary(f) => f.is_instruction(),
+            Elementwise::Compare(_) | Elementwise::Select | Elementwise::Cast(_) => true,
+        }
+    }
+
     fn flops(&self, _: &[&TensorType], result: &TensorType) -> u64 {
         elements(result)
     }

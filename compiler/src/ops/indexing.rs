@@ -289,6 +289,13 @@ impl OpRules for Indexing {
         }
     }
 
+    fn is_exact(&self) -> bool {
+        match self {
+            Indexing::TakeAlongAxis { .. } => true,
+            Indexing::PutAlongAxis { .. } => false,
+        }
+    }
+
     fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
         0
     }

@@ -227,6 +227,10 @@ impl OpRules for Leaf {
         false
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
     fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
         0
     }

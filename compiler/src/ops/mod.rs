@@ -155,6 +155,10 @@ pub trait OpRules {
     /// Whether a cotangent of the result gives that operand one, if it is a float: whether a loss
     /// reaches a param through it.
     fn carries(&self, operand: usize) -> bool;
+    /// Whether every way of computing it gives the same bits, on every machine: it is no
+    /// approximation, and adds nothing up in an order that is left to a kernel. A product that is
+    /// fused with a sum is another operation.
+    fn is_exact(&self) -> bool;
     /// Floating-point operations for operands and a result whose dimensions are numbers: two for
     /// each term of a product, one for each element that an elementwise operation makes or a
     /// reduction reads, none for moving elements. Saturates.
@@ -222,6 +226,11 @@ impl Op {
     }
 }
 
+/// Whether every operation of a graph is [exact](OpRules::is_exact).
+pub fn is_exact(graph: &Graph) -> bool {
+    graph.order().into_iter().all(|id| graph.op(id).is_exact())
+}
+
 /// The floating-point operations of every node of a graph whose dimensions are numbers. Saturates.
 pub fn flops(graph: &Graph) -> u64 {
     let of_node = |id: NodeId| {
@@ -254,6 +263,9 @@ impl OpRules for Op {
     }
     fn carries(&self, operand: usize) -> bool {
         self.rules().carries(operand)
+    }
+    fn is_exact(&self) -> bool {
+        self.rules().is_exact()
     }
     fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64 {
         self.rules().flops(operands, result)

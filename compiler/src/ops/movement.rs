@@ -192,6 +192,10 @@ impl OpRules for Movement {
         true
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
     fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
         0
     }

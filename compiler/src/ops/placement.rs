@@ -209,6 +209,10 @@ impl OpRules for Placement {
         true
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
     fn flops(&self, _: &[&TensorType], _: &TensorType) -> u64 {
         0
     }

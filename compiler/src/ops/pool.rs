@@ -186,6 +186,10 @@ impl OpRules for Pool {
         }
     }
 
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     fn flops(&self, operands: &[&TensorType], result: &TensorType) -> u64 {
         let of_window = self.lengths.iter().fold(1u64, |n, &k| n.saturating_mul(k as u64));
         match self.f {

@@ -222,6 +222,10 @@ impl OpRules for Prefix {
         true
     }
 
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     fn flops(&self, operands: &[&TensorType], _: &TensorType) -> u64 {
         operands.iter().map(|x| elements(x)).fold(0, u64::saturating_add)
     }

@@ -248,6 +248,14 @@ impl OpRules for Reduce {
         }
     }
 
+    fn is_exact(&self) -> bool {
+        match self.f {
+            ReduceFn::All | ReduceFn::Any | ReduceFn::ArgMax | ReduceFn::ArgMin => true,
+            // The order of a sum is its kernel's.
+            ReduceFn::Sum | ReduceFn::Prod | ReduceFn::Max | ReduceFn::Min => false,
+        }
+    }
+
     fn flops(&self, operands: &[&TensorType], _: &TensorType) -> u64 {
         elements(operands[0])
     }

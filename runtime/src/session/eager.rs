@@ -1,10 +1,9 @@
 //! A program in eager mode: its graph, and what a call of it reads and writes.
 
-use brolga_compiler::ir::{Graph, Literal, Name, NodeId, Scalar, TensorType};
+use brolga_compiler::ir::{Graph, Literal, Name, NodeId, TensorType};
 use brolga_compiler::ops::{Contraction, Leaf, Leaves, Op};
 use brolga_compiler::program::{Output, OutputKind};
 
-use super::Clock;
 use super::feed::{Clocks, Feed};
 use crate::RunError;
 use crate::arena::Budget;
@@ -88,18 +87,18 @@ pub(super) struct Values<'a> {
 
 impl Leaves for Values<'_> {
     fn leaf(&self, leaf: &Leaf) -> Option<Literal> {
-        let Clocks { seed, clock: Clock { step, epoch }, batch } = self.call.clocks;
-        let clock = |n: i64| Some(Literal::scalar(Scalar::I64(n)));
         match leaf {
             Leaf::Input { name, .. } => {
                 self.call.feeds.iter().find(|f| f.name == *name).map(Feed::literal)
             }
             Leaf::Variable { name, .. } => self.store.get(name).map(|stored| stored.literal()),
-            Leaf::Seed => clock(seed),
-            Leaf::Step => clock(step),
-            Leaf::Epoch => clock(epoch),
-            Leaf::Batch => clock(batch),
-            Leaf::Constant(_) | Leaf::Dim { .. } | Leaf::Parameter { .. } => None,
+            Leaf::Seed
+            | Leaf::Step
+            | Leaf::Epoch
+            | Leaf::Batch
+            | Leaf::Constant(_)
+            | Leaf::Dim { .. }
+            | Leaf::Parameter { .. } => self.call.clocks.leaf(leaf),
         }
     }
 }

@@ -8,6 +8,7 @@ mod eager;
 mod feed;
 mod finite;
 mod indexed;
+mod initial;
 mod interpreted;
 mod metrics;
 mod native;
@@ -15,7 +16,7 @@ mod prepared;
 
 use std::sync::Arc;
 
-use brolga_compiler::compile::{Options, compile};
+use brolga_compiler::compile::{Compiled, Options, compile, verified};
 use brolga_compiler::entry::{check_rows, entry_graph};
 use brolga_compiler::ir::{
     Binding, Literal, Module, Name, NodeId, Target, TensorType, Variable, VariableKind,
@@ -29,7 +30,6 @@ use indexmap::IndexMap;
 
 use crate::arena::{Budget, Memory, Taken, keep_freed_blocks};
 use crate::data::DataSet;
-use crate::eager::Kernels;
 use crate::store::{Keep, Loaded, Store};
 use crate::{RunError, host_memory, host_target, host_threads};
 
@@ -133,10 +133,7 @@ impl Session {
         module: impl Into<Arc<Module>>,
         options: SessionOptions,
     ) -> Result<Session, RunError> {
-        let pool = match options.threads {
-            0 | 1 => None,
-            n => Some(Pool::new(n).map_err(|error| RunError::Threads(error.to_string()))?),
-        };
+        let pool = pool(options.threads)?;
         let budget = Budget::new(options.memory_limit);
         match options.backend {
             Backend::Eager => keep_freed_blocks(),
@@ -149,7 +146,7 @@ impl Session {
         Ok(Session {
             module: module.into(),
             clock: Clock::default(),
-            store: Store::new(options.seed, keep, budget.clone()),
+            store: Store::new(keep, budget.clone()),
             entries: vec![],
             pool,
             arena: budget.block(0, "the arena")?,
@@ -179,6 +176,16 @@ impl Session {
     /// Sets what the parameters have been trained for: after a batch, or a load.
     pub fn set_clock(&mut self, clock: Clock) {
         self.clock = clock;
+    }
+
+    /// Runs on so many threads from now on, at least 1. It changes no result.
+    ///
+    /// # Errors
+    /// If the system refuses the threads.
+    pub fn set_threads(&mut self, threads: usize) -> Result<(), RunError> {
+        self.pool = pool(threads)?;
+        self.options.threads = threads;
+        Ok(())
     }
 
     /// Bytes that are taken now, and the limit.
@@ -317,12 +324,10 @@ impl Session {
     /// # Errors
     /// As for [`Session::prepare`].
     pub fn initialise(&mut self, binding: &Binding) -> Result<(), RunError> {
-        let contraction = Kernels { pool: self.pool.as_ref() };
+        let module = self.module.clone();
         let known = |v: &Variable| v.tensor_type.bind(binding).is_ok();
-        for (name, variable) in self.module.variables.iter().filter(|(_, v)| known(v)) {
-            self.store.bind(name, variable, binding, &contraction)?;
-        }
-        Ok(())
+        let mut known = module.variables.iter().filter(|(_, v)| known(v));
+        known.try_for_each(|(name, variable)| self.bind(name, variable, binding))
     }
 
     /// The program of an entry with numbers for its dimensions, ready to be fed and run; compiled
@@ -333,11 +338,42 @@ impl Session {
     /// binding has fixed.
     pub fn prepare(&mut self, entry: &Entry, binding: &Binding) -> Result<Prepared<'_>, RunError> {
         self.uses += 1;
-        let found = self.instances.iter().position(|i| i.is_for(entry, binding));
-        let at = match found {
+        let at = match self.instance_for(entry, binding) {
             Some(at) => at,
-            None => self.add_instance(entry, binding)?,
+            None => {
+                let instance = self.new_instance(entry, binding)?;
+                self.add(instance)
+            }
         };
+        self.prepared(at)
+    }
+
+    /// The same for a program that was compiled already, for this session's target and with its
+    /// compiler's options, instead of one that was prepared before.
+    ///
+    /// # Errors
+    /// A program that breaks a rule, or the session's limit of memory; one for another module.
+    pub fn prepare_compiled(
+        &mut self,
+        entry: &Entry,
+        binding: &Binding,
+        compiled: Compiled,
+    ) -> Result<Prepared<'_>, RunError> {
+        verified(&compiled.program, &self.compiler_options())?;
+        if let Some(at) = self.instance_for(entry, binding) {
+            self.instances.swap_remove(at);
+        }
+        self.uses += 1;
+        let instance = self.compiled_instance(entry, binding, compiled)?;
+        let at = self.add(instance);
+        self.prepared(at)
+    }
+
+    fn instance_for(&self, entry: &Entry, binding: &Binding) -> Option<usize> {
+        self.instances.iter().position(|instance| instance.is_for(entry, binding))
+    }
+
+    fn prepared(&mut self, at: usize) -> Result<Prepared<'_>, RunError> {
         let instance = &mut self.instances[at];
         instance.last_use = self.uses;
         // It has its room already, unless what came after it asked for more than there is.
@@ -363,30 +399,49 @@ impl Session {
         prepared.results()
     }
 
-    fn add_instance(&mut self, entry: &Entry, binding: &Binding) -> Result<usize, RunError> {
-        let key = (entry.clone(), binding.clone());
-        let instance = match self.options.backend {
+    /// What the compiler is told, with the session's limit.
+    fn compiler_options(&self) -> Options {
+        Options { memory_limit: self.budget.limit(), ..self.options.compiler.clone() }
+    }
+
+    fn new_instance(&mut self, entry: &Entry, binding: &Binding) -> Result<Instance, RunError> {
+        match self.options.backend {
             Backend::Jit | Backend::Interpreter => {
-                let mut options = self.options.compiler.clone();
-                options.memory_limit = self.budget.limit();
-                let target = &self.options.target;
+                let (target, options) = (&self.options.target, self.compiler_options());
                 let compiled = compile(&self.module, entry, binding, target, &options)?;
-                self.bind_variables(&compiled.slots, binding)?;
-                Instance::of_program(key, self, compiled)?
+                self.compiled_instance(entry, binding, compiled)
             }
             Backend::Eager | Backend::Oracle => {
                 let symbolic = self.entry(entry)?;
                 let graph = specialise(&symbolic.graph, binding)?;
                 self.bind_variables(&symbolic.slots, binding)?;
-                Instance::of_graph(key, self, graph)?
+                Instance::of_graph((entry.clone(), binding.clone()), self, graph)
             }
-        };
+        }
+    }
+
+    fn compiled_instance(
+        &mut self,
+        entry: &Entry,
+        binding: &Binding,
+        compiled: Compiled,
+    ) -> Result<Instance, RunError> {
+        self.bind_variables(&compiled.slots, binding)?;
+        let key = (entry.clone(), binding.clone());
+        match self.options.backend {
+            Backend::Jit | Backend::Interpreter => Instance::of_program(key, self, compiled),
+            Backend::Eager | Backend::Oracle => Instance::of_graph(key, self, compiled.specialised),
+        }
+    }
+
+    /// Keeps a program instead of the oldest of many.
+    fn add(&mut self, instance: Instance) -> usize {
         if self.instances.len() >= MAX_PROGRAMS {
             let oldest = (0..self.instances.len()).min_by_key(|&i| self.instances[i].last_use);
             self.instances.swap_remove(oldest.expect("there is at least one program"));
         }
         self.instances.push(instance);
-        Ok(self.instances.len() - 1)
+        self.instances.len() - 1
     }
 
     /// Gives the module's variables and an entry's slots a value.
@@ -396,14 +451,17 @@ impl Session {
         binding: &Binding,
     ) -> Result<(), RunError> {
         self.initialise(binding)?;
-        let contraction = Kernels { pool: self.pool.as_ref() };
-        slots.iter().try_for_each(|(name, v)| self.store.bind(name, v, binding, &contraction))
+        slots.iter().try_for_each(|(name, variable)| self.bind(name, variable, binding))
+    }
+
+    /// Bytes of all threads' scratch: each thread's part begins on a cache line.
+    fn scratch_for(&self, bytes: usize) -> usize {
+        lines(bytes).saturating_mul(self.options.threads.max(1))
     }
 
     /// Makes the arena and each thread's scratch at least so large.
     fn make_room(&mut self, arena: usize, scratch: usize) -> Result<(), RunError> {
-        // Each thread's part begins on a cache line.
-        let scratch = lines(scratch).saturating_mul(self.options.threads.max(1));
+        let scratch = self.scratch_for(scratch);
         for (block, bytes, purpose) in [
             (&mut self.arena, arena, "the arena"),
             (&mut self.scratch, scratch, "the threads' scratch"),
@@ -416,6 +474,14 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Threads, where there are to be several.
+fn pool(threads: usize) -> Result<Option<Pool>, RunError> {
+    if threads < 2 {
+        return Ok(None);
+    }
+    Ok(Some(Pool::new(threads).map_err(|error| RunError::Threads(error.to_string()))?))
 }
 
 /// The bytes of the cache lines that hold so many; saturates.

@@ -1,17 +1,21 @@
 //! The command `run`: a file is executed by the oracle, by the interpreter of the loop IR and by
 //! machine code, after every prefix of the passes, with fusion and without, on several threads.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use brolga_compiler::compile::compile;
-use brolga_compiler::entry::Entry;
-use brolga_compiler::ir::{Binding, DType, Literal, Module, Name, Scalar, TensorType};
+use brolga_compiler::compile::{Compiled, Options, compile, optimized};
+use brolga_compiler::entry::{Entry, entry_graph};
+use brolga_compiler::error::CompileError;
+use brolga_compiler::ir::{Binding, DType, Graph, Literal, Module, Name, Scalar, TensorType};
 use brolga_compiler::passes::{PIPELINE, Pass};
 use brolga_compiler::program::Program;
+use brolga_compiler::specialise::specialise;
+use brolga_runtime::RunError;
 use brolga_runtime::data::Counter;
-use brolga_runtime::session::{Backend, Clock, Session, SessionOptions};
+use brolga_runtime::session::{Backend, Clock, Prepared, Session, SessionOptions};
 use indexmap::IndexMap;
 
 use super::command::entry_name;
@@ -32,6 +36,7 @@ struct Case<'a> {
     entry: Entry,
     binding: Binding,
     steps: usize,
+    initial: OnceCell<IndexMap<Name, Literal>>,
 }
 
 /// Runs a file for each binding; the text shows what the oracle has computed.
@@ -47,6 +52,7 @@ pub(crate) fn execute(header: &Header, module: &Module) -> Result<String, String
             entry: entry.clone(),
             binding: binding.clone(),
             steps,
+            initial: OnceCell::new(),
         };
         let dims: Vec<String> = binding.iter().map(|(s, n)| format!("{s}={n}")).collect();
         let at = |why: String| format!("{}: {why}", dims.join(" "));
@@ -71,39 +77,26 @@ pub(crate) fn trains_alike(header: &Header, module: &Module, ways: &[Way]) -> Re
         entry: Entry::Train,
         binding: Binding::default(),
         steps: header.number("steps", 3),
+        initial: OnceCell::new(),
     };
-    let wanted = case.values(&Way::usual(), Backend::Oracle, 1)?;
+    let wanted = case.values(Backend::Oracle)?;
     let near = |found: &Literal, wanted: &Literal| {
         let size = wanted.scalars().map(|s| s.to_f64().abs()).fold(1.0, f64::max);
         close(found, wanted, Tolerance { relative: 1e-3, absolute: 1e-4 * size })
     };
-    agree("eager", &case.values(&Way::usual(), Backend::Eager, 2)?, &wanted, near)?;
-    for way in ways {
-        let loops = case.values(way, Backend::Interpreter, 1)?;
-        agree(&format!("loops {}", way.name), &loops, &wanted, near)?;
-        let code = case.values(way, Backend::Jit, 1)?;
-        agree(&format!("code against loops {}", way.name), &code, &loops, same)?;
-        let shared = case.values(way, Backend::Jit, 3)?;
-        agree(&format!("3 threads {}", way.name), &shared, &code, same)?;
-    }
-    Ok(())
+    agree("eager", &case.values(Backend::Eager)?, &wanted, near)?;
+    ways.iter().try_for_each(|way| case.agrees(way, &case.compiled(way)?, &wanted, near, &[3, 1]))
 }
 
 /// Whether the oracle, the loop interpreter and machine code agree on every result of a module, the
 /// last two bit for bit, and on several threads too.
 pub(crate) fn runs_alike(header: &Header, module: &Module, entry: Entry) -> Result<(), String> {
     let (module, binding) = (Arc::new(module.clone()), Binding::default());
-    let case = Case { header, module, entry, binding, steps: 1 };
-    let usual = Way::usual();
-    let wanted = case.values(&usual, Backend::Oracle, 1)?;
+    let case = Case { header, module, entry, binding, steps: 1, initial: OnceCell::new() };
+    let wanted = case.values(Backend::Oracle)?;
     let by = Tolerance { relative: 1e-5, absolute: 1e-6 };
-    let loops = case.values(&usual, Backend::Interpreter, 1)?;
-    agree("loops", &loops, &wanted, |a, b| close(a, b, by))?;
-    for threads in [1, 3] {
-        let code = case.values(&usual, Backend::Jit, threads)?;
-        agree(&format!("{threads} threads"), &code, &loops, same)?;
-    }
-    Ok(())
+    let near = |found: &Literal, wanted: &Literal| close(found, wanted, by);
+    case.agrees(&Way::usual(), &case.compiled(&Way::usual())?, &wanted, near, &[3, 1])
 }
 
 /// The elements with four digits, or the mean of more than twelve.
@@ -127,63 +120,131 @@ fn shown(value: &Literal) -> String {
 impl Case<'_> {
     /// The oracle's values, with which everything else agrees.
     fn agreed(&self) -> Result<Values, String> {
-        let usual = Way::usual();
-        let wanted = self.values(&usual, Backend::Oracle, 1)?;
+        let wanted = self.values(Backend::Oracle)?;
         let by = Tolerance {
             relative: self.header.number("tolerance", 1e-5),
             absolute: self.header.number("absolute", 1e-6),
         };
-        let eager = self.values(&usual, Backend::Eager, 2)?;
-        agree("eager", &eager, &wanted, |a, b| close(a, b, by))?;
-        let mut known = HashSet::new();
-        for (way, makes_code) in configurations() {
-            // A pass that changes nothing makes the same program again.
-            if !known.insert(self.program(&way)?) {
-                continue;
+        let near = |found: &Literal, wanted: &Literal| close(found, wanted, by);
+        agree("eager", &self.values(Backend::Eager)?, &wanted, near)?;
+        let usual = Way::usual();
+        let parts = [usual.unfused(), usual.in_waves(), usual.without(&["vectorise"])];
+        let known = [(usual, &[4, 2, 1][..])];
+        let known = known.into_iter().chain(parts.map(|way| (way, &[1][..])));
+        let known = known.chain(extremes().into_iter().map(|way| (way, &[3, 1][..])));
+        // Machine code is a function of the loops, whatever passes have made those.
+        let prefixes = self.prefixes()?.into_iter().map(|way| (way, &[][..]));
+        let mut seen = HashSet::new();
+        for (way, threads) in known.chain(prefixes) {
+            let compiled = self.compiled(&way)?;
+            // A part that changes nothing makes the same program again.
+            if seen.insert(said_by(&compiled.program)) {
+                self.agrees(&way, &compiled, &wanted, near, threads)?;
             }
-            let loops = self.values(&way, Backend::Interpreter, 1)?;
-            agree(&format!("loops {}", way.name), &loops, &wanted, |a, b| close(a, b, by))?;
-            if !makes_code {
-                continue;
-            }
-            let code = self.values(&way, Backend::Jit, 1)?;
-            agree(&format!("code against loops {}", way.name), &code, &loops, same)?;
-        }
-        for way in extremes() {
-            let [one, three] = [1, 3].map(|n| self.values(&way, Backend::Jit, n));
-            agree(&format!("3 threads, {}", way.name), &three?, &one?, same)?;
-        }
-        let one = self.values(&usual, Backend::Jit, 1)?;
-        for threads in [2, 4] {
-            let code = self.values(&usual, Backend::Jit, threads)?;
-            agree(&format!("{threads} threads"), &code, &one, same)?;
         }
         Ok(wanted)
     }
 
-    /// All that the program of a way says, in a few bytes.
-    fn program(&self, way: &Way) -> Result<u64, String> {
-        let SessionOptions { target, compiler, .. } = way.session(Backend::Jit, 1);
-        let compiled = compile(&self.module, &self.entry, &self.binding, &target, &compiler);
-        let program = compiled.map_err(|e| e.to_string())?.program;
-        let mut hasher = DefaultHasher::new();
-        for (offset, value) in &program.constants {
-            let elements = value.scalars().map(|s| s.bits());
-            (offset, value.tensor_type(), elements.collect::<Vec<u64>>()).hash(&mut hasher);
-        }
-        let Program { constants: _, kernels, phases, variables, feeds, outputs, checks, .. } =
-            &program;
-        let parts = (kernels, phases, variables, feeds, outputs, checks);
-        let sizes = (program.constants_bytes, program.arena_bytes, program.scratch_bytes);
-        format!("{parts:?} {sizes:?}").hash(&mut hasher);
-        Ok(hasher.finish())
+    /// The passes up to each that changes something, and none of them; not verified, as all of them
+    /// are where all of them run.
+    fn prefixes(&self) -> Result<Vec<Way>, String> {
+        let usual = Way::usual();
+        let all: Vec<&str> = PIPELINE.iter().map(|pass| pass.name).collect();
+        let mut prefixes = vec![usual.without(&all)];
+        let said = |e: CompileError| e.to_string();
+        let entry = entry_graph(&self.module, &self.entry).map_err(said)?;
+        let graph = specialise(&entry.graph, &self.binding).map_err(said)?;
+        let mut before = format!("{graph:?}");
+        let mut observe = |pass: &Pass, graph: &Graph| {
+            let after = format!("{graph:?}");
+            if std::mem::replace(&mut before, after) != before {
+                let stop_after = Some(pass.name.to_string());
+                prefixes.push(usual.but(format!("after {}", pass.name), |o| {
+                    o.passes.stop_after = stop_after;
+                    o.passes.verify = false;
+                }));
+            }
+        };
+        optimized(graph, &Options::default(), &mut observe).map_err(said)?;
+        Ok(prefixes)
     }
 
-    fn values(&self, way: &Way, backend: Backend, threads: usize) -> Result<Values, String> {
-        let options = SessionOptions { seed: SEED, ..way.session(backend, threads) };
-        let said = |e: brolga_runtime::RunError| format!("{backend:?}: {e}");
+    fn compiled(&self, way: &Way) -> Result<Compiled, String> {
+        let SessionOptions { target, compiler, .. } = way.session(Backend::Jit, 1);
+        let compiled = compile(&self.module, &self.entry, &self.binding, &target, &compiler);
+        compiled.map_err(|e| format!("{}: {e}", way.name))
+    }
+
+    /// Whether the loops compute what is wanted, nearly, and machine code what the loops do, to the
+    /// bit, on each of these numbers of threads.
+    fn agrees(
+        &self,
+        way: &Way,
+        compiled: &Compiled,
+        wanted: &Values,
+        near: impl Fn(&Literal, &Literal) -> Result<(), String>,
+        threads: &[usize],
+    ) -> Result<(), String> {
+        let said = |e: RunError| format!("{}: {e}", way.name);
+        let loops = self.ready(way, Backend::Interpreter, compiled).and_then(|mut session| {
+            self.steps(session.prepare(&self.entry, &self.binding).map_err(said)?)
+        })?;
+        agree(&format!("loops {}", way.name), &loops, wanted, near)?;
+        if threads.is_empty() {
+            return Ok(());
+        }
+        let mut session = self.ready(way, Backend::Jit, compiled)?;
+        for &n in threads {
+            session.set_threads(n).map_err(said)?;
+            session.set_clock(Clock::default());
+            session.load(self.initial(compiled)?).map_err(said)?;
+            let code = self.steps(session.prepare(&self.entry, &self.binding).map_err(said)?)?;
+            let what = format!("code on {n} threads against loops {}", way.name);
+            agree(&what, &code, &loops, same)?;
+        }
+        Ok(())
+    }
+
+    /// A session with initial values, in which the program of the case is compiled.
+    fn ready(&self, way: &Way, backend: Backend, compiled: &Compiled) -> Result<Session, String> {
+        let said = |e: RunError| format!("{}: {e}", way.name);
+        let options = self.seeded(way, backend, 1);
         let mut session = Session::new(self.module.clone(), options).map_err(said)?;
-        let mut prepared = session.prepare(&self.entry, &self.binding).map_err(said)?;
+        session.load(self.initial(compiled)?).map_err(said)?;
+        let prepared = session.prepare_compiled(&self.entry, &self.binding, compiled.clone());
+        prepared.map(|_| ()).map_err(said)?;
+        Ok(session)
+    }
+
+    /// What variables begin with: computed once, as it takes the interpreter long.
+    fn initial(&self, compiled: &Compiled) -> Result<IndexMap<Name, Literal>, String> {
+        if let Some(values) = self.initial.get() {
+            return Ok(values.clone());
+        }
+        let said = |e: RunError| format!("initial values: {e}");
+        let options = self.seeded(&Way::usual(), Backend::Jit, 1);
+        let mut session = Session::new(self.module.clone(), options).map_err(said)?;
+        let prepared = session.prepare_compiled(&self.entry, &self.binding, compiled.clone());
+        prepared.map(|_| ()).map_err(said)?;
+        let values = session.variables().map(|(name, _, value)| (name.clone(), value));
+        Ok(self.initial.get_or_init(|| values.collect()).clone())
+    }
+
+    fn seeded(&self, way: &Way, backend: Backend, threads: usize) -> SessionOptions {
+        SessionOptions { seed: SEED, ..way.session(backend, threads) }
+    }
+
+    /// What a session computes node by node.
+    fn values(&self, backend: Backend) -> Result<Values, String> {
+        let said = |e: RunError| format!("{backend:?}: {e}");
+        let options = self.seeded(&Way::usual(), backend, 2);
+        let mut session = Session::new(self.module.clone(), options).map_err(said)?;
+        self.steps(session.prepare(&self.entry, &self.binding).map_err(said)?)
+    }
+
+    fn steps(&self, mut prepared: Prepared<'_>) -> Result<Values, String> {
+        let backend = prepared.session().options().backend;
+        let said = |e: RunError| format!("{backend:?}: {e}");
         let types: Vec<(Name, TensorType)> =
             prepared.feeds().iter().map(|f| (f.name.clone(), f.tensor_type.clone())).collect();
         let mut values = Values::new();
@@ -196,7 +257,7 @@ impl Case<'_> {
             values.extend(outputs.map(|(name, value)| (name.to_string(), value.clone())));
         }
         if self.entry == Entry::Train {
-            let variables = session.variables();
+            let variables = prepared.session().variables();
             values.extend(variables.map(|(name, _, value)| (name.to_string(), value)));
         }
         Ok(values)
@@ -240,24 +301,18 @@ impl Case<'_> {
     }
 }
 
-/// All passes as they are, without fusion, without loops in kernels, without vectors, and with costs at
-/// their extremes; then every prefix of them, which machine code is not made of: it is a function of
-/// the loops, whatever passes have made those.
-fn configurations() -> Vec<(Way, bool)> {
-    let usual = Way::usual();
-    let prefix = |pass: &Pass| {
-        let stop_after = Some(pass.name.to_string());
-        // All passes are verified where all of them run.
-        usual.but(format!("after {}", pass.name), |o| {
-            o.passes.stop_after = stop_after;
-            o.passes.verify = false;
-        })
-    };
-    let all: Vec<&str> = PIPELINE.iter().map(|p| p.name).collect();
-    let parts = [usual.unfused(), usual.in_waves(), usual.without(&["vectorise"])];
-    let prefixes = [usual.without(&all)].into_iter().chain(PIPELINE.iter().map(prefix));
-    let whole = [usual.clone()].into_iter().chain(parts).chain(extremes());
-    whole.map(|way| (way, true)).chain(prefixes.map(|way| (way, false))).collect()
+/// All that a program says, in a few bytes.
+fn said_by(program: &Program) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (offset, value) in &program.constants {
+        let elements = value.scalars().map(|s| s.bits());
+        (offset, value.tensor_type(), elements.collect::<Vec<u64>>()).hash(&mut hasher);
+    }
+    let Program { constants: _, kernels, phases, variables, feeds, outputs, checks, .. } = program;
+    let parts = (kernels, phases, variables, feeds, outputs, checks);
+    let sizes = (program.constants_bytes, program.arena_bytes, program.scratch_bytes);
+    format!("{parts:?} {sizes:?}").hash(&mut hasher);
+    hasher.finish()
 }
 
 fn agree(

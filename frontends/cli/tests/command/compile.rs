@@ -1,6 +1,8 @@
 //! `brolga compile`: programs in C that train and predict as the command does, to the bit. They are
 //! compiled by `cc`, which Rust links with too.
 
+mod together;
+
 use std::path::Path;
 use std::process::Command;
 

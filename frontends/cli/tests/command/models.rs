@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::workplace::Workplace;
 
-fn names(place: &Workplace) -> Vec<String> {
+/// The names of the models.
+pub(crate) fn names(place: &Workplace) -> Vec<String> {
     let models = place.json("new --list");
     let models = models.as_array().expect("a list").iter();
     models.map(|model| model["name"].as_str().expect("a name").to_string()).collect()

@@ -183,6 +183,11 @@ impl BinaryFn {
         }
     }
 
+    /// Whether it is an instruction, or a few.
+    pub(in crate::ops) const fn is_instruction(self) -> bool {
+        matches!(self.function().form, Form::Instruction(_))
+    }
+
     /// Whether it is, of floats, expanded to a polynomial, and the runtime has a kernel for it.
     pub const fn is_transcendental(self) -> bool {
         match self.function().form {
