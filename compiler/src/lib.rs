@@ -39,3 +39,4 @@ pub mod codegen;
 pub mod compile;
 pub mod entry;
 pub mod object;
+pub mod stages;

@@ -20,6 +20,7 @@ const ROOMS: &[&[&str]] = &[
     &["plan"],
     &["codegen"],
     &["compile"],
+    &["stages"],
     &["object"],
 ];
 

@@ -32,6 +32,7 @@ pub use module::{
     Module, OptimizerArgument, OptimizerCall, ParameterGroup, TrainingStep, Variable, VariableKind,
 };
 pub use philox::{philox_block, philox_word};
+pub(crate) use print::JsonText;
 pub use print::{Dot, GraphText, Json};
 pub use provenance::{Position, Provenance, Site};
 pub use rewrite::{Reindex, Rewrite};

@@ -1,8 +1,11 @@
 //! The command line: commands, their arguments, and how the texts of arguments are read.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
+use brolga::compiler::stages;
 use brolga::runtime::train::{Better, EarlyStop};
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::failure::Failure;
@@ -440,7 +443,7 @@ pub(crate) struct Dump {
     #[command(flatten)]
     pub(crate) model: Model,
     /// The stage to print.
-    #[arg(long, value_enum, default_value_t = Stage::Optimized)]
+    #[arg(long, value_enum, default_value_t = Stage::Of(stages::Stage::Optimized))]
     pub(crate) stage: Stage,
     /// What is computed; by default a training batch where the file has one.
     #[arg(long, value_enum)]
@@ -465,27 +468,37 @@ pub(crate) struct Dump {
     pub(crate) format: Format,
 }
 
-/// The stages of `dump`, in the order of the compiler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+/// The stages of `dump`, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// The file as it was read.
     Parsed,
-    /// Functions expanded, types inferred.
-    Typed,
-    /// With gradients and updates.
-    Gradient,
-    /// After the passes, with numbers for dimensions.
-    Optimized,
-    /// What shares a kernel.
-    Fused,
-    /// The kernels' loops.
-    Loops,
-    /// Calls in waves, and where every value lives.
-    Memory,
-    /// The input of the code generator.
-    Clif,
-    /// Machine code.
-    Asm,
+    /// One of the compiler.
+    Of(stages::Stage),
+}
+
+impl Stage {
+    /// The compiler's, if it is one.
+    pub(crate) fn of_compiler(self) -> Option<stages::Stage> {
+        if let Stage::Of(stage) = self { Some(stage) } else { None }
+    }
+}
+
+impl ValueEnum for Stage {
+    fn value_variants<'a>() -> &'a [Stage] {
+        static ALL: LazyLock<Vec<Stage>> = LazyLock::new(|| {
+            let of_compiler = stages::Stage::ALL.map(Stage::Of);
+            [Stage::Parsed].into_iter().chain(of_compiler).collect()
+        });
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Stage::Parsed => PossibleValue::new("parsed").help("The file as it was read"),
+            Stage::Of(stage) => PossibleValue::new(stage.name()).help(stage.doc()),
+        })
+    }
 }
 
 /// What is computed.

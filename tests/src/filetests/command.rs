@@ -1,13 +1,13 @@
 //! The commands of headers: what comes out of a file.
 
-use brolga_compiler::codegen::{self, CodeText};
-use brolga_compiler::compile::{Compiled, Options, compile_graph};
+use brolga_compiler::compile::{Options, compile_graph};
 use brolga_compiler::entry::{Entry, EntryGraph, entry_graph};
 use brolga_compiler::error::CompileError;
 use brolga_compiler::fuse::FuseOptions;
 use brolga_compiler::ir::{Binding, Costs, Graph, GraphText, Module, Target, verify};
 use brolga_compiler::passes::{PIPELINE, PassOptions, optimize};
 use brolga_compiler::specialise::specialise;
+use brolga_compiler::stages::{Stage, Subject, snapshot};
 use brolga_text::{LoadOptions, Loaded, load};
 
 use super::header::Header;
@@ -25,39 +25,26 @@ pub(crate) fn execute(header: &Header, name: &str, text: &str) -> Result<String,
     }
     let module = loaded.map_err(|error| error.to_string())?.module;
     match header.command.as_str() {
-        "typed" => Ok(graph_text(&module, None, mode(header, &module))),
-        "grad" => {
-            let entry = entry_of(header, &module)?;
-            Ok(graph_text(&module, Some(&entry), &entry.graph))
-        }
         "pass" => pass(header, &module),
-        "optimized" => {
-            let (entry, compiled) = compiled(header, &module)?;
-            Ok(graph_text(&module, Some(&entry), &compiled.optimized))
-        }
-        "fuse" => {
-            let (_, compiled) = compiled(header, &module)?;
-            Ok(without_provenance(&compiled.fusion.to_string()))
-        }
-        "lower" => {
-            let (_, compiled) = compiled(header, &module)?;
-            Ok(compiled.program.kernels.iter().map(ToString::to_string).collect())
-        }
-        "schedule" | "plan" => {
-            let (_, compiled) = compiled(header, &module)?;
-            Ok(without_provenance(&compiled.program.to_string()))
-        }
-        "clif" => {
-            let texts = code(header, &module)?;
-            Ok(texts.into_iter().map(|t| format!("{}\n{}\n", t.name, t.clif)).collect())
-        }
-        "asm" => {
-            let texts = code(header, &module)?;
-            Ok(texts.into_iter().map(|t| format!("{}\n{}\n", t.name, t.assembly)).collect())
-        }
         "printed" => printed(header, &module),
         "run" => run::execute(header, &module),
-        other => Err(format!("there is no command `{other}`")),
+        other => match Stage::ALL.into_iter().find(|stage| stage.name() == other) {
+            Some(stage) => at(stage, header, &module),
+            None => Err(format!("there is no command `{other}`")),
+        },
+    }
+}
+
+/// What `dump` prints of a stage, for the fixed target.
+fn at(stage: Stage, header: &Header, module: &Module) -> Result<String, String> {
+    let entry = &entry_name(header, module)?;
+    let binding = header.bindings()?.first().cloned().unwrap_or_default();
+    let (binding, options) = (&binding, &options(header));
+    let subject = Subject { module, entry, binding, target: &TARGET, options };
+    let found = snapshot(&subject, stage).map_err(|error| error.to_string())?;
+    match found.refused {
+        Some(error) => Err(error.to_string()),
+        None => Ok(without_provenance(&found.form.to_string())),
     }
 }
 
@@ -148,18 +135,6 @@ fn options(header: &Header) -> Options {
         Some(_) | None => FuseOptions::default(),
     };
     Options { passes, fuse, costs: Costs::default(), memory_limit }
-}
-
-fn compiled(header: &Header, module: &Module) -> Result<(EntryGraph, Compiled), String> {
-    let (entry, graph) = specialised(header, module)?;
-    let compiled = compile_graph(graph, &TARGET, &options(header)).map_err(said)?;
-    Ok((entry, compiled))
-}
-
-/// The code for the fixed target, which is the same on every machine.
-fn code(header: &Header, module: &Module) -> Result<Vec<CodeText>, String> {
-    let (_, compiled) = compiled(header, module)?;
-    codegen::texts(&compiled.program, &TARGET).map_err(|e| e.to_string())
 }
 
 /// The graph after one pass alone, which must change nothing when it runs again.

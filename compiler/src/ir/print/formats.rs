@@ -14,7 +14,7 @@ pub struct Dot<'a>(pub &'a GraphText<'a>);
 impl fmt::Display for Dot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let graph = self.0.graph;
-        writeln!(f, "digraph {} {{", Text(self.0.name.unwrap_or("graph")))?;
+        writeln!(f, "digraph {} {{", JsonText(self.0.name.unwrap_or("graph")))?;
         writeln!(f, "    node [shape=box, fontname=monospace]")?;
         for id in graph.order() {
             let node = graph.node(id);
@@ -26,15 +26,15 @@ impl fmt::Display for Dot<'_> {
                 Op::Leaf(Leaf::Variable { .. }) => ", style=filled, fillcolor=lightyellow",
                 _ => "",
             };
-            writeln!(f, "    n{} [label={}{style}]", id.number(), Text(&label))?;
+            writeln!(f, "    n{} [label={}{style}]", id.number(), JsonText(&label))?;
             for operand in graph.operands(id) {
                 writeln!(f, "    n{} -> n{}", operand.number(), id.number())?;
             }
         }
         for (kind, name, id) in named_roots(graph) {
             let (root, label) = (format!("{kind} {name}"), format!("{kind}\n{name}"));
-            writeln!(f, "    {} [label={}, shape=ellipse]", Text(&root), Text(&label))?;
-            writeln!(f, "    n{} -> {}", id.number(), Text(&root))?;
+            writeln!(f, "    {} [label={}, shape=ellipse]", JsonText(&root), JsonText(&label))?;
+            writeln!(f, "    n{} -> {}", id.number(), JsonText(&root))?;
         }
         writeln!(f, "}}")
     }
@@ -50,12 +50,13 @@ impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{")?;
         if let Some(name) = self.0.name {
-            write!(f, "\"name\": {}, ", Text(name))?;
+            write!(f, "\"name\": {}, ", JsonText(name))?;
         }
         let variables = self.0.variables.iter().map(|(name, v)| {
             let kind = format!("{:?}", v.kind).to_lowercase();
             let tensor_type = v.tensor_type.to_string();
-            let (name, kind, tensor_type) = (Text(name), Text(&kind), Text(&tensor_type));
+            let (name, kind, tensor_type) =
+                (JsonText(name), JsonText(&kind), JsonText(&tensor_type));
             format!("{{\"name\": {name}, \"kind\": {kind}, \"type\": {tensor_type}}}")
         });
         write!(f, "\"variables\": [{}], ", join(variables))?;
@@ -73,7 +74,11 @@ fn graph_members(f: &mut dyn Write, graph: &Graph) -> fmt::Result {
     {
         let of_kind = named_roots(graph).into_iter().filter(|(k, ..)| *k == kind);
         let roots = of_kind.map(|(_, name, id)| {
-            format!("{{\"name\": {}, \"node\": {}}}", Text(&name), Text(&graph.node(id).name))
+            format!(
+                "{{\"name\": {}, \"node\": {}}}",
+                JsonText(&name),
+                JsonText(&graph.node(id).name)
+            )
         });
         write!(f, ", \"{member}\": [{}]", join(roots))?;
     }
@@ -84,17 +89,17 @@ fn node(graph: &Graph, id: NodeId) -> Result<String, fmt::Error> {
     let node = graph.node(id);
     let signature = node.op.signature();
     let mut text = String::new();
-    write!(text, "{{\"name\": {}, \"op\": {}", Text(&node.name), Text(signature.name))?;
-    let operands = node.operands.iter().map(|&o| Text(&graph.node(o).name).to_string());
+    write!(text, "{{\"name\": {}, \"op\": {}", JsonText(&node.name), JsonText(signature.name))?;
+    let operands = node.operands.iter().map(|&o| JsonText(&graph.node(o).name).to_string());
     write!(text, ", \"operands\": [{}]", join(operands))?;
-    let types = node.types.iter().map(|t| Text(&t.to_string()).to_string());
+    let types = node.types.iter().map(|t| JsonText(&t.to_string()).to_string());
     write!(text, ", \"types\": [{}]", join(types))?;
     let values = node.op.attributes();
     let attributes = signature.attributes.iter().zip(&values).map(|(signature, value)| {
-        format!("{}: {}", Text(signature.name), Text(&attribute_text(value)))
+        format!("{}: {}", JsonText(signature.name), JsonText(&attribute_text(value)))
     });
     write!(text, ", \"attributes\": {{{}}}", join(attributes))?;
-    write!(text, ", \"provenance\": {}", Text(&node.provenance.to_string()))?;
+    write!(text, ", \"provenance\": {}", JsonText(&node.provenance.to_string()))?;
     if let Some(region) = node.op.region() {
         text.push_str(", \"region\": {");
         graph_members(&mut text, region)?;
@@ -124,9 +129,9 @@ fn join(texts: impl Iterator<Item = String>) -> String {
 }
 
 /// A string in double quotes, with the escapes that JSON and Graphviz share.
-struct Text<'a>(&'a str);
+pub(crate) struct JsonText<'a>(pub(crate) &'a str);
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for JsonText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
         for c in self.0.chars() {

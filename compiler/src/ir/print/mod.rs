@@ -24,6 +24,7 @@ use expression::{call, constant, nested, right_side};
 use layout::Lines;
 use region::RegionText;
 
+pub(crate) use formats::JsonText;
 pub use formats::{Dot, Json};
 
 /// A graph with what stands around it in a file. `Display` prints the text; [`Dot`] and [`Json`]
