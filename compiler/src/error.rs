@@ -6,7 +6,7 @@ use crate::ir::{Graph, NodeId, Provenance, VerifyError};
 use crate::ops::{GradientError, TypeError};
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct CompileError {
     /// The code: `E0203`.
     pub code: &'static str,
@@ -110,6 +110,13 @@ impl fmt::Display for CompileError {
             Some(help) => write!(f, " (help: {help})"),
             None => Ok(()),
         }
+    }
+}
+
+/// What `main` shows of an error that it returns.
+impl fmt::Debug for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

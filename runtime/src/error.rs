@@ -8,11 +8,11 @@ use brolga_compiler::loop_ir::{IndexCheck, failed_check};
 use brolga_compiler::ops::EvalError;
 use brolga_compiler::program::Program;
 
-use crate::data::DataError;
+use crate::data::{DataError, with_help};
 use crate::session::{Clock, NotFinite, Range};
 
 /// An error of the runtime. [`RunError::fault`] says who has to change something.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 pub enum RunError {
     /// The module was refused by the compiler.
     #[error(transparent)]
@@ -305,6 +305,17 @@ impl RunError {
             | RunError::NotFinite { .. }
             | RunError::NoMetric { .. }
             | RunError::OtherTraining { .. } => Fault::Input,
+        }
+    }
+}
+
+/// What `main` shows of an error that it returns.
+impl std::fmt::Debug for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RunError::Compile(error) => write!(f, "{error:?}"),
+            RunError::Data(error) => write!(f, "{error:?}"),
+            other => f.write_str(&with_help(other.code(), &other.to_string(), &other.help())),
         }
     }
 }

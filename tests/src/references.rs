@@ -162,7 +162,7 @@ fn run(case: &Case, module: &Arc<Module>, backend: Backend) -> Result<Vec<Tensor
     let options = SessionOptions { threads: 1, backend, compiler, ..SessionOptions::default() };
     let said = |e: brolga_runtime::RunError| e.to_string();
     let mut session = Session::new(module.clone(), options).map_err(said)?;
-    session.load(case.variables.clone()).map_err(said)?;
+    session.set_variables(case.variables.clone()).map_err(said)?;
     let mut prepared = session.prepare(&case.entry, &Binding::default()).map_err(said)?;
     let (mut found, mut points) = (Tensors::new(), vec![]);
     for ((step, done), feeds) in (0..).zip(1..=case.steps).zip(case.feeds.iter().cycle()) {

@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(threads) = arguments.next() {
         options.threads = threads.parse()?;
     }
-    let module = build_module(network).map_err(|errors| errors[0].to_string())?;
+    let module = build_module(network)?;
     let mut session = Session::new(module, options)?;
     let fit_options =
         FitOptions { batches: BatchSize { rows, ..BatchSize::default() }, ..FitOptions::new(5) };

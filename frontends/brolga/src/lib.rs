@@ -1,15 +1,15 @@
 //! Brolga: a static dataflow graph in, a native training program out.
 //!
-//! A [`Module`] is a whole training program: inputs, variables, model, loss and optimiser. It comes
-//! from a `.graph` file or from Rust ([`build_module`]); a [`Session`] compiles what is asked of it
+//! A [`Graph`] is a whole training program: inputs, variables, model, loss and optimiser. It comes
+//! from a `.graph` file ([`Graph::from_file`]) or from Rust ([`Graph::build`]); a [`Session`] compiles what is asked of it
 //! for each size of batch, holds the variables, trains and predicts. The [`guide`] shows how.
 //!
 //! ```
 //! use brolga::{BatchSize, FitOptions, Optimizer, Session, SessionOptions};
-//! use brolga::{build_module, evaluate, f32, fit, i32, load_data};
+//! use brolga::{Graph, evaluate, f32, fit, i32, load_data};
 //!
 //! // A classifier of digits. Layers and losses are those of the language's library.
-//! let module = build_module(|g| {
+//! let graph = Graph::build(|g| {
 //!     let batch = g.dim("batch");
 //!     let image = g.input("image", f32([batch.clone(), 28.into(), 28.into()]));
 //!     let label = g.input("label", i32([batch]));
@@ -19,12 +19,12 @@
 //!     g.metric("accuracy", g.accuracy(logits, label));
 //!     g.minimize(g.sparse_softmax_cross_entropy(logits, label), Optimizer::adam(1e-3));
 //! })
-//! .map_err(|errors| errors[0].to_string())?;
+//! ?;
 //!
 //! let data = load_data("digits?rows=500")?;
 //! let batches = BatchSize { rows: 32.try_into()?, given: Default::default() };
 //! let options = FitOptions { batches: batches.clone(), ..FitOptions::new(2) };
-//! let mut session = Session::new(module, SessionOptions::default())?;
+//! let mut session = Session::new(graph, SessionOptions::default())?;
 //! let before = evaluate(&mut session, &data, &batches)?;
 //! fit(&mut session, &data, &options, &mut ())?;
 //! let after = evaluate(&mut session, &data, &batches)?;
@@ -36,6 +36,8 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod error;
+mod graph;
 #[doc = include_str!("../GUIDE.md")]
 pub mod guide {}
 #[cfg(doctest)]
@@ -60,12 +62,15 @@ pub use brolga_text::Argument;
 pub use builder::{
     Arguments, GraphBuilder, Optimizer, Turn, Value, With, build_module, f32, function, i32, init,
 };
+pub use error::{BuildErrors, Error};
+pub use graph::Graph;
+pub use indexmap::IndexMap;
 
 /// The crates behind this one, for tools that look inside.
 pub use {brolga_compiler as compiler, brolga_runtime as runtime, brolga_text as text};
 
 /// Metrics by name.
-pub type Metrics = indexmap::IndexMap<Name, Literal>;
+pub type Metrics = IndexMap<Name, Literal>;
 
 /// The training part of a source of data: `digits`, `mnist:DIR`, `FILE.npz`.
 ///

@@ -65,8 +65,7 @@ fn a_step_allocates_nothing() -> Result<(), Box<dyn std::error::Error>> {
         let w = g.param("w", f32([784.into(), 10.into()]), init::glorot_uniform());
         let loss = image.flatten().matmul(w).sparse_softmax_cross_entropy(label);
         g.minimize(loss, Optimizer::adam(1e-3));
-    })
-    .map_err(|errors| errors[0].to_string())?;
+    })?;
     let data = load_data("digits?rows=200")?;
     for augment in [None, Some("flip,shift:2,crop:1,rotate:10,noise:0.1".parse()?)] {
         let mut session = Session::new(module.clone(), SessionOptions::default())?;

@@ -22,7 +22,7 @@ fn network(g: &GraphBuilder) {
 
 /// The metrics of two epochs (the last batch of each is smaller), and the variables after them.
 fn train(options: SessionOptions) -> Result<(Vec<Metrics>, Vec<Literal>), Box<dyn Error>> {
-    let module = build_module(network).map_err(|errors| errors[0].to_string())?;
+    let module = build_module(network)?;
     let mut session = Session::new(module, SessionOptions { seed: 3, ..options })?;
     let data = load_data("digits?rows=100")?;
     let batches = BatchSize { rows: 32.try_into()?, ..BatchSize::default() };

@@ -116,7 +116,7 @@ fn load_file(
     let (slots, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| is_slot(name));
     let values: IndexMap<Name, Literal> =
         values.into_iter().map(|(name, value)| (scoped(name).into(), value)).collect();
-    let loaded = session.load(values).map_err(|e| match e {
+    let loaded = session.set_variables(values).map_err(|e| match e {
         RunError::LoadedType { .. } => {
             let message = format!("`{}`: {e}", path.display());
             let help = "what is to begin anew needs another name in the model than in the file: a \
@@ -161,7 +161,7 @@ fn load_slots(
     let run = |e| Failure::run(&e, &program.sources);
     let mut missing = session.slots().map_err(run)?;
     missing.retain(|name| !values.contains_key(name));
-    let loaded = session.load(values).map_err(run)?;
+    let loaded = session.set_variables(values).map_err(run)?;
     file.n_slots = loaded.matched.len();
     file.unused.extend(loaded.unknown);
     let step = session.clock().step;

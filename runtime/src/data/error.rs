@@ -19,7 +19,7 @@ pub struct FeedPair {
 }
 
 /// Why data cannot be read, matched or written.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 pub enum DataError {
     /// The text of `--data` names no source. The user is at fault.
     #[error("`{text}` names no source of data")]
@@ -352,6 +352,21 @@ pub enum DataError {
         /// What the operating system or the format says.
         reason: String,
     },
+}
+
+/// An error with its code, and what to change.
+pub(crate) fn with_help(code: &str, message: &str, help: &str) -> String {
+    match help {
+        "" => format!("error[{code}]: {message}"),
+        help => format!("error[{code}]: {message}\n  help: {help}"),
+    }
+}
+
+/// What `main` shows of an error that it returns.
+impl std::fmt::Debug for DataError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&with_help(self.code(), &self.to_string(), &self.help()))
+    }
 }
 
 impl DataError {

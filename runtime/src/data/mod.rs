@@ -50,6 +50,7 @@ pub use bytes::write_file;
 pub(crate) use bytes::{read_all, write_atomically};
 pub use class_weights::{ClassWeights, WEIGHT};
 pub use counter::Counter;
+pub(crate) use error::with_help;
 pub use error::{DataError, FeedPair};
 pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole};
 pub use generated::{Generated, MAX_ROWS};

@@ -4,6 +4,7 @@
 //! are first needed and kept, the oldest of many go; all of them run in one arena of the largest
 //! size. Nothing is allocated while a program runs.
 
+mod calls;
 mod eager;
 mod feed;
 mod finite;
@@ -242,7 +243,7 @@ impl Session {
     ///
     /// # Errors
     /// If a value has not its variable's type, or the training entry does not compile.
-    pub fn load(&mut self, values: IndexMap<Name, Literal>) -> Result<Loaded, RunError> {
+    pub fn set_variables(&mut self, values: IndexMap<Name, Literal>) -> Result<Loaded, RunError> {
         let module = self.module.clone();
         let known = |name: &Name| module.variables.contains_key(name);
         let none = IndexMap::new();
@@ -380,23 +381,6 @@ impl Session {
         let (arena, scratch) = instance.room;
         self.make_room(arena, scratch)?;
         Ok(Prepared { session: self, at })
-    }
-
-    /// Feeds, runs and reads one call, whose batch has the number 0.
-    ///
-    /// # Errors
-    /// As for [`Session::prepare`]; a feed that is missing, unknown or of another type; data that
-    /// do not fit.
-    pub fn run(
-        &mut self,
-        entry: &Entry,
-        binding: &Binding,
-        feeds: &IndexMap<Name, Literal>,
-    ) -> Result<Results, RunError> {
-        let mut prepared = self.prepare(entry, binding)?;
-        prepared.feed_all(feeds)?;
-        prepared.run(0)?;
-        prepared.results()
     }
 
     /// What the compiler is told, with the session's limit.

@@ -74,7 +74,8 @@ fn feeds_are_checked() {
     let mut code = |feeds: &IndexMap<Name, Literal>| {
         session.run(&Entry::Eval, &batch(4), feeds).expect_err("it does not fit").code()
     };
-    assert_eq!(code(&feeds(5)), "E0658");
+    assert_eq!(code(&feeds(5)), "E0612");
+    assert_eq!(code(&[("z".into(), f32s(&[1], &[0.0]))].into_iter().collect()), "E0657");
     assert_eq!(code(&IndexMap::new()), "E0656");
 }
 
@@ -102,14 +103,14 @@ fn values_are_loaded_before_and_after_the_first_use() {
         [("w".into(), f32s(&[3], &[x; 3])), ("v".into(), f32s(&[], &[x]))].into_iter().collect()
     };
     let mut session = Session::new(regression(), options(Backend::Eager)).expect("a session");
-    let loaded = session.load(w(2.0)).expect("it fits");
+    let loaded = session.set_variables(w(2.0)).expect("it fits");
     assert_eq!((loaded.matched, loaded.unknown), (vec!["w".into()], vec!["v".into()]));
     session.initialise(&Binding::default()).expect("it is bound");
     assert_eq!(session.variable("w"), Some(f32s(&[3], &[2.0; 3])));
-    session.load(w(3.0)).expect("it fits");
+    session.set_variables(w(3.0)).expect("it fits");
     assert_eq!(session.variable("w"), Some(f32s(&[3], &[3.0; 3])));
     let wrong = [("w".into(), f32s(&[2], &[0.0; 2]))].into_iter().collect();
-    assert_eq!(session.load(wrong).expect_err("another type").code(), "E0661");
+    assert_eq!(session.set_variables(wrong).expect_err("another type").code(), "E0661");
 }
 
 #[test]

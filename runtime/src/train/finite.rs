@@ -104,7 +104,7 @@ fn restore(
     values: &IndexMap<Name, Literal>,
     clock: Clock,
 ) -> Result<(), RunError> {
-    session.load(values.clone())?;
+    session.set_variables(values.clone())?;
     session.set_clock(clock);
     Ok(())
 }

@@ -118,7 +118,7 @@ impl Best {
     /// Gives a session the variables and the clock of the epoch.
     pub(super) fn restore(&self, session: &mut Session) -> Result<(), RunError> {
         let values: IndexMap<Name, Literal> = self.variables.iter().cloned().collect();
-        session.load(values)?;
+        session.set_variables(values)?;
         session.set_clock(self.clock);
         Ok(())
     }

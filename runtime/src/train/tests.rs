@@ -128,7 +128,9 @@ fn resuming_in_the_middle_of_an_epoch_gives_the_same_bits() {
     fit(&mut first, &data(), &options(3), &mut stop).expect("it trains");
     assert_eq!((first.clock().step, first.clock().epoch), (5, 1));
     let mut second = session();
-    second.load(first.variables().map(|(n, _, v)| (n.clone(), v)).collect()).expect("it fits");
+    second
+        .set_variables(first.variables().map(|(n, _, v)| (n.clone(), v)).collect())
+        .expect("it fits");
     second.set_clock(first.clock());
     let resumed = FitOptions { resume: Some(stop.progress), ..options(3) };
     let got = fit(&mut second, &data(), &resumed, &mut ()).expect("it trains");
@@ -224,7 +226,7 @@ fn a_training_goes_on_from_any_checkpoint_with_the_same_bits() {
         let found = kept.newest().expect("it is whole").expect("there is one");
         assert_eq!(found.clock.step, if until == 9 { 9 } else { until });
         let mut second = session();
-        second.load(found.variables).expect("it fits");
+        second.set_variables(found.variables).expect("it fits");
         second.set_clock(found.clock);
         let resumed = FitOptions { resume: Some(found.progress), ..options(3) };
         let got = fit(&mut second, &data(), &resumed, &mut ()).expect("it trains");

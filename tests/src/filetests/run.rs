@@ -197,7 +197,7 @@ impl Case<'_> {
         for &n in threads {
             session.set_threads(n).map_err(said)?;
             session.set_clock(Clock::default());
-            session.load(self.initial(compiled)?).map_err(said)?;
+            session.set_variables(self.initial(compiled)?).map_err(said)?;
             let code = self.steps(session.prepare(&self.entry, &self.binding).map_err(said)?)?;
             let what = format!("code on {n} threads against loops {}", way.name);
             agree(&what, &code, &loops, same)?;
@@ -210,7 +210,7 @@ impl Case<'_> {
         let said = |e: RunError| format!("{}: {e}", way.name);
         let options = self.seeded(way, backend, 1);
         let mut session = Session::new(self.module.clone(), options).map_err(said)?;
-        session.load(self.initial(compiled)?).map_err(said)?;
+        session.set_variables(self.initial(compiled)?).map_err(said)?;
         let prepared = session.prepare_compiled(&self.entry, &self.binding, compiled.clone());
         prepared.map(|_| ()).map_err(said)?;
         Ok(session)

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let found = MODELS.iter().find(|(model, _)| model == name);
     let (_, make) = found.ok_or_else(|| format!("there is no model `{name}`"))?;
-    let module = build_module(make).map_err(|errors| errors[0].to_string())?;
+    let module = build_module(make)?;
     let mut session = Session::new(module, SessionOptions::default())?;
     for report in fit(&mut session, &load_data(data)?, &FitOptions::new(epochs), &mut ())? {
         let metrics = report.train.iter().map(|(name, value)| format!("{name} {value}"));

@@ -18,10 +18,11 @@ mod value;
 use std::cell::RefCell;
 use std::panic::Location;
 
-use brolga_compiler::error::CompileError;
 use brolga_compiler::ir::{DType, Dim, Module, TensorType};
 use brolga_text::ast::VariableKind;
 use brolga_text::{Argument, Construction, Scope, StepGroup, TensorRef, constructed};
+
+use crate::BuildErrors;
 
 pub use arguments::{Arguments, function};
 pub use library::With;
@@ -34,14 +35,14 @@ pub use value::Value;
 ///
 /// # Errors
 /// Everything that does not fit, each at the line that asked for it.
-pub fn build_module(mut build: impl FnMut(&GraphBuilder)) -> Result<Module, Vec<CompileError>> {
+pub fn build_module(mut build: impl FnMut(&GraphBuilder)) -> Result<Module, BuildErrors> {
     let mut of_mode = |training: bool| {
         let builder = GraphBuilder::new(training);
         build(&builder);
         builder.construction.into_inner()
     };
     let train = of_mode(true);
-    constructed(train, of_mode(false))
+    constructed(train, of_mode(false)).map_err(BuildErrors)
 }
 
 /// `f32[shape]`.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use brolga::compiler::ir::{Literal, Name};
 use brolga::runtime::data::npy::{read_npy, read_npz, write_npz};
-use brolga::runtime::data::{Standards, feed_whole, write_grid};
+use brolga::runtime::data::{Standards, write_grid};
 use brolga::runtime::train::literal_json;
 use brolga::{Entry, Module};
 use indexmap::IndexMap;
@@ -35,11 +35,9 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     say_as_it_is(loaded.standards.as_ref());
     let fail = |e| Failure::run(&e, &program.sources);
     let given = binding(&arguments.model.dims)?;
-    let inputs = session.data_inputs(&entry, &given, false).map_err(fail)?;
-    let fed = feed_whole(&inputs, &arrays, &given).map_err(|e| Failure::data(&e))?;
-    let names = inputs.into_iter().map(|(name, _)| Name::from(name));
-    let values: IndexMap<Name, Literal> = names.zip(fed.values).collect();
-    let results = session.run(&entry, &fed.binding, &values).map_err(fail)?;
+    let arrays: IndexMap<Name, Literal> =
+        arrays.into_iter().map(|(name, array)| (name.into(), array)).collect();
+    let results = session.run(&entry, &given, &arrays).map_err(fail)?;
     let outputs: Vec<(String, Literal)> =
         results.outputs.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
     match &arguments.output {

@@ -33,7 +33,7 @@ pub struct Loaded {
 }
 
 /// What is wrong with a file, with the texts that it speaks of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LoadError {
     /// What is wrong, in the order of the text.
     pub diagnostics: Diagnostics,
@@ -44,6 +44,13 @@ pub struct LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&render(&self.diagnostics, &self.sources, &RenderOptions::default()))
+    }
+}
+
+/// What `main` shows of an error that it returns.
+impl fmt::Debug for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

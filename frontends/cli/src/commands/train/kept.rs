@@ -81,7 +81,7 @@ pub(super) fn resume(
     for (_, error) in &kept.damaged {
         eprintln!("warning: {error}; the checkpoint before it is taken");
     }
-    session.load(kept.variables).map_err(run)?;
+    session.set_variables(kept.variables).map_err(run)?;
     session.set_clock(kept.clock);
     eprintln!("{}: resumed at step {}", kept.path.display(), kept.clock.step);
     Ok(Some(kept.progress))

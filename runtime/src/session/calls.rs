@@ -1,0 +1,110 @@
+//! A session as a program uses it: calls on arrays, and its variables in files.
+
+use std::path::Path;
+
+use brolga_compiler::ir::{Binding, Literal, Name};
+use indexmap::IndexMap;
+
+use super::{Clock, Entry, Results, Session};
+use crate::RunError;
+use crate::checkpoint::Checkpoint;
+use crate::data::feed_whole;
+use crate::store::Loaded;
+
+impl Session {
+    /// Feeds, runs and reads one call, whose batch has the number 0. Dimensions that `given` does not
+    /// say are those of the arrays, which may be of any type that becomes the input's without loss.
+    /// The clock is left alone.
+    ///
+    /// # Errors
+    /// As for [`Session::prepare`]; an array that is missing, unknown or does not fit.
+    pub fn run(
+        &mut self,
+        entry: &Entry,
+        given: &Binding,
+        feeds: &IndexMap<Name, Literal>,
+    ) -> Result<Results, RunError> {
+        self.call(entry, given, feeds, 0)
+    }
+
+    /// Computes every output, with the dimensions of the arrays.
+    ///
+    /// # Errors
+    /// As for [`Session::run`].
+    pub fn outputs<'a>(
+        &mut self,
+        feeds: impl IntoIterator<Item = (&'a str, Literal)>,
+    ) -> Result<IndexMap<Name, Literal>, RunError> {
+        let entry = Entry::Run { fetch: vec![] };
+        Ok(self.call(&entry, &Binding::default(), &named(feeds), 0)?.outputs)
+    }
+
+    /// Trains on one batch, with the dimensions of the arrays, and counts it. The results are the
+    /// losses and metrics of this batch.
+    ///
+    /// # Errors
+    /// As for [`Session::run`]; the batch is not counted then.
+    pub fn step<'a>(
+        &mut self,
+        feeds: impl IntoIterator<Item = (&'a str, Literal)>,
+    ) -> Result<Results, RunError> {
+        let clock = self.clock();
+        let results = self.call(&Entry::Train, &Binding::default(), &named(feeds), clock.step)?;
+        self.set_clock(Clock { step: clock.step + 1, ..clock });
+        Ok(results)
+    }
+
+    fn call(
+        &mut self,
+        entry: &Entry,
+        given: &Binding,
+        feeds: &IndexMap<Name, Literal>,
+        batch: i64,
+    ) -> Result<Results, RunError> {
+        let declared = &self.module().infer;
+        let is_input =
+            |name: &Name| declared.inputs.iter().any(|&i| declared.node(i).name == *name);
+        if let Some(unknown) = feeds.keys().find(|name| !is_input(name)) {
+            return Err(RunError::UnknownInput(unknown.clone()));
+        }
+        let inputs = self.data_inputs(entry, given, false)?;
+        let arrays: Vec<(String, Literal)> =
+            feeds.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+        let fed = feed_whole(&inputs, &arrays, given)?;
+        let names = inputs.into_iter().map(|(name, _)| Name::from(name));
+        let values = names.zip(fed.values).collect();
+        let mut prepared = self.prepare(entry, &fed.binding)?;
+        prepared.feed_all(&values)?;
+        prepared.run(batch)?;
+        prepared.results()
+    }
+
+    /// Writes the variables that have a value, the optimisers' among them, and the clock into a file
+    /// (`.safetensors`), as the command's `--save` does.
+    ///
+    /// # Errors
+    /// A file that cannot be written; it stays as it was then.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RunError> {
+        let variables = self.variables().map(|(name, _, value)| (name.to_string(), value));
+        let Clock { step, epoch } = self.clock();
+        let variables = variables.collect();
+        Ok(Checkpoint { variables, step, epoch, ..Default::default() }.save(path.as_ref())?)
+    }
+
+    /// Takes variables and clock over from a file that [`Session::save`] or the command's `--save`
+    /// wrote, or from any other of named tensors, and says what became of them.
+    ///
+    /// # Errors
+    /// A file that cannot be read; a tensor that has not its variable's type. Then nothing is taken.
+    pub fn load(&mut self, path: impl AsRef<Path>) -> Result<Loaded, RunError> {
+        let Checkpoint { variables, step, epoch, metadata: _ } = Checkpoint::load(path.as_ref())?;
+        let values = variables.into_iter().map(|(name, value)| (name.into(), value));
+        let loaded = self.set_variables(values.collect())?;
+        self.set_clock(Clock { step, epoch });
+        Ok(loaded)
+    }
+}
+
+fn named<'a>(feeds: impl IntoIterator<Item = (&'a str, Literal)>) -> IndexMap<Name, Literal> {
+    feeds.into_iter().map(|(name, value)| (name.into(), value)).collect()
+}
