@@ -31,6 +31,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("runtime", &["brolga-compiler", "brolga-kernels"]),
     ("frontends/text", &["brolga-compiler"]),
     ("frontends/brolga", &["brolga-compiler", "brolga-runtime", "brolga-text"]),
+    ("frontends/build", &["brolga"]),
     ("frontends/cli", &["brolga"]),
 ];
 

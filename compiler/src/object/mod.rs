@@ -8,6 +8,7 @@
 mod glue;
 mod header;
 mod layout;
+mod rust;
 
 use indexmap::IndexMap;
 
@@ -51,6 +52,23 @@ impl EntryKind {
         }
     }
 
+    /// The entry of a name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn named(name: &str) -> Result<EntryKind, ObjectError> {
+        let found = EntryKind::ALL.into_iter().find(|kind| kind.name() == name);
+        found.ok_or_else(|| ObjectError::NoEntry(name.to_string()))
+    }
+
+    /// What a module has: training, predictions.
+    pub fn natural(module: &Module) -> Vec<EntryKind> {
+        let trains = !module.train.steps.is_empty() || !module.train.updates.is_empty();
+        let train = trains.then_some(EntryKind::Train);
+        let predict = (!module.infer.outputs.is_empty()).then_some(EntryKind::Predict);
+        train.into_iter().chain(predict).collect()
+    }
+
     fn entry(self) -> Entry {
         match self {
             EntryKind::Train => Entry::Train,
@@ -69,6 +87,9 @@ pub enum ObjectError {
     /// No code can be made: a bug.
     #[error(transparent)]
     Codegen(#[from] CodegenError),
+    /// There is no entry of that name. The user is at fault.
+    #[error("there is no entry `{0}`; they are train, eval, predict and run")]
+    NoEntry(String),
     /// Two entries need a variable with two types. The user is at fault.
     #[error(
         "the variable `{name}` is {first} in one entry and {second} in another, which share it"
@@ -190,8 +211,17 @@ pub struct Object {
     pub object: Vec<u8>,
     /// The text of the header.
     pub header: String,
+    /// The same as a module of Rust, to be included in one.
+    pub rust: String,
     /// What takes how much.
     pub sizes: Sizes,
+}
+
+/// What the symbols of a module begin with: its name, or that of its file without the ending.
+pub fn prefix(module: &Module, stem: &str) -> String {
+    let name = identifier(module.name.as_deref().unwrap_or(stem));
+    // Names that begin with an underscore are the C library's.
+    if name.starts_with('_') { format!("model{name}") } else { name }
 }
 
 impl Model {
@@ -256,8 +286,9 @@ impl Model {
         let layout = layout::Layout::of(self);
         let (object, code) = glue::emit(self, &layout, place)?;
         let header = header::header(self, &layout, (version, source));
+        let rust = rust::module(self, &layout, (version, source));
         let sizes = layout.sizes(self, code);
-        Ok(Object { object, header, sizes })
+        Ok(Object { object, header, rust, sizes })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use brolga_compiler::error::CompileError;
+use brolga_compiler::object::ObjectError;
 use brolga_runtime::RunError;
 use brolga_runtime::data::DataError;
 use brolga_text::LoadError;
@@ -27,6 +28,8 @@ pub enum Error {
     Text(Box<LoadError>),
     /// A graph that was built in Rust is wrong.
     Build(BuildErrors),
+    /// No library can be made of a graph.
+    Library(Box<ObjectError>),
     /// Compiling, running, training, or the data have failed.
     Run(RunError),
 }
@@ -63,6 +66,7 @@ impl fmt::Display for Error {
         match self {
             Error::Text(error) => error.fmt(f),
             Error::Build(errors) => errors.fmt(f),
+            Error::Library(error) => error.fmt(f),
             // With its code, and what to change.
             Error::Run(error) => fmt::Debug::fmt(error, f),
         }
@@ -86,6 +90,12 @@ impl From<Box<LoadError>> for Error {
 impl From<BuildErrors> for Error {
     fn from(errors: BuildErrors) -> Error {
         Error::Build(errors)
+    }
+}
+
+impl From<ObjectError> for Error {
+    fn from(error: ObjectError) -> Error {
+        Error::Library(Box::new(error))
     }
 }
 

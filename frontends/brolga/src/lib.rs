@@ -38,6 +38,8 @@
 mod builder;
 mod error;
 mod graph;
+#[cfg(feature = "library")]
+pub mod library;
 #[doc = include_str!("../GUIDE.md")]
 pub mod guide {}
 #[cfg(doctest)]

@@ -448,6 +448,9 @@ pub(crate) struct Dump {
     /// What is computed; by default a training batch where the file has one.
     #[arg(long, value_enum)]
     pub(crate) entry: Option<EntryName>,
+    /// Show a training whose updates are made of N batches.
+    #[arg(long, value_name = "N", default_value_t = std::num::NonZeroU64::MIN)]
+    pub(crate) accumulate: std::num::NonZeroU64,
     /// Print what each pass changed.
     #[arg(long)]
     pub(crate) pass_by_pass: bool,

@@ -1,12 +1,12 @@
 //! `brolga compile`: a model as an object file, a static or a shared library, for programs in C.
 
-mod archive;
+mod share;
 
 use std::path::{Path, PathBuf};
 
 use brolga::compiler::compile::Options;
-use brolga::compiler::ir::Provenance;
 use brolga::compiler::object::{self, EntryKind, Given, Object, ObjectError, Wanted};
+use brolga::library::{place, static_library};
 use brolga::runtime::data::{DataError, write_file};
 use brolga::{Binding, Target, host_memory, host_target};
 use indexmap::IndexMap;
@@ -47,16 +47,13 @@ pub(crate) fn run(arguments: &Compile) -> Result<(), Failure> {
     let program = read(model)?;
     check_dims(&program.module, &model.dims)?;
     let wanted = wanted(arguments, &program, &binding(&model.dims)?)?;
-    let name = name(&program, &model.file);
+    let stem = Path::new(&model.file).file_stem().unwrap_or_default().to_string_lossy();
+    let name = object::prefix(&program.module, &stem);
     let given = given(arguments, &program, model)?;
     let options = Options { memory_limit: host_memory(), ..Options::default() };
     let compiled =
         object::Model::compile(&program.module, &name, &wanted, given, (&target, &options));
     let compiled = compiled.map_err(|e| failure(&e, &program))?;
-    let place = |provenance: &Provenance| {
-        let first = provenance.sites().first().and_then(|site| site.chain.first());
-        first.map_or_else(String::new, |at| format!("{}:{}", at.file, at.line))
-    };
     let source = Path::new(&model.file).file_name().unwrap_or_default().to_string_lossy();
     let version = (env!("CARGO_PKG_VERSION"), &*source);
     let object = compiled.emit(&place, version).map_err(|e| failure(&e, &program))?;
@@ -83,6 +80,7 @@ fn failure(error: &ObjectError, program: &ReadFile) -> Failure {
         ObjectError::OpenVariable { .. } => {
             Failure::input("E0665", &error.to_string(), "give its number with `--dim NAME=N`")
         }
+        ObjectError::NoEntry(_) => Failure::Usage(format!("error: {error}\n")),
     }
 }
 
@@ -119,16 +117,13 @@ fn runtime(arguments: &Compile, format: Format) -> Result<(), Failure> {
         let text = "error: `--runtime` writes an .a\n";
         return Err(Failure::Usage(text.to_string()));
     }
-    write_bytes(&arguments.output, &archive::library(&[])?)
+    write_bytes(&arguments.output, &library(&[])?)
 }
 
-/// What the symbols begin with: the graph's name, or the file's.
-fn name(program: &ReadFile, file: &str) -> String {
-    let stem = || Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let name = program.module.name.as_ref().map(|name| name.to_string()).or_else(stem);
-    let name = object::identifier(&name.unwrap_or_default());
-    // Names that begin with an underscore are the C library's.
-    if name.starts_with('_') { format!("model{name}") } else { name }
+fn library(objects: &[(String, &[u8])]) -> Result<Vec<u8>, Failure> {
+    static_library(objects).map_err(|e| {
+        Failure::input("E0654", &e.to_string(), "this is a bug of the command: please report it")
+    })
 }
 
 /// The entries that are asked for, with their dimensions; without any, all that the file has.
@@ -138,26 +133,15 @@ fn wanted(
     given: &Binding,
 ) -> Result<Vec<Wanted>, Failure> {
     let module = &program.module;
-    let has = |kind: EntryKind| match kind {
-        EntryKind::Train => !module.train.steps.is_empty() || !module.train.updates.is_empty(),
-        EntryKind::Predict => !module.infer.outputs.is_empty(),
-        EntryKind::Eval | EntryKind::Run => false,
-    };
-    let natural: Vec<String> = EntryKind::ALL
-        .into_iter()
-        .filter(|kind| has(*kind))
-        .map(|k| k.name().to_string())
-        .collect();
+    let natural = EntryKind::natural(module).into_iter();
+    let natural: Vec<String> = natural.map(|kind| kind.name().to_string()).collect();
     let texts = if arguments.entries.is_empty() { &natural } else { &arguments.entries };
     let known = symbols(module);
     let mut wanted: Vec<Wanted> = vec![];
     for text in texts {
         let (name, dims) = text.split_once(':').unwrap_or((text, ""));
         let usage = |why: String| Failure::Usage(format!("error: `--entry {text}`: {why}\n"));
-        let kind = EntryKind::ALL.into_iter().find(|kind| kind.name() == name);
-        let kind = kind.ok_or_else(|| {
-            usage(format!("there is no entry `{name}`; they are train, eval, predict and run"))
-        })?;
+        let kind = EntryKind::named(name).map_err(|e| usage(e.to_string()))?;
         if wanted.iter().any(|other| other.kind == kind) {
             return Err(usage("it is given more than once".to_string()));
         }
@@ -197,12 +181,12 @@ fn write(output: &Path, format: Format, name: &str, object: &Object) -> Result<(
     let member = || (format!("{name}.o"), &*object.object);
     match format {
         Format::Object => write_bytes(output, &object.object)?,
-        Format::Static => write_bytes(output, &archive::library(&[member()])?)?,
+        Format::Static => write_bytes(output, &library(&[member()])?)?,
         Format::Shared => {
-            let library = output.with_extension("so.a");
-            write_bytes(&library, &archive::library(&[member()])?)?;
-            let shared = archive::share(&library, output, name);
-            let _ = std::fs::remove_file(&library);
+            let archive = output.with_extension("so.a");
+            write_bytes(&archive, &library(&[member()])?)?;
+            let shared = share::share(&archive, output, name);
+            let _ = std::fs::remove_file(&archive);
             shared?;
         }
     }

@@ -1,5 +1,7 @@
 //! `brolga dump`: a file at a stage of the compiler, as text, drawing or data.
 
+use std::sync::Arc;
+
 use brolga::Binding;
 use brolga::compiler::compile::{Options, check_passes, fused, kernels};
 use brolga::compiler::entry::entry_graph;
@@ -28,7 +30,8 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
     if arguments.format != Format::Text && !stage.is_graph() {
         return Err(usage("only graphs (typed, gradient, optimized) have another format"));
     }
-    let program = read(&arguments.model)?;
+    let mut program = read(&arguments.model)?;
+    Arc::make_mut(&mut program.module).accumulate(arguments.accumulate);
     let module = &program.module;
     check_dims(module, &arguments.model.dims)?;
     let entry = entry(module, arguments.entry, &[]);

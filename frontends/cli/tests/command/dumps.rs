@@ -36,6 +36,19 @@ fn dumps_of_a_model_with_steps_states_and_a_scan_train_as_their_source() {
 }
 
 #[test]
+fn a_dump_of_a_training_in_groups_of_batches_trains_so() {
+    let place = Workplace::new("dumped_groups");
+    let train = "--data points.npz --batch-size 10 --epochs 3";
+    let source = place.trained(&format!("several.graph {train} --accumulate 3"));
+    for stage in ["gradient", "optimized"] {
+        let dump = format!("dump several.graph --stage {stage} --accumulate 3 --dim batch=10");
+        place.write("dump.graph", place.done(&dump).stdout);
+        assert!(place.trained(&format!("dump.graph {train}")) == source, "{stage}");
+    }
+    assert!(place.trained(&format!("several.graph {train}")) != source);
+}
+
+#[test]
 fn every_stage_is_printed() {
     let place = Workplace::new("stages");
     let stages =

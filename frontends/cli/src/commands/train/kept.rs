@@ -1,8 +1,8 @@
 //! What is kept of a training: checkpoints, the log and the weights.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, ErrorKind};
 use std::path::Path;
 
 use brolga::Session;
@@ -93,13 +93,16 @@ pub(super) fn log_file(path: &Path, clock: Option<Clock>) -> Result<Log<BufWrite
         Failure::data(&DataError::Write { path: path.to_path_buf(), reason: error.to_string() })
     };
     let before = match clock.map(|clock| (clock, std::fs::read_to_string(path))) {
-        Some((clock, Ok(text))) => lines_before(&text, clock),
+        Some((clock, Ok(text))) => lines_before(&text, clock).len() as u64,
         Some((_, Err(error))) if error.kind() != ErrorKind::NotFound => return Err(refused(error)),
-        Some((_, Err(_))) | None => String::new(),
+        Some((_, Err(_))) | None => 0,
     };
-    let mut file = BufWriter::new(File::create(path).map_err(refused)?);
-    file.write_all(before.as_bytes()).map_err(refused)?;
-    Ok(Log::new(file))
+    // What stays is never written again: whenever this is killed, it is there.
+    let file = OpenOptions::new().append(true).create(true).open(path).map_err(refused)?;
+    if file.metadata().map_err(refused)?.is_file() {
+        file.set_len(before).map_err(refused)?;
+    }
+    Ok(Log::new(BufWriter::new(file)))
 }
 
 /// Writes params, states, what the data were measured by and what they call numbers; if not the
@@ -122,4 +125,26 @@ pub(super) fn save(
         metadata: BTreeMap::new(),
     };
     checkpoint.set_data(data).and_then(|()| checkpoint.save(path)).map_err(|e| Failure::data(&e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A training may be killed before it has written anything.
+    #[test]
+    fn a_log_keeps_what_it_had_at_every_moment() {
+        let path = std::env::temp_dir().join(format!("brolga-log-{}.jsonl", std::process::id()));
+        let lines = "{\"step\": 0}\n{\"step\": 1}\n{\"epoch_end\": 0}\n";
+        std::fs::write(&path, format!("{lines}{{\"step\": 2}}\n{{\"st")).expect("a file of ours");
+        let clock = Clock { step: 2, epoch: 1 };
+        let log = log_file(&path, Some(clock)).expect("it is opened");
+        // As if the process had ended here.
+        std::mem::forget(log);
+        assert_eq!(std::fs::read_to_string(&path).expect("it is there"), lines);
+        let fresh = log_file(&path, None).expect("it is opened");
+        drop(fresh);
+        assert_eq!(std::fs::read_to_string(&path).expect("it is there"), "");
+        std::fs::remove_file(&path).expect("it is ours");
+    }
 }

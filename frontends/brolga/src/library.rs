@@ -1,0 +1,88 @@
+//! Libraries of compiled models for programs that hold nothing else of Brolga (the feature
+//! `library`): what `brolga compile` writes.
+
+use std::io::{Cursor, Read};
+use std::mem::offset_of;
+
+use ar_archive_writer::{
+    ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, write_archive_to_stream,
+};
+use brolga_compiler::ir::Provenance;
+use brolga_runtime::{KERNELS_ARCHIVE, RunError};
+use flate2::read::GzDecoder;
+use object::LittleEndian;
+use object::elf::{FileHeader64, SHT_SYMTAB, STB_GLOBAL, STB_WEAK, Sym64};
+use object::read::archive::ArchiveFile;
+use object::read::elf::{FileHeader, SectionHeader, Sym};
+
+/// What the names of the kernels begin with.
+const OURS: &str = "brolga_";
+
+/// A static library of these object files, each with its name, and of the kernels that they call. The
+/// same files give the same bytes.
+///
+/// # Errors
+/// The kernels' library is damaged: a bug.
+pub fn static_library(objects: &[(String, &[u8])]) -> Result<Vec<u8>, RunError> {
+    let kernels = kernels().map_err(|e| RunError::Code(format!("the kernels' library: {e}")))?;
+    let members = objects.iter().map(|(name, bytes)| member(name.clone(), bytes));
+    let kernels = kernels.iter().map(|(name, bytes)| member(name.clone(), bytes));
+    let members: Vec<NewArchiveMember<'_>> = members.chain(kernels).collect();
+    let mut library = Cursor::new(vec![]);
+    write_archive_to_stream(&mut library, &members, ArchiveKind::Gnu, false, None)
+        .map_err(|e| RunError::Code(e.to_string()))?;
+    Ok(library.into_inner())
+}
+
+/// An object file with its name.
+type File = (String, Vec<u8>);
+
+/// The object files of the kernels.
+fn kernels() -> Result<Vec<File>, Box<dyn std::error::Error>> {
+    let mut archive = vec![];
+    GzDecoder::new(KERNELS_ARCHIVE).read_to_end(&mut archive)?;
+    let mut files = vec![];
+    for member in ArchiveFile::parse(&*archive)?.members() {
+        let member = member?;
+        let mut bytes = member.data(&*archive)?.to_vec();
+        weaken(&mut bytes)?;
+        files.push((String::from_utf8_lossy(member.name()).into_owned(), bytes));
+    }
+    Ok(files)
+}
+
+/// Makes the symbols weak that are not the kernels' own. They are Rust's, of the release that the
+/// kernels were compiled by: a program in Rust that links them may have the same, and then those count.
+fn weaken(file: &mut [u8]) -> Result<(), object::Error> {
+    let mut weak = vec![];
+    {
+        let (endian, data) = (LittleEndian, &*file);
+        let header = FileHeader64::<LittleEndian>::parse(data)?;
+        let sections = header.sections(endian, data)?;
+        let symbols = sections.symbols(endian, data, SHT_SYMTAB)?;
+        let table = sections.section(symbols.section())?.sh_offset(endian) as usize;
+        for (index, symbol) in symbols.enumerate() {
+            let is_own = symbols.symbol_name(endian, symbol)?.starts_with(OURS.as_bytes());
+            if !is_own && symbol.st_bind() == STB_GLOBAL && !symbol.is_undefined(endian) {
+                let at = table
+                    + index.0 * size_of::<Sym64<LittleEndian>>()
+                    + offset_of!(Sym64<LittleEndian>, st_info);
+                weak.push((at, (STB_WEAK << 4) | symbol.st_type()));
+            }
+        }
+    }
+    for (at, info) in weak {
+        file[at] = info;
+    }
+    Ok(())
+}
+
+fn member(name: String, bytes: &[u8]) -> NewArchiveMember<'_> {
+    NewArchiveMember::new(bytes, &DEFAULT_OBJECT_READER, name)
+}
+
+/// The file and line that a message of a compiled model names.
+pub fn place(provenance: &Provenance) -> String {
+    let first = provenance.sites().first().and_then(|site| site.chain.first());
+    first.map_or_else(String::new, |at| format!("{}:{}", at.file, at.line))
+}
