@@ -276,6 +276,14 @@ impl RunError {
                  `--params {}`",
                 path.display()
             ),
+            RunError::FixedBatch { rows, batch } => {
+                let whole = rows / batch * batch;
+                let fill = match whole {
+                    0 => String::new(),
+                    whole => format!("give rows that fill them (`?rows={whole}`), or "),
+                };
+                format!("{fill}call the dimension `batch` in the file, which leaves it open")
+            }
             _ => String::new(),
         }
     }

@@ -34,8 +34,8 @@ pub(super) mod result {
     pub(in crate::object) const ALL: [(&str, &str); 4] = [
         ("OK", "no error"),
         ("INDEX_OUT_OF_RANGE", "an index is out of range"),
-        ("NULL_ARGUMENT", "error: a pointer to an input is null"),
-        ("NO_THREADS", "error: the system refuses threads, or memory for them"),
+        ("NULL_ARGUMENT", "error: the pointer to the arguments or to an input is null"),
+        ("NO_THREADS", "error: there can be 1 to 1024 threads, as far as the system has them"),
     ];
 }
 
@@ -326,10 +326,13 @@ impl Maker<'_> {
             return Ok(None);
         }
         let mut addresses = vec![];
-        for check in &entry.program.checks {
+        for (number, check) in entry.program.checks.iter().enumerate() {
             let place = (self.place)(&check.provenance);
+            let is_fed = |guard: &&Guard| guard.check == number && guard.computed.is_none();
+            let fed = entry.guards.iter().find(is_fed).map(|g| &entry.program.feeds[g.feed].0);
+            let of = fed.map_or_else(String::new, |name| format!(" of `{name}`"));
             let after = format!(
-                " is out of range for `{}`, which has {} to choose from ({place})",
+                "{of} is out of range for `{}`, which has {} to choose from ({place})",
                 check.node, check.size
             );
             let at = 8 * addresses.len();
@@ -364,6 +367,7 @@ impl Maker<'_> {
             let (block, io) = (body.parameters[0], body.parameters[1]);
             let (is_null, out_of_range) = (body.block(), body.block());
             let status = body.at.func.dfg.append_block_param(out_of_range, types::I64);
+            body.fail_if(IntCC::Equal, io, 0, is_null);
             let feeds = body.feeds(maker, fields, (block, io), is_null)?;
             for (guard, program, at) in guards {
                 let found = body.guarded(maker, (guard, program, at), entry, (block, &feeds))?;

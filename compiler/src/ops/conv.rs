@@ -116,7 +116,9 @@ impl Conv {
             ConvResult::Filter { .. } => of_a,
         };
         if a.rank() != of_a || b.rank() != of_b {
-            let why = format!("the axes must be {of_a} and {of_b}, of which {n} are spatial");
+            // Those that a file writes: groups and parts are ours.
+            let all = n + 2;
+            let why = format!("the axes must be {all} and {all}, of which {n} are spatial");
             return Err(self.does_not_fit(a, b, &why));
         }
         let (input, filter) = match &self.result {

@@ -97,6 +97,6 @@ fn the_example_trains_as_a_session_does() {
         assert!(rest.contains(&line.as_str()), "{line}: {said}");
     }
     let last = &rest[rest.len() - 2..];
-    assert!(last[0].contains("the index 7 is out of range"), "{said}");
+    assert!(last[0].contains("the index 7 of `inside` is out of range"), "{said}");
     assert_eq!(last[1], "`point` has 63 elements, and the model's has 64");
 }

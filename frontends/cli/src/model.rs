@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use brolga::compiler::ir::{Dim, Module, Symbol, TensorType};
-use brolga::runtime::data::{DataError, DataSet, Names, Source, Split, load as load_data, load_as};
+use brolga::runtime::data::{
+    DataError, DataSet, Names, Source, Split, load as load_data, load_as, taken_by_place,
+};
 use brolga::runtime::train::BatchSize;
 use brolga::runtime::{host_memory, host_threads};
 use brolga::text::diagnostics::{Diagnostics, render};
@@ -200,6 +202,13 @@ pub(crate) fn symbols(module: &Module) -> HashSet<String> {
     dims.flat_map(|d| d.symbols()).map(|s| s.to_string()).collect()
 }
 
+/// The rows of a batch, where the file says them.
+pub(crate) fn fixed_rows(module: &Module) -> Option<u64> {
+    let types = module.train.inputs.iter().map(|&i| module.train.tensor_type(i));
+    let first = types.filter_map(|t| t.shape.first()).next()?;
+    first.as_number().and_then(|n| u64::try_from(n).ok())
+}
+
 /// The rows of a batch and the numbers of the other dimensions. `--dim` says the rows as well as
 /// `--batch-size`, but not another number.
 pub(crate) fn batch_size(
@@ -208,6 +217,14 @@ pub(crate) fn batch_size(
     dims: &[(String, String)],
 ) -> Result<BatchSize, Failure> {
     let given = binding(dims)?;
+    if let (Some(rows), Some(fixed)) = (rows, fixed_rows(module))
+        && rows.get() as u64 != fixed
+    {
+        return Err(Failure::Usage(format!(
+            "error: `--batch-size {rows}`: the file has batches of {fixed} rows; call that dimension \
+             `batch` there to leave it open\n"
+        )));
+    }
     let Some(rows) = rows else { return Ok(BatchSize { given, ..BatchSize::default() }) };
     let graphs = [&module.train, &module.infer];
     let mut types = graphs.into_iter().flat_map(|g| g.inputs.iter().map(|&i| g.tensor_type(i)));
@@ -241,7 +258,7 @@ pub(crate) fn batch_dims(
 }
 
 /// The number that stands for a dimension without one, where a number is needed.
-const ASSUMED: u64 = 32;
+pub(crate) const ASSUMED: u64 = 32;
 
 /// A number for every dimension, and those that `--dim` does not give: `batch=32`.
 pub(crate) fn assumed(
@@ -272,6 +289,15 @@ pub(crate) fn session_options(machine: &Machine) -> SessionOptions {
     }
 }
 
+/// Says which inputs of an entry take arrays of other names.
+pub(crate) fn say_taken(session: &mut Session, entry: &Entry, data: &DataSet) {
+    // What is wrong with the entry is said by what runs it.
+    let inputs = session.inputs(entry).unwrap_or_default();
+    for (input, array) in taken_by_place(&inputs, data) {
+        eprintln!("`{input}` takes the array `{array}`, by its place");
+    }
+}
+
 /// A session for a program.
 pub(crate) fn session(program: &ReadFile, options: SessionOptions) -> Result<Session, Failure> {
     Session::new(program.module.clone(), options).map_err(|e| Failure::run(&e, &program.sources))
@@ -282,8 +308,9 @@ pub(crate) fn session(program: &ReadFile, options: SessionOptions) -> Result<Ses
 pub(crate) fn check_place(path: &Path, format: &str) -> Result<(), Failure> {
     if let Some(other) = path.extension().filter(|ending| *ending != format) {
         let (name, other) = (path.display(), other.display());
+        let table = if format == "npz" { "; tables of predictions end in .csv" } else { "" };
         return Err(Failure::Usage(format!(
-            "error: `{name}` would be a .{format} file, not .{other}: call it {}\n",
+            "error: `{name}` would be a .{format} file, not .{other}: call it {}{table}\n",
             path.with_extension(format).display()
         )));
     }

@@ -1,5 +1,6 @@
 //! `--params`: variables that take their values from files, and what is said of it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use brolga::compiler::ir::Name;
@@ -71,6 +72,25 @@ pub(crate) fn load_weights(
     });
     let files = files.collect::<Result<_, Failure>>()?;
     Ok(Loaded { files, standards })
+}
+
+/// Refuses results of a model of which a part was trained and a part was not.
+pub(crate) fn check_whole(
+    session: &Session,
+    program: &ReadFile,
+    weights: &Weights,
+) -> Result<(), Failure> {
+    let given: HashSet<&Name> = session.variables().map(|(name, _, _)| name).collect();
+    let missing = program.module.variables.keys().filter(|name| !given.contains(name));
+    let missing: Vec<String> = missing.map(|name| format!("`{name}`")).collect();
+    if weights.params.is_empty() || missing.is_empty() {
+        return Ok(());
+    }
+    let message =
+        format!("`{}` has no values for {}", weights.params.join("`, `"), missing.join(", "));
+    let help = "give weights of this model, those that are missing by another `--params`; \
+                `brolga data FILE` lists what a file has";
+    Err(Failure::input("E0610", &message, help))
 }
 
 /// The data, measured as those were that the weights were trained on.

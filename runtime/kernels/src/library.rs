@@ -200,6 +200,9 @@ pub unsafe extern "C" fn brolga_model_variables(
     n as i32
 }
 
+/// More are a mistake.
+const MAX_THREADS: usize = 1024;
+
 /// Runs the steps of a model on so many threads from now on: a pool of its own, or none for one.
 ///
 /// # Safety
@@ -217,7 +220,9 @@ pub unsafe extern "C" fn brolga_model_threads(state: *mut State, n: i32, stride:
         (state.pool, state.scratch, state.lines) = (null_mut(), null_mut(), null_mut());
     }
     state.threads = 1;
-    let Some(threads) = usize::try_from(n).ok().filter(|n| *n > 0) else { return NO_THREADS };
+    let Some(threads) = usize::try_from(n).ok().filter(|n| (1..=MAX_THREADS).contains(n)) else {
+        return NO_THREADS;
+    };
     if threads == 1 {
         return OK;
     }

@@ -425,7 +425,7 @@ impl DataError {
                     .to_string()
             }
             DataError::SourceOption { .. } => {
-                "options follow the source: `digits?rows=1000&split=test`".to_string()
+                "options follow the source, joined by `&`: `mnist:DIR?rows=1000&split=test`".to_string()
             }
             DataError::Read { path, .. } => {
                 format!("check that `{}` is a file that may be read", path.display())

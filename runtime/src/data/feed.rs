@@ -270,6 +270,14 @@ fn assign(inputs: &[(String, TensorType)], data: &DataSet) -> Result<Vec<usize>,
     Ok(assigned)
 }
 
+/// The inputs that take an array of another name, each with it; none where an input has none.
+pub fn taken_by_place(inputs: &[(String, TensorType)], data: &DataSet) -> Vec<(String, String)> {
+    let assigned = assign(inputs, data).unwrap_or_default();
+    let arrays = assigned.into_iter().map(|i| data.arrays()[i].0.clone());
+    let pairs = inputs.iter().map(|(input, _)| input.clone()).zip(arrays);
+    pairs.filter(|(input, array)| input != array).collect()
+}
+
 fn missing(input: &str, ty: &TensorType, data: &DataSet) -> DataError {
     let arrays = data.arrays().iter();
     let list: Vec<String> =

@@ -68,11 +68,30 @@ fn load_parts(
         }
         None => load_all(source, split, (mapped_from, names))?,
     };
+    let data = match source.rows {
+        Some(rows) => first_rows(&data, rows).map_err(|reason| DataError::SourceOption {
+            source_text: source.to_string(),
+            option: format!("rows={rows}"),
+            reason,
+        })?,
+        None => data,
+    };
     let data = renumbered(data, names.classes(LABEL));
     Ok(match source.standardise {
         Some(which) => data.standardised(which),
         None => data,
     })
+}
+
+/// The first rows alone. Errors: there are fewer.
+fn first_rows(data: &DataSet, rows: usize) -> Result<DataSet, String> {
+    if rows > data.n_rows() {
+        return Err(format!("asks for more rows than there are: {}", data.n_rows()));
+    }
+    let first: Vec<u32> = (0..rows as u32).collect();
+    let taken = |(name, array): &(String, Array)| (name.clone(), array.select(&first));
+    let taken = DataSet::new(data.name(), data.arrays().iter().map(taken).collect());
+    Ok(taken.map_err(|e| e.to_string())?.with_names_of(data))
 }
 
 /// Reads the arrays of a part, with all their rows, in the terms of `names`.

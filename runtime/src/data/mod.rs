@@ -52,7 +52,7 @@ pub use class_weights::{ClassWeights, WEIGHT};
 pub use counter::Counter;
 pub(crate) use error::with_help;
 pub use error::{DataError, FeedPair};
-pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole};
+pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole, taken_by_place};
 pub use generated::{Generated, MAX_ROWS};
 pub use grid::write_grid;
 pub use held_back::{HeldBack, HeldBackOptions};

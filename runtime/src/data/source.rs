@@ -18,6 +18,8 @@ pub struct Source {
     pub split: Option<Split>,
     /// The classes that `?classes=` chooses: numbers or names.
     pub classes: Option<Vec<String>>,
+    /// The rows that `?rows=` takes, from the first on; those of a generated set are in its kind.
+    pub rows: Option<usize>,
     /// The arrays that `?standardise` measures by the mean and deviation of the training part.
     pub standardise: Option<Standardise>,
     text: String,
@@ -126,8 +128,8 @@ impl Source {
         };
         let kind =
             parse_kind(place).ok_or_else(|| DataError::UnknownSource { text: text.to_string() })?;
-        let (split, classes, standardise) = (None, None, None);
-        let mut source = Source { kind, split, classes, standardise, text: text.to_string() };
+        let (split, classes, rows, standardise) = (None, None, None, None);
+        let mut source = Source { kind, split, classes, rows, standardise, text: text.to_string() };
         let mut seen = vec![];
         for option in options.split('&').filter(|o| !o.is_empty()) {
             let refused = |reason: String| DataError::SourceOption {
@@ -224,6 +226,7 @@ impl Source {
             (SourceKind::Generated { rows, .. }, "rows") => {
                 *rows = Some(number(value, MAX_ROWS)?);
             }
+            (_, "rows") => self.rows = Some(number(value, u32::MAX as usize)?),
             (SourceKind::Images { options, .. }, "size") => {
                 options.size = number(value, MAX_IMAGE_SIZE)?;
             }
@@ -257,7 +260,7 @@ impl SourceKind {
     /// What is wrong with an option that it does not have.
     fn unknown_option(&self) -> String {
         let own = match self {
-            SourceKind::Generated { .. } => "`rows`",
+            SourceKind::Generated { .. } => "",
             SourceKind::Mnist { .. } | SourceKind::Cifar10(_) => "",
             SourceKind::Csv { .. } => CsvOptions::NAMES,
             SourceKind::Images { .. } => "`size`, `test`, `seed`",
@@ -267,7 +270,9 @@ impl SourceKind {
             | SourceKind::Npz(_)
             | SourceKind::Npy(_)
             | SourceKind::Safetensors(_) => {
-                return format!("is not known; the source takes `classes`, `{STANDARDISE}`");
+                return format!(
+                    "is not known; the source takes `rows`, `classes`, `{STANDARDISE}`"
+                );
             }
         };
         let common = match self {
@@ -275,7 +280,7 @@ impl SourceKind {
             _ => format!("`split`, `{STANDARDISE}`"),
         };
         let comma = if own.is_empty() { "" } else { ", " };
-        format!("is not known; the source takes {own}{comma}`classes`, {common}")
+        format!("is not known; the source takes {own}{comma}`rows`, `classes`, {common}")
     }
 
     /// Why a source does not come in two parts.
@@ -455,7 +460,7 @@ mod tests {
             ("digits?rows", "E0602"),
             ("digits?split=both", "E0602"),
             ("a.npz?split=test", "E0602"),
-            ("mnist:x?rows=5", "E0602"),
+            ("mnist:x?rows=0", "E0602"),
             ("cifar10:", "E0601"),
             ("cifar10", "E0601"),
             ("images:", "E0601"),

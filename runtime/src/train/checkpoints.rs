@@ -115,7 +115,10 @@ impl Checkpoints {
     }
 
     /// The files, oldest first.
-    fn files(&self) -> Result<Vec<PathBuf>, DataError> {
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn files(&self) -> Result<Vec<PathBuf>, DataError> {
         let entries =
             std::fs::read_dir(&self.folder).map_err(|e| DataError::read(&self.folder, &e))?;
         let is_ours = |name: &str| {

@@ -232,10 +232,10 @@ fn train_epoch(
 }
 
 /// The metrics over all rows of a data set, with `training` false; batches are numbered from 0.
-/// Where the file fixes the rows of a batch, those that do not fill one are left out.
 ///
 /// # Errors
-/// Data that do not fit the inputs or make no batch, and what [`Session::prepare`] and
+/// Data that do not fit the inputs or make no batch, rows that would be left out as the file fixes
+/// those of a batch, and what [`Session::prepare`] and
 /// [`Prepared::run`] refuse.
 pub fn evaluate(
     session: &mut Session,
@@ -244,6 +244,7 @@ pub fn evaluate(
 ) -> Result<IndexMap<Name, Literal>, RunError> {
     let _held = session.hold(data)?;
     let mut feeding = Feeding::new(session, Entry::Eval, data, size, None)?;
+    feeding.check_rows(data.n_rows(), true)?;
     evaluate_all(session, &mut feeding)
 }
 

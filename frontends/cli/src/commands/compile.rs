@@ -14,7 +14,9 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments::{Compile, Model};
 use crate::failure::Failure;
-use crate::model::{ReadFile, binding, check_dims, read, session, session_options, symbols};
+use crate::model::{
+    ASSUMED, ReadFile, binding, check_dims, read, session, session_options, symbols,
+};
 use crate::output::outln;
 use crate::weights::{Purpose, load_weights};
 
@@ -46,7 +48,8 @@ pub(crate) fn run(arguments: &Compile) -> Result<(), Failure> {
     };
     let program = read(model)?;
     check_dims(&program.module, &model.dims)?;
-    let wanted = wanted(arguments, &program, &binding(&model.dims)?)?;
+    let mut wanted = wanted(arguments, &program, &binding(&model.dims)?)?;
+    let assumed = assume(&program, &mut wanted);
     let stem = Path::new(&model.file).file_stem().unwrap_or_default().to_string_lossy();
     let name = object::prefix(&program.module, &stem);
     let given = given(arguments, &program, model)?;
@@ -58,7 +61,7 @@ pub(crate) fn run(arguments: &Compile) -> Result<(), Failure> {
     let version = (env!("CARGO_PKG_VERSION"), &*source);
     let object = compiled.emit(&place, version).map_err(|e| failure(&e, &program))?;
     write(output, format, &name, &object)?;
-    report(arguments, &name, &object);
+    report(arguments, &name, (&object, &assumed));
     Ok(())
 }
 
@@ -117,7 +120,13 @@ fn runtime(arguments: &Compile, format: Format) -> Result<(), Failure> {
         let text = "error: `--runtime` writes an .a\n";
         return Err(Failure::Usage(text.to_string()));
     }
-    write_bytes(&arguments.output, &library(&[])?)
+    write_bytes(&arguments.output, &library(&[])?)?;
+    let output = arguments.output.display().to_string();
+    match arguments.machine.json {
+        true => outln!("{}", json!({"output": output})),
+        false => outln!("{output}: the kernels"),
+    }
+    Ok(())
 }
 
 fn library(objects: &[(String, &[u8])]) -> Result<Vec<u8>, Failure> {
@@ -164,6 +173,24 @@ fn wanted(
     Ok(wanted)
 }
 
+/// Gives dimensions without a number one, as `check` and `dump` do; returns what was given.
+fn assume(program: &ReadFile, wanted: &mut [Wanted]) -> Vec<String> {
+    let mut symbols: Vec<String> = symbols(&program.module).into_iter().collect();
+    symbols.sort();
+    let mut assumed = vec![];
+    for symbol in symbols {
+        let is_open = |wanted: &&mut Wanted| wanted.binding.iter().all(|(s, _)| *s.0 != *symbol);
+        let mut open = wanted.iter_mut().filter(is_open).peekable();
+        if open.peek().is_some() {
+            assumed.push(format!("{symbol}={ASSUMED}"));
+        }
+        for wanted in open {
+            wanted.binding.bind(&symbol, ASSUMED);
+        }
+    }
+    assumed
+}
+
 /// The weights that the model begins with.
 fn given(arguments: &Compile, program: &ReadFile, model: &Model) -> Result<Given, Failure> {
     if arguments.weights.params.is_empty() {
@@ -202,7 +229,7 @@ fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write_file(path, bytes).map_err(|e: DataError| Failure::data(&e))
 }
 
-fn report(arguments: &Compile, name: &str, object: &Object) {
+fn report(arguments: &Compile, name: &str, (object, assumed): (&Object, &[String])) {
     let sizes = &object.sizes;
     if arguments.machine.json {
         let code: Map<String, Value> =
@@ -225,6 +252,9 @@ fn report(arguments: &Compile, name: &str, object: &Object) {
         return;
     }
     let (output, header) = (arguments.output.display(), header_path(&arguments.output));
+    if !assumed.is_empty() {
+        outln!("with {}; see --dim and --entry", assumed.join(", "));
+    }
     outln!("{output} and {}: symbols begin with {name}_", header.display());
     for (entry, bytes) in &sizes.code {
         outln!("  code of {entry}: {bytes} bytes");

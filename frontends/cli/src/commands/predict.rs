@@ -2,6 +2,7 @@
 
 mod table;
 
+use brolga::Entry;
 use brolga::compiler::ir::Name;
 use brolga::runtime::data::Split;
 use brolga::runtime::data::npy::write_npz;
@@ -11,10 +12,12 @@ use serde_json::{Map, Value, json};
 use crate::arguments::Predict;
 use crate::failure::Failure;
 use crate::model::{
-    batch_size, check_dims, check_place, data_set_as, read, session, session_options,
+    batch_size, check_dims, check_place, data_set_as, read, say_taken, session, session_options,
 };
 use crate::output::outln;
-use crate::weights::{Purpose, as_trained, load_weights, say_untrained, trained_names};
+use crate::weights::{
+    Purpose, as_trained, check_whole, load_weights, say_untrained, trained_names,
+};
 
 pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     let program = read(&arguments.model)?;
@@ -26,8 +29,12 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     let size = batch_size(&program.module, arguments.data.batch_size, &arguments.model.dims)?;
     let mut session = session(&program, session_options(&arguments.model.machine))?;
     let loaded = load_weights(&mut session, &program, &arguments.weights, Purpose::Results)?;
+    if arguments.fetch.is_empty() {
+        check_whole(&session, &program, &arguments.weights)?;
+    }
     let data = as_trained(data, loaded);
     let fetch: Vec<Name> = arguments.fetch.iter().map(|n| n.as_str().into()).collect();
+    say_taken(&mut session, &Entry::Run { fetch: fetch.clone() }, &data);
     let outputs = predict(&mut session, &data, &fetch, &size)
         .map_err(|e| Failure::run(&e, &program.sources))?;
     let arrays: Vec<_> = outputs.into_iter().map(|(name, v)| (name.to_string(), v)).collect();

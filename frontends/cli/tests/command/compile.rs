@@ -96,9 +96,12 @@ fn a_program_in_c_trains_as_the_command_does() {
             assert!((loss - wanted).abs() < 1e-6 * wanted, "{line}: {step}");
         }
         let rest = lines[ROWS / 32..].join("\n");
-        let message = "error[E0655]: the index 11 is out of range for `";
+        let message = "error[E0655]: the index 11 of `label` is out of range for `";
         assert!(rest.starts_with(message) && rest.contains("10 to choose from (digit.graph:9)"));
-        assert!(rest.ends_with("error: a pointer to an input is null\n10 steps"), "{rest}");
+        assert!(
+            rest.ends_with("error: the pointer to the arguments or to an input is null\n10 steps"),
+            "{rest}"
+        );
     }
 }
 
@@ -142,8 +145,10 @@ fn libraries_are_made_of_files_and_weights() {
 
     place.done("compile --runtime -o kernels.a");
     place.done(&format!("{compile} -o digit.o"));
+    let said = place.done("compile digit.graph -o d.a --entry train").stdout;
+    assert!(said.starts_with("with batch=32; see --dim and --entry\n"), "{said}");
+    assert!(place.text("d.h").contains("const float *image; /* f32[32, 28, 28] */"));
     for (arguments, status, reason) in [
-        ("compile digit.graph -o d.a", 1, "E0301"),
         ("compile digit.graph --dim batch=8 -o d.dll", 2, "the ending says what is written"),
         ("compile digit.graph --dim batch=8 -o d.a --target z80", 2, "there is no target `z80`"),
         ("compile digit.graph --dim batch=8 -o d.a --entry learn", 2, "there is no entry `learn`"),

@@ -608,3 +608,55 @@ fn tables_are_read_in_the_terms_of_the_weights() {
     place.done(&format!("predict trees.graph --data other.csv {weights} --output p.npz"));
     assert_eq!(place.read_npz("p.npz")[0].1.sizes(), [24]);
 }
+
+/// What would lose rows, weights or checkpoints is said, or refused.
+#[test]
+fn nothing_is_lost_in_silence() {
+    let place = Workplace::new("silence");
+    let train = "train mlp.graph --data points.npz?rows=20 --batch-size 10";
+    let said = place.done(&format!("{train} --epochs 1 --checkpoint kept --save w.safetensors"));
+    assert!(said.stdout.contains("trained 2 batches"), "{}", said.stdout);
+    place.write("wider.graph", place.text("mlp.graph") + "\noutput more = dense(hidden, 2)\n");
+    place.write_npz(
+        "other.npz",
+        &place
+            .read_npz("points.npz")
+            .iter()
+            .map(|(name, array)| (if name == "x" { "point" } else { "label" }, array.clone()))
+            .collect::<Vec<_>>(),
+    );
+    for (arguments, status, reason) in [
+        (&*format!("{train} --checkpoint kept"), 2, "is of an earlier training"),
+        (&*format!("{train} --checkpoint kept --resume"), 0, "resumed at step"),
+        ("train mlp.graph --data points.npz?rows=51", 1, "more rows than there are: 50"),
+        ("train mlp.graph --data points.npz?rows=20 --folds 21", 2, "there are 20 rows"),
+        ("eval wider.graph --data points.npz --params w.safetensors", 1, "no values for `dense.w`"),
+        (
+            "eval mlp.graph --data other.npz --params w.safetensors",
+            0,
+            "`x` takes the array `point`",
+        ),
+        ("eval mlp.graph --data points.npz --params w.safetensors", 0, ""),
+        (
+            "predict mlp.graph --data points.npz --output p.txt",
+            2,
+            "tables of predictions end in .csv",
+        ),
+    ] {
+        let outcome = place.run(arguments);
+        assert_eq!(outcome.status, status, "{arguments}\n{}", outcome.stderr);
+        assert!(outcome.stderr.contains(reason), "{arguments}\n{}", outcome.stderr);
+    }
+    let fixed = place.text("mlp.graph").replace("batch", "8");
+    place.write("eights.graph", fixed);
+    let said = place.done("train eights.graph --data points.npz --epochs 1").stderr;
+    assert!(said.contains("so 2 of 50 are left out in every epoch"), "{said}");
+    for (arguments, reason) in [
+        ("eval eights.graph --data points.npz --params w.safetensors", "(`?rows=48`)"),
+        ("train eights.graph --data points.npz --batch-size 4", "has batches of 8 rows"),
+    ] {
+        let outcome = place.run(arguments);
+        assert!(outcome.status > 0 && outcome.stderr.contains(reason), "{}", outcome.stderr);
+    }
+    place.done("eval eights.graph --data points.npz?rows=48 --params w.safetensors");
+}

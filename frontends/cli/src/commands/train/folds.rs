@@ -24,6 +24,12 @@ pub(super) fn run(
     options: &FitOptions,
     folds: u32,
 ) -> Result<(), Failure> {
+    if folds as usize > data.n_rows() {
+        return Err(Failure::Usage(format!(
+            "error: `--folds {folds}`: there are {} rows to hold back\n",
+            data.n_rows()
+        )));
+    }
     let mut found: Vec<IndexMap<Name, Literal>> = vec![];
     for fold in 0..folds {
         let validation = Validation::Fold { fold, of: folds };

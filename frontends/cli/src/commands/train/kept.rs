@@ -67,6 +67,19 @@ pub(super) fn checkpoints(
     made.and_then(|made| made.with_data(data)).map(Some).map_err(|e| Failure::data(&e))
 }
 
+/// Refuses a folder with the checkpoints of an earlier training, which a new one would replace.
+pub(super) fn check_new(checkpoints: &Checkpoints) -> Result<(), Failure> {
+    let files = checkpoints.files().map_err(|e| Failure::data(&e))?;
+    match files.last() {
+        None => Ok(()),
+        Some(path) => Err(Failure::Usage(format!(
+            "error: `{}` is of an earlier training: `--resume` goes on with it, another folder or an \
+             empty one begins anew\n",
+            path.display()
+        ))),
+    }
+}
+
 /// Brings a session to where the newest checkpoint is; what was found is said on standard error.
 pub(super) fn resume(
     session: &mut Session,

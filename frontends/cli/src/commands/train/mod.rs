@@ -8,17 +8,17 @@ mod report;
 use std::path::Path;
 use std::sync::Arc;
 
-use brolga::DataSet;
 use brolga::runtime::data::{
     Augment, ClassWeights, DataError, Names, Source, Split, fold_rows, load_as, split_rows,
 };
 use brolga::runtime::train::{FitOptions, TensorBoard, Validation, with_standards};
+use brolga::{DataSet, Entry};
 
 use crate::arguments::{EarlyStopText, Train};
 use crate::failure::Failure;
 use crate::model::{
-    ReadFile, batch_size, check_dims, check_place, data_set, data_set_as, read, say_unused,
-    session, session_options,
+    ReadFile, batch_size, check_dims, check_place, data_set, data_set_as, fixed_rows, read,
+    say_taken, say_unused, session, session_options,
 };
 use crate::page::{self, History, Told};
 use crate::watch::{Kept, train};
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     Arc::make_mut(&mut program.module).accumulate(arguments.accumulate);
     let data = training_data(arguments)?;
     let options = options(arguments, &program, data.names())?;
+    say_left_out(&program, &data, &options);
     if let Some(folds) = arguments.folds {
         return folds::run(arguments, &program, &data, &options, folds);
     }
@@ -48,8 +49,12 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
              `?standardise` behind the source to standardise them"
         );
     }
+    say_taken(&mut session, &Entry::Train, &data);
     let begun = session.clock();
     let checkpoints = kept::checkpoints(arguments, &program, &session, &data, &options)?;
+    if let (Some(checkpoints), false) = (&checkpoints, arguments.resume) {
+        kept::check_new(checkpoints)?;
+    }
     let mut options = options;
     if arguments.resume
         && let Some(checkpoints) = &checkpoints
@@ -93,6 +98,21 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
         arguments.model.machine.json,
     );
     Ok(())
+}
+
+/// Says how many rows do not fill a batch whose rows the file fixes.
+fn say_left_out(program: &ReadFile, data: &DataSet, options: &FitOptions) {
+    let Some(batch) = fixed_rows(&program.module).and_then(|n| usize::try_from(n).ok()) else {
+        return;
+    };
+    let rows = data.n_rows();
+    let left = rows % batch.max(1);
+    if matches!(options.validation, Validation::None | Validation::Data(_)) && left > 0 {
+        eprintln!(
+            "warning: the file has batches of {batch} rows, so {left} of {rows} are left out in \
+             every epoch; call that dimension `batch` to train on all"
+        );
+    }
 }
 
 /// The rows that the validation has held back of the data, if it has.

@@ -58,6 +58,9 @@ int main(int argc, char **argv) {
     if (memcmp(before, variables[0].data, 40)) return 15;
     batch.image = NULL;
     if (digit_train(model, &batch) != DIGIT_NULL_ARGUMENT) return 16;
+    if (digit_train(model, NULL) != DIGIT_NULL_ARGUMENT) return 17;
+    if (digit_threads(model, 0) != DIGIT_NO_THREADS) return 18;
+    if (digit_threads(model, 5000) != DIGIT_NO_THREADS) return 19;
     printf("%s\n%d steps\n", digit_error(DIGIT_NULL_ARGUMENT, model), (int)digit_steps(model));
     check(digit_threads(model, 1), model);
     return 0;
