@@ -217,6 +217,68 @@ pub(super) fn module(model: &Model, layout: &Layout, (version, source): (&str, &
     text
 }
 
+/// A field of an entry's arguments, as Rust has it.
+struct Own<'a> {
+    field: &'a Field,
+    name: String,
+    of: &'static str,
+    is_input: bool,
+}
+
+impl<'a> Own<'a> {
+    fn new(field: &'a Field, is_input: bool) -> Own<'a> {
+        Own { field, name: rust_name(field), of: rust_type(field), is_input }
+    }
+
+    /// Whether a call returns it.
+    fn is_returned(&self) -> bool {
+        self.field.is_number && !self.is_input
+    }
+
+    /// Its place in the arguments that C takes.
+    fn raw(&self) -> String {
+        let pointer = match (self.field.is_number, self.is_input) {
+            (true, _) => "",
+            (false, true) => "*const ",
+            (false, false) => "*mut ",
+        };
+        format!("    {}: {pointer}{},\n", self.name, self.of)
+    }
+
+    fn parameter(&self) -> String {
+        match (self.field.is_number, self.is_input) {
+            (true, _) => format!(", {}: {}", self.name, self.of),
+            (false, true) => format!(", {}: &[{}]", self.name, self.of),
+            (false, false) => format!(", {}: &mut [{}]", self.name, self.of),
+        }
+    }
+
+    fn doc(&self) -> String {
+        let direction = if self.is_input { "takes" } else { "gives" };
+        format!("    /// - {direction} `{}`: {}\n", self.name, self.field.tensor_type)
+    }
+
+    /// Refuses a slice of another length.
+    fn check(&self) -> String {
+        let (name, wanted) = (&self.name, self.field.tensor_type.n_elements().unwrap_or(0));
+        format!(
+            "        if {name}.len() != {wanted} {{\n            return Err(Error::Length {{ name: \
+             \"{name}\", found: {name}.len(), wanted: {wanted} }});\n        }}\n"
+        )
+    }
+
+    /// What the arguments begin with.
+    fn value(&self) -> String {
+        let name = &self.name;
+        match (self.field.is_number, self.is_input) {
+            (true, true) => format!("{name}, "),
+            (true, false) => format!("{name}: Default::default(), "),
+            (false, true) => format!("{name}: {name}.as_ptr(), "),
+            (false, false) => format!("{name}: {name}.as_mut_ptr(), "),
+        }
+    }
+}
+
 fn entry_text(text: &mut String, name: &str, entry: &CompiledEntry, fields: &Fields) {
     let kind = entry.kind.name();
     let what = match entry.kind {
@@ -225,75 +287,31 @@ fn entry_text(text: &mut String, name: &str, entry: &CompiledEntry, fields: &Fie
         EntryKind::Predict | EntryKind::Run => "The outputs for one batch.",
     };
     let camel = format!("{}{}", kind[..1].to_uppercase(), &kind[1..]);
-    let all =
-        || fields.feeds.iter().map(|f| (f, true)).chain(fields.results.iter().map(|f| (f, false)));
-    let raw = all().map(|(field, is_input)| {
-        let pointer = match (field.is_number, is_input) {
-            (true, _) => "",
-            (false, true) => "*const ",
-            (false, false) => "*mut ",
+    let feeds = fields.feeds.iter().map(|field| Own::new(field, true));
+    let all: Vec<Own<'_>> =
+        feeds.chain(fields.results.iter().map(|field| Own::new(field, false))).collect();
+    let arrays = || all.iter().filter(|own| !own.field.is_number);
+    let returned = || all.iter().filter(|own| own.is_returned());
+    let or = |text: String, other: &str| if text.is_empty() { other.to_string() } else { text };
+    let raw = or(all.iter().map(Own::raw).collect(), "    nothing: u8,\n");
+    let values = or(all.iter().map(Own::value).collect(), "nothing: 0");
+    let taken = all.iter().filter(|own| !own.is_returned());
+    let parameters: String = taken.map(Own::parameter).collect();
+    let docs: String = all.iter().map(Own::doc).collect();
+    let checks: String = arrays().map(Own::check).collect();
+    let (mut result, mut found) = ("()".to_string(), "()".to_string());
+    if returned().next().is_some() {
+        let line = |own: &Own<'_>| {
+            format!("    /// `{0}` of the batch.\n    pub {0}: {1},\n", own.name, own.of)
         };
-        format!("    {}: {pointer}{},\n", rust_name(field), rust_type(field))
-    });
-    let raw: String = raw.collect();
-    let raw = if raw.is_empty() { "    nothing: u8,\n".to_string() } else { raw };
-    let numbers: Vec<&Field> = fields.results.iter().filter(|field| field.is_number).collect();
-    let parameters = all().filter(|(field, is_input)| *is_input || !field.is_number);
-    let parameters = parameters.map(|(field, is_input)| {
-        let of = rust_type(field);
-        let of = match (field.is_number, is_input) {
-            (true, _) => of.to_string(),
-            (false, true) => format!("&[{of}]"),
-            (false, false) => format!("&mut [{of}]"),
-        };
-        format!(", {}: {of}", rust_name(field))
-    });
-    let parameters: String = parameters.collect();
-    let arrays = || all().filter(|(field, _)| !field.is_number);
-    let docs = all().map(|(field, is_input)| {
-        let direction = if is_input { "takes" } else { "gives" };
-        format!("    /// - {direction} `{}`: {}\n", rust_name(field), field.tensor_type)
-    });
-    let docs: String = docs.collect();
-    let checks = arrays().map(|(field, _)| {
-        let wanted = field.tensor_type.n_elements().unwrap_or(0);
-        let own = rust_name(field);
-        format!(
-            "        if {own}.len() != {wanted} {{\n            return Err(Error::Length {{ name: \
-             \"{own}\", found: {own}.len(), wanted: {wanted} }});\n        }}\n"
-        )
-    });
-    let checks: String = checks.collect();
-    let values = all().map(|(field, is_input)| {
-        let own = rust_name(field);
-        match (field.is_number, is_input) {
-            (true, true) => format!("{own}, "),
-            (true, false) => format!("{own}: Default::default(), "),
-            (false, true) => format!("{own}: {own}.as_ptr(), "),
-            (false, false) => format!("{own}: {own}.as_mut_ptr(), "),
-        }
-    });
-    let values: String = values.collect();
-    let values = if values.is_empty() { "nothing: 0".to_string() } else { values };
-    let (result, found) = match numbers.is_empty() {
-        true => ("()".to_string(), "()".to_string()),
-        false => {
-            let own = |field: &&Field| format!("{0}: io.{0}", rust_name(field));
-            let own: Vec<String> = numbers.iter().map(own).collect();
-            (camel.clone(), format!("{camel} {{ {} }}", own.join(", ")))
-        }
-    };
-    if !numbers.is_empty() {
-        let line = |field: &&Field| {
-            let (own, of) = (rust_name(field), rust_type(field));
-            format!("    /// `{own}` of the batch.\n    pub {own}: {of},\n")
-        };
-        let own: String = numbers.iter().map(line).collect();
+        let lines: String = returned().map(line).collect();
         let _ = writeln!(
             text,
             "\n/// The numbers of a batch.\n#[derive(Clone, Copy, Debug, PartialEq)]\n\
-             pub struct {camel} {{\n{own}}}"
+             pub struct {camel} {{\n{lines}}}"
         );
+        let read: String = returned().map(|own| format!("{0}: io.{0}, ", own.name)).collect();
+        (result, found) = (camel.clone(), format!("{camel} {{ {read}}}"));
     }
     let _ = writeln!(
         text,

@@ -260,15 +260,15 @@ impl Table<'_> {
         let (line, header) = self.rows.remove(0);
         for (i, name) in header.iter().enumerate() {
             let reason = if name.is_empty() {
-                "the column has no name"
+                "the column has no name".to_string()
             } else if name.parse::<f64>().is_ok() {
-                "the name of a column is a number: is this line a row? (`header=no`)"
+                "the name of a column is a number: is this line a row? (`header=no`)".to_string()
             } else if header.iter().take(i).any(|other| other == name) {
-                "another column has the same name"
+                format!("a column before it is called `{name}` too")
             } else {
                 continue;
             };
-            return Err(self.cell_error(line, &format!("{}", i + 1), reason));
+            return Err(self.cell_error(line, &format!("{}", i + 1), &reason));
         }
         self.names = header.iter().map(str::to_string).collect();
         Ok(())

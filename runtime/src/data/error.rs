@@ -427,6 +427,11 @@ impl DataError {
             DataError::SourceOption { .. } => {
                 "options follow the source, joined by `&`: `mnist:DIR?rows=1000&split=test`".to_string()
             }
+            DataError::Read { path, .. } if path.to_string_lossy().contains("-idx3-ubyte") => {
+                "check that the folder has `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, \
+                 `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, plain or as .gz"
+                    .to_string()
+            }
             DataError::Read { path, .. } => {
                 format!("check that `{}` is a file that may be read", path.display())
             }

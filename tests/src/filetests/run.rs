@@ -157,13 +157,14 @@ impl Case<'_> {
         let mut before = format!("{graph:?}");
         let mut observe = |pass: &Pass, graph: &Graph| {
             let after = format!("{graph:?}");
-            if std::mem::replace(&mut before, after) != before {
+            if after != before {
                 let stop_after = Some(pass.name.to_string());
                 prefixes.push(usual.but(format!("after {}", pass.name), |o| {
                     o.passes.stop_after = stop_after;
                     o.passes.verify = false;
                 }));
             }
+            before = after;
         };
         optimized(graph, &Options::default(), &mut observe).map_err(said)?;
         Ok(prefixes)

@@ -144,7 +144,7 @@ fn what_would_have_to_be_guessed_is_refused() {
         ("a,b\n1,inf\n", "", "E0621", "line 2, column `b`"),
         ("a,\n1,2\n", "", "E0621", "line 1, column `2`: the column has no name"),
         ("1,2\n3,4\n", "", "E0621", "line 1, column `1`: the name of a column is a number"),
-        ("a,a\n3,4\n", "", "E0621", "line 1, column `2`: another column has the same name"),
+        ("a,a\n3,4\n", "", "E0621", "line 1, column `2`: a column before it is called `a` too"),
         ("a\nx\n", "?label=b", "E0623", "has no column `b`, which `label=` asks for"),
         ("a\n1\n", "?ignore=c", "E0623", "its columns are: `a`"),
         ("a\n1\n", "?categories=c", "E0623", "`categories=`"),

@@ -38,13 +38,18 @@ pub(super) fn print(reports: &[Report], assumed: &[String]) {
             Of::Call(place) => outln!("grad at {place}: {}", report.value),
         }
         let rows = report.gradients.iter().map(|g| {
-            let holds = if g.holds { "" } else { "  no slope" };
+            let off = match g.holds {
+                // Both are nothing but roundings.
+                true if g.off > 0.1 => "0 but for rounding".to_string(),
+                true => format!("{:.1e}", g.off),
+                false => format!("{:.1e}  no slope", g.off),
+            };
             [
                 g.parameter.to_string(),
                 g.of.clone(),
                 format!("{:.6e}", g.gradient),
                 format!("{:.6e}", g.difference),
-                format!("{:.1e}{holds}", g.off),
+                off,
             ]
         });
         let parameter = match &report.of {
