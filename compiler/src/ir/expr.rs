@@ -65,7 +65,7 @@ pub enum Expr {
     /// A number, by type and bits.
     Const(DType, u64),
     /// The element of the op's operand `operand` at an index per dimension. Only in a
-    /// [`Lowering`]; substitution replaces it.
+    /// [`Lowering`](crate::ir::Lowering); substitution replaces it.
     Element {
         /// The number of the operand.
         operand: u32,

@@ -49,7 +49,7 @@ impl ClassWeights {
         Ok(ClassWeights::Given(given))
     }
 
-    /// The data with another array, `weight`: f32[rows], what each row weighs by its `label`. A
+    /// The data with another array, `weight`: `f32[rows]`, what each row weighs by its `label`. A
     /// label is an integer, a float that is one, or one-hot: the place of its largest number. What
     /// is balanced is the rows of numbers `rows`, those that are trained on; all of them without.
     /// Errors: data without such labels or with such an array, a class that they do not have.

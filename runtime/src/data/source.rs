@@ -57,7 +57,7 @@ pub enum SourceKind {
     Safetensors(PathBuf),
     /// CIFAR-10: `image` f32[32, 32, 3], `label` i32.
     Cifar10(PathBuf),
-    /// A table: `x` f32[columns], and `label` if one is asked for.
+    /// A table: `x` `f32[columns]`, and `label` if one is asked for.
     Csv {
         /// The file.
         path: PathBuf,
@@ -71,7 +71,7 @@ pub enum SourceKind {
         /// How they become rows.
         options: ImageOptions,
     },
-    /// Windows of a text: `tokens` and `next`, i32[seq] each.
+    /// Windows of a text: `tokens` and `next`, `i32[seq]` each.
     Text {
         /// The file.
         path: PathBuf,
@@ -82,7 +82,7 @@ pub enum SourceKind {
         /// Whether nothing is held back, and each part is the whole.
         whole: bool,
     },
-    /// Lines of texts: `tokens` i32[length], `label` i32, the number of the file.
+    /// Lines of texts: `tokens` `i32[length]`, `label` i32, the number of the file.
     Lines {
         /// The files.
         files: Vec<PathBuf>,

@@ -45,7 +45,7 @@ fn indicators(data: &DataSet, array: &str) -> Vec<bool> {
 impl Standards {
     /// The standards of the rows of numbers `rows`, or of all: for each column of an array
     /// [rows, columns], each channel of [rows, height, width, channels], and for all numbers of
-    /// [rows] or [rows, height, width] together. The 0 and 1 of a category's column stay what they
+    /// `[rows]` or `[rows, height, width]` together. The 0 and 1 of a category's column stay what they
     /// are: measured by its deviation, a rare category would be a huge number. Errors: no such
     /// array, a number that is not finite.
     pub fn of(

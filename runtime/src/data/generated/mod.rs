@@ -23,11 +23,11 @@ pub const MAX_ROWS: usize = 1_000_000;
 pub enum Generated {
     /// Digits as if written by hand: `image` f32[28, 28] in [0, 1], `label`.
     Digits,
-    /// Dates in words and in numbers: `source` i32[18], `target` i32[10], both of characters.
+    /// Dates in words and in numbers: `source` `i32[18]`, `target` `i32[10]`, both of characters.
     Dates,
     /// What users think of films: `user` i32, `film` i32, `rating` f32.
     Ratings,
-    /// Half a second of a sound: `wave` f32[4000] in [-1, 1], `label`.
+    /// Half a second of a sound: `wave` `f32[4000]` in `[-1, 1]`, `label`.
     Tones,
 }
 
