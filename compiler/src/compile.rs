@@ -10,6 +10,7 @@ use crate::fuse::{FuseContext, FuseOptions, Fusion, fuse};
 use crate::ir::{Binding, Costs, Graph, Module, Name, Provenance, Target, Variable, verify};
 use crate::loop_ir::{self, Kernel, LOOP_PIPELINE, LoopContext, LoopPass, optimize_loops};
 use crate::lower::{Checks, Code, Lowered, lower};
+use crate::ops::{Leaf, Op};
 use crate::passes::{PIPELINE, Pass, PassOptions, optimize};
 use crate::plan::plan;
 use crate::program::{self, Program};
@@ -139,6 +140,12 @@ pub fn optimized(
 ) -> Result<Graph, CompileError> {
     check_passes(&options.passes)?;
     check_memory(&graph, options)?;
+    // Nothing would feed it.
+    let is_parameter = |id| matches!(graph.op(id), Op::Leaf(Leaf::Parameter { .. }));
+    if let Some(id) = graph.order().into_iter().find(|&id| is_parameter(id)) {
+        let message = format!("the parameter `{}` is outside of a loop", graph.node(id).name);
+        return Err(CompileError::bug(message));
+    }
     if options.passes.verify {
         verify(&graph, "specialise")?;
     }

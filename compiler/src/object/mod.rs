@@ -19,7 +19,7 @@ use crate::error::CompileError;
 use crate::ir::{
     Binding, Graph, Literal, MetricKind, Module, Name, NodeId, Target, TensorType, Variable,
 };
-use crate::ops::indices;
+use crate::ops::{Leaf, indices};
 use crate::program::{OutputKind, Program};
 
 pub use layout::{CodeSizes, Sizes, identifier};
@@ -341,7 +341,7 @@ fn results(
                 (program.outputs[parts[0]].tensor_type.clone(), Source::Output(parts[0]))
             }
             MetricKind::Total { finish, .. } => {
-                let program = compile_graph(Graph::clone(finish), target, options)?.program;
+                let program = compile_graph(fed(finish), target, options)?.program;
                 let part = |name: &Name| {
                     let parameters = finish.inputs.iter();
                     let at = parameters.map(|&id| &finish.node(id).name).position(|n| n == name);
@@ -355,6 +355,17 @@ fn results(
         results.push(EntryResult { name, tensor_type, source });
     }
     Ok(results)
+}
+
+/// A formula of parameters as one of inputs of their names.
+fn fed(formula: &Graph) -> Graph {
+    let mut graph = formula.clone();
+    for id in formula.inputs.iter().copied() {
+        let (name, types) = (formula.node(id).name.clone(), formula.node(id).types.clone());
+        let input = Leaf::Input { name, tensor_type: types[0].clone() };
+        graph.retype(id, input.into(), types);
+    }
+    graph
 }
 
 /// The indices that come of feeds, to be looked at before a step: one that is out of range then

@@ -1,7 +1,7 @@
 //! The program in `example` is built as Cargo would, by its build script and `rustc`, and computes what
 //! a session does, to the bit.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use brolga::{DType, Graph, Literal, Session, SessionOptions};
@@ -17,11 +17,87 @@ mod script {
     }
 }
 
+/// Inputs and outputs of every type, names that are words of Rust, numbers and tables.
+const KINDS: &str = "\
+graph kinds
+input type: f64[n, 2]
+input self: i64[n]
+input io: u8[n]
+input match: bool[n, 3]
+input result: f32
+w = dense(cast(type, f32), 3)
+output loop = cast(type, f32) * result
+output next = self + 1
+output bytes = io
+output flags = match
+output first: f64 = type[0, 0]
+metric matrix = confusion_matrix(w, cast(io, i32))
+minimize mean(square(w)) * result with sgd(lr=0.1)
+";
+
+/// What calls it.
+const CALLS: &str = "\
+mod kinds {
+    include!(concat!(env!(\"OUT_DIR\"), \"/kinds.rs\"));
+}
+fn main() {
+    let mut model = kinds::Model::new(0).expect(\"a model\");
+    let (matrix, loss) = (&mut [0.0; 9], &mut 0.0);
+    for _ in 0..2 {
+        *loss = model.train(&[0.5; 14], &[0, 1, 2, 0, 1, 2, 0], 2.0, matrix).expect(\"it trains\").loss;
+    }
+    println!(\"{} {}\", *loss > 0.0, matrix.iter().sum::<f32>());
+    let (mut floats, mut numbers) = ([0.0; 14], [0i64; 7]);
+    let (mut bytes, mut flags) = ([0u8; 7], [false; 21]);
+    let mut all = [false; 21];
+    all[20] = true;
+    let found = model
+        .predict(&[0.25; 14], &[41; 7], &[9; 7], &all, 2.0, &mut floats, &mut numbers, &mut bytes, &mut flags)
+        .expect(\"it predicts\");
+    println!(\"{} {} {} {:?} {}\", floats[13], numbers[6], bytes[6], &flags[19..], found.first);
+}
+";
+
 #[test]
 fn the_build_script() {
-    if std::env::var_os(IS_SCRIPT).is_some() {
-        script::run().expect("the model compiles");
+    match std::env::var(IS_SCRIPT).as_deref() {
+        Ok("example") => script::run().expect("the model compiles"),
+        Ok(path) => brolga_build::Model::new(path).dim("n", 7).compile().expect("it compiles"),
+        Err(_) => {}
     }
+}
+
+/// Builds `main` in `own` as Cargo would: by what the build script `model` says.
+fn built(own: &Path, folder: &Path, (model, main): (&str, &str)) -> PathBuf {
+    let tests = std::env::current_exe().expect("this runs");
+    let mut script = Command::new(tests);
+    script.args(["the_build_script", "--exact", "--nocapture"]);
+    let said = done(script.current_dir(own).env("OUT_DIR", folder).env(IS_SCRIPT, model));
+    assert!(said.contains("cargo:rerun-if-changed="), "{said}");
+    let program = folder.join("program");
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.args(["--edition", "2024", "-O", "-D", "warnings", main, "-o"]).arg(&program);
+    for line in said.lines() {
+        let Some((what, value)) = line.split_once('=') else { continue };
+        match what {
+            "cargo:rustc-link-search" => rustc.arg("-L").arg(value),
+            "cargo:rustc-link-lib" => rustc.arg("-l").arg(value),
+            _ => &mut rustc,
+        };
+    }
+    done(rustc.current_dir(own).env("OUT_DIR", folder));
+    program
+}
+
+#[test]
+fn every_kind_of_argument_is_taken_and_given() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kinds");
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    std::fs::write(folder.join("kinds.graph"), KINDS).expect("the folder is ours");
+    std::fs::write(folder.join("main.rs"), CALLS).expect("the folder is ours");
+    let program = built(&folder, &folder, ("kinds.graph", "main.rs"));
+    let said = done(&mut Command::new(program));
+    assert_eq!(said, "true 7\n0.5 42 9 [false, true] 0.25\n");
 }
 
 fn done(command: &mut Command) -> String {
@@ -53,23 +129,7 @@ fn the_example_trains_as_a_session_does() {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("example");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("circle");
     std::fs::create_dir_all(&folder).expect("the folder can be made");
-    let tests = std::env::current_exe().expect("this runs");
-    let mut script = Command::new(tests);
-    script.args(["the_build_script", "--exact", "--nocapture"]);
-    let said = done(script.current_dir(&own).env("OUT_DIR", &folder).env(IS_SCRIPT, "1"));
-    assert!(said.contains("cargo:rerun-if-changed=circle.graph\n"), "{said}");
-    let program = folder.join("circle");
-    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    rustc.args(["--edition", "2024", "-O", "-D", "warnings", "src/main.rs", "-o"]).arg(&program);
-    for line in said.lines() {
-        let Some((what, value)) = line.split_once('=') else { continue };
-        match what {
-            "cargo:rustc-link-search" => rustc.arg("-L").arg(value),
-            "cargo:rustc-link-lib" => rustc.arg("-l").arg(value),
-            _ => &mut rustc,
-        };
-    }
-    done(rustc.current_dir(&own).env("OUT_DIR", &folder));
+    let program = built(&own, &folder, ("example", "src/main.rs"));
     let said = done(&mut Command::new(&program));
     let mut lines = said.lines();
 

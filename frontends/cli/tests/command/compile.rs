@@ -18,7 +18,7 @@ const DIGIT: &str = "graph digit\n\
     hidden = relu(dense(reshape(image, [batch, 784]), 32))\n\
     logits = dense(dropout(hidden, rate=0.2), 10)\n\
     output probability = softmax(logits)\nmetric accuracy = accuracy(logits, label)\n\
-    metric matrix = confusion_matrix(logits, label)\n\
+    metric root = rmse(logits, logits * 0.5)\nmetric matrix = confusion_matrix(logits, label)\n\
     minimize sparse_softmax_cross_entropy(logits, label) with adam(lr=0.01)\n";
 
 fn run(place: &Workplace, program: &str, arguments: &[&str]) -> Outcome {
@@ -91,13 +91,19 @@ fn a_program_in_c_trains_as_the_command_does() {
         let lines: Vec<&str> = said.lines().collect();
         let steps = place.json_lines("log.jsonl");
         for (line, step) in lines[..ROWS / 32].iter().zip(&steps) {
-            let loss: f64 = line.split(' ').next().expect("a loss").parse().expect("a number");
-            let wanted = step["loss"].as_f64().expect("a loss");
-            assert!((loss - wanted).abs() < 1e-6 * wanted, "{line}: {step}");
+            let numbers = line.split(' ').map(|number| number.parse().expect("a number"));
+            let numbers: Vec<f64> = numbers.collect();
+            for (number, name) in numbers.iter().zip(["loss", "accuracy", "root"]) {
+                let wanted = step[name].as_f64().expect("a number");
+                assert!((number - wanted).abs() <= 1e-6 * wanted, "{name} in {line}: {step}");
+            }
+            // What lies on the diagonal of the matrix is right, and all of it is a batch.
+            let (right, all) = (numbers[3], numbers[4]);
+            assert_eq!((right, all), ((32.0 * numbers[1]).round(), 32.0), "{line}");
         }
         let rest = lines[ROWS / 32..].join("\n");
         let message = "error[E0655]: the index 11 of `label` is out of range for `";
-        assert!(rest.starts_with(message) && rest.contains("10 to choose from (digit.graph:9)"));
+        assert!(rest.starts_with(message) && rest.contains("10 to choose from (digit.graph:10)"));
         assert!(
             rest.ends_with("error: the pointer to the arguments or to an input is null\n10 steps"),
             "{rest}"

@@ -27,9 +27,11 @@ int main(int argc, char **argv) {
     if (!model) return 13;
     check(digit_threads(model, atoi(argv[1])), model);
     for (int row = 0; row + DIGIT_TRAIN_BATCH <= rows; row += DIGIT_TRAIN_BATCH) {
-        digit_train_io batch = {.image = images + row * 784, .label = labels + row};
+        float matrix[100], right = 0, all = 0;
+        digit_train_io batch = {.image = images + row * 784, .label = labels + row, .matrix = matrix};
         check(digit_train(model, &batch), model);
-        printf("%.9g %.9g\n", batch.loss, batch.accuracy);
+        for (int i = 0; i < 100; i++) all += matrix[i], right += i % 11 ? 0 : matrix[i];
+        printf("%.9g %.9g %.9g %g %g\n", batch.loss, batch.accuracy, batch.root, right, all);
     }
 
     digit_variable variables[100];
