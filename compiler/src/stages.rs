@@ -209,7 +209,7 @@ pub fn snapshot(subject: &Subject<'_>, stage: Stage) -> Result<Snapshot, StageEr
             if let Some(refused) = refused {
                 return Err(refused.into());
             }
-            let texts = codegen::texts(&program, target)?.into_iter().enumerate();
+            let texts = codegen::code(&program, target)?.texts.into_iter().enumerate();
             let of = |code: CodeText| if stage == Stage::Asm { code.assembly } else { code.clif };
             Form::Kernels(texts.map(|(i, code)| text(i, &code.name.clone(), &of(code))).collect())
         }

@@ -9,6 +9,7 @@ mod initial_values;
 mod language_page;
 mod long_loops;
 mod operations;
+mod origins;
 mod pages;
 mod programs;
 mod random_graphs;

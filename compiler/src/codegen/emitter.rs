@@ -16,10 +16,11 @@ use cranelift_codegen::ir::{
     Block, BlockArg, ConstantData, Endianness, Function, Inst, InstBuilder, MemFlagsData, Type,
     Value, types,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::error::CodegenError;
-use crate::ir::{AxisId, DType, ExprId, PlaceId, VarId};
+use super::origins::location;
+use crate::ir::{AxisId, DType, Expr, ExprId, OriginId, Origins, PlaceId, VarId};
 use crate::loop_ir::Kernel;
 
 /// The constants that a loop keeps in registers; the others are loaded where they are used. Of 16
@@ -124,6 +125,14 @@ pub(super) struct Emitter<'a> {
     pub(super) args: Value,
     pub(super) scratch: Value,
     pub(super) local_offsets: Vec<usize>,
+    /// The sets of nodes that code is for.
+    pub(super) origins: Origins,
+    /// That of what is added.
+    origin: OriginId,
+    /// Whose values are used by whom: one instruction may do both, as one that reads memory.
+    pub(super) uses: FxHashSet<(OriginId, OriginId)>,
+    /// The origin of each variable's value.
+    bound_for: FxHashMap<VarId, OriginId>,
 }
 
 /// The flags of every access to data: in bounds, at any alignment.
@@ -154,6 +163,10 @@ impl<'a> Emitter<'a> {
             args: parameters[1],
             scratch: parameters[4],
             local_offsets: kernel.scratch_layout().0,
+            origins: kernel.exprs.origins().clone(),
+            origin: OriginId::default(),
+            uses: FxHashSet::default(),
+            bound_for: FxHashMap::default(),
         };
         (emitter, parameters)
     }
@@ -163,10 +176,33 @@ impl<'a> Emitter<'a> {
         self.levels.len() - 1
     }
 
+    /// Adds code for these nodes from now on; returns for which before.
+    pub(super) fn serve(&mut self, origin: OriginId) -> OriginId {
+        std::mem::replace(&mut self.origin, origin)
+    }
+
+    /// Notes that a value is used by what code is added for.
+    pub(super) fn uses(&mut self, id: ExprId) {
+        let exprs = &self.kernel.exprs;
+        let of = match exprs.expr(id) {
+            Expr::Var(var, _) => self.bound_for.get(var).copied().unwrap_or_default(),
+            _ => exprs.origin_of(id),
+        };
+        if of != self.origin {
+            self.uses.insert((of, self.origin));
+        }
+    }
+
+    /// Binds a value, which stays as it is whatever is written to where it came from.
+    pub(super) fn bind(&mut self, var: VarId, value: Emitted) {
+        self.bound_for.insert(var, self.origin);
+        self.vars.insert(var, Emitted { reads: Places::default(), ..value });
+    }
+
     /// Where code of a level is added.
     pub(super) fn at(&mut self, level: usize) -> FuncCursor<'_> {
         let entry = self.levels[level + 1..].iter().find_map(|l| l.entry);
-        let cursor = FuncCursor::new(&mut self.func);
+        let cursor = FuncCursor::new(&mut self.func).with_srcloc(location(self.origin));
         match entry {
             Some(inst) => cursor.at_inst(inst),
             None => cursor.at_bottom(self.block),
@@ -175,7 +211,8 @@ impl<'a> Emitter<'a> {
 
     /// Where code of the innermost level is added.
     pub(super) fn ins(&mut self) -> FuncCursor<'_> {
-        FuncCursor::new(&mut self.func).at_bottom(self.block)
+        let cursor = FuncCursor::new(&mut self.func).with_srcloc(location(self.origin));
+        cursor.at_bottom(self.block)
     }
 
     pub(super) fn type_of(&self, value: Value) -> Type {

@@ -31,9 +31,24 @@ enum Function {
 impl Emitter<'_> {
     /// The value of an expression here.
     pub(super) fn expr(&mut self, id: ExprId) -> Result<Emitted> {
+        self.uses(id);
         if let Some(known) = self.known(id) {
             return Ok(known.clone());
         }
+        let exprs = &self.kernel.exprs;
+        match exprs.expr(id) {
+            // Neither is code of its own.
+            Expr::Const(..) | Expr::Var(..) => self.made(id),
+            _ => {
+                let around = self.serve(exprs.origin_of(id));
+                let made = self.made(id);
+                self.serve(around);
+                made
+            }
+        }
+    }
+
+    fn made(&mut self, id: ExprId) -> Result<Emitted> {
         let kernel = self.kernel;
         let function = match kernel.exprs.expr(id) {
             Expr::Const(_, bits) => {

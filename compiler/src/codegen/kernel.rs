@@ -11,7 +11,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::emitter::{Emitted, Emitter, Int, Places, Val, data, vector_type};
 use super::error::CodegenError;
 use super::externs::Extern;
-use crate::ir::{DType, Expr, ExprId, Exprs, PlaceId};
+use super::origins::Emission;
+use crate::ir::{DType, Expr, ExprId, Exprs, OriginId, PlaceId};
 use crate::loop_ir::{Chunk, ChunkFn, Fold, Kernel, Loop, LoopKind, Stmt, Tile, failure};
 use crate::program::Frame;
 
@@ -57,13 +58,16 @@ fn chunk_extern(chunk: &Chunk) -> Option<Extern> {
     }
 }
 
-/// Fills an empty function with the code of a kernel: `fn(frame, args, first, end, scratch)`.
+/// Fills an empty function with the code of a kernel: `fn(frame, args, first, end, scratch)`. Each
+/// instruction's location is an origin.
 pub(super) fn emit(
     kernel: &Kernel,
     func: Function,
     externs: &FxHashMap<Extern, FuncRef>,
-) -> Result<Function> {
+) -> Result<Emission> {
     let (mut e, [_, _, first, end, _]) = Emitter::new(kernel, func);
+    let all = e.origin_of_all(&kernel.body);
+    e.serve(all);
     let any = e.ins().ins().icmp(IntCC::UnsignedLessThan, first, end);
     let (start, _) = e.new_block(&[]);
     let (header, unit) = e.new_block(&[types::I64]);
@@ -86,7 +90,7 @@ pub(super) fn emit(
     e.move_to_end(exit);
     e.block = exit;
     e.ins().ins().return_(&[]);
-    Ok(e.func)
+    Ok(Emission { func: e.func, origins: e.origins, all, uses: e.uses.into_iter().collect() })
 }
 
 /// The memories that statements write.
@@ -171,25 +175,45 @@ impl Emitter<'_> {
     }
 
     pub(super) fn body(&mut self, body: &[Stmt], externs: &Externs) -> Result<()> {
+        let around = self.serve(OriginId::default());
         for stmt in body {
+            let own = self.origin_of(stmt);
+            self.serve(own);
             match stmt {
                 Stmt::For(l) => self.for_loop(l, externs)?,
                 Stmt::Let(var, value) => {
                     let value = self.expr(*value)?;
                     self.bind(*var, value);
                 }
-                Stmt::Store { place, index, value } => self.store(*place, *index, *value)?,
-                Stmt::Check { value, size, number } => self.check(*value, *size, *number)?,
+                Stmt::Store { place, index, value, .. } => self.store(*place, *index, *value)?,
+                Stmt::Check { value, size, number, .. } => self.check(*value, *size, *number)?,
                 Stmt::Tile(tile) => self.tile(tile, externs)?,
                 Stmt::Chunk(chunk) => self.chunk(chunk, externs)?,
             }
         }
+        self.serve(around);
         Ok(())
     }
 
-    /// Binds a value, which stays as it is whatever is written to where it came from.
-    pub(super) fn bind(&mut self, var: crate::ir::VarId, value: Emitted) {
-        self.vars.insert(var, Emitted { reads: Places::default(), ..value });
+    /// The nodes that a statement is for; a loop is for all that is in it.
+    fn origin_of(&mut self, stmt: &Stmt) -> OriginId {
+        match stmt {
+            Stmt::For(l) => {
+                let body = self.origin_of_all(&l.body);
+                l.folds.iter().fold(body, |all, fold| self.origins.union(all, fold.origin))
+            }
+            Stmt::Let(_, value) => self.kernel.exprs.origin_of(*value),
+            Stmt::Store { origin, .. } | Stmt::Check { origin, .. } => *origin,
+            Stmt::Tile(tile) => tile.origin,
+            Stmt::Chunk(chunk) => chunk.origin,
+        }
+    }
+
+    fn origin_of_all(&mut self, body: &[Stmt]) -> OriginId {
+        body.iter().fold(OriginId::default(), |all, stmt| {
+            let own = self.origin_of(stmt);
+            self.origins.union(all, own)
+        })
     }
 
     fn for_loop(&mut self, l: &Loop, externs: &Externs) -> Result<()> {
@@ -447,7 +471,9 @@ impl Emitter<'_> {
             let to = from + fold.vars.len();
             let dtypes = &self.dtypes(l)[from..to];
             let (acc, values) = (&acc[from..to], &values[from..to]);
+            let around = self.serve(fold.origin);
             done.extend(self.combine((fold.monoid, rises), dtypes, acc, values)?);
+            self.serve(around);
             from = to;
         }
         Ok(done)

@@ -14,14 +14,16 @@ mod index;
 mod kernel;
 mod lanes;
 mod ops;
+mod origins;
 mod rows;
 mod step;
 mod text;
 
 pub use error::CodegenError;
 pub use externs::Extern;
+pub use origins::CodeOrigins;
 pub use step::scratch_stride;
-pub use text::texts;
+pub use text::code;
 
 use cranelift_codegen::ir::{FuncRef, Function};
 use cranelift_codegen::isa::{OwnedTargetIsa, lookup_by_name};
@@ -31,6 +33,7 @@ use cranelift_module::{FuncId, Linkage, Module};
 use rustc_hash::FxHashMap;
 
 use crate::ir::Target;
+use self::origins::Emission;
 use crate::loop_ir::Kernel;
 use crate::program::Program;
 
@@ -50,6 +53,8 @@ pub struct Code {
     pub step: FuncId,
     /// `extern "C" fn(frame, args, first_unit, end_unit, scratch)`, per kernel of the program.
     pub kernels: Vec<FuncId>,
+    /// For which nodes the code of the kernels is and, last, for which calls the step's.
+    pub origins: Vec<CodeOrigins>,
     /// Bytes of machine code of all of them.
     pub bytes: usize,
     /// The texts of the kernels and, last, of the step, as far as the options keep them.
@@ -113,19 +118,21 @@ pub fn compile_program<M: Module>(
 ) -> Result<Code, CodegenError> {
     let mut maker = Maker { module, options, externs: FxHashMap::default(), bytes: 0 };
     let mut kernels = vec![];
-    let mut texts = vec![];
+    let (mut origins, mut texts) = (vec![], vec![]);
     for (i, kernel) in program.kernels.iter().enumerate() {
-        let (id, text) = maker.kernel(&format!("{prefix}_kernel_{i}"), kernel)?;
-        kernels.push(id);
-        texts.push(text);
+        let made = maker.kernel(&format!("{prefix}_kernel_{i}"), kernel)?;
+        kernels.push(made.id);
+        origins.push(made.origins);
+        texts.push(made.text);
     }
-    let (step, text) = maker.step(&format!("{prefix}_step"), program, &kernels)?;
-    texts.push(text);
+    let step = maker.step(&format!("{prefix}_step"), program, &kernels)?;
+    origins.push(step.origins);
+    texts.push(step.text);
     let bytes = maker.bytes;
     if options == CodegenOptions::default() {
         texts.clear();
     }
-    Ok(Code { step, kernels, bytes, texts })
+    Ok(Code { step: step.id, kernels, origins, bytes, texts })
 }
 
 /// Declares and defines one kernel under a symbol:
@@ -140,7 +147,8 @@ pub fn define_kernel<M: Module>(
     options: CodegenOptions,
 ) -> Result<(FuncId, CodeText), CodegenError> {
     let mut maker = Maker { module, options, externs: FxHashMap::default(), bytes: 0 };
-    maker.kernel(symbol, kernel)
+    let Made { id, text, .. } = maker.kernel(symbol, kernel)?;
+    Ok((id, text))
 }
 
 /// How many parameters a kernel has.
@@ -153,20 +161,22 @@ struct Maker<'a, M> {
     bytes: usize,
 }
 
+/// A function that is defined.
+struct Made {
+    id: FuncId,
+    origins: CodeOrigins,
+    text: CodeText,
+}
+
 impl<M: Module> Maker<'_, M> {
-    fn kernel(
-        &mut self,
-        symbol: &str,
-        kernel: &Kernel,
-    ) -> Result<(FuncId, CodeText), CodegenError> {
+    fn kernel(&mut self, symbol: &str, kernel: &Kernel) -> Result<Made, CodegenError> {
         let (id, mut func) = self.declare(symbol, Linkage::Local, KERNEL_PARAMETERS)?;
         let mut externs = FxHashMap::default();
         for function in kernel::externs_of(kernel) {
             externs.insert(function, self.import(function, &mut func)?);
         }
-        let func = kernel::emit(kernel, func, &externs)?;
-        let text = self.define(id, func, &kernel.name)?;
-        Ok((id, text))
+        let emitted = kernel::emit(kernel, func, &externs)?;
+        self.define(id, emitted, &kernel.name)
     }
 
     fn step(
@@ -174,14 +184,13 @@ impl<M: Module> Maker<'_, M> {
         symbol: &str,
         program: &Program,
         kernels: &[FuncId],
-    ) -> Result<(FuncId, CodeText), CodegenError> {
+    ) -> Result<Made, CodegenError> {
         let (id, mut func) = self.declare(symbol, Linkage::Local, 1)?;
         let wave = self.import(Extern::Wave, &mut func)?;
         let kernels = kernels.iter().map(|&k| self.module.declare_func_in_func(k, &mut func));
         let callees = step::Callees { kernels: kernels.collect(), wave };
-        let func = step::emit(program, func, &callees)?;
-        let text = self.define(id, func, "step")?;
-        Ok((id, text))
+        let emitted = step::emit(program, func, &callees)?;
+        self.define(id, emitted, "step")
     }
 
     fn declare(
@@ -211,16 +220,22 @@ impl<M: Module> Maker<'_, M> {
         Ok(self.module.declare_func_in_func(id, func))
     }
 
-    fn define(&mut self, id: FuncId, func: Function, name: &str) -> Result<CodeText, CodegenError> {
+    fn define(
+        &mut self,
+        id: FuncId,
+        Emission { func, origins, all, uses }: Emission,
+        name: &str,
+    ) -> Result<Made, CodegenError> {
         let mut context = Context::for_function(func);
         context.set_disasm(self.options.keep_assembly);
         let clif =
             if self.options.keep_clif { context.func.display().to_string() } else { String::new() };
         self.module.define_function(id, &mut context).map_err(|e| refused(name, e))?;
-        let compiled = context.compiled_code();
-        self.bytes += compiled.map_or(0, |c| c.code_buffer().len());
-        let assembly = compiled.and_then(|c| c.vcode.clone()).unwrap_or_default();
-        Ok(CodeText { name: name.into(), clif, assembly })
+        let compiled = context.compiled_code().expect("what is defined was compiled");
+        self.bytes += compiled.code_buffer().len();
+        let assembly = compiled.vcode.clone().unwrap_or_default();
+        let origins = CodeOrigins::of(compiled, origins, all, &uses);
+        Ok(Made { id, origins, text: CodeText { name: name.into(), clif, assembly } })
     }
 }
 

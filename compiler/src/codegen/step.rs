@@ -6,6 +6,7 @@
 //! There, too, is the number of the iteration of each loop around.
 
 use std::mem::offset_of;
+use std::ops::Range;
 
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -15,6 +16,8 @@ use cranelift_codegen::ir::{
 };
 
 use super::error::CodegenError;
+use super::origins::{Emission, location};
+use crate::ir::Origins;
 use crate::loop_ir::CACHE_LINE;
 use crate::program::{Address, Call, Frame, Location, Motion, Phase, Program, Repeat, Wave};
 
@@ -35,12 +38,13 @@ pub fn scratch_stride(program: &Program) -> usize {
     program.scratch_bytes.next_multiple_of(CACHE_LINE)
 }
 
-/// Fills an empty function with the step of a program: `fn(frame)`.
+/// Fills an empty function with the step of a program: `fn(frame)`. Each instruction's location is an
+/// origin, the numbers of calls.
 pub(super) fn emit(
     program: &Program,
     mut func: Function,
     callees: &Callees,
-) -> Result<Function, CodegenError> {
+) -> Result<Emission, CodegenError> {
     let waves = program.waves().into_iter();
     let bytes = waves.map(|(wave, _)| table_bytes(wave)).max().unwrap_or(0);
     if bytes > MAX_TABLE_BYTES {
@@ -56,16 +60,32 @@ pub(super) fn emit(
     func.layout.append_block(block);
     let frame = func.dfg.append_block_param(block, types::I64);
     let mut at = FuncCursor::new(&mut func).at_bottom(block);
+    let mut origins = Origins::default();
+    let n_calls = n_calls(&program.phases);
+    let all = origins.of(0..n_calls);
+    at.set_srcloc(location(all));
     let table = at.ins().stack_addr(types::I64, table, 0);
-    let mut step = Step { program, callees, at, frame, table, numbers, loops: vec![] };
+    let (loops, call) = (vec![], 0);
+    let mut step = Step { program, callees, at, frame, table, numbers, loops, origins, call };
     step.phases(&program.phases);
+    step.serve(0..n_calls);
     step.at.ins().return_(&[]);
-    Ok(func)
+    let origins = step.origins;
+    Ok(Emission { func, origins, all, uses: vec![] })
 }
 
 fn table_bytes(wave: &Wave) -> usize {
     let arguments: usize = wave.calls.iter().map(|call| call.arguments.len()).sum();
     wave.calls.len() * CALL_BYTES + arguments * 8
+}
+
+/// How many calls there are in phases.
+fn n_calls(phases: &[Phase]) -> u32 {
+    let of_phase = |phase: &Phase| match phase {
+        Phase::Wave(wave) => wave.calls.len() as u32,
+        Phase::Repeat(repeat) => n_calls(&repeat.phases),
+    };
+    phases.iter().map(of_phase).sum()
 }
 
 /// How many loops are around the innermost waves.
@@ -87,6 +107,9 @@ struct Step<'a> {
     numbers: StackSlot,
     /// The loops around, the outermost first.
     loops: Vec<Turn>,
+    origins: Origins,
+    /// The number of the next call.
+    call: u32,
 }
 
 /// The turn of a loop and the number of its iteration.
@@ -107,13 +130,24 @@ impl Step<'_> {
             match phase {
                 Phase::Wave(wave) => self.wave(wave),
                 // There is at least one turn.
-                Phase::Repeat(repeat) if repeat.length == 0 => {}
+                Phase::Repeat(repeat) if repeat.length == 0 => {
+                    self.call += n_calls(&repeat.phases);
+                }
                 Phase::Repeat(repeat) => self.repeat(repeat),
             }
         }
     }
 
+    /// Adds code for these calls from now on.
+    fn serve(&mut self, calls: Range<u32>) {
+        let origin = self.origins.of(calls);
+        self.at.set_srcloc(location(origin));
+    }
+
     fn repeat(&mut self, repeat: &Repeat) {
+        let first_call = self.call;
+        let calls = first_call..first_call + n_calls(&repeat.phases);
+        self.serve(calls.clone());
         let (body, after) = (self.at.func.dfg.make_block(), self.at.func.dfg.make_block());
         let turn = self.at.func.dfg.append_block_param(body, types::I64);
         let first = self.number(0);
@@ -130,6 +164,7 @@ impl Step<'_> {
         self.loops.push(Turn { turn, iteration });
         self.phases(&repeat.phases);
         self.loops.pop();
+        self.serve(calls);
         let next = self.at.ins().iadd_imm_s(turn, 1);
         let length = repeat.length as i64;
         let more = self.at.ins().icmp_imm_u(IntCC::UnsignedLessThan, next, length);
@@ -138,10 +173,15 @@ impl Step<'_> {
     }
 
     fn wave(&mut self, wave: &Wave) {
-        let calls: Vec<&Call> = wave.calls.iter().filter(|call| self.units(call) > 0).collect();
+        let numbers = self.call..self.call + wave.calls.len() as u32;
+        self.call = numbers.end;
+        let calls = numbers.clone().zip(&wave.calls).filter(|(_, call)| self.units(call) > 0);
+        let calls: Vec<(u32, &Call)> = calls.collect();
         let mut arguments_at = calls.len() * CALL_BYTES;
+        self.serve(numbers.clone());
         let scratch = self.field(offset_of!(Frame, scratch));
-        for (i, call) in calls.iter().enumerate() {
+        for (i, &(number, call)) in calls.iter().enumerate() {
+            self.serve(number..number + 1);
             let at = arguments_at;
             for place in &call.arguments {
                 let pointer = self.pointer(place);
@@ -164,6 +204,7 @@ impl Step<'_> {
             }
         }
         if !wave.serial && !calls.is_empty() {
+            self.serve(numbers);
             self.share(calls.len(), scratch);
         }
     }

@@ -10,7 +10,7 @@ use std::fmt;
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
-use super::{BinaryFn, CompareFn, DType, Scalar, UnaryFn};
+use super::{BinaryFn, CompareFn, DType, OriginId, Origins, Scalar, UnaryFn};
 
 /// A loop variable: counts from 0 up to its extent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,6 +143,10 @@ impl Expr {
 }
 
 /// The pool in which expressions, indices and axes are interned.
+///
+/// Each expression has an origin: the numbers of the nodes for which it is computed. What is interned
+/// is also the pool's present origin's, which whoever makes expressions for a node sets before; so an
+/// expression that two nodes share has both.
 #[derive(Clone, Debug, Default)]
 pub struct Exprs {
     exprs: IndexSet<Expr, FxBuildHasher>,
@@ -150,6 +154,11 @@ pub struct Exprs {
     /// The extent of each axis.
     extents: Vec<i64>,
     n_vars: u32,
+    origins: Origins,
+    /// The origin of each expression.
+    of: Vec<OriginId>,
+    /// The present one.
+    origin: OriginId,
 }
 
 impl Exprs {
@@ -190,9 +199,54 @@ impl Exprs {
         self.indices.get_index(id.0 as usize).expect("an id of this pool")
     }
 
-    /// Interns an expression as it is.
+    /// Interns an expression as it is, for the nodes of the present origin.
     pub fn intern(&mut self, expr: Expr) -> ExprId {
-        ExprId(self.exprs.insert_full(expr).0 as u32)
+        let (at, is_new) = self.exprs.insert_full(expr);
+        if is_new {
+            self.of.push(self.origin);
+        } else {
+            self.of[at] = self.origins.union(self.of[at], self.origin);
+        }
+        ExprId(at as u32)
+    }
+
+    /// The nodes for which an expression is computed.
+    pub fn origin_of(&self, id: ExprId) -> OriginId {
+        self.of[id.0 as usize]
+    }
+
+    /// The present origin.
+    pub fn origin(&self) -> OriginId {
+        self.origin
+    }
+
+    /// Sets the present origin; returns the one before, which is to be set again.
+    pub fn set_origin(&mut self, origin: OriginId) -> OriginId {
+        std::mem::replace(&mut self.origin, origin)
+    }
+
+    /// Runs something with another present origin.
+    pub fn for_origin<T>(&mut self, origin: OriginId, run: impl FnOnce(&mut Exprs) -> T) -> T {
+        let before = self.set_origin(origin);
+        let result = run(self);
+        self.origin = before;
+        result
+    }
+
+    /// The sets that origins are.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    /// The same, to intern sets.
+    pub fn origins_mut(&mut self) -> &mut Origins {
+        &mut self.origins
+    }
+
+    /// Gives every expression another origin, of other sets; the present one is then empty.
+    pub fn settle_origins(&mut self, origins: Origins, of: impl Fn(ExprId) -> OriginId) {
+        self.of = (0..self.of.len() as u32).map(|id| of(ExprId(id))).collect();
+        (self.origins, self.origin) = (origins, OriginId::default());
     }
 
     /// A number.

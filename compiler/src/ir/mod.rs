@@ -9,6 +9,7 @@ mod rewrite;
 mod graph;
 mod literal;
 mod module;
+mod origins;
 mod philox;
 mod print;
 mod provenance;
@@ -31,6 +32,7 @@ pub use lowering::{Lowering, Monoid, Part, Reading, Running, Sorted};
 pub use module::{
     Module, OptimizerArgument, OptimizerCall, ParameterGroup, TrainingStep, Variable, VariableKind,
 };
+pub use origins::{OriginId, Origins};
 pub use philox::{philox_block, philox_word};
 pub(crate) use print::JsonText;
 pub use print::{Dot, GraphText, Json};

@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{AxisId, DType, Expr, ExprId, Exprs, IndexId, Term};
+use super::{AxisId, DType, Expr, ExprId, Exprs, IndexId, OriginId, Term};
 
 /// Copies expressions of one pool into another, with indices for axes and expressions for
 /// elements: the substitution of producers into consumers.
@@ -16,8 +16,13 @@ pub struct Rewrite<'a, F> {
     axes: FxHashMap<AxisId, IndexId>,
     /// What stands for an element: operand, index (already rewritten), type.
     element: F,
+    /// The present origin of the pool that takes the copies, before any.
+    present: OriginId,
+    /// What stands for the numbers of origins; others are left out.
+    numbers: Option<&'a FxHashMap<u32, u32>>,
     done: FxHashMap<ExprId, ExprId>,
     done_indices: FxHashMap<IndexId, IndexId>,
+    done_origins: FxHashMap<OriginId, OriginId>,
 }
 
 impl<'a, F> Rewrite<'a, F>
@@ -32,14 +37,36 @@ where
         element: F,
     ) -> Rewrite<'a, F> {
         let axes = axes.into_iter().collect();
+        let present = into.origin();
         Rewrite {
+            present,
             from,
             into,
             axes,
             element,
+            numbers: None,
             done: FxHashMap::default(),
             done_indices: FxHashMap::default(),
+            done_origins: FxHashMap::default(),
         }
+    }
+
+    /// The copies' origins are those of what is copied, with other numbers; else, or where no number
+    /// is left of one, they are the present one of the pool that takes the copies.
+    pub fn renumbered(mut self, numbers: &'a FxHashMap<u32, u32>) -> Rewrite<'a, F> {
+        self.numbers = Some(numbers);
+        self
+    }
+
+    fn origin(&mut self, id: ExprId) -> OriginId {
+        let Some(numbers) = self.numbers else { return self.present };
+        let (from, into) = (self.from, &mut *self.into);
+        let old = from.origin_of(id);
+        let renumbered = *self.done_origins.entry(old).or_insert_with(|| {
+            let all = from.origins().get(old).iter();
+            into.origins_mut().of(all.filter_map(|number| numbers.get(number).copied()))
+        });
+        if renumbered == OriginId::default() { self.present } else { renumbered }
     }
 
     /// The copy of an expression.
@@ -48,6 +75,8 @@ where
             return done;
         }
         let from = self.from;
+        let origin = self.origin(id);
+        let before = self.into.set_origin(origin);
         let new = match from.expr(id) {
             Expr::Const(..) | Expr::Var(..) => self.into.intern(from.expr(id).clone()),
             Expr::Element { operand, index, dtype } => {
@@ -99,6 +128,7 @@ where
                 self.into.intern(Expr::ShiftRightSigned(x, *n))
             }
         };
+        self.into.set_origin(before);
         self.done.insert(id, new);
         new
     }
@@ -160,6 +190,7 @@ impl<'a> Reindex<'a> {
             return done;
         }
         let expr = self.exprs.expr(id).clone();
+        let before = self.exprs.set_origin(self.exprs.origin_of(id));
         let new = match expr.clone() {
             Expr::Element { operand, index, dtype } => {
                 let index = index.iter().map(|&i| self.index(i)).collect();
@@ -172,6 +203,7 @@ impl<'a> Reindex<'a> {
             other => other.map_operands(&mut |x| self.expr(x)),
         };
         let new = if new == expr { id } else { self.exprs.intern(new) };
+        self.exprs.set_origin(before);
         self.done.insert(id, new);
         new
     }

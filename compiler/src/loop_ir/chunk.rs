@@ -15,7 +15,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::rebuild::Rebuild;
 use super::{Chunk, ChunkFn, Extent, Kernel, Local, Loop, LoopKind, Stmt};
 use crate::ir::{
-    AxisId, Costs, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, PlaceId, Reindex, Term, VarId,
+    AxisId, Costs, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, OriginId, PlaceId, Reindex, Term,
+    VarId,
 };
 
 /// From so many elements on a function is called of which the library computes what only few arguments
@@ -45,6 +46,9 @@ struct Application {
 
 /// A memory with an element for each iteration, next to each other.
 type Row = (PlaceId, IndexId);
+
+/// Where a loop stores the results of a call, and for whom.
+type Destination = (Row, OriginId);
 
 impl Chunker<'_> {
     fn stmts(&mut self, stmts: Vec<Stmt>) -> Vec<Stmt> {
@@ -121,7 +125,7 @@ impl Chunker<'_> {
         let n = row.extent.max();
         let steps = [(l.axis, n as i64), (row.axis, 1)];
         let place = self.destination(&row, &call, &steps);
-        let place = place.filter(|(place, _)| matches!(place, PlaceId::Local(_)));
+        let place = place.filter(|((place, _), _)| matches!(place, PlaceId::Local(_)));
         let (arguments, chunk, to) = self.call(&call, &row, &steps, l.extent.times(n), place);
         if let Some(Stmt::For(arguments)) = self.argument_loop(&row, arguments) {
             let mut body = self.lets_of(&before, &values_of(&arguments));
@@ -146,9 +150,12 @@ impl Chunker<'_> {
         l: &Loop,
         steps: &[(AxisId, i64)],
         n: Extent,
-        place: Option<Row>,
+        place: Option<Destination>,
     ) -> (Vec<Stmt>, Stmt, Row) {
-        let to = place.unwrap_or_else(|| self.local(call, steps, n));
+        let to = place.map_or_else(|| self.local(call, steps, n), |(row, _)| row);
+        let own = self.exprs.origin_of(call.call);
+        let stored_for = place.map_or(own, |(_, origin)| origin);
+        let origin = self.exprs.origins_mut().union(own, stored_for);
         // An argument may stand where its result comes to. In a buffer, which may be the bytes of one
         // that another argument is read from, only if there is no other.
         let free = matches!(to.0, PlaceId::Local(_)) || call.arguments.len() == 1;
@@ -156,14 +163,14 @@ impl Chunker<'_> {
         for &value in &call.arguments {
             let row = self.stands(l, value, steps, call.dtype).unwrap_or_else(|| {
                 let row = free.take().unwrap_or_else(|| self.local(call, steps, n));
-                stores.push(Stmt::Store { place: row.0, index: row.1, value });
+                stores.push(Stmt::Store { place: row.0, index: row.1, value, origin });
                 row
             });
             from.push((row.0, self.first(row.1, steps)));
         }
         let function = ChunkFn::Math { function: call.function, dtype: call.dtype, from };
         let first = (to.0, self.first(to.1, steps));
-        (stores, Stmt::Chunk(Chunk { function, to: first, n }), to)
+        (stores, Stmt::Chunk(Chunk { function, to: first, n, origin }), to)
     }
 
     /// A new local for a function's operands or results.
@@ -208,17 +215,22 @@ impl Chunker<'_> {
     /// Where the loop stores the results of a call as they are. In a local that the loop does not
     /// touch otherwise; in a buffer, which may be the bytes of another one that the loop reads, only
     /// if the store is all that it does.
-    fn destination(&self, l: &Loop, call: &Application, steps: &[(AxisId, i64)]) -> Option<Row> {
+    fn destination(
+        &self,
+        l: &Loop,
+        call: &Application,
+        steps: &[(AxisId, i64)],
+    ) -> Option<Destination> {
         let is_other = |stmt: &&Stmt| !matches!(stmt, Stmt::Let(..));
         let mut own = l.body.iter().filter_map(|stmt| match *stmt {
-            Stmt::Store { place, index, value }
+            Stmt::Store { place, index, value, origin }
                 if bound(self.exprs, &l.body, value) == call.call && self.goes(index, steps) =>
             {
-                Some((place, index))
+                Some((place, index, origin))
             }
             _ => None,
         });
-        let (place, index) = own.next()?;
+        let (place, index, origin) = own.next()?;
         let alone = match place {
             PlaceId::Buffer(_) => l.folds.is_empty() && l.body.iter().filter(is_other).count() == 1,
             PlaceId::Local(_) => {
@@ -228,7 +240,7 @@ impl Chunker<'_> {
                 !reads.places.contains(&place) && l.body.iter().filter(stores).count() == 1
             }
         };
-        alone.then_some((place, index))
+        alone.then_some(((place, index), origin))
     }
 
     /// The loop that stores arguments, if there are any.
@@ -252,7 +264,9 @@ impl Chunker<'_> {
         (place, index): Row,
         own: bool,
     ) -> Option<Loop> {
-        let result = self.exprs.intern(Expr::Load { place, index, dtype: call.dtype });
+        let result = Expr::Load { place, index, dtype: call.dtype };
+        let origin = self.exprs.origin_of(call.call);
+        let result = self.exprs.for_origin(origin, |exprs| exprs.intern(result));
         let mut l = self.replaced(l, call.call, result);
         if own {
             l.body.retain(|s| !matches!(s, Stmt::Store { place: p, .. } if *p == place));
@@ -516,7 +530,11 @@ struct Replace<'a> {
 }
 
 impl Rebuild for Replace<'_> {
-    fn expr(&mut self, id: ExprId) -> ExprId {
+    fn exprs(&mut self) -> &mut Exprs {
+        self.exprs
+    }
+
+    fn replace(&mut self, id: ExprId) -> ExprId {
         if let Some(&done) = self.done.get(&id) {
             return done;
         }

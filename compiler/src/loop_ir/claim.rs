@@ -10,7 +10,7 @@
 //! value changes. Linear in the statements.
 
 use super::{Chunk, ChunkFn, Extent, Kernel, Stmt};
-use crate::ir::{AxisId, Exprs, IndexId, PlaceId, Term};
+use crate::ir::{AxisId, Exprs, IndexId, OriginId, PlaceId, Term};
 
 /// The most bytes to claim in a unit: half of a small first-level cache, which the product needs too.
 const MOST: usize = 16 << 10;
@@ -50,11 +50,13 @@ impl Search<'_> {
                     self.stmts(exprs, &l.body);
                     self.loops.pop();
                 }
-                Stmt::Store { place: PlaceId::Buffer(b), index, .. }
+                Stmt::Store { place: PlaceId::Buffer(b), index, origin, .. }
                     if self.exchanged[*b as usize] =>
                 {
-                    let chunk = self.elements(exprs, PlaceId::Buffer(*b), *index);
-                    self.claims.extend(chunk.filter(|c| !self.claims.contains(c)));
+                    let chunk = self.elements(exprs, PlaceId::Buffer(*b), *index, *origin);
+                    let is_new = |c: &Chunk| self.claims.iter().all(|o| (o.to, o.n) != (c.to, c.n));
+                    let chunk = chunk.filter(is_new);
+                    self.claims.extend(chunk);
                 }
                 Stmt::Store { .. }
                 | Stmt::Let(..)
@@ -66,7 +68,13 @@ impl Search<'_> {
     }
 
     /// The claim of all elements that a store reaches, if they are adjacent and of this unit alone.
-    fn elements(&self, exprs: &mut Exprs, place: PlaceId, index: IndexId) -> Option<Chunk> {
+    fn elements(
+        &self,
+        exprs: &mut Exprs,
+        place: PlaceId,
+        index: IndexId,
+        origin: OriginId,
+    ) -> Option<Chunk> {
         let terms = &exprs.index(index).terms;
         let factor = |axis: AxisId| {
             let term = terms.iter().find(|(term, _)| *term == Term::Axis(axis));
@@ -92,6 +100,6 @@ impl Search<'_> {
             let axis = exprs.index_axis(axis);
             first = exprs.index_add(first, axis, -step);
         }
-        Some(Chunk { function: ChunkFn::Claim, to: (place, first), n })
+        Some(Chunk { function: ChunkFn::Claim, to: (place, first), n, origin })
     }
 }

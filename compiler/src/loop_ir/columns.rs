@@ -205,11 +205,14 @@ struct Accumulators {
 impl Accumulators {
     /// What is kept so far.
     fn kept(&self, exprs: &mut Exprs) -> Vec<ExprId> {
+        let before = exprs.set_origin(self.fold.origin);
         let load = |(&place, &value): (&PlaceId, &ExprId)| {
             let dtype = exprs.dtype(value);
             exprs.intern(Expr::Load { place, index: self.at, dtype })
         };
-        self.places.iter().zip(&self.values).map(load).collect()
+        let kept = self.places.iter().zip(&self.values).map(load).collect();
+        exprs.set_origin(before);
+        kept
     }
 
     /// They hold nothing. A value that is the neutral one has then its index, of the `first` axis 0.
@@ -223,7 +226,8 @@ impl Accumulators {
     }
 
     fn store(&self, values: &[ExprId]) -> Vec<Stmt> {
-        let store = |(&place, &value)| Stmt::Store { place, index: self.at, value };
+        let (index, origin) = (self.at, self.fold.origin);
+        let store = |(&place, &value)| Stmt::Store { place, index, value, origin };
         self.places.iter().zip(values).map(store).collect()
     }
 
@@ -233,7 +237,8 @@ impl Accumulators {
         for row in rows {
             let mut of_row = Reindex::new(exprs, *row);
             let values: Vec<ExprId> = self.values.iter().map(|&v| of_row.expr(v)).collect();
-            kept = combined(exprs, &self.fold, &kept, &values);
+            let combine = |exprs: &mut Exprs| combined(exprs, &self.fold, &kept, &values);
+            kept = exprs.for_origin(self.fold.origin, combine);
             if kept.len() > 1 {
                 // All are chosen before one is stored.
                 for value in &mut kept {

@@ -50,7 +50,11 @@ struct Expander<'a> {
 }
 
 impl Rebuild for Expander<'_> {
-    fn expr(&mut self, id: ExprId) -> ExprId {
+    fn exprs(&mut self) -> &mut Exprs {
+        self.exprs
+    }
+
+    fn replace(&mut self, id: ExprId) -> ExprId {
         if let Some(&done) = self.done.get(&id) {
             return done;
         }

@@ -124,13 +124,13 @@ impl Hoister<'_> {
                     named.insert(value, self.exprs.intern(Expr::Var(var, dtype)));
                     Stmt::Let(var, inner)
                 }
-                Stmt::Store { place, index, value } => {
+                Stmt::Store { place, index, value, origin } => {
                     let value = self.name(value, &uses, &mut named, &mut lets);
-                    Stmt::Store { place, index, value }
+                    Stmt::Store { place, index, value, origin }
                 }
-                Stmt::Check { value, size, number } => {
+                Stmt::Check { value, size, number, origin } => {
                     let value = self.name(value, &uses, &mut named, &mut lets);
-                    Stmt::Check { value, size, number }
+                    Stmt::Check { value, size, number, origin }
                 }
                 Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
             };
@@ -186,7 +186,11 @@ impl Hoister<'_> {
     ) -> ExprId {
         let expr = self.exprs.expr(id).clone();
         let new = expr.map_operands(&mut |o| self.name(o, uses, named, lets));
-        if new == expr { id } else { self.exprs.intern(new) }
+        if new == expr {
+            return id;
+        }
+        let own = self.exprs.origin_of(id);
+        self.exprs.for_origin(own, |exprs| exprs.intern(new))
     }
 }
 
@@ -310,7 +314,11 @@ impl Rebuild for Mover<'_> {
         }
     }
 
-    fn expr(&mut self, id: ExprId) -> ExprId {
+    fn exprs(&mut self) -> &mut Exprs {
+        self.exprs
+    }
+
+    fn replace(&mut self, id: ExprId) -> ExprId {
         if let Some(&done) = self.done.get(&id) {
             return done;
         }

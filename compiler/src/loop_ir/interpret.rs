@@ -114,7 +114,7 @@ impl Machine<'_> {
                     let values = self.lanes_of(*value);
                     self.set_var(*var, values);
                 }
-                Stmt::Store { place, index, value } => {
+                Stmt::Store { place, index, value, .. } => {
                     let positions: Vec<usize> =
                         (0..self.lanes.1).map(|lane| self.position(*index, lane)).collect();
                     let values = self.lanes_of(*value);
@@ -122,7 +122,7 @@ impl Machine<'_> {
                         self.store(*place, position, value);
                     }
                 }
-                Stmt::Check { value, size, number } => {
+                Stmt::Check { value, size, number, .. } => {
                     for x in self.lanes_of(*value) {
                         let index = integer(x);
                         if !(0..*size).contains(&index) && *self.status == 0 {

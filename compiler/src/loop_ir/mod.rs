@@ -32,6 +32,7 @@ mod columns;
 mod expand_math;
 mod fma;
 mod interpret;
+mod origins;
 mod pipeline;
 mod hoist;
 mod print;
@@ -50,13 +51,14 @@ pub use hoist::hoist;
 #[cfg(test)]
 pub(crate) use interpret::Straight;
 pub use interpret::{Pointer, run_units};
+pub use origins::{Settled, settle};
 pub use pipeline::{LOOP_PIPELINE, LoopContext, LoopPass, optimize_loops};
 pub use vectorise::vectorise;
 pub use verify::{KernelError, Problem, verify};
 
 use crate::ir::{
-    AxisId, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, Monoid, Name, PlaceId, Provenance,
-    Scalar, VarId,
+    AxisId, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, Monoid, Name, OriginId, PlaceId,
+    Provenance, Scalar, VarId,
 };
 
 /// What a [`Stmt::Check`] checks.
@@ -164,6 +166,8 @@ pub struct Fold {
     pub init: Vec<ExprId>,
     /// The values that are folded in at the end of each iteration; one per variable.
     pub values: Vec<ExprId>,
+    /// The nodes for which it is.
+    pub origin: OriginId,
 }
 
 impl Fold {
@@ -196,6 +200,8 @@ pub enum Stmt {
         index: IndexId,
         /// The value, of the memory's element type.
         value: ExprId,
+        /// The nodes for which it is.
+        origin: OriginId,
     },
     /// Writes [`failure`] of `number` and `value` into the frame's status word, if that is 0 and
     /// `value`, an integer, is outside of `0..size`.
@@ -206,6 +212,8 @@ pub enum Stmt {
         size: i64,
         /// The number of the check in the program.
         number: u32,
+        /// The nodes for which it is.
+        origin: OriginId,
     },
     /// A product of matrices.
     Tile(Tile),
@@ -268,6 +276,8 @@ pub struct Tile {
     pub b_step: [i64; 3],
     /// Whether to add to what `c` holds.
     pub accumulate: bool,
+    /// The nodes for which it is.
+    pub origin: OriginId,
 }
 
 /// A library function on `n` consecutive elements.
@@ -279,6 +289,8 @@ pub struct Chunk {
     pub to: (PlaceId, IndexId),
     /// How many.
     pub n: Extent,
+    /// The nodes for which it is.
+    pub origin: OriginId,
 }
 
 /// The library functions.

@@ -114,13 +114,13 @@ impl<'a> Printer<'a> {
                 let dtype = self.kernel.exprs.dtype(*value);
                 self.assign(&format!("{name}: {dtype} ="), &[*value])
             }
-            Stmt::Store { place, index, value } => {
+            Stmt::Store { place, index, value, .. } => {
                 self.share(&[*value], &[*index])?;
                 let to = self.element(*place, *index);
                 let value = self.expr(*value);
                 self.line(&format!("{to} = {value}"))
             }
-            Stmt::Check { value, size, number } => {
+            Stmt::Check { value, size, number, .. } => {
                 self.share(&[*value], &[])?;
                 let value = self.expr(*value);
                 self.line(&format!("check {number}: 0 <= {value} < {size}"))

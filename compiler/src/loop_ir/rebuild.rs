@@ -1,12 +1,25 @@
 //! The walk that passes over expressions share: the same statements with other expressions.
 
 use super::{Fold, Loop, Stmt};
-use crate::ir::{ExprId, IndexId, Reindex};
+use crate::ir::{ExprId, Exprs, IndexId, Reindex};
 
 /// Says what takes the place of an expression, and with it of every statement.
 pub(super) trait Rebuild {
+    /// The pool of the expressions.
+    fn exprs(&mut self) -> &mut Exprs;
+
+    /// What takes the place of an expression. What is interned there is for the nodes that the
+    /// expression is for.
+    fn replace(&mut self, id: ExprId) -> ExprId;
+
     /// What takes the place of an expression.
-    fn expr(&mut self, id: ExprId) -> ExprId;
+    fn expr(&mut self, id: ExprId) -> ExprId {
+        let own = self.exprs().origin_of(id);
+        let before = self.exprs().set_origin(own);
+        let new = self.replace(id);
+        self.exprs().set_origin(before);
+        new
+    }
 
     /// What takes the place of the index of a store; the index itself, unless a pass says more.
     fn index(&mut self, id: IndexId) -> IndexId {
@@ -30,11 +43,11 @@ pub(super) trait Rebuild {
     fn plain(&mut self, stmt: Stmt) -> Stmt {
         match stmt {
             Stmt::Let(var, value) => Stmt::Let(var, self.expr(value)),
-            Stmt::Store { place, index, value } => {
-                Stmt::Store { place, index: self.index(index), value: self.expr(value) }
+            Stmt::Store { place, index, value, origin } => {
+                Stmt::Store { place, index: self.index(index), value: self.expr(value), origin }
             }
-            Stmt::Check { value, size, number } => {
-                Stmt::Check { value: self.expr(value), size, number }
+            Stmt::Check { value, size, number, origin } => {
+                Stmt::Check { value: self.expr(value), size, number, origin }
             }
             // Offsets read axes alone.
             Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
@@ -54,7 +67,11 @@ pub(super) trait Rebuild {
 }
 
 impl Rebuild for Reindex<'_> {
-    fn expr(&mut self, id: ExprId) -> ExprId {
+    fn exprs(&mut self) -> &mut Exprs {
+        self.exprs
+    }
+
+    fn replace(&mut self, id: ExprId) -> ExprId {
         Reindex::expr(self, id)
     }
 

@@ -147,7 +147,7 @@ impl<'a> Nest<'a> {
                     }
                 }
                 Stmt::Let(_, value) => self.expr(*value),
-                Stmt::Store { place, index, value } => {
+                Stmt::Store { place, index, value, .. } => {
                     self.expr(*value);
                     self.index(*index);
                     let depth = self.levels.len();

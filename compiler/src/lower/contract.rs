@@ -144,6 +144,7 @@ impl KernelBuilder<'_> {
             a_step,
             b_step,
             accumulate: false,
+            origin: self.exprs.origin(),
         }
     }
 

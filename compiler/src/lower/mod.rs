@@ -17,7 +17,7 @@ mod waves;
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::fuse::{Along, Fusion, Group, Residence, UnitDim, Value, Values, Work};
 use crate::ir::{
@@ -34,8 +34,11 @@ pub struct Lowered {
     pub arguments: Vec<(Argument, bool)>,
     /// Whether another group reads what this one writes there; empty until the schedule notes it.
     pub exchanged: Vec<bool>,
-    /// The nodes that the group computes, inlined ones included: names and provenance.
+    /// The nodes that the group computes, inlined ones included: names and provenance. The origins of
+    /// a kernel's expressions and statements are their numbers here.
     pub nodes: Vec<(Name, Provenance)>,
+    /// The number of the stored value that each node is a part of.
+    pub part_of: Vec<u32>,
     /// What runs.
     pub code: Code,
 }
@@ -153,7 +156,12 @@ struct KernelBuilder<'a> {
     /// Whether this is the body of a loop.
     in_body: bool,
     nodes: Vec<(Name, Provenance)>,
-    noted: FxHashSet<NodeId>,
+    /// The number of the value that each of them is a part of.
+    part_of: Vec<u32>,
+    /// The number of each node of this graph among them.
+    noted: FxHashMap<NodeId, u32>,
+    /// The numbers of the parts of the member at hand, by those of the graph's nodes.
+    own: FxHashMap<u32, u32>,
 }
 
 /// A strided view of a memory that stands for a parameter.
@@ -194,7 +202,9 @@ impl<'a> KernelBuilder<'a> {
             numbers: FxHashMap::default(),
             in_body: false,
             nodes: vec![],
-            noted: FxHashSet::default(),
+            part_of: vec![],
+            noted: FxHashMap::default(),
+            own: FxHashMap::default(),
         }
     }
 
@@ -228,6 +238,7 @@ impl<'a> KernelBuilder<'a> {
             arguments: self.arguments,
             exchanged: vec![],
             nodes: self.nodes,
+            part_of: self.part_of,
             code: Code::Kernel(kernel),
         }
     }
@@ -413,6 +424,7 @@ impl<'a> KernelBuilder<'a> {
         run: impl FnOnce(&mut Rewrite<'_, &mut ElementFn<'_>>) -> T,
     ) -> T {
         let values = self.values;
+        let own = std::mem::take(&mut self.own);
         // The pool moves between the rewrite and the place of an element, which needs `self`.
         let mut pool = std::mem::take(&mut self.exprs);
         let mut element = |pool: &mut Exprs, n: u32, index: &[IndexId], dtype| {
@@ -430,18 +442,22 @@ impl<'a> KernelBuilder<'a> {
             load
         };
         let element: &mut ElementFn<'_> = &mut element;
-        let result =
-            run(&mut Rewrite::new(&values.exprs, &mut pool, pairs.iter().copied(), element));
-        self.exprs = pool;
+        let pairs = pairs.iter().copied();
+        let mut rewrite = Rewrite::new(&values.exprs, &mut pool, pairs, element).renumbered(&own);
+        let result = run(&mut rewrite);
+        (self.exprs, self.own) = (pool, own);
         result
     }
 
     /// The stages that are not loops over elements.
     fn single(&mut self, at: usize) -> Vec<Stmt> {
         let value = self.value(at);
-        self.note(at);
+        self.begin(at);
         match &value.work {
-            Work::Contract(boxes) => self.contract(at, boxes),
+            Work::Contract(boxes) => {
+                self.serve_parts();
+                self.contract(at, boxes)
+            }
             Work::Placement { .. } => self.place(at),
             Work::Scatter(part) => self.scatter(at, part),
             Work::Prefix(running) => self.prefix(at, running),
@@ -453,14 +469,48 @@ impl<'a> KernelBuilder<'a> {
         }
     }
 
-    /// Notes that the kernel computes a member, with everything inlined into it.
-    fn note(&mut self, at: usize) {
-        for &node in &self.value(at).parts {
-            if self.noted.insert(node) {
+    /// Begins a member: the kernel computes it, with everything inlined into it, and that is the
+    /// origin of its expressions.
+    fn begin(&mut self, at: usize) {
+        self.own.clear();
+        let value = self.value(at);
+        let whole = self.whole_of(value);
+        for &node in &value.parts {
+            let next = self.nodes.len() as u32;
+            let number = *self.noted.entry(node).or_insert(next);
+            if number == next {
                 let described = self.graph.node(node);
                 self.nodes.push((described.name.clone(), described.provenance.clone()));
+                let whole = whole.and_then(|node| self.noted.get(&node));
+                self.part_of.push(whole.copied().unwrap_or(self.noted[&value.node]));
             }
+            self.own.insert(node.number() as u32, number);
         }
+        self.serve(at);
+    }
+
+    /// The loop of which a value is a result.
+    fn whole_of(&self, value: &Value) -> Option<NodeId> {
+        let picks = matches!(value.work, Work::Result);
+        picks.then(|| self.graph.operands(value.node)[0])
+    }
+
+    /// What is made from now on, but for copies of expressions, is for a member alone.
+    fn serve(&mut self, at: usize) {
+        let number = self.noted[&self.value(at).node];
+        let origin = self.exprs.origins_mut().of([number]);
+        self.exprs.set_origin(origin);
+    }
+
+    /// What is made from now on is for all parts of the member at hand.
+    fn serve_parts(&mut self) {
+        let origin = self.exprs.origins_mut().of(self.own.values().copied());
+        self.exprs.set_origin(origin);
+    }
+
+    /// A store for whom something is made at present.
+    fn store(&self, place: PlaceId, index: IndexId, value: ExprId) -> Stmt {
+        Stmt::Store { place, index, value, origin: self.exprs.origin() }
     }
 }
 

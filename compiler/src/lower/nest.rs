@@ -56,7 +56,7 @@ impl KernelBuilder<'_> {
         let mut registers: FxHashMap<NodeId, ExprId> = FxHashMap::default();
         let (mut items, mut checks) = (vec![], vec![]);
         for &at in &stage.members {
-            self.note(at);
+            self.begin(at);
             let value = self.value(at);
             let (body, reduced, monoid) = match &value.work {
                 Work::Map(body) => (*body, &[][..], None),
@@ -90,7 +90,7 @@ impl KernelBuilder<'_> {
             let node = self.graph.node(node);
             let (node, provenance) = (node.name.clone(), node.provenance.clone());
             self.checks.push(IndexCheck { node, provenance, size });
-            Stmt::Check { value, size, number }
+            Stmt::Check { value, size, number, origin: self.exprs.origin() }
         };
         indices.iter().map(check).collect()
     }
@@ -100,14 +100,16 @@ impl KernelBuilder<'_> {
     fn stores(&mut self, items: &mut [Item]) -> Vec<Stmt> {
         let (mut lets, mut stores) = (vec![], vec![]);
         for item in items.iter().filter(|i| i.fold.is_none()) {
+            self.serve(item.at);
             if let Some((place, index)) = self.destination(item.at, &item.index) {
                 let value = self.bind(item.body, &mut lets);
-                stores.push(Stmt::Store { place, index, value });
+                stores.push(self.store(place, index, value));
             }
         }
         let stored: Vec<PlaceId> = stores.iter().filter_map(stored_place).collect();
         for item in items.iter_mut().filter(|i| i.fold.is_some()) {
             if stored.iter().any(|&place| may_read(&self.exprs, item.body, place)) {
+                self.serve(item.at);
                 item.body = self.bind(item.body, &mut lets);
             }
         }
@@ -142,6 +144,7 @@ impl KernelBuilder<'_> {
             for (item, carried) in items.iter().zip(&mut carried) {
                 let Some((monoid, kept)) = item.fold else { continue };
                 if level.dim >= kept {
+                    self.serve(item.at);
                     let fold = self.fold(monoid, carried);
                     *carried = fold
                         .vars
@@ -168,6 +171,7 @@ impl KernelBuilder<'_> {
         let Some((Monoid::ArgMax | Monoid::ArgMin, kept)) = item.fold else {
             return vec![item.body];
         };
+        self.serve(item.at);
         let mut position = self.exprs.index_constant(0);
         for level in levels.iter().filter(|l| l.dim >= kept) {
             let index = self.exprs.index_axis(level.axis);
@@ -184,7 +188,8 @@ impl KernelBuilder<'_> {
             init.push(self.exprs.constant(Scalar::I32(i32::MAX)));
         }
         let vars: Vec<VarId> = values.iter().map(|_| self.exprs.var()).collect();
-        Fold { monoid, vars, init, values: values.to_vec() }
+        let origin = self.exprs.origin();
+        Fold { monoid, vars, init, values: values.to_vec(), origin }
     }
 
     /// Stores the reductions whose outermost loop is level `n`.
@@ -203,10 +208,11 @@ impl KernelBuilder<'_> {
             if first != n {
                 continue;
             }
+            self.serve(item.at);
             if let Some((place, index)) = self.destination(item.at, &item.index) {
                 let result = *carried.last().expect("a fold has a value");
                 let value = self.bind(result, &mut lets);
-                stores.push(Stmt::Store { place, index, value });
+                stores.push(self.store(place, index, value));
             }
         }
         stmts.extend(lets);

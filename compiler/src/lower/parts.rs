@@ -89,7 +89,7 @@ impl KernelBuilder<'_> {
         value: ExprId,
     ) -> Vec<Stmt> {
         let Some((place, index)) = self.destination(at, index) else { return vec![] };
-        let store = Stmt::Store { place, index, value };
+        let store = self.store(place, index, value);
         let axes: Vec<(AxisId, Extent)> = dims.iter().filter_map(|d| d.axis).collect();
         wrap_checked(&self.exprs, &axes, checks, vec![store])
     }

@@ -88,9 +88,9 @@ impl KernelBuilder<'_> {
     fn write(&mut self, at: usize, last: &Last, index: &[IndexId], value: ExprId) -> Vec<Stmt> {
         let mut stmts = vec![];
         let value = self.bind(value, &mut stmts);
-        stmts.push(Stmt::Store { place: last.place, index: last.index, value });
+        stmts.push(self.store(last.place, last.index, value));
         if let Some((place, index)) = self.destination(at, index) {
-            stmts.push(Stmt::Store { place, index, value });
+            stmts.push(self.store(place, index, value));
         }
         stmts
     }

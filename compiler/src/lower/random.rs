@@ -43,7 +43,8 @@ impl KernelBuilder<'_> {
         let n = n.times(inner);
         let first = self.exprs.index_dot(&index, &strides(sizes));
         let Some(to) = self.destination(at, &index) else { return vec![] };
-        let call = Chunk { function: ChunkFn::Philox { key, first, seed, step }, to, n };
+        let function = ChunkFn::Philox { key, first, seed, step };
+        let call = Chunk { function, to, n, origin: self.exprs.origin() };
         let axes: Vec<(AxisId, Extent)> = dims[..split].iter().filter_map(|d| d.axis).collect();
         stmts.extend(wrap(&axes, vec![Stmt::Chunk(call)]));
         stmts
@@ -66,7 +67,7 @@ impl KernelBuilder<'_> {
         let name = self.graph.node(node).name.to_string();
         self.locals.push(Local { name, dtype: DType::I64, len: 1 });
         let index = self.exprs.index_constant(0);
-        stmts.push(Stmt::Store { place, index, value });
+        stmts.push(self.store(place, index, value));
         place
     }
 }

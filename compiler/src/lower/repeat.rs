@@ -109,9 +109,13 @@ impl KernelBuilder<'_> {
             numbers,
             in_body: true,
             nodes: std::mem::take(&mut self.nodes),
-            noted: Default::default(),
+            part_of: std::mem::take(&mut self.part_of),
+            noted: FxHashMap::default(),
+            own: FxHashMap::default(),
         };
+        let own = inner.exprs.origin();
         let mut stmts = inner.stages();
+        inner.exprs.set_origin(own);
         for (output, to) in copied {
             let from = inner.whole(output);
             let unit = body.unit_dim(output);
@@ -122,6 +126,7 @@ impl KernelBuilder<'_> {
         self.arguments = std::mem::take(&mut inner.arguments);
         self.locals = std::mem::take(&mut inner.locals);
         self.nodes = std::mem::take(&mut inner.nodes);
+        self.part_of = std::mem::take(&mut inner.part_of);
         stmts
     }
 
@@ -206,6 +211,6 @@ impl KernelBuilder<'_> {
         let load = Expr::Load { place: from.place, index: source, dtype: tensor_type.dtype };
         let value = self.exprs.intern(load);
         let axes: Vec<_> = dims.iter().filter_map(|d| d.axis).collect();
-        wrap(&axes, vec![Stmt::Store { place: to.place, index: target, value }])
+        wrap(&axes, vec![self.store(to.place, target, value)])
     }
 }

@@ -38,7 +38,7 @@ impl KernelBuilder<'_> {
         let mut index: Vec<IndexId> = dims.iter().map(|d| d.index).collect();
         index[sorted.along] = to.index;
         let Some((place, index)) = self.destination(at, &index) else { return vec![] };
-        stmts.extend(wrap(&[to.level], vec![Stmt::Store { place, index, value }]));
+        stmts.extend(wrap(&[to.level], vec![self.store(place, index, value)]));
         let loops: Vec<(AxisId, Extent)> = others.iter().filter_map(|d| d.axis).collect();
         wrap(&loops, stmts)
     }
@@ -57,7 +57,7 @@ impl KernelBuilder<'_> {
             self.packing(at, "lower", n),
             self.packing(at, "upper", n),
         );
-        let store = Stmt::Store { place: keys.place, index: from.index, value: key };
+        let store = self.store(keys.place, from.index, key);
         let mut stmts = wrap_checked(&self.exprs, &[from.level], checks, vec![store]);
         let again = self.counter(n);
         let key = self.loaded(&keys, again.index);
@@ -104,11 +104,12 @@ impl KernelBuilder<'_> {
         let key = self.exprs.intern(Expr::ShiftLeft(key, HALF));
         let position = self.exprs.intern(Expr::Index(counter.index, DType::I64));
         let value = self.exprs.binary(BinaryFn::Add, key, position);
-        let store = Stmt::Store { place: to.place, index: counter.index, value };
+        let store = self.store(to.place, counter.index, value);
         let mut stmts = wrap_checked(&self.exprs, &[counter.level], checks, vec![store]);
         let start = self.exprs.index_constant(0);
         let (function, n) = (ChunkFn::Sort { first }, Extent::Const(to.n));
-        stmts.push(Stmt::Chunk(Chunk { function, to: (to.place, start), n }));
+        let origin = self.exprs.origin();
+        stmts.push(Stmt::Chunk(Chunk { function, to: (to.place, start), n, origin }));
         stmts
     }
 

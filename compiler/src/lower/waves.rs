@@ -50,6 +50,7 @@ pub(super) fn lower(
         arguments: reads.chain(writes).collect(),
         exchanged: vec![],
         nodes: vec![(described.name.clone(), described.provenance.clone())],
+        part_of: vec![0],
         code: Code::Repeat(Repeat { node, length, sequence_steps, last, emitted, body }),
     }
 }

@@ -11,6 +11,9 @@ pub(super) fn copy_kernel(variable: &Name, tensor_type: &TensorType) -> Kernel {
     let len = tensor_type.n_elements().expect("sizes were checked");
     let dtype = tensor_type.dtype;
     let mut exprs = Exprs::default();
+    // The update's value is the one node of the call.
+    let origin = exprs.origins_mut().of([0]);
+    exprs.set_origin(origin);
     let block = COPY_BLOCK.min(len.max(1));
     let unit = exprs.axis(len.div_ceil(block));
     let axis = exprs.axis(block);
@@ -23,7 +26,7 @@ pub(super) fn copy_kernel(variable: &Name, tensor_type: &TensorType) -> Kernel {
     } else {
         Extent::Block { axis: unit, block, total: len }
     };
-    let body = vec![Stmt::Store { place: to, index, value }];
+    let body = vec![Stmt::Store { place: to, index, value, origin }];
     let buffer = |name: &str, written| Buffer { name: name.to_string(), dtype, len, written };
     let kind = LoopKind::Serial;
     let mut kernel = Kernel {

@@ -20,7 +20,7 @@ use self::arena::{Arena, Layout};
 use self::copy::copy_kernel;
 use crate::fuse::{Fusion, is_memory};
 use crate::ir::{Costs, Graph, Literal, MetricKind, Name, NodeId, Provenance, TensorType};
-use crate::loop_ir::{CACHE_LINE, Kernel};
+use crate::loop_ir::{CACHE_LINE, Kernel, Settled, settle};
 use crate::lower::{self, Argument, Checks, Code, Lowered};
 use crate::ops::{Leaf, Op, Scan};
 use crate::program::{
@@ -134,7 +134,7 @@ struct Planner {
     /// The number of the wave that is looked at, each counted once.
     now: usize,
     /// The kernels by their text.
-    known: FxHashMap<String, usize>,
+    known: FxHashMap<(String, Vec<Box<[u32]>>), usize>,
 }
 
 impl Planner {
@@ -333,11 +333,14 @@ impl Planner {
         let mut loops: FxHashMap<usize, Repeat> = FxHashMap::default();
         for (g, l) in lowered.into_iter().enumerate() {
             match l.code {
-                Code::Kernel(kernel) => {
+                Code::Kernel(mut kernel) => {
+                    let Settled { nodes, sites } = settle(&mut kernel, &l.part_of);
+                    let nodes = nodes.into_iter().map(|node| l.nodes[node as usize].clone());
+                    let nodes = nodes.collect();
                     let arguments = l.arguments.iter().map(|(a, _)| self.argument(scope, a));
                     let arguments = arguments.collect();
-                    let kernel = self.kernel(kernel);
-                    calls.insert(g, Call { kernel, arguments, nodes: l.nodes });
+                    let kernel = self.kernel(kernel, sites);
+                    calls.insert(g, Call { kernel, arguments, nodes });
                 }
                 Code::Repeat(repeat) => {
                     let scan = scope.graph.op(repeat.node).scan();
@@ -366,12 +369,12 @@ impl Planner {
         }
     }
 
-    /// The number of a kernel; equal ones have one.
-    fn kernel(&mut self, kernel: Kernel) -> usize {
+    /// The number of a kernel; equal ones, whose code is for their nodes in the same way, have one.
+    fn kernel(&mut self, kernel: Kernel, sites: Vec<Box<[u32]>>) -> usize {
         let (_, scratch) = kernel.scratch_layout();
         self.program.scratch_bytes = self.program.scratch_bytes.max(scratch);
         let next = self.program.kernels.len();
-        let number = *self.known.entry(anonymous(&kernel)).or_insert(next);
+        let number = *self.known.entry((anonymous(&kernel), sites)).or_insert(next);
         if number == next {
             self.program.kernels.push(kernel);
         }

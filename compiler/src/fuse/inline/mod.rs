@@ -15,7 +15,7 @@ use self::boxes::Piece;
 use self::factors::{Copies, lower_in_boxes};
 use self::unit_dims::take_products;
 use super::cost::{cost, operations};
-use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory};
+use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory, number};
 use super::{Body, FuseContext};
 use crate::ir::{
     AxisId, DType, Dim, Expr, ExprId, Exprs, Graph, IndexId, Lowering, NodeId, Rewrite, Running,
@@ -253,6 +253,8 @@ impl<'a> Inliner<'a> {
         let operands = self.graph.operands(node).to_vec();
         // The pool moves between the rewrite and the inlining of an operand, which needs `self`.
         let mut pool = std::mem::take(&mut self.exprs);
+        let origin = pool.origins_mut().of([number(node)]);
+        let before = pool.set_origin(origin);
         let mut element = |pool: &mut Exprs, k: u32, index: &[IndexId], _| {
             std::mem::swap(pool, &mut self.exprs);
             let expr = self.inline(operands[k as usize], index);
@@ -263,6 +265,7 @@ impl<'a> Inliner<'a> {
             let element: ElementFn<'_> = &mut element;
             run(&mut Rewrite::new(&lowered.exprs, &mut pool, pairs.iter().copied(), element))
         };
+        pool.set_origin(before);
         self.exprs = pool;
         self.lowered.insert(node, lowered);
         result

@@ -176,7 +176,7 @@ impl Verifier<'_> {
                 self.values("let", &[*value])?;
                 self.bind("let", *var, self.kernel.exprs.dtype(*value))
             }
-            Stmt::Store { place, index, value } => {
+            Stmt::Store { place, index, value, .. } => {
                 self.values("store", &[*value])?;
                 let dtype = self.kernel.exprs.dtype(*value);
                 self.write("store", *place, dtype)?;

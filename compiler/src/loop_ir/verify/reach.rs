@@ -151,7 +151,7 @@ impl Walk<'_> {
             Stmt::For(l) => self.for_loop(l),
             Stmt::Let(_, value) => self.values("let", &[*value]),
             Stmt::Check { value, .. } => self.values("check", &[*value]),
-            Stmt::Store { place, index, value } => {
+            Stmt::Store { place, index, value, .. } => {
                 self.values("store", &[*value])?;
                 self.index("store", *index)?;
                 self.write("store", *place, *index, &[])
@@ -458,7 +458,7 @@ impl Accesses<'_> {
         match stmt {
             Stmt::For(l) => self.for_loop(l),
             Stmt::Let(_, value) | Stmt::Check { value, .. } => self.value(*value),
-            Stmt::Store { place, index, value } => {
+            Stmt::Store { place, index, value, .. } => {
                 self.value(*value);
                 self.walk.kernel.exprs.data_of(*index).into_iter().for_each(|v| self.value(v));
                 self.written.insert(*place);
