@@ -2,12 +2,14 @@
 //! file tests hold.
 
 use std::fmt;
+use std::ops::Range;
 
-use crate::codegen::{self, CodeText, CodegenError};
+use crate::codegen::{self, CodeOrigins, CodeText, CodegenError, Described};
 use crate::compile::{Options, fused, kernels, optimized, program, verified};
 use crate::entry::{Entry, EntryGraph, check_rows, entry_graph};
 use crate::error::CompileError;
 use crate::fuse::Fusion;
+use crate::loop_ir::Kernel;
 use crate::ir::{
     Binding, Dim, Dot, Graph, GraphText, Json, JsonText, Module, Name, Symbol, Target, Variable,
 };
@@ -161,6 +163,17 @@ pub struct KernelText {
     pub name: String,
     /// The text, without an empty line at the end.
     pub text: String,
+    /// Of machine code: its parts, in their order.
+    pub parts: Vec<CodePart>,
+}
+
+/// Consecutive bytes of machine code that are for the same nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodePart {
+    /// Where it begins in the function, and where the next one does.
+    pub bytes: Range<u32>,
+    /// The names of the nodes; a list for each call of a kernel. Of the step the kernels that it calls.
+    pub nodes: Vec<Vec<String>>,
 }
 
 /// What a subject is at a stage.
@@ -199,26 +212,64 @@ pub fn snapshot(subject: &Subject<'_>, stage: Stage) -> Result<Snapshot, StageEr
     let (lowered, checks) = kernels(&fusion, target, options, &mut |_, _| {});
     let program = program(&fusion, lowered, checks, options)?;
     let refused = verified(&program, options).err();
-    let text = |number: usize, name: &str, text: &str| {
-        let (name, text) = (name.to_string(), text.trim_end().to_string());
-        KernelText { number, name, text }
-    };
     let form = match stage {
         Stage::Memory => Form::Program(Box::new(program)),
         Stage::Clif | Stage::Asm => {
             if let Some(refused) = refused {
                 return Err(refused.into());
             }
-            let texts = codegen::code(&program, target)?.texts.into_iter().enumerate();
-            let of = |code: CodeText| if stage == Stage::Asm { code.assembly } else { code.clif };
-            Form::Kernels(texts.map(|(i, code)| text(i, &code.name.clone(), &of(code))).collect())
+            Form::Kernels(code_texts(&program, target, stage)?)
         }
         Stage::Typed | Stage::Gradient | Stage::Optimized | Stage::Fused | Stage::Loops => {
             let kernels = program.kernels.iter().enumerate();
-            Form::Kernels(kernels.map(|(i, k)| text(i, &k.name, &k.to_string())).collect())
+            let text = |(number, kernel): (usize, &Kernel)| {
+                let (name, text) = (kernel.name.clone(), kernel.to_string().trim_end().into());
+                KernelText { number, name, text, parts: vec![] }
+            };
+            Form::Kernels(kernels.map(text).collect())
         }
     };
     Ok(Snapshot { form, refused })
+}
+
+/// The code of a program, or the code generator's input, with what each part of it is for.
+fn code_texts(
+    program: &Program,
+    target: &Target,
+    stage: Stage,
+) -> Result<Vec<KernelText>, CodegenError> {
+    let code = codegen::code(program, target)?;
+    let (all, by_kernel) = program.calls_by_kernel();
+    let mut texts = vec![];
+    for (number, (code, origins)) in code.texts.iter().zip(&code.origins).enumerate() {
+        let described = match by_kernel.get(number) {
+            Some(calls) => Described::kernel(program, calls),
+            None => Described::step(program, &all),
+        };
+        texts.push(code_text(number, code, origins, &described, stage));
+    }
+    Ok(texts)
+}
+
+fn code_text(
+    number: usize,
+    code: &CodeText,
+    origins: &CodeOrigins,
+    described: &Described<'_>,
+    stage: Stage,
+) -> KernelText {
+    let text = if stage == Stage::Asm {
+        codegen::listing(&code.code, origins, described)
+    } else {
+        codegen::legend(origins, described) + &code.clif
+    };
+    let owned = |names: Vec<&str>| names.into_iter().map(String::from).collect();
+    let part = |(bytes, numbers): (Range<u32>, &[u32])| CodePart {
+        bytes,
+        nodes: described.names(numbers).into_iter().map(owned).collect(),
+    };
+    let parts = if stage == Stage::Asm { origins.iter().map(part).collect() } else { vec![] };
+    KernelText { number, name: code.name.clone(), text: text.trim_end().into(), parts }
 }
 
 /// The variables of a module, and those that an entry's optimisers add.
@@ -277,10 +328,7 @@ impl Form {
                 format!("{{\"text\": {}}}\n", JsonText(&self.to_string()))
             }
             Form::Kernels(kernels) => {
-                let kernel = |KernelText { number, name, text }: &KernelText| {
-                    let [name, text] = [JsonText(name), JsonText(text)];
-                    format!("{{\"number\": {number}, \"name\": {name}, \"text\": {text}}}")
-                };
+                let kernel = |kernel: &KernelText| kernel.json();
                 format!("[{}]\n", kernels.iter().map(kernel).collect::<Vec<_>>().join(", "))
             }
         }
@@ -291,6 +339,29 @@ impl Form {
         let Form::Graph(graph) = self else { return None };
         Some(Dot(&graph.text()).to_string())
     }
+}
+
+impl KernelText {
+    fn json(&self) -> String {
+        let (number, [name, text]) = (self.number, [JsonText(&self.name), JsonText(&self.text)]);
+        let parts = match self.parts.is_empty() {
+            true => String::new(),
+            false => format!(", \"parts\": {}", list(&self.parts, CodePart::json)),
+        };
+        format!("{{\"number\": {number}, \"name\": {name}, \"text\": {text}{parts}}}")
+    }
+}
+
+impl CodePart {
+    fn json(&self) -> String {
+        let Range { start, end } = self.bytes;
+        let nodes = list(&self.nodes, |names| list(names, |name| JsonText(name).to_string()));
+        format!("{{\"start\": {start}, \"end\": {end}, \"nodes\": {nodes}}}")
+    }
+}
+
+fn list<T>(items: &[T], json: impl Fn(&T) -> String) -> String {
+    format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(", "))
 }
 
 impl GraphForm {

@@ -13,6 +13,7 @@ mod externs;
 mod index;
 mod kernel;
 mod lanes;
+mod listing;
 mod ops;
 mod origins;
 mod rows;
@@ -21,6 +22,7 @@ mod text;
 
 pub use error::CodegenError;
 pub use externs::Extern;
+pub use listing::{Described, MachineCode, legend, listing};
 pub use origins::CodeOrigins;
 pub use step::scratch_stride;
 pub use text::code;
@@ -28,8 +30,8 @@ pub use text::code;
 use cranelift_codegen::ir::{FuncRef, Function};
 use cranelift_codegen::isa::{OwnedTargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{self, Configurable};
-use cranelift_codegen::{Context, ir::UserFuncName};
-use cranelift_module::{FuncId, Linkage, Module};
+use cranelift_codegen::{CompiledCode, Context, ir::UserFuncName};
+use cranelift_module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
 use rustc_hash::FxHashMap;
 
 use crate::ir::Target;
@@ -42,7 +44,7 @@ use crate::program::Program;
 pub struct CodegenOptions {
     /// Keep the text of the code before Cranelift.
     pub keep_clif: bool,
-    /// Keep the text of the machine code.
+    /// Keep the machine code and Cranelift's text of it.
     pub keep_assembly: bool,
 }
 
@@ -68,8 +70,10 @@ pub struct CodeText {
     pub name: String,
     /// Cranelift's input; empty if not kept.
     pub clif: String,
-    /// The machine code; empty if not kept.
+    /// The machine code in Cranelift's notation; empty if not kept.
     pub assembly: String,
+    /// The machine code; empty if not kept.
+    pub code: MachineCode,
 }
 
 /// The code generator for a target, set as the performance of kernels wants it: no optimiser (the
@@ -234,8 +238,29 @@ impl<M: Module> Maker<'_, M> {
         let compiled = context.compiled_code().expect("what is defined was compiled");
         self.bytes += compiled.code_buffer().len();
         let assembly = compiled.vcode.clone().unwrap_or_default();
+        let code = match self.options.keep_assembly {
+            true => self.machine_code(compiled, &context.func, id),
+            false => MachineCode::default(),
+        };
         let origins = CodeOrigins::of(compiled, origins, all, &uses);
-        Ok(Made { id, origins, text: CodeText { name: name.into(), clif, assembly } })
+        Ok(Made { id, origins, text: CodeText { name: name.into(), clif, assembly, code } })
+    }
+
+    fn machine_code(&self, compiled: &CompiledCode, func: &Function, id: FuncId) -> MachineCode {
+        let relocations = compiled.buffer.relocs().iter().map(|reloc| {
+            let reloc = ModuleReloc::from_mach_reloc(reloc, func, id);
+            let name = match reloc.name {
+                ModuleRelocTarget::User { namespace: 0, index } => {
+                    let declared = self.module.declarations();
+                    let declared = declared.get_function_decl(FuncId::from_u32(index));
+                    declared.linkage_name(FuncId::from_u32(index)).into_owned()
+                }
+                other => other.to_string(),
+            };
+            (reloc.offset, name)
+        });
+        let relocations = relocations.collect();
+        MachineCode { bytes: compiled.code_buffer().to_vec(), relocations }
     }
 }
 

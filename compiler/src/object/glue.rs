@@ -15,6 +15,7 @@ use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, default
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use rustc_hash::FxHashMap;
 
+use super::debug;
 use super::layout::{CodeSizes, Field, Fields, Layout, bytes, state};
 use super::{CompiledEntry, EntryKind, Guard, Initial, Model, ObjectError, Source};
 use crate::codegen::{CodegenError, CodegenOptions, compile_program, isa};
@@ -44,6 +45,7 @@ pub(super) fn emit(
     model: &Model,
     layout: &Layout,
     place: &dyn Fn(&Provenance) -> String,
+    source: &str,
 ) -> Result<(Vec<u8>, CodeSizes), ObjectError> {
     let isa = isa(&model.target, true, true)?;
     let builder = ObjectBuilder::new(isa, model.name.clone(), default_libcall_names());
@@ -53,9 +55,10 @@ pub(super) fn emit(
     builder.per_data_object_section(true);
     let module = ObjectModule::new(builder);
     let mut maker =
-        Maker { model, layout, module, place, code: vec![], texts: FxHashMap::default() };
+        Maker { model, layout, module, place, code: vec![], functions: vec![], texts: FxHashMap::default() };
     maker.all()?;
-    let (product, code) = (maker.module.finish(), maker.code);
+    let (mut product, code, functions) = (maker.module.finish(), maker.code, maker.functions);
+    debug::add(&mut product, source, &functions)?;
     let object = product.emit().map_err(|e| CodegenError::Machine(e.to_string()))?;
     Ok((object, code))
 }
@@ -74,6 +77,8 @@ struct Maker<'a> {
     place: &'a dyn Fn(&Provenance) -> String,
     /// Bytes of code of each entry.
     code: CodeSizes,
+    /// The functions whose code is for lines of the source.
+    functions: Vec<debug::Function>,
     /// The strings that were made.
     texts: FxHashMap<String, DataId>,
 }
@@ -128,6 +133,7 @@ impl Maker<'_> {
             Some((_, bytes)) => *bytes += code.bytes,
             None => self.code.push((what.to_string(), code.bytes)),
         }
+        self.functions.extend(debug::functions(program, &code, &prefix));
         let mut constants = None;
         if program.constants_bytes > 0 {
             let mut block = vec![0; program.constants_bytes];

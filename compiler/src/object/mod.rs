@@ -5,6 +5,7 @@
 //! [`Frame`](crate::program::Frame); what this adds is where everything lies in the block
 //! ([`layout`]), the functions that fill the frame ([`glue`]), and their declarations ([`header`]).
 
+mod debug;
 mod glue;
 mod header;
 mod layout;
@@ -284,7 +285,7 @@ impl Model {
         (version, source): (&str, &str),
     ) -> Result<Object, ObjectError> {
         let layout = layout::Layout::of(self);
-        let (object, code) = glue::emit(self, &layout, place)?;
+        let (object, code) = glue::emit(self, &layout, place, source)?;
         let header = header::header(self, &layout, (version, source));
         let rust = rust::module(self, &layout, (version, source));
         let sizes = layout.sizes(self, code);

@@ -16,6 +16,14 @@ impl Program {
         waves.flat_map(|(wave, times)| wave.calls.iter().map(move |call| (call, times)))
     }
 
+    /// Every call that the program lists, in order, and those of each kernel.
+    pub fn calls_by_kernel(&self) -> (Vec<&Call>, Vec<Vec<&Call>>) {
+        let all: Vec<&Call> = self.calls().map(|(call, _)| call).collect();
+        let mut by_kernel = vec![vec![]; self.kernels.len()];
+        all.iter().for_each(|&call| by_kernel[call.kernel].push(call));
+        (all, by_kernel)
+    }
+
     /// The number of waves of a step.
     pub fn n_waves(&self) -> usize {
         self.waves().iter().map(|(_, times)| times).fold(0, |n, &times| n.saturating_add(times))
