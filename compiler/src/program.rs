@@ -4,9 +4,11 @@ mod counts;
 mod interpret;
 mod print;
 mod verify;
+mod work;
 
 pub use interpret::{Memories, run_program};
 pub use verify::{ProgramError, verify};
+pub use work::{Work, shares};
 
 use crate::ir::{Literal, Name, Provenance, TensorType};
 use crate::loop_ir::{IndexCheck, Kernel};

@@ -9,10 +9,10 @@ use crate::compile::{Options, fused, kernels, optimized, program, verified};
 use crate::entry::{Entry, EntryGraph, check_rows, entry_graph};
 use crate::error::CompileError;
 use crate::fuse::Fusion;
-use crate::loop_ir::Kernel;
 use crate::ir::{
     Binding, Dim, Dot, Graph, GraphText, Json, JsonText, Module, Name, Symbol, Target, Variable,
 };
+use crate::loop_ir::Kernel;
 use crate::program::Program;
 use crate::specialise::{specialise, specialise_variable};
 

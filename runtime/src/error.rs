@@ -9,7 +9,7 @@ use brolga_compiler::ops::EvalError;
 use brolga_compiler::program::Program;
 
 use crate::data::{DataError, with_help};
-use crate::session::{Clock, NotFinite, Range};
+use crate::session::{Clock, MadeNotFinite, NotFinite, Range};
 
 /// An error of the runtime. [`RunError::fault`] says who has to change something.
 #[derive(Clone, thiserror::Error)]
@@ -149,6 +149,21 @@ pub enum RunError {
         /// The value; `None` where it is not known.
         first: Option<Box<NotFinite>>,
     },
+    /// A kernel made a NaN or an infinity.
+    #[error(
+        "a value is not finite at step {}{}, made by the kernel `{}`",
+        clock.step,
+        FirstNotFinite(clock, *batch, Some(&made.first)),
+        made.kernel
+    )]
+    MadeNotFinite {
+        /// The clock of the step.
+        clock: Clock,
+        /// The number of its batch in the epoch, from 0.
+        batch: usize,
+        /// The kernel and the value.
+        made: Box<MadeNotFinite>,
+    },
     /// Early stopping looks at a metric that there is not.
     #[error("there is no metric `{name}` that is a number")]
     NoMetric {
@@ -252,6 +267,7 @@ impl RunError {
             RunError::Dimension { .. } => "E0665",
             RunError::FixedBatch { .. } => "E0666",
             RunError::NotFinite { .. } => "E0669",
+            RunError::MadeNotFinite { .. } => "E0672",
             RunError::NoMetric { .. } => "E0667",
             RunError::OtherTraining { .. } => "E0668",
         }
@@ -264,10 +280,13 @@ impl RunError {
                 let known: Vec<&str> = known.iter().map(|name| &**name).collect();
                 format!("the metrics that are numbers are {}", known.join(", "))
             }
+            RunError::MadeNotFinite { made, .. } => {
+                let operands = operands(&made.first);
+                let role = made.first.role();
+                if operands.is_empty() { role } else { format!("{operands}; {role}") }
+            }
             RunError::NotFinite { first, .. } => {
-                let operand = |(name, range): &(Name, Range)| format!("`{name}` is {range}");
-                let operands = first.iter().flat_map(|first| &first.operands).map(operand);
-                let operands = operands.collect::<Vec<String>>().join("; ");
+                let operands = first.as_ref().map_or(String::new(), |first| operands(first));
                 let more = "`--allow-nan` goes on all the same";
                 if operands.is_empty() { more.to_string() } else { format!("{operands}; {more}") }
             }
@@ -311,10 +330,17 @@ impl RunError {
             | RunError::NoBatchDimension { .. }
             | RunError::FixedBatch { .. }
             | RunError::NotFinite { .. }
+            | RunError::MadeNotFinite { .. }
             | RunError::NoMetric { .. }
             | RunError::OtherTraining { .. } => Fault::Input,
         }
     }
+}
+
+/// What the operands of a value are.
+fn operands(first: &NotFinite) -> String {
+    let operand = |(name, range): &(Name, Range)| format!("`{name}` is {range}");
+    first.operands.iter().map(operand).collect::<Vec<String>>().join("; ")
 }
 
 /// What `main` shows of an error that it returns.

@@ -10,6 +10,7 @@ mod host;
 mod link;
 #[cfg(test)]
 mod modules;
+pub mod profile;
 pub mod session;
 pub mod store;
 pub mod train;

@@ -25,7 +25,8 @@ fn models() -> Vec<PathBuf> {
 /// A number for each dimension that has none.
 fn binding(module: &Module) -> Binding {
     let graphs = [&module.train, &module.infer];
-    let inputs = graphs.into_iter().flat_map(|g| g.inputs.iter().map(|&id| &g.tensor_type(id).shape));
+    let inputs =
+        graphs.into_iter().flat_map(|g| g.inputs.iter().map(|&id| &g.tensor_type(id).shape));
     let variables = module.variables.values().map(|v| &v.tensor_type.shape);
     let symbols: BTreeSet<Symbol> =
         inputs.chain(variables).flatten().flat_map(Dim::symbols).collect();
@@ -66,7 +67,8 @@ fn faults(compiled: &Compiled, target: &Target) -> Vec<String> {
     for id in graph.order() {
         let name = &graph.node(id).name;
         // Neither a leaf nor the choice of a loop's result computes anything.
-        let is_named = matches!(graph.op(id), Op::Leaf(_)) || graph.op(id).picked_result().is_some();
+        let is_named =
+            matches!(graph.op(id), Op::Leaf(_)) || graph.op(id).picked_result().is_some();
         if !is_named && !known.contains(&name.to_string()) {
             let op: String = format!("{:?}", graph.op(id)).chars().take(60).collect();
             faults.push(format!("`{name}` ({op}) is in no kernel"));
@@ -98,10 +100,17 @@ fn every_node_of_every_model_has_code_and_all_code_is_for_nodes() {
             let compiled = compile(&module, &entry, &binding(&module), target, &Options::default());
             let compiled = match compiled {
                 Ok(compiled) => compiled,
-                Err(e) => { faults_of_all.push(format!("{name} {entry:?}: {e}")); continue }
+                Err(e) => {
+                    faults_of_all.push(format!("{name} {entry:?}: {e}"));
+                    continue;
+                }
             };
             let found = faults(&compiled, target);
-            println!("{name} {entry:?}: {} kernels, {} faults", compiled.program.kernels.len(), found.len());
+            println!(
+                "{name} {entry:?}: {} kernels, {} faults",
+                compiled.program.kernels.len(),
+                found.len()
+            );
             faults_of_all.extend(found.into_iter().map(|f| format!("{name} {entry:?}: {f}")));
         }
     }

@@ -10,6 +10,9 @@ use crate::ir::{DType, LibraryFn};
 pub enum Extern {
     /// `brolga_wave(pool, frame, calls, n_calls, serial, scratch, scratch_stride)`.
     Wave,
+    /// `brolga_observed(number, kernel, frame, args, first_unit, end_unit, scratch)`: runs a kernel for
+    /// the call of that number, in code that is made to be observed.
+    Observed,
     /// `brolga_tile_f32(tile)`: the product that a descriptor names.
     TileF32,
     /// `brolga_tile_f64(tile)`.
@@ -27,21 +30,11 @@ pub enum Extern {
 }
 
 impl Extern {
-    /// Every function of the runtime that generated code may call.
-    pub fn all() -> Vec<Extern> {
-        let math = LibraryFn::all().into_iter();
-        let math = math.flat_map(|f| [DType::F32, DType::F64].map(|d| Extern::Math(f, d)));
-        let mut all =
-            vec![Extern::Wave, Extern::TileF32, Extern::TileF64, Extern::Philox, Extern::Sort];
-        all.push(Extern::Claim);
-        all.extend(math);
-        all
-    }
-
     /// The symbol.
     pub fn name(self) -> String {
         match self {
             Extern::Wave => "brolga_wave".into(),
+            Extern::Observed => "brolga_observed".into(),
             Extern::TileF32 => "brolga_tile_f32".into(),
             Extern::TileF64 => "brolga_tile_f64".into(),
             Extern::Philox => "brolga_philox".into(),
@@ -54,7 +47,7 @@ impl Extern {
     /// How many words the function takes; none returns anything.
     pub const fn n_parameters(self) -> usize {
         match self {
-            Extern::Wave => 7,
+            Extern::Wave | Extern::Observed => 7,
             Extern::TileF32 | Extern::TileF64 => 1,
             Extern::Philox => 6,
             Extern::Sort => 3,

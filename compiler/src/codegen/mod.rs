@@ -14,6 +14,7 @@ mod index;
 mod kernel;
 mod lanes;
 mod listing;
+mod observed;
 mod ops;
 mod origins;
 mod rows;
@@ -27,6 +28,8 @@ pub use origins::CodeOrigins;
 pub use step::scratch_stride;
 pub use text::code;
 
+use std::time::Instant;
+
 use cranelift_codegen::ir::{FuncRef, Function};
 use cranelift_codegen::isa::{OwnedTargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{self, Configurable};
@@ -34,8 +37,8 @@ use cranelift_codegen::{CompiledCode, Context, ir::UserFuncName};
 use cranelift_module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
 use rustc_hash::FxHashMap;
 
-use crate::ir::Target;
 use self::origins::Emission;
+use crate::ir::Target;
 use crate::loop_ir::Kernel;
 use crate::program::Program;
 
@@ -46,6 +49,8 @@ pub struct CodegenOptions {
     pub keep_clif: bool,
     /// Keep the machine code and Cranelift's text of it.
     pub keep_assembly: bool,
+    /// Let the runtime run every kernel, so that it can see what each call does.
+    pub observe: bool,
 }
 
 /// The functions of a program in a module.
@@ -57,6 +62,8 @@ pub struct Code {
     pub kernels: Vec<FuncId>,
     /// For which nodes the code of the kernels is and, last, for which calls the step's.
     pub origins: Vec<CodeOrigins>,
+    /// Milliseconds that making the code of each kernel took.
+    pub kernel_ms: Vec<f64>,
     /// Bytes of machine code of all of them.
     pub bytes: usize,
     /// The texts of the kernels and, last, of the step, as far as the options keep them.
@@ -122,21 +129,31 @@ pub fn compile_program<M: Module>(
 ) -> Result<Code, CodegenError> {
     let mut maker = Maker { module, options, externs: FxHashMap::default(), bytes: 0 };
     let mut kernels = vec![];
-    let (mut origins, mut texts) = (vec![], vec![]);
+    let (mut origins, mut texts, mut kernel_ms) = (vec![], vec![], vec![]);
     for (i, kernel) in program.kernels.iter().enumerate() {
+        let start = Instant::now();
         let made = maker.kernel(&format!("{prefix}_kernel_{i}"), kernel)?;
+        kernel_ms.push(start.elapsed().as_secs_f64() * 1e3);
         kernels.push(made.id);
         origins.push(made.origins);
         texts.push(made.text);
     }
-    let step = maker.step(&format!("{prefix}_step"), program, &kernels)?;
+    let mut callees = vec![];
+    for (number, (call, _)) in program.calls().enumerate() {
+        let kernel = kernels[call.kernel];
+        callees.push(match options.observe {
+            true => maker.observed(&format!("{prefix}_call_{number}"), number, kernel)?,
+            false => kernel,
+        });
+    }
+    let step = maker.step(&format!("{prefix}_step"), program, &callees)?;
     origins.push(step.origins);
     texts.push(step.text);
     let bytes = maker.bytes;
-    if options == CodegenOptions::default() {
+    if !options.keep_clif && !options.keep_assembly {
         texts.clear();
     }
-    Ok(Code { step: step.id, kernels, origins, bytes, texts })
+    Ok(Code { step: step.id, kernels, origins, kernel_ms, bytes, texts })
 }
 
 /// Declares and defines one kernel under a symbol:
@@ -183,16 +200,37 @@ impl<M: Module> Maker<'_, M> {
         self.define(id, emitted, &kernel.name)
     }
 
+    /// A function that lets the runtime run a kernel for the call of that number.
+    fn observed(
+        &mut self,
+        symbol: &str,
+        number: usize,
+        kernel: FuncId,
+    ) -> Result<FuncId, CodegenError> {
+        let (id, mut func) = self.declare(symbol, Linkage::Local, KERNEL_PARAMETERS)?;
+        let runtime = self.import(Extern::Observed, &mut func)?;
+        let kernel = self.module.declare_func_in_func(kernel, &mut func);
+        let func = observed::emit(func, number, kernel, runtime);
+        let mut context = Context::for_function(func);
+        self.module.define_function(id, &mut context).map_err(|e| refused(symbol, e))?;
+        Ok(id)
+    }
+
+    /// The step of a program, with what each call of it calls.
     fn step(
         &mut self,
         symbol: &str,
         program: &Program,
-        kernels: &[FuncId],
+        callees: &[FuncId],
     ) -> Result<Made, CodegenError> {
         let (id, mut func) = self.declare(symbol, Linkage::Local, 1)?;
         let wave = self.import(Extern::Wave, &mut func)?;
-        let kernels = kernels.iter().map(|&k| self.module.declare_func_in_func(k, &mut func));
-        let callees = step::Callees { kernels: kernels.collect(), wave };
+        let mut known: FxHashMap<FuncId, FuncRef> = FxHashMap::default();
+        let calls = callees.iter().map(|&callee| {
+            let declare = || self.module.declare_func_in_func(callee, &mut func);
+            *known.entry(callee).or_insert_with(declare)
+        });
+        let callees = step::Callees { calls: calls.collect(), wave };
         let emitted = step::emit(program, func, &callees)?;
         self.define(id, emitted, "step")
     }

@@ -27,9 +27,10 @@ const CALL_BYTES: usize = 4 * 8;
 /// The most bytes that the tables of a wave may take on the stack.
 const MAX_TABLE_BYTES: usize = 512 << 10;
 
-/// The functions that a step calls: its kernels and the runtime's `brolga_wave`.
+/// The functions that a step calls: for each call of the program its kernel, or what runs it, and the
+/// runtime's `brolga_wave`.
 pub(super) struct Callees {
-    pub(super) kernels: Vec<FuncRef>,
+    pub(super) calls: Vec<FuncRef>,
     pub(super) wave: FuncRef,
 }
 
@@ -189,7 +190,7 @@ impl Step<'_> {
                 arguments_at += 8;
             }
             let arguments = self.at.ins().iadd_imm_s(self.table, at as i64);
-            let kernel = self.callees.kernels[call.kernel];
+            let kernel = self.callees.calls[number as usize];
             let units = self.number(self.units(call));
             if wave.serial {
                 let first = self.number(0);

@@ -15,8 +15,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::rebuild::Rebuild;
 use super::{Chunk, ChunkFn, Extent, Kernel, Local, Loop, LoopKind, Stmt};
 use crate::ir::{
-    AxisId, Costs, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, OriginId, PlaceId, Reindex, Term,
-    VarId,
+    AxisId, Costs, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, OriginId, PlaceId, Reindex,
+    Term, VarId,
 };
 
 /// From so many elements on a function is called of which the library computes what only few arguments

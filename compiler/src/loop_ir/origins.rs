@@ -53,7 +53,8 @@ pub fn settle(kernel: &mut Kernel, part_of: &[u32]) -> Settled {
     let old = exprs.origins().clone();
     let mut renumber = |id: OriginId| {
         let own = old.get(id).iter();
-        let all = own.flat_map(|node| [node].into_iter().chain(silent.get(node).into_iter().flatten()));
+        let all =
+            own.flat_map(|node| [node].into_iter().chain(silent.get(node).into_iter().flatten()));
         origins.of(all.map(|node| numbers[node]))
     };
     let mut map: FxHashMap<OriginId, OriginId> = FxHashMap::default();

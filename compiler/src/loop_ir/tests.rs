@@ -1,7 +1,7 @@
 //! Printer, verifier and interpreter on kernels written by hand.
 
 use super::*;
-use crate::ir::{BinaryFn, Costs, Scalar, Target, UnaryFn};
+use crate::ir::{BinaryFn, Costs, OriginId, Scalar, Target, UnaryFn};
 
 fn buffer(name: &str, dtype: DType, len: usize, written: bool) -> Buffer {
     Buffer { name: name.into(), dtype, len, written }
@@ -26,10 +26,17 @@ fn normalise(rows: usize, n: usize, block: usize, lanes: u8) -> Kernel {
     let zero = e.constant(Scalar::F32(0.0));
     let value = e.binary(BinaryFn::Div, x_j, total);
     let kind = LoopKind::Vector(lanes);
-    let fold = Fold { monoid: Monoid::Sum, vars: vec![sum], init: vec![zero], values: vec![x_i] };
+    let fold = Fold {
+        monoid: Monoid::Sum,
+        vars: vec![sum],
+        init: vec![zero],
+        values: vec![x_i],
+        origin: OriginId::default(),
+    };
     let columns =
         |axis, body, folds| Stmt::For(Loop { axis, extent: Extent::Const(n), kind, body, folds });
-    let store = Stmt::Store { place: PlaceId::Buffer(1), index: at_j, value };
+    let store =
+        Stmt::Store { place: PlaceId::Buffer(1), index: at_j, value, origin: OriginId::default() };
     let body = vec![columns(i, vec![], vec![fold]), columns(j, vec![store], vec![])];
     let extent = Extent::Block { axis: unit, block, total: rows };
     let rows_loop = Loop { axis: row, extent, kind: LoopKind::Serial, body, folds: vec![] };
@@ -112,7 +119,12 @@ fn shared_expressions_are_printed_once() {
         units: vec![],
         buffers: vec![buffer("x", DType::F32, 1, false), buffer("y", DType::F32, 1, true)],
         locals: vec![],
-        body: vec![Stmt::Store { place: PlaceId::Buffer(1), index: zero, value }],
+        body: vec![Stmt::Store {
+            place: PlaceId::Buffer(1),
+            index: zero,
+            value,
+            origin: OriginId::default(),
+        }],
         cost: 1,
     };
     let want = "\
@@ -139,9 +151,15 @@ fn two_functions(n: usize, folds: bool) -> Kernel {
     let tanh = e.unary(UnaryFn::Tanh, exp);
     let value = e.binary(BinaryFn::Add, tanh, load);
     let init = e.constant(Scalar::F32(0.0));
-    let fold = Fold { monoid: Monoid::Sum, vars: vec![var], init: vec![init], values: vec![exp] };
+    let fold = Fold {
+        monoid: Monoid::Sum,
+        vars: vec![var],
+        init: vec![init],
+        values: vec![exp],
+        origin: OriginId::default(),
+    };
     let sum = e.intern(crate::ir::Expr::Var(var, DType::F32));
-    let store = Stmt::Store { place: y, index: i, value };
+    let store = Stmt::Store { place: y, index: i, value, origin: OriginId::default() };
     let folds = if folds { vec![fold] } else { vec![] };
     let after = if folds.is_empty() { init } else { sum };
     let (extent, kind) = (Extent::Const(n), LoopKind::Vector(8));
@@ -157,7 +175,7 @@ fn two_functions(n: usize, folds: bool) -> Kernel {
         locals: vec![],
         body: vec![
             Stmt::For(Loop { axis, extent, kind, body: vec![store], folds }),
-            Stmt::Store { place: z, index: zero, value: after },
+            Stmt::Store { place: z, index: zero, value: after, origin: OriginId::default() },
         ],
         cost: 1,
     }

@@ -308,7 +308,7 @@ impl<'a> Nest<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{BinaryFn, DType, Monoid, Scalar, Target};
+    use crate::ir::{BinaryFn, DType, Monoid, OriginId, Scalar, Target};
     use crate::loop_ir::{Buffer, Fold, Pointer, run_units, verify};
 
     const LEN: usize = 512;
@@ -334,7 +334,14 @@ mod tests {
             value = e.binary(BinaryFn::Add, value, load);
         }
         let index = position(&mut e, to);
-        let store = |value| vec![Stmt::Store { place: PlaceId::Buffer(to.0), index, value }];
+        let store = |value| {
+            vec![Stmt::Store {
+                place: PlaceId::Buffer(to.0),
+                index,
+                value,
+                origin: OriginId::default(),
+            }]
+        };
         let mut body = if kept == extents.len() { store(value) } else { vec![] };
         for (level, (&axis, &n)) in axes.iter().zip(extents).enumerate().rev() {
             let mut folds = vec![];
@@ -346,6 +353,7 @@ mod tests {
                     vars: vec![var],
                     init,
                     values: vec![value],
+                    origin: OriginId::default(),
                 });
                 value = e.intern(Expr::Var(var, DType::F32));
             }
@@ -465,7 +473,7 @@ mod tests {
         let body = &mut inner(&mut outer.body).body;
         let index = kernel.exprs.index_axis(axis);
         let value = kernel.exprs.intern(Expr::Index(index, DType::I32));
-        body.push(Stmt::Check { value, size: 9, number: 0 });
+        body.push(Stmt::Check { value, size: 9, number: 0, origin: OriginId::default() });
         vectorise(&mut kernel);
         assert!(!kernel.to_string().contains("vector"), "{kernel}");
 

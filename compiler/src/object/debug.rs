@@ -6,9 +6,7 @@ use std::sync::Arc;
 use cranelift_module::FuncId;
 use cranelift_object::ObjectProduct;
 use cranelift_object::object::write::{Object, Relocation, SectionId, SymbolId};
-use cranelift_object::object::{
-    RelocationEncoding, RelocationFlags, RelocationKind, SectionKind,
-};
+use cranelift_object::object::{RelocationEncoding, RelocationFlags, RelocationKind, SectionKind};
 use gimli::write::{
     Address, AttributeValue, DirectoryId, Dwarf, EndianVec, FileId, LineProgram, LineString, Range,
     RangeList, RelocateWriter, RelocationTarget, Sections, Unit,
@@ -49,12 +47,7 @@ pub(super) fn functions(program: &Program, code: &Code, prefix: &str) -> Vec<Fun
 }
 
 impl Function {
-    fn new(
-        id: FuncId,
-        name: String,
-        origins: &CodeOrigins,
-        described: &Described<'_>,
-    ) -> Function {
+    fn new(id: FuncId, name: String, origins: &CodeOrigins, described: &Described<'_>) -> Function {
         let mut rows: Vec<(u32, Option<Position>)> = vec![];
         let mut end = 0;
         for (range, numbers) in origins.iter() {

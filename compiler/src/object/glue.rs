@@ -54,8 +54,15 @@ pub(super) fn emit(
     builder.per_function_section(true);
     builder.per_data_object_section(true);
     let module = ObjectModule::new(builder);
-    let mut maker =
-        Maker { model, layout, module, place, code: vec![], functions: vec![], texts: FxHashMap::default() };
+    let mut maker = Maker {
+        model,
+        layout,
+        module,
+        place,
+        code: vec![],
+        functions: vec![],
+        texts: FxHashMap::default(),
+    };
     maker.all()?;
     let (mut product, code, functions) = (maker.module.finish(), maker.code, maker.functions);
     debug::add(&mut product, source, &functions)?;

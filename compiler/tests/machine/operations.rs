@@ -1,6 +1,8 @@
 //! Every function on every type, in scalar and in vector loops.
 
-use brolga_compiler::ir::{BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, Scalar, UnaryFn};
+use brolga_compiler::ir::{
+    BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, OriginId, Scalar, UnaryFn,
+};
 use brolga_compiler::loop_ir::Stmt;
 
 use super::harness::{Case, KINDS, Random, SIZES, loop_over};
@@ -17,7 +19,7 @@ fn map(what: &str, operands: &[DType], f: impl Fn(&mut Exprs, &[ExprId]) -> Expr
         let x: Vec<ExprId> = inputs.into_iter().map(|place| case.load(place, i)).collect();
         let value = f(&mut case.e, &x);
         let y = case.output(case.e.dtype(value), n);
-        let store = Stmt::Store { place: y, index: i, value };
+        let store = Stmt::Store { place: y, index: i, value, origin: OriginId::default() };
         case.body = vec![loop_over(axis, n, kind, vec![store])];
         // Some functions of two elements are expanded.
         case.expand();
@@ -147,8 +149,8 @@ fn what_all_lanes_share() {
                 n,
                 kind,
                 vec![
-                    Stmt::Store { place: y, index: i, value },
-                    Stmt::Store { place: z, index: i, value: same },
+                    Stmt::Store { place: y, index: i, value, origin: OriginId::default() },
+                    Stmt::Store { place: z, index: i, value: same, origin: OriginId::default() },
                 ],
             )];
             case.check(&format!("shared {dtype} {kind:?}"));

@@ -1,7 +1,8 @@
 //! Loops, folds, indices, tiles and chunks.
 
 use brolga_compiler::ir::{
-    BinaryFn, CompareFn, DType, Expr, ExprId, IndexId, LibraryFn, Monoid, PlaceId, Scalar, UnaryFn,
+    BinaryFn, CompareFn, DType, Expr, ExprId, IndexId, LibraryFn, Monoid, OriginId, PlaceId,
+    Scalar, UnaryFn,
 };
 use brolga_compiler::loop_ir::{Chunk, ChunkFn, Extent, Fold, Loop, LoopKind, Stmt, Tile, View};
 
@@ -40,14 +41,14 @@ fn fold(
     }
     let vars: Vec<_> = dtypes.iter().map(|_| case.e.var()).collect();
     let results = vars.iter().zip(&dtypes).map(|(&v, &d)| case.var(v, d)).collect();
-    (Fold { monoid, vars, init, values }, results)
+    (Fold { monoid, vars, init, values, origin: OriginId::default() }, results)
 }
 
 /// `out[0] = value` for each result.
 fn store_each(case: &mut Case, index: IndexId, len: usize, results: &[ExprId]) -> Vec<Stmt> {
     let store = |&value: &ExprId| {
         let place = case.output(case.e.dtype(value), len);
-        Stmt::Store { place, index, value }
+        Stmt::Store { place, index, value, origin: OriginId::default() }
     };
     results.iter().map(store).collect()
 }
@@ -102,12 +103,22 @@ fn rows_in_blocks() {
                 let (max, max_of) = fold(&mut case, Monoid::Max, DType::I32, value, local_i);
                 let (sum, sum_of) = fold(&mut case, Monoid::Sum, DType::I32, value, local_i);
                 let double = case.e.binary(BinaryFn::Add, value, value);
-                let keep = Stmt::Store { place: local, index: local_i, value: double };
+                let keep = Stmt::Store {
+                    place: local,
+                    index: local_i,
+                    value: double,
+                    origin: OriginId::default(),
+                };
                 let kept = case.load(local, local_j);
                 let scaled = case.e.binary(BinaryFn::Sub, kept, max_of[0]);
                 let scaled = case.e.binary(BinaryFn::Mul, scaled, sum_of[0]);
                 let y = case.output(dtype, rows * n);
-                let store = Stmt::Store { place: y, index: at_j, value: scaled };
+                let store = Stmt::Store {
+                    place: y,
+                    index: at_j,
+                    value: scaled,
+                    origin: OriginId::default(),
+                };
                 let body = vec![
                     folding(i, n, kind, vec![keep], vec![max, sum]),
                     loop_over(j, n, kind, vec![store]),
@@ -189,12 +200,22 @@ fn results_of_short_rows() {
                 };
                 let index = if after == After::Shared { zero } else { at_row };
                 let nothing = case.e.constant(Scalar::zero(dtype));
-                let clear = Stmt::Store { place: y, index: at_first, value: nothing };
+                let clear = Stmt::Store {
+                    place: y,
+                    index: at_first,
+                    value: nothing,
+                    origin: OriginId::default(),
+                };
                 let body = vec![
                     Stmt::Let(scale_var, scale_of),
                     folding(i, n, kind, vec![], vec![max, sum]),
-                    Stmt::Store { place: y, index, value: result },
-                    Stmt::Store { place: sums, index: at_row, value: sum_of[0] },
+                    Stmt::Store { place: y, index, value: result, origin: OriginId::default() },
+                    Stmt::Store {
+                        place: sums,
+                        index: at_row,
+                        value: sum_of[0],
+                        origin: OriginId::default(),
+                    },
                 ];
                 let extent = match rows == block {
                     true => Extent::Const(rows),
@@ -230,7 +251,8 @@ fn loops_of_blocks() {
             let value = case.load(x, at);
             let square = case.e.binary(BinaryFn::Mul, value, value);
             let y = case.output(DType::F32, total);
-            let store = Stmt::Store { place: y, index: at, value: square };
+            let store =
+                Stmt::Store { place: y, index: at, value: square, origin: OriginId::default() };
             let (sum, results) = fold(&mut case, Monoid::Sum, DType::I32, square, ids[1]);
             let (arg, args) = fold(&mut case, Monoid::ArgMax, DType::I64, value, ids[1]);
             let extent = Extent::Block { axis: unit, block, total };
@@ -298,7 +320,7 @@ fn numbers_of_indices() {
             let value = case.e.intern(Expr::Index(index, dtype));
             let double = case.e.binary(BinaryFn::Add, value, value);
             let place = case.output(dtype, 3 * n);
-            body.push(Stmt::Store { place, index: at, value: double });
+            body.push(Stmt::Store { place, index: at, value: double, origin: OriginId::default() });
         }
         case.body = vec![loop_over(axis, n, kind, body)];
         case.check(&format!("numbers {n} {kind:?}"));
@@ -354,19 +376,20 @@ fn indices() {
             mixed,
             case.e.index_constant(4),
         ];
-        let check = Stmt::Check { value: id, size: n as i64, number: 3 };
+        let check =
+            Stmt::Check { value: id, size: n as i64, number: 3, origin: OriginId::default() };
         let mut body = vec![];
         for position in positions {
             let value = case.load(x, position);
             let place = case.output(dtype, n);
-            body.push(Stmt::Store { place, index: i, value });
+            body.push(Stmt::Store { place, index: i, value, origin: OriginId::default() });
             let value = case.load(x, i);
             let place = case.output(dtype, 3 * n);
-            body.push(Stmt::Store { place, index: position, value });
+            body.push(Stmt::Store { place, index: position, value, origin: OriginId::default() });
             for number in [DType::I32, DType::I64, DType::U8] {
                 let value = case.e.intern(Expr::Index(position, number));
                 let place = case.output(number, n);
-                body.push(Stmt::Store { place, index: i, value });
+                body.push(Stmt::Store { place, index: i, value, origin: OriginId::default() });
             }
         }
         body.push(check);
@@ -384,7 +407,7 @@ fn checks_within_bounds_report_nothing() {
         let ids: Vec<Scalar> = (0..20).map(|i| Scalar::U8(i % 7)).collect();
         let ids = case.input(DType::U8, &ids);
         let value = case.load(ids, i);
-        let check = Stmt::Check { value, size: 7, number: 0 };
+        let check = Stmt::Check { value, size: 7, number: 0, origin: OriginId::default() };
         case.body = vec![loop_over(axis, 20, kind, vec![check])];
         case.check(&format!("check {kind:?}"));
     }
@@ -405,18 +428,18 @@ fn loads_see_stores() {
     let kept = case.var(before, v);
     let step = vec![
         Stmt::Let(before, a),
-        Stmt::Store { place, index: zero, value: more },
-        Stmt::Store { place, index: one, value: sum },
-        Stmt::Store { place, index: zero, value: more },
-        Stmt::Store { place, index: zero, value: kept },
-        Stmt::Store { place, index: zero, value: more },
+        Stmt::Store { place, index: zero, value: more, origin: OriginId::default() },
+        Stmt::Store { place, index: one, value: sum, origin: OriginId::default() },
+        Stmt::Store { place, index: zero, value: more, origin: OriginId::default() },
+        Stmt::Store { place, index: zero, value: kept, origin: OriginId::default() },
+        Stmt::Store { place, index: zero, value: more, origin: OriginId::default() },
     ];
     case.body = vec![
-        Stmt::Store { place, index: zero, value: number },
-        Stmt::Store { place, index: one, value: number },
-        Stmt::Store { place, index: zero, value: sum },
+        Stmt::Store { place, index: zero, value: number, origin: OriginId::default() },
+        Stmt::Store { place, index: one, value: number, origin: OriginId::default() },
+        Stmt::Store { place, index: zero, value: sum, origin: OriginId::default() },
         loop_over(axis, 9, LoopKind::Serial, step),
-        Stmt::Store { place, index: one, value: sum },
+        Stmt::Store { place, index: one, value: sum, origin: OriginId::default() },
     ];
     case.check("loads see stores");
 }
@@ -437,7 +460,7 @@ fn several_unit_axes() {
         let x = case.input(DType::F64, &random.scalars(DType::F64, n));
         let value = case.load(x, at);
         let place = case.output(DType::F64, n);
-        case.body = vec![Stmt::Store { place, index: to, value }];
+        case.body = vec![Stmt::Store { place, index: to, value, origin: OriginId::default() }];
         case.check(&format!("units {sizes:?}"));
     }
 }
@@ -476,12 +499,13 @@ fn tiles() {
                 a_step: [0, 0, each as i64],
                 b_step: [0, 0, n as i64],
                 accumulate,
+                origin: OriginId::default(),
             };
             let at_local = case.e.index_dot(&[row, j_at], &[n as i64, 1]);
             let at = case.e.index_dot(&[u, row, j_at], &[(block * n) as i64, n as i64, 1]);
             let product = case.load(local, at_local);
             let value = case.e.unary(UnaryFn::Relu, product);
-            let store = Stmt::Store { place: c, index: at, value };
+            let store = Stmt::Store { place: c, index: at, value, origin: OriginId::default() };
             let inner = vec![loop_over(j, n, LoopKind::Vector(4), vec![store])];
             let kind = LoopKind::Serial;
             let c_at = case.e.index_scale(u, (block * n) as i64, 0);
@@ -509,7 +533,8 @@ fn random_words() {
     let words = case.output(DType::I32, 3 * n as usize);
     let function = ChunkFn::Philox { key: 0xFEDC_BA98_7654_3210, first, seed, step };
     let n = Extent::Const(n as usize);
-    case.body = vec![Stmt::Chunk(Chunk { function, to: (words, at), n })];
+    case.body =
+        vec![Stmt::Chunk(Chunk { function, to: (words, at), n, origin: OriginId::default() })];
     case.check("philox");
 }
 
@@ -528,8 +553,13 @@ fn sorted_numbers() {
     let i = case.e.index_axis(axis);
     let index = case.e.index_add(at, i, 1);
     let value = case.load(from, index);
-    let copy = vec![Stmt::Store { place: to, index, value }];
-    let sort = Chunk { function: ChunkFn::Sort { first: n }, to: (to, at), n: Extent::Const(n) };
+    let copy = vec![Stmt::Store { place: to, index, value, origin: OriginId::default() }];
+    let sort = Chunk {
+        function: ChunkFn::Sort { first: n },
+        to: (to, at),
+        n: Extent::Const(n),
+        origin: OriginId::default(),
+    };
     case.body = vec![loop_over(axis, n, LoopKind::Serial, copy), Stmt::Chunk(sort)];
     case.check("sort");
 }
@@ -554,8 +584,12 @@ fn expanded_functions() {
             let small = case.e.compare(CompareFn::Lt, value, x);
             let value = case.e.select(small, value, x);
             let place = case.output(dtype, n);
-            case.body =
-                vec![loop_over(axis, n, kind, vec![Stmt::Store { place, index: i, value }])];
+            case.body = vec![loop_over(
+                axis,
+                n,
+                kind,
+                vec![Stmt::Store { place, index: i, value, origin: OriginId::default() }],
+            )];
             case.expand();
             case.check(&format!("{} {dtype} {kind:?}", f.name()));
         }
@@ -582,7 +616,12 @@ fn chunks() {
             let chunk = |from: &[PlaceId]| {
                 let from = from.iter().map(|&x| (x, zero)).collect();
                 let function = ChunkFn::Math { function: f, dtype, from };
-                Stmt::Chunk(Chunk { function, to: (y, zero), n: Extent::Const(n) })
+                Stmt::Chunk(Chunk {
+                    function,
+                    to: (y, zero),
+                    n: Extent::Const(n),
+                    origin: OriginId::default(),
+                })
             };
             case.body = vec![chunk(&x), chunk(&vec![y; x.len()])];
             case.check(&format!("chunk {} {dtype}", f.name()));

@@ -10,6 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::failure::Failure;
 
+mod timed;
+
+pub(crate) use timed::{Against, Bench, Profile, Timed};
+
 /// A graph compiler for neural networks: a .graph file in, a trained model out.
 #[derive(Debug, Parser)]
 #[command(name = "brolga", version, max_term_width = 100, disable_help_subcommand = true)]
@@ -44,6 +48,8 @@ pub(crate) enum Command {
     Dump(Dump),
     /// Time compiling and steps.
     Bench(Bench),
+    /// Show where the time of a step goes: by kernel, line and layer, and against the machine's limits.
+    Profile(Profile),
     /// Check every gradient of a file against central differences, in f64.
     Gradcheck(Gradcheck),
     /// Show the standard library, or one function of it.
@@ -290,6 +296,9 @@ pub(crate) struct Train {
     /// Go on when the loss is NaN or infinite.
     #[arg(long)]
     pub(crate) allow_nan: bool,
+    /// End at the first kernel that makes a NaN or an infinity, and say which operation on what.
+    #[arg(long)]
+    pub(crate) check_nan: bool,
     /// End after so many epochs without a better value of a metric, and keep the best epoch's
     /// variables; `+METRIC` if higher values are better, `-METRIC` if lower ones are.
     #[arg(long, value_name = "METRIC:PATIENCE", allow_hyphen_values = true)]
@@ -527,33 +536,6 @@ pub(crate) enum Format {
     Json,
 }
 
-/// `bench`.
-#[derive(Debug, Args)]
-pub(crate) struct Bench {
-    #[command(flatten)]
-    pub(crate) model: Model,
-    /// Compare with this backend, on the same graph and data.
-    #[arg(long, value_enum)]
-    pub(crate) against: Option<Against>,
-    /// Steps to time.
-    #[arg(long, value_name = "N", default_value = "200")]
-    pub(crate) steps: std::num::NonZeroUsize,
-    /// Draw an integer input from `0..N` (repeatable).
-    #[arg(long = "range", value_name = "NAME=N", value_parser = pair, conflicts_with = "data")]
-    pub(crate) ranges: Vec<(String, String)>,
-    /// Data to feed instead of drawn numbers, batch after batch.
-    #[arg(long, value_name = "DATA")]
-    pub(crate) data: Option<String>,
-    /// Rows of a batch, where the file leaves them open; by default what --dim says, else 32.
-    #[arg(long, value_name = "N")]
-    pub(crate) batch_size: Option<std::num::NonZeroUsize>,
-    /// What is computed; by default a training batch where the file has one.
-    #[arg(long, value_enum)]
-    pub(crate) entry: Option<EntryName>,
-    #[command(flatten)]
-    pub(crate) weights: Weights,
-}
-
 /// `brolga gradcheck`
 #[derive(Debug, Args)]
 pub(crate) struct Gradcheck {
@@ -565,13 +547,6 @@ pub(crate) struct Gradcheck {
     /// Rows of a batch, where the file leaves them open; by default what --dim says, else 32.
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<std::num::NonZeroUsize>,
-}
-
-/// What `bench` compares with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Against {
-    /// Operation by operation.
-    Eager,
 }
 
 /// A name, or everything.

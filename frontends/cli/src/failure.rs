@@ -103,6 +103,11 @@ impl Failure {
                 let of_place = CompileError::new(code, message, &first.provenance);
                 rendered(&of_place.with_help(error.help()), sources)
             }
+            RunError::MadeNotFinite { made, .. } => {
+                let (code, message) = (error.code(), error.to_string());
+                let of_place = CompileError::new(code, message, &made.first.provenance);
+                rendered(&of_place.with_help(error.help()), sources)
+            }
             other => with_help(other.code(), &other.to_string(), &other.help()),
         };
         match error.fault() {

@@ -65,6 +65,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Compile(arguments) => commands::compile::run(&arguments),
         Command::Dump(arguments) => commands::dump::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
+        Command::Profile(arguments) => commands::profile::run(&arguments),
         Command::Gradcheck(arguments) => commands::gradcheck::run(&arguments),
         Command::Std(arguments) => commands::reference::std(&arguments),
         Command::Ops(arguments) => commands::reference::ops(&arguments),

@@ -761,6 +761,11 @@ name one that a step trains, and one must be left to train. `brolga check` lists
 link it with the kernels. Without one, write `NAME.a`, which needs no linker, and link it where
 there is one: `cc main.c NAME.a -lpthread -lm`."
 
+    MadeNotFinite "E0672" "a kernel makes a value that is not finite"
+"With `--check-nan` a training ends at the first kernel that makes a NaN or an infinity that the
+file does not ask for. The message says which element of which value, the help of what it was made,
+and the line where it stands in the file."
+
     CompilerBug "E0999" "a bug of the compiler"
 "An invariant of the compiler does not hold. Please report it with the file."
 }

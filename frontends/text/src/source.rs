@@ -173,6 +173,12 @@ impl Sources {
         Some(source.span(start, after(start, place.length.max(1))?))
     }
 
+    /// The text of a line, counted from 1, of a file of that name.
+    pub fn line(&self, file: &str, line: u32) -> Option<&str> {
+        let source = self.files.iter().find(|source| source.name == file)?;
+        source.text.lines().nth(line.checked_sub(1)? as usize)
+    }
+
     /// The position of the first character of a span.
     pub fn start(&self, span: Span) -> Position {
         self.get(span.source).position(span.start)

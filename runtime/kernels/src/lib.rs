@@ -14,6 +14,8 @@ extern crate alloc;
 pub mod claim;
 mod isa;
 pub mod library;
+#[cfg(any(feature = "std", test))]
+pub mod limits;
 pub mod math;
 pub mod philox;
 pub mod pool;

@@ -10,6 +10,7 @@ use brolga_compiler::program::{Frame, Program};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module};
 
+use super::observed::brolga_observed;
 use crate::RunError;
 
 /// A program with its machine code, which is freed with it.
@@ -18,6 +19,7 @@ pub(crate) struct Executable {
     step: unsafe extern "C" fn(*mut Frame),
     bytes: usize,
     timings: [(&'static str, f64); 2],
+    kernel_ms: Vec<f64>,
     /// Owns the code that `step` points to.
     _code: Code,
 }
@@ -28,7 +30,8 @@ unsafe impl Send for Executable {}
 unsafe impl Sync for Executable {}
 
 impl Executable {
-    /// Makes the code of a program and links it; `verify` checks what Cranelift is given.
+    /// Makes the code of a program and links it; `verify` checks what Cranelift is given, and `observe`
+    /// makes code that must be run with a [`Watched`] frame.
     ///
     /// # Errors
     /// If it calls what the runtime does not have, or no code can be made: bugs.
@@ -36,10 +39,11 @@ impl Executable {
         program: Program,
         target: &Target,
         verify: bool,
+        observe: bool,
     ) -> Result<Executable, RunError> {
         let start = Instant::now();
         let mut code = Code::new(target, verify)?;
-        let options = CodegenOptions::default();
+        let options = CodegenOptions { observe, ..CodegenOptions::default() };
         let made = compile_program(code.module(), &program, "brolga", options);
         let made = made.map_err(|error| RunError::Code(error.to_string()))?;
         let code_ms = milliseconds(start);
@@ -50,7 +54,8 @@ impl Executable {
         let step =
             unsafe { std::mem::transmute::<*const u8, unsafe extern "C" fn(*mut Frame)>(step) };
         let timings = [("code", code_ms), ("link", milliseconds(start))];
-        Ok(Executable { program, step, bytes: made.bytes, timings, _code: code })
+        let (bytes, kernel_ms) = (made.bytes, made.kernel_ms);
+        Ok(Executable { program, step, bytes, timings, kernel_ms, _code: code })
     }
 
     /// The program.
@@ -68,11 +73,17 @@ impl Executable {
         self.timings
     }
 
+    /// How long making the code of each kernel took, in milliseconds.
+    pub(crate) fn kernel_ms(&self) -> &[f64] {
+        &self.kernel_ms
+    }
+
     /// Runs one step.
     ///
     /// # Safety
-    /// The frame's tables and blocks are as large as the program says and used by nobody else.
-    pub(crate) unsafe fn step(&self, frame: &mut Frame) {
+    /// The frame's tables and blocks are as large as the program says and used by nobody else; it is that
+    /// of a [`Watched`](super::Watched) if the code is observed.
+    pub(crate) unsafe fn step(&self, frame: *mut Frame) {
         // SAFETY: the caller's promise.
         unsafe { (self.step)(frame) }
     }
@@ -80,6 +91,13 @@ impl Executable {
 
 fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
+}
+
+/// What code may call.
+fn symbols() -> Vec<(&'static str, *const u8)> {
+    let mut symbols = brolga_kernels::symbols();
+    symbols.push(("brolga_observed", brolga_observed as *const u8));
+    symbols
 }
 
 /// Code that is being made, or is made; freed on drop, which Cranelift's module alone does not do.
@@ -92,7 +110,7 @@ impl Code {
         // What Cranelift would call for an instruction that the machine lacks has no symbol here.
         let mut builder =
             JITBuilder::with_isa(isa, Box::new(|libcall| format!("libcall {libcall}")));
-        builder.symbols(brolga_kernels::symbols());
+        builder.symbols(symbols());
         Ok(Code(Some(JITModule::new(builder))))
     }
 
@@ -103,7 +121,7 @@ impl Code {
     /// Checks that the runtime has every function that the code imports, before the linker would
     /// look for it in the whole process.
     fn check_symbols(&mut self) -> Result<(), RunError> {
-        let known = brolga_kernels::symbols();
+        let known = symbols();
         for (_, function) in self.module().declarations().get_functions() {
             let name = function.name.as_deref().unwrap_or_default();
             if function.linkage == Linkage::Import && known.iter().all(|(n, _)| *n != name) {

@@ -4,6 +4,8 @@
 
 pub(crate) mod convolution;
 mod executable;
+mod observed;
 pub(crate) mod product;
 
 pub(crate) use executable::Executable;
+pub(crate) use observed::{Observer, Part, Watched};

@@ -31,6 +31,18 @@ pub struct NotFinite {
     pub row: Option<(usize, String)>,
 }
 
+impl NotFinite {
+    /// Whether it is a value of the model, of its gradients or of the optimiser.
+    pub fn role(&self) -> String {
+        let role = self.provenance.sites().first().and_then(|site| site.role.as_deref());
+        match role {
+            None => "it is computed going forward".into(),
+            Some("update") => "it is computed by the optimiser".into(),
+            Some(role) => format!("it is computed going backward ({role})"),
+        }
+    }
+}
+
 /// What the values of a tensor are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
@@ -56,6 +68,11 @@ impl Range {
             }
         }
         range
+    }
+
+    /// Of one value, which is NaN.
+    pub(super) fn nan() -> Range {
+        Range { lowest: f64::INFINITY, highest: f64::NEG_INFINITY, n_nan: 1, n_infinite: 0 }
     }
 
     fn is_finite(&self) -> bool {
@@ -96,16 +113,18 @@ impl Prepared<'_> {
         let call = Given { feeds: &self.instance().feeds, clocks };
         let leaves = Values { call: &call, store: &self.session.store };
         evaluator.run(&leaves, &Kernels { pool: self.session.pool.as_ref() })?;
-        Ok(first(evaluator.graph(), &all, &|id| evaluator.value(id)))
+        Ok(first(evaluator.graph(), &all, &|id| evaluator.value(id), &|_| true))
     }
 }
 
 /// The node that makes the first NaN in order, or if there is none, the first infinity; where that
-/// is made of an infinity, which was made of data before it, the node that has made that one.
-fn first<'v>(
+/// is made of an infinity, which was made of data before it, the node that has made that one. Looked
+/// at are those of the nodes that are `wanted`.
+pub(super) fn first<'v>(
     graph: &Graph,
     order: &[NodeId],
     value: &dyn Fn(NodeId) -> &'v Literal,
+    wanted: &dyn Fn(NodeId) -> bool,
 ) -> Option<NotFinite> {
     let mut ranges: FxHashMap<NodeId, Range> = FxHashMap::default();
     let mut fixed: FxHashSet<NodeId> = FxHashSet::default();
@@ -121,7 +140,8 @@ fn first<'v>(
     }
     let is_wrong = |id: &&NodeId| ranges.get(*id).is_some_and(|range| !range.is_finite());
     let has_nan = |id: &&NodeId| ranges.get(*id).is_some_and(|range| range.n_nan > 0);
-    let mut id = *order.iter().find(has_nan).or_else(|| order.iter().find(is_wrong))?;
+    let looked_at = || order.iter().filter(|&&id| wanted(id));
+    let mut id = *looked_at().find(has_nan).or_else(|| looked_at().find(is_wrong))?;
     while let Some(&operand) = graph.operands(id).iter().find(is_wrong) {
         id = operand;
     }

@@ -58,6 +58,7 @@ impl Session {
             scratch: &mut scratch,
             pool: self.pool.as_ref(),
             clocks,
+            observer: None,
         })?;
         Ok(native.value(0))
     }

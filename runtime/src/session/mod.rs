@@ -5,6 +5,7 @@
 //! size. Nothing is allocated while a program runs.
 
 mod calls;
+mod checked;
 mod eager;
 mod feed;
 mod finite;
@@ -35,6 +36,7 @@ use crate::store::{Keep, Loaded, Store};
 use crate::{RunError, host_memory, host_target, host_threads};
 
 pub use brolga_compiler::entry::{Entry, EntryGraph, SymbolInput};
+pub use checked::MadeNotFinite;
 pub use feed::{Feed, FeedMut};
 pub use finite::{NotFinite, Range};
 pub use metrics::finish_metric;
@@ -69,6 +71,8 @@ pub struct SessionOptions {
     pub target: Target,
     /// What the compiler is told.
     pub compiler: Options,
+    /// Make machine code whose calls can be observed: for profiles, and to find what is not finite.
+    pub observe: bool,
 }
 
 impl Default for SessionOptions {
@@ -81,6 +85,7 @@ impl Default for SessionOptions {
             memory_limit: host_memory(),
             target: host_target(),
             compiler: Options::default(),
+            observe: false,
         }
     }
 }

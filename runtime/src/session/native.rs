@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use brolga_compiler::ir::{DType, Element, Literal, Scalar};
+use brolga_compiler::loop_ir::Kernel;
 use brolga_compiler::program::{Frame, Output, Program};
 use brolga_kernels::Pool;
 
@@ -10,7 +11,7 @@ use super::Session;
 use super::feed::{Clocks, Feed, n_bytes};
 use crate::RunError;
 use crate::arena::Memory;
-use crate::link::Executable;
+use crate::link::{Executable, Observer, Watched};
 use crate::store::Store;
 
 /// Machine code with the memories of its own and the tables of its frame.
@@ -22,6 +23,8 @@ pub(super) struct Native {
     variables: Vec<*mut u8>,
     feeds: Vec<*mut u8>,
     outputs: Vec<*mut u8>,
+    /// For each call of the program, how many bytes its kernel may reach in each argument.
+    sizes: Vec<Vec<usize>>,
 }
 
 // SAFETY: the tables point to memories that move with the session: the store's, which are only used
@@ -41,6 +44,7 @@ pub(super) struct Lent<'a> {
     /// The threads.
     pub(super) pool: Option<&'a Pool>,
     pub(super) clocks: Clocks,
+    pub(super) observer: Option<&'a dyn Observer>,
 }
 
 impl Native {
@@ -67,7 +71,15 @@ impl Native {
             .iter()
             .map(|(name, tensor_type)| Ok(session.store.memory(name, tensor_type)?.pointer()))
             .collect();
+        let bytes = |kernel: &Kernel| {
+            kernel.buffers.iter().map(|b| b.len * b.dtype.size()).collect::<Vec<usize>>()
+        };
+        let sizes = match session.options.observe {
+            true => program.calls().map(|(call, _)| bytes(&program.kernels[call.kernel])).collect(),
+            false => vec![],
+        };
         Ok(Native {
+            sizes,
             variables: variables?,
             feeds: feeds.iter().map(Feed::pointer).collect(),
             outputs: results.iter().map(Memory::pointer).collect(),
@@ -77,6 +89,7 @@ impl Native {
                 program,
                 &session.options.target,
                 session.options.compiler.passes.verify,
+                session.options.observe,
             )?,
         })
     }
@@ -95,19 +108,24 @@ impl Native {
         self.executable.timings()
     }
 
+    /// How long making the code of each kernel took, in milliseconds.
+    pub(super) fn kernel_ms(&self) -> &[f64] {
+        self.executable.kernel_ms()
+    }
+
     pub(super) fn outputs(&self) -> &[Output] {
         &self.program().outputs
     }
 
-    /// Runs one step.
+    /// Runs one step; an observer sees its calls if the code was made for it.
     pub(super) fn run(&mut self, place: Lent<'_>) -> Result<(), RunError> {
-        let Lent { feeds, store, arena, scratch, pool, clocks } = place;
+        let Lent { feeds, store, arena, scratch, pool, clocks, observer } = place;
         self.feeds.iter_mut().zip(feeds).for_each(|(place, feed)| *place = feed.pointer());
         let program = self.executable.program();
         // The borrow is what makes the variables' memories ours while the code runs.
         let _: &mut Store = store;
         assert!(arena.size() >= program.arena_bytes, "the session's arena is the largest");
-        let mut frame = Apart(Frame {
+        let frame = Frame {
             variables: self.variables.as_ptr(),
             feeds: self.feeds.as_ptr(),
             outputs: self.outputs.as_ptr(),
@@ -120,7 +138,9 @@ impl Native {
             epoch: clocks.clock.epoch,
             batch: clocks.batch,
             status: 0,
-        });
+        };
+        let alone = pool.is_none();
+        let mut watched = Watched { frame, observer, sizes: &self.sizes, alone };
         if let Some(pool) = pool {
             pool.wake();
         }
@@ -128,8 +148,8 @@ impl Native {
         // the store (each of its type, in its place until the session ends), the feeds' and
         // results' of this instance, which live as long as it. Store, arena, scratch and instance
         // are borrowed exclusively; each thread of the pool has its scratch.
-        unsafe { self.executable.step(&mut frame.0) };
-        RunError::of_status(frame.0.status, program)
+        unsafe { self.executable.step((&raw mut watched).cast()) };
+        RunError::of_status(watched.frame.status, program)
     }
 
     /// The value of a result.
@@ -150,11 +170,6 @@ impl Native {
         &self.results[number].bytes()[..t.n_bytes().expect("its memory was allocated")]
     }
 }
-
-/// A frame on cache lines of its own (two, as the processor fetches pairs): all threads read it in
-/// every kernel, and what the caller writes beside it would take it from them.
-#[repr(align(128))]
-struct Apart(Frame);
 
 /// The number of a type that these bytes are, little-endian.
 fn read_scalar(dtype: DType, bytes: &[u8]) -> Scalar {

@@ -1,5 +1,7 @@
 //! A program of a session with its feeds and results: fed, run, read, again and again.
 
+use std::collections::BTreeSet;
+
 use brolga_compiler::compile::{Compiled, Timing};
 use brolga_compiler::entry::Entry;
 use brolga_compiler::ir::{Binding, Graph, Literal, Metric, MetricKind, Name, Scalar, TensorType};
@@ -16,6 +18,7 @@ use super::{Backend, Clock, Results, Session};
 use crate::RunError;
 use crate::arena::Budget;
 use crate::eager::{Kernels, eval_calls};
+use crate::link::Observer;
 
 /// A program, what it is for, and the memories of its own.
 pub(super) struct Instance {
@@ -29,6 +32,10 @@ pub(super) struct Instance {
     timings: Vec<Timing>,
     /// How often the last run called an operation's `eval`.
     eval_calls: u64,
+    /// The graph of the program, if its code is to be observed.
+    pub(super) graph: Option<Box<Graph>>,
+    /// The calls and arguments in which an infinity was found that is meant.
+    pub(super) meant: BTreeSet<(usize, usize)>,
     engine: Engine,
 }
 
@@ -47,7 +54,8 @@ impl Instance {
         session: &Session,
         compiled: Compiled,
     ) -> Result<Instance, RunError> {
-        let Compiled { program, optimized, mut timings, .. } = compiled;
+        let Compiled { program, optimized, fusion, mut timings, .. } = compiled;
+        let graph = session.options.observe.then(|| Box::new(fusion.graph));
         let feeds = feeds(program.feeds.iter().map(|(name, t)| (name, t)), &session.budget)?;
         let mut room = (0, 0);
         let engine = if session.options.backend == Backend::Jit {
@@ -70,6 +78,8 @@ impl Instance {
             metrics,
             timings,
             eval_calls: 0,
+            graph,
+            meant: BTreeSet::new(),
             engine,
         })
     }
@@ -93,6 +103,8 @@ impl Instance {
             metrics,
             timings,
             eval_calls: 0,
+            graph: None,
+            meant: BTreeSet::new(),
             engine,
         })
     }
@@ -177,7 +189,16 @@ impl Prepared<'_> {
     /// # Errors
     /// If the data do not fit, such as an index out of range; variables may be written then.
     pub fn run(&mut self, batch: i64) -> Result<(), RunError> {
+        self.run_observed(batch, None)
+    }
+
+    pub(crate) fn run_observed(
+        &mut self,
+        batch: i64,
+        observer: Option<&dyn Observer>,
+    ) -> Result<(), RunError> {
         let session = &mut *self.session;
+        assert!(observer.is_none() || session.options.observe, "the code is made to be observed");
         let instance = &mut session.instances[self.at];
         let clocks = Clocks { seed: session.options.seed, clock: session.clock, batch };
         let before = eval_calls();
@@ -189,6 +210,7 @@ impl Prepared<'_> {
                 scratch: &mut session.scratch,
                 pool: session.pool.as_ref(),
                 clocks,
+                observer,
             }),
             Engine::Interpreted(program) => {
                 program.run(&instance.feeds, &mut session.store, clocks)
@@ -259,6 +281,15 @@ impl Prepared<'_> {
         match &self.instance().engine {
             Engine::Native(native) => native.code_bytes(),
             Engine::Interpreted(_) | Engine::Eager(_) => 0,
+        }
+    }
+
+    /// How long making the machine code of each kernel took, in milliseconds; nothing where there is
+    /// none.
+    pub fn kernel_code_ms(&self) -> &[f64] {
+        match &self.instance().engine {
+            Engine::Native(native) => native.kernel_ms(),
+            Engine::Interpreted(_) | Engine::Eager(_) => &[],
         }
     }
 

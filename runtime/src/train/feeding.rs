@@ -190,6 +190,21 @@ impl Feeding {
         prepared.run(count).map_err(|error| self.located(error, batch))
     }
 
+    /// The same, ended at the first value that is not finite.
+    pub(super) fn run_checked(
+        &mut self,
+        prepared: &mut Prepared<'_>,
+        batch: usize,
+        count: i64,
+    ) -> Result<(), RunError> {
+        self.load(prepared, batch)?;
+        let made = prepared.run_checked(count).map_err(|error| self.located(error, batch))?;
+        let Some(mut made) = made else { return Ok(()) };
+        made.first.row = self.row(&made.first.node, &made.first.position, batch);
+        let clock = prepared.session().clock();
+        Err(RunError::MadeNotFinite { clock, batch, made: Box::new(made) })
+    }
+
     /// Feeds a batch and runs it as the number `count`; an index that is out of range is told with
     /// the row of the data that holds it.
     pub(super) fn run(

@@ -146,7 +146,8 @@ pub fn fit(
     while session.clock().epoch < progress.first_epoch + options.epochs {
         let start = Instant::now();
         let watch = (!options.allow_nan).then_some(&mut well);
-        let mut seen = Seen { rates: &mut rates, well: watch };
+        let check = options.check_nan;
+        let mut seen = Seen { rates: &mut rates, well: watch, check };
         let (averages, mut flow) =
             train_epoch(session, &mut training, &progress, &mut seen, callbacks)?;
         let Some(averages) = averages else { break };
@@ -180,6 +181,8 @@ struct Seen<'a> {
     rates: &'a mut Rates,
     /// A moment to begin again from where a loss is not finite, if that is to be told.
     well: Option<&'a mut Option<Start>>,
+    /// Whether every kernel is looked at.
+    check: bool,
 }
 
 /// Trains the batches of an epoch from where the training is; returns what they reported, unless a
@@ -188,7 +191,7 @@ fn train_epoch(
     session: &mut Session,
     feeding: &mut Feeding,
     before: &Progress,
-    Seen { rates, well }: &mut Seen<'_>,
+    Seen { rates, well, check }: &mut Seen<'_>,
     callbacks: &mut dyn Callbacks,
 ) -> Result<(Option<Averages>, ControlFlow<()>), RunError> {
     let epoch = session.clock().epoch;
@@ -202,7 +205,10 @@ fn train_epoch(
             Start::keep(start, &prepared, batch);
         }
         let start = Instant::now();
-        feeding.run_loaded(&mut prepared, batch, step)?;
+        match check {
+            true => feeding.run_checked(&mut prepared, batch, step)?,
+            false => feeding.run_loaded(&mut prepared, batch, step)?,
+        }
         let ms = start.elapsed().as_secs_f64() * 1e3;
         if let Some(well) = well
             && !loss_is_finite(&prepared)

@@ -23,6 +23,9 @@ pub struct FitOptions {
     pub augment: Option<Augment>,
     /// Whether to go on with a loss that is not finite.
     pub allow_nan: bool,
+    /// Whether to look at what every kernel writes, and to end at the first that makes what is not
+    /// finite; the session must make code to be observed.
+    pub check_nan: bool,
     /// When to end before, and to take back the variables of the best epoch.
     pub early_stop: Option<EarlyStop>,
     /// How far a training that is resumed is.
@@ -40,6 +43,7 @@ impl FitOptions {
             class_weights: None,
             augment: None,
             allow_nan: false,
+            check_nan: false,
             early_stop: None,
             resume: None,
         }

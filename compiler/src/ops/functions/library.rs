@@ -50,6 +50,14 @@ impl LibraryFn {
         }
     }
 
+    /// The operations that it counts as.
+    pub(crate) const fn cost(self) -> u32 {
+        match self {
+            LibraryFn::Unary(f) => f.cost(),
+            LibraryFn::Binary(f) => f.cost(),
+        }
+    }
+
     /// The name in the language.
     pub const fn name(self) -> &'static str {
         match self {

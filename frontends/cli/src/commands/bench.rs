@@ -1,64 +1,47 @@
 //! `brolga bench`: how long compiling and a step take, and what a step consists of.
 
-use std::time::{Duration, Instant};
-
 use brolga::compiler::compile::Timing;
-use brolga::compiler::ir::{Literal, Name};
 use brolga::compiler::loop_ir::Stmt;
 use brolga::compiler::program::Program as Compiled;
-use brolga::compiler::specialise::specialise;
-use brolga::runtime::data::{
-    BatchDimension, BatchOptions, Batches, DataError, DataSet, FeedPlan, Split, Standardiser,
-    Standards, Tail, feed_plan,
-};
-use brolga::runtime::session::{Clock, Prepared};
-use brolga::runtime::train::BatchSize;
-use brolga::{Backend, Binding, Entry, RunError, Session, SessionOptions};
-use indexmap::IndexMap;
+use brolga::{Backend, Entry, RunError, Session, SessionOptions};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{Against, Bench};
-use crate::drawn;
+use super::timed::{Feeding, Stepping, feeding, quantile};
+use crate::arguments::{Against, Bench, Timed};
 use crate::failure::Failure;
-use crate::model::{
-    ReadFile, batch_size, check_dims, data_set, entry, read, session, session_options, symbols,
-};
+use crate::model::{ReadFile, check_dims, entry, read, session, session_options};
 use crate::output::outln;
-use crate::weights::{Purpose, load_weights};
 
 /// Steps are timed in so many rounds, and what is compared takes turns: what disturbs the machine
 /// for a while then disturbs both.
 const ROUNDS: usize = 5;
 
-/// Before a round, steps run untimed for so long: caches, branch predictors, pages, and threads
-/// of the other side that still wait for work.
-const WARM_UP: Duration = Duration::from_millis(5);
-
-/// At most so many steps of a warm-up, and at least [`LEAST_WARM_UP`].
-const MOST_WARM_UP: usize = 40;
-const LEAST_WARM_UP: usize = 2;
+/// Where of ten steps the slowest takes more than so many times what the fastest does, a ratio of
+/// medians is of the machine's other work.
+const UNSTEADY: f64 = 2.0;
 
 /// So many losses are reported.
 const LOSSES: usize = 20;
 
 pub(crate) fn run(arguments: &Bench) -> Result<(), Failure> {
-    let program = read(&arguments.model)?;
-    check_dims(&program.module, &arguments.model.dims)?;
-    let entry = entry(&program.module, arguments.entry, &[]);
-    let options = session_options(&arguments.model.machine);
+    let (timed, against) = (&arguments.timed, arguments.against);
+    let program = read(&timed.model)?;
+    check_dims(&program.module, &timed.model.dims)?;
+    let entry = entry(&program.module, timed.entry, &[]);
+    let options = session_options(&timed.model.machine);
     let mut session = session(&program, options.clone())?;
-    let feeding = feeding(arguments, &program, &entry, &mut session)?;
-    let mut eager = match arguments.against {
+    let feeding = feeding(timed, &program, &entry, &mut session)?;
+    let mut eager = match against {
         Some(Against::Eager) => {
             let options = SessionOptions { backend: Backend::Eager, ..options };
             Some(crate::model::session(&program, options)?)
         }
         None => None,
     };
-    let prepare = |session| Measurement::prepare(arguments, &program, &entry, &feeding, session);
+    let prepare = |session| Measurement::prepare(timed, &program, &entry, &feeding, session);
     let mut compiled = prepare(&mut session)?;
     let mut eager = eager.as_mut().map(prepare).transpose()?;
-    let n = arguments.steps.get();
+    let n = timed.steps.get();
     for round in 0..ROUNDS {
         let steps = n * (round + 1) / ROUNDS - n * round / ROUNDS;
         for measurement in [Some(&mut compiled), eager.as_mut()].into_iter().flatten() {
@@ -66,102 +49,12 @@ pub(crate) fn run(arguments: &Bench) -> Result<(), Failure> {
         }
     }
     let (compiled, eager) = (compiled.finish(), eager.map(Measurement::finish));
-    if arguments.model.machine.json {
+    if timed.model.machine.json {
         outln!("{}", as_json(&program, &compiled, eager.as_ref()));
     } else {
         print(&program, &compiled, eager.as_ref());
     }
     Ok(())
-}
-
-/// What the steps are fed with, in turn.
-struct Feeding {
-    binding: Binding,
-    batches: Vec<IndexMap<Name, Literal>>,
-}
-
-/// At most so many batches of data are kept; steps take them in turn.
-const MAX_BATCHES: usize = 256;
-
-fn feeding(
-    arguments: &Bench,
-    program: &ReadFile,
-    entry: &Entry,
-    session: &mut Session,
-) -> Result<Feeding, Failure> {
-    let size = batch_size(&program.module, arguments.batch_size, &arguments.model.dims)?;
-    match &arguments.data {
-        Some(text) => from_data(program, entry, session, text, &size),
-        None => {
-            let BatchSize { rows, mut given } = size;
-            for symbol in symbols(&program.module) {
-                let is_given = given.iter().any(|(name, _)| *name.0 == *symbol);
-                if !is_given {
-                    given.bind(&symbol, rows.get() as u64);
-                }
-            }
-            drawn_batch(arguments, program, entry, session, given)
-        }
-    }
-}
-
-fn drawn_batch(
-    arguments: &Bench,
-    program: &ReadFile,
-    entry: &Entry,
-    session: &mut Session,
-    binding: Binding,
-) -> Result<Feeding, Failure> {
-    let graph = session.entry(entry).map_err(|e| Failure::run(&e, &program.sources))?;
-    let graph =
-        specialise(&graph.graph, &binding).map_err(|e| Failure::compile(&e, &program.sources))?;
-    let ranges = drawn::ranges(&graph, &arguments.ranges)?;
-    let seed = arguments.model.machine.seed as u64;
-    let batches = vec![drawn::inputs(&graph, &ranges, seed)];
-    Ok(Feeding { binding, batches })
-}
-
-fn from_data(
-    program: &ReadFile,
-    entry: &Entry,
-    session: &mut Session,
-    text: &str,
-    size: &BatchSize,
-) -> Result<Feeding, Failure> {
-    let data = data_set(text, Split::Train)?;
-    let _held = session.hold(&data).map_err(|e| Failure::run(&e, &program.sources))?;
-    let inputs = session.data_inputs(entry, &size.given, true);
-    let inputs = inputs.map_err(|e| Failure::run(&e, &program.sources))?;
-    let plan = feed_plan(&inputs, &data, &size.given).map_err(|e| Failure::data(&e))?;
-    let standardiser = standardiser(&data, &plan).map_err(|e| Failure::data(&e))?;
-    let mut binding = plan.binding.clone();
-    let batch_size = plan.batch.rows(size);
-    if let BatchDimension::Symbol(symbol) = &plan.batch {
-        binding.bind(&symbol.0, batch_size.get() as u64);
-    }
-    let options = BatchOptions { batch_size, tail: Tail::Drop, shuffle: None };
-    let all = Batches::new(&data, &plan, options);
-    if all.n_batches() == 0 {
-        let message = format!("`{text}` has fewer rows than a batch of {batch_size}");
-        return Err(Failure::input("E0609", &message, "use a smaller --batch-size"));
-    }
-    let batch = |batch: usize| {
-        let feeds = all.feeds().iter().enumerate();
-        let value = |i: usize| match &standardiser {
-            Some(standardiser) => standardiser.literal(i, &all.literal(batch, i)),
-            None => all.literal(batch, i),
-        };
-        feeds.map(|(i, feed)| (feed.input.as_str().into(), value(i))).collect()
-    };
-    let batches = (0..all.n_batches().min(MAX_BATCHES)).map(batch).collect();
-    Ok(Feeding { binding, batches })
-}
-
-/// What measures data that are to be standardised, by all of their rows.
-fn standardiser(data: &DataSet, plan: &FeedPlan) -> Result<Option<Standardiser>, DataError> {
-    let Some(which) = data.standardise() else { return Ok(None) };
-    let standards = Standards::of(data, which, None)?;
-    Standardiser::new(&standards, plan, data).map(Some)
 }
 
 /// What was measured of one backend.
@@ -189,35 +82,23 @@ struct Shape {
 
 /// A backend that is being measured.
 struct Measurement<'a> {
-    prepared: Prepared<'a>,
-    feeding: &'a Feeding,
-    /// The clock before the first step, and the number of steps since.
-    clock: Clock,
-    n: usize,
+    stepping: Stepping<'a>,
     measured: Measured,
 }
 
 impl<'a> Measurement<'a> {
     /// Compiles.
     fn prepare(
-        arguments: &Bench,
+        arguments: &Timed,
         program: &ReadFile,
         entry: &Entry,
         feeding: &'a Feeding,
         session: &'a mut Session,
     ) -> Result<Measurement<'a>, Failure> {
-        let purpose = match entry {
-            Entry::Train => Purpose::Training,
-            Entry::Eval | Entry::Run { .. } => Purpose::Results,
-        };
-        load_weights(session, program, &arguments.weights, purpose)?;
-        let clock = session.clock();
-        let start = Instant::now();
-        let prepared = session.prepare(entry, &feeding.binding);
-        let prepared = prepared.map_err(|e| Failure::run(&e, &program.sources))?;
-        let compile_ms = start.elapsed().as_secs_f64() * 1e3;
-        let phases = prepared.timings().to_vec();
-        let shape = prepared.program().map(shape);
+        let (stepping, compile_ms) =
+            Stepping::prepare(arguments, program, entry, feeding, session)?;
+        let phases = stepping.prepared.timings().to_vec();
+        let shape = stepping.prepared.program().map(shape);
         let (steps, losses) = (vec![], vec![]);
         let measured = Measured {
             compile_ms,
@@ -228,44 +109,18 @@ impl<'a> Measurement<'a> {
             shape,
             peak_rss_bytes: None,
         };
-        Ok(Measurement { prepared, feeding, clock, n: 0, measured })
+        Ok(Measurement { stepping, measured })
     }
 
     /// Runs a warm-up, and then so many steps on the clock.
     fn round(&mut self, steps: usize) -> Result<(), RunError> {
-        let start = Instant::now();
-        for warm_up in 0..MOST_WARM_UP {
-            if warm_up >= LEAST_WARM_UP && start.elapsed() > WARM_UP {
-                break;
-            }
-            self.step()?;
-        }
+        let Measurement { stepping, measured } = self;
+        stepping.warm_up(|stepping| measured.step(stepping).map(drop))?;
         for _ in 0..steps {
-            let ms = self.step()?;
-            self.measured.steps.push(ms);
+            let ms = measured.step(stepping)?;
+            measured.steps.push(ms);
         }
         Ok(())
-    }
-
-    /// Runs a step; returns how long it took, its feeds included, in milliseconds.
-    fn step(&mut self) -> Result<f64, RunError> {
-        let batch = self.clock.step + self.n as i64;
-        let batches = &self.feeding.batches;
-        let start = Instant::now();
-        if self.n == 0 || batches.len() > 1 {
-            self.prepared.feed_all(&batches[self.n % batches.len()])?;
-        }
-        self.prepared.run(batch)?;
-        let ms = start.elapsed().as_secs_f64() * 1e3;
-        self.measured.eval_calls = self.measured.eval_calls.max(self.prepared.eval_calls());
-        self.prepared.set_clock(Clock { step: batch + 1, ..self.clock });
-        self.n += 1;
-        if self.measured.losses.len() < LOSSES {
-            let metrics = self.prepared.results()?.metrics;
-            let loss = metrics.get("loss").and_then(|loss| loss.scalars().next());
-            self.measured.losses.extend(loss.map(|loss| loss.to_f64()));
-        }
-        Ok(ms)
     }
 
     fn finish(mut self) -> Measured {
@@ -306,10 +161,27 @@ fn peak_rss_bytes() -> Option<u64> {
 }
 
 impl Measured {
+    /// Runs a step, of which it keeps what is reported but for the time.
+    fn step(&mut self, stepping: &mut Stepping<'_>) -> Result<f64, RunError> {
+        let (ms, ()) = stepping.step(|prepared, batch| prepared.run(batch))?;
+        let prepared = &stepping.prepared;
+        self.eval_calls = self.eval_calls.max(prepared.eval_calls());
+        if self.losses.len() < LOSSES {
+            let metrics = prepared.results()?.metrics;
+            let loss = metrics.get("loss").and_then(|loss| loss.scalars().next());
+            self.losses.extend(loss.map(|loss| loss.to_f64()));
+        }
+        Ok(ms)
+    }
+
     /// The step time below which `part` of the steps lie.
     fn quantile(&self, part: f64) -> f64 {
-        let last = self.steps.len() - 1;
-        self.steps[(part * last as f64).round() as usize]
+        quantile(&self.steps, part)
+    }
+
+    /// Whether the times of steps lie so far apart that a ratio of them says little.
+    fn is_unsteady(&self) -> bool {
+        self.quantile(0.9) > UNSTEADY * self.quantile(0.1)
     }
 
     fn members(&self, language_ms: f64) -> Map<String, Value> {
@@ -345,6 +217,8 @@ fn as_json(program: &ReadFile, compiled: &Measured, eager: Option<&Measured>) ->
         all.insert("eager".to_string(), Value::Object(eager.members(program.ms)));
         let speedup = eager.quantile(0.5) / compiled.quantile(0.5);
         all.insert("speedup".to_string(), json!(speedup));
+        let unsteady = compiled.is_unsteady() || eager.is_unsteady();
+        all.insert("unsteady".to_string(), json!(unsteady));
     }
     Value::Object(all)
 }
@@ -382,5 +256,11 @@ fn print(program: &ReadFile, compiled: &Measured, eager: Option<&Measured>) {
     if let Some(eager) = eager {
         times("eager", eager);
         outln!("{:.2} times faster than eager", eager.quantile(0.5) / compiled.quantile(0.5));
+        if compiled.is_unsteady() || eager.is_unsteady() {
+            outln!(
+                "the steps of one side are unsteady (p90 is more than {UNSTEADY} times p10): \
+                 something else runs here, so the ratio says little"
+            );
+        }
     }
 }

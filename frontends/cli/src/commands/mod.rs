@@ -10,6 +10,8 @@ pub(crate) mod data;
 pub(crate) mod compile;
 pub(crate) mod dump;
 pub(crate) mod bench;
+pub(crate) mod profile;
+mod timed;
 pub(crate) mod gradcheck;
 pub(crate) mod help;
 pub(crate) mod new;

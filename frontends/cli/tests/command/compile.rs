@@ -1,6 +1,7 @@
 //! `brolga compile`: programs in C that train and predict as the command does, to the bit. They are
 //! compiled by `cc`, which Rust links with too.
 
+mod lines;
 mod together;
 
 use std::path::Path;

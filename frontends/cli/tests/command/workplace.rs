@@ -115,6 +115,8 @@ impl Workplace {
         command.current_dir(&self.folder).args(arguments.split_whitespace());
         // What clap prints is as wide as this says.
         command.env("COLUMNS", "100").stdin(Stdio::null());
+        // What is cached goes with the folder.
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         command
     }
 

@@ -7,9 +7,10 @@ use brolga::runtime::train::{FitOptions, Validation, metrics_json};
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+use super::session_options;
 use crate::arguments::Train;
 use crate::failure::Failure;
-use crate::model::{ReadFile, session, session_options};
+use crate::model::{ReadFile, session};
 use crate::output::outln;
 use crate::progress::metrics_text;
 use crate::watch::{Kept, train};
@@ -34,7 +35,7 @@ pub(super) fn run(
     for fold in 0..folds {
         let validation = Validation::Fold { fold, of: folds };
         let options = FitOptions { validation, ..options.clone() };
-        let mut session = session(program, session_options(&arguments.model.machine))?;
+        let mut session = session(program, session_options(arguments)?)?;
         load_weights(&mut session, program, &arguments.weights, Purpose::Training)?;
         eprintln!("fold {} of {folds}", fold + 1);
         let reports = train(&mut session, program, data, &options, &mut Kept::default())?;

@@ -12,13 +12,13 @@ use brolga::runtime::data::{
     Augment, ClassWeights, DataError, Names, Source, Split, fold_rows, load_as, split_rows,
 };
 use brolga::runtime::train::{FitOptions, TensorBoard, Validation, with_standards};
-use brolga::{DataSet, Entry};
+use brolga::{Backend, DataSet, Entry, SessionOptions};
 
 use crate::arguments::{EarlyStopText, Train};
 use crate::failure::Failure;
 use crate::model::{
     ReadFile, batch_size, check_dims, check_place, data_set, data_set_as, fixed_rows, read,
-    say_taken, say_unused, session, session_options,
+    say_taken, say_unused, session,
 };
 use crate::page::{self, History, Told};
 use crate::watch::{Kept, train};
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     if let Some(folds) = arguments.folds {
         return folds::run(arguments, &program, &data, &options, folds);
     }
-    let mut session = session(&program, session_options(&arguments.model.machine))?;
+    let mut session = session(&program, session_options(arguments)?)?;
     let loaded = load_weights(&mut session, &program, &arguments.weights, Purpose::Training)?;
     let seed = arguments.model.machine.seed;
     let data = with_standards(&data, &options, seed).map_err(|e| Failure::data(&e))?;
@@ -125,6 +125,17 @@ fn held_back(data: &DataSet, options: &FitOptions, seed: i64) -> Result<Option<V
     parts.map(|(_, held_back)| Some(held_back)).map_err(|e| Failure::data(&e))
 }
 
+/// What a training asks of the machine: with `--check-nan` code that can be observed.
+fn session_options(arguments: &Train) -> Result<SessionOptions, Failure> {
+    let options = crate::model::session_options(&arguments.model.machine);
+    let observe = arguments.check_nan;
+    if observe && options.backend != Backend::Jit {
+        let message = "error: `--check-nan` looks at machine code: `--backend jit`\n";
+        return Err(Failure::Usage(message.into()));
+    }
+    Ok(SessionOptions { observe, ..options })
+}
+
 /// The data that are learnt from: in the terms of the training that goes on, or in their own, for
 /// instance with other classes, which is for the user to know.
 fn training_data(arguments: &Train) -> Result<DataSet, Failure> {
@@ -159,6 +170,7 @@ fn options(arguments: &Train, program: &ReadFile, names: &Names) -> Result<FitOp
         class_weights,
         augment: augment.map_err(|e| Failure::data(&e))?,
         allow_nan: arguments.allow_nan,
+        check_nan: arguments.check_nan,
         early_stop: arguments.early_stop.as_ref().map(EarlyStopText::rule).transpose()?,
         resume: None,
     })

@@ -1,0 +1,72 @@
+//! `--check-nan`: a NaN that is planted in a line of a model is reported at that line.
+
+use crate::workplace::Workplace;
+
+/// Models that train on digits, each with the beginning of the line that gets a NaN.
+const PLANTED: [(&str, &str); 11] = [
+    ("cnn", "second = "),
+    ("softmax", "logits = "),
+    ("vae", "moments = "),
+    ("rnn", "logits = "),
+    ("lstm", "logits = "),
+    ("gru", "logits = "),
+    ("gan", "other_fake = "),
+    ("transfer", "second = "),
+    ("binary", "hidden = "),
+    ("hinge", "hidden = "),
+    ("mlp", "logits = "),
+];
+
+/// What makes a NaN of anything, and stands behind all of the model's lines.
+const PLANT: &str = "\nfn planted(x) {\n    return x + sqrt(-1.0 - mean(x * x))\n}\n";
+
+#[test]
+fn a_nan_is_reported_at_the_line_that_makes_it() {
+    let place = Workplace::empty("nans");
+    for (model, begins) in PLANTED {
+        place.done(&format!("new {model} --model {model}"));
+        let name = format!("{model}.graph");
+        let text = place.text(&name);
+        let train = format!("train {name} --data digits?rows=64 --epochs 1 --check-nan");
+        place.done(&train);
+        let (number, line) = (1..)
+            .zip(text.lines())
+            .find(|(_, line)| line.starts_with(begins))
+            .unwrap_or_else(|| panic!("{model} has no line that begins with `{begins}`"));
+        // What else the line names stays as it is called.
+        let (variable, value) = line.split_once(" = ").expect("an assignment");
+        let planted = format!("{variable} = planted({value})");
+        let of_logits = text.replace("logits.w", "logits.dense.w");
+        place.write(&name, of_logits.replace(line, &planted) + PLANT);
+        let found = place.run(&train);
+        assert_eq!(found.status, 1, "{model}: {}", found.stderr);
+        for wanted in ["E0672", &format!("{name}:{number}:"), "NaN", "computed going forward"] {
+            assert!(found.stderr.contains(wanted), "{model}: no {wanted} in {}", found.stderr);
+        }
+    }
+}
+
+/// A NaN of the optimiser, one of a gradient, and an infinity that the file asks for.
+#[test]
+fn what_is_found_says_which_part_of_the_step_made_it() {
+    let place = Workplace::empty("nan_parts");
+    let model = |loss: &str, lr: &str| {
+        format!(
+            "input image: f32[batch, 28, 28]\ninput label: i32[batch]\n\
+             logits = dense(flatten(image), 10)\nhidden = select(label == 99, 0.0, -1.0 / 0.0)\n\
+             gone = mean(exp(hidden))\n\
+             loss = sparse_softmax_cross_entropy(logits, label){loss}\n\
+             minimize loss + gone with sgd(lr={lr})\n"
+        )
+    };
+    let train = "train model.graph --data digits?rows=64 --epochs 1 --check-nan";
+    place.write("model.graph", model("", "0.1"));
+    place.done(train);
+    // The square of a small number is 0, of which the gradient of a root is infinite.
+    place.write("model.graph", model(" + mean(sqrt(square(logits * 1e-30)))", "0.1"));
+    let found = place.run(train).stderr;
+    assert!(found.contains("going backward") && found.contains("model.graph:6:"), "{found}");
+    place.write("model.graph", model("", "1e38 * 1e3"));
+    let found = place.run(train).stderr;
+    assert!(found.contains("by the optimiser") && found.contains("model.graph:7:"), "{found}");
+}

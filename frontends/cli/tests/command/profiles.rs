@@ -1,0 +1,57 @@
+//! `brolga profile`: what is said of the time of a step, whatever it is.
+
+use serde_json::Value;
+
+use crate::workplace::Workplace;
+
+const MODEL: &str = "input image: f32[batch, 28, 28]\ninput label: i32[batch]\n\
+    hidden = relu(dense(flatten(image), 32))\nlogits = dense(hidden, 10)\n\
+    minimize sparse_softmax_cross_entropy(logits, label) with adam(lr=0.01)\n";
+
+fn sum(rows: &Value) -> f64 {
+    rows.as_array().expect("a list").iter().map(|row| row["ms"].as_f64().expect("a number")).sum()
+}
+
+#[test]
+fn the_parts_of_a_step_are_the_step() {
+    let place = Workplace::empty("profiled");
+    place.write("model.graph", MODEL);
+    for threads in [1, 2] {
+        let profile = place.json(&format!(
+            "profile model.graph --steps 40 --threads {threads} --trace trace.json"
+        ));
+        let number = |name: &str| profile[name].as_f64().expect("a number");
+        let (step, between) = (number("step_ms"), number("between_ms"));
+        for parts in ["kernels", "lines", "layers"] {
+            let all = sum(&profile[parts]) + between;
+            assert!((all - step).abs() < 1e-9 * step, "{parts}: {all} of {step}");
+        }
+        let lines: Vec<u64> = profile["lines"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|line| line["line"].as_u64().expect("a number"))
+            .collect();
+        assert_eq!(lines, [3, 4, 5], "{profile}");
+        let layers: Vec<&str> = profile["layers"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|layer| layer["layer"].as_str().expect("a name"))
+            .collect();
+        assert!(layers.contains(&"hidden") && layers.contains(&"logits"), "{layers:?}");
+        let kernels = profile["kernels"].as_array().expect("a list");
+        for kernel in kernels {
+            let balance = kernel["balance"].as_f64().expect("a number");
+            assert!((0.0..=1.000_001).contains(&balance), "{kernel}");
+            assert!(kernel["code_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{kernel}");
+        }
+        let trace: Value = serde_json::from_str(&place.text("trace.json")).expect("JSON");
+        let events = trace["traceEvents"].as_array().expect("a list");
+        let steps = events.iter().filter(|event| event["name"] == "step").count();
+        assert_eq!(steps, 40);
+        let of = |thread: usize| events.iter().filter(move |e| e["tid"] == thread && e["pid"] == 2);
+        assert!(of(0).count() > 40 && (threads == 1) == (of(1).count() == 0), "{threads} threads");
+    }
+    assert!(place.text("cache/brolga/limits-2.json").contains("operations"));
+}
