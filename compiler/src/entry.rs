@@ -58,7 +58,11 @@ impl SymbolInput {
 /// is not there, a loss without a gradient, arguments that an optimiser does not know.
 pub fn entry_graph(module: &Module, entry: &Entry) -> Result<EntryGraph, CompileError> {
     let (mut graph, slots) = match entry {
-        Entry::Train => optimizer::add_training(module)?,
+        Entry::Train => {
+            let (mut graph, slots) = optimizer::add_training(module)?;
+            watch(module, &mut graph)?;
+            (graph, slots)
+        }
         Entry::Eval => (optimizer::report_losses(&module.infer)?, IndexMap::new()),
         Entry::Run { fetch } => (run_graph(module, fetch)?, IndexMap::new()),
     };
@@ -144,6 +148,21 @@ fn run_graph(module: &Module, fetch: &[Name]) -> Result<Graph, CompileError> {
         graph.outputs = fetch.iter().map(find).collect::<Result<_, _>>()?;
     }
     Ok(graph)
+}
+
+/// Makes the watched values results of a training batch.
+fn watch(module: &Module, graph: &mut Graph) -> Result<(), CompileError> {
+    for name in &module.watched {
+        let bound = module.names.get(name).map(|&id| &module.infer.node(id).name);
+        let node = graph.find(name).or_else(|| graph.find(bound?));
+        let unknown = || {
+            let message = format!("a training batch has no value named `{name}`");
+            let error = CompileError::new(codes::UNKNOWN_NAME, message, &Provenance::default());
+            error.with_help("the names are those of `brolga dump --stage gradient`")
+        };
+        graph.outputs.push((name.clone(), node.ok_or_else(unknown)?));
+    }
+    Ok(())
 }
 
 /// The value of a name: what it is bound to, an output, or a node.

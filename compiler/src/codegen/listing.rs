@@ -68,7 +68,7 @@ impl<'a> Described<'a> {
         };
         nodes.into_iter().find_map(|(_, provenance)| {
             let site = provenance.sites().first()?;
-            site.chain.first()
+            Some(site.line())
         })
     }
 
@@ -84,7 +84,7 @@ impl<'a> Described<'a> {
         {
             let mut places: Vec<String> = vec![];
             for &n in numbers.iter().take(MAX_NAMES) {
-                for place in outermost(&call.nodes[n as usize].1) {
+                for place in lines(&call.nodes[n as usize].1) {
                     if !places.contains(&place) {
                         places.push(place);
                     }
@@ -98,10 +98,10 @@ impl<'a> Described<'a> {
     }
 }
 
-/// Where the user wrote what a node is for: the outermost positions.
-fn outermost(provenance: &Provenance) -> impl Iterator<Item = String> {
+/// Where the user wrote what a node is for.
+fn lines(provenance: &Provenance) -> impl Iterator<Item = String> {
     provenance.sites().iter().map(|site| {
-        let at = &site.chain[0];
+        let at = site.line();
         let role = site.role.as_ref().map_or(String::new(), |role| format!(" ({role})"));
         format!("{}:{}:{}{role}", at.file, at.line, at.column)
     })

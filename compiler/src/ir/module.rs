@@ -44,6 +44,8 @@ pub struct Module {
     /// The names of the source whose value is a node of `infer` that is called otherwise: they can
     /// be fetched as any name can.
     pub names: IndexMap<Name, NodeId>,
+    /// The names of values that a training batch has as results beside its metrics: to be looked at.
+    pub watched: Vec<Name>,
 }
 
 /// `step NAME: minimize LOSS over ... with ... every N`.

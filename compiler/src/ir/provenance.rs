@@ -96,6 +96,13 @@ impl Provenance {
 }
 
 impl Site {
+    /// The line that the user would look at: the innermost position in the file that they wrote, also
+    /// in a function of theirs.
+    pub fn line(&self) -> &Position {
+        let file = &self.chain[0].file;
+        self.chain.iter().rev().find(|at| at.file == *file).unwrap_or(&self.chain[0])
+    }
+
     /// The place that prints as `text`.
     fn parse(text: &str) -> Option<Site> {
         let (chain, role) = match text.strip_suffix(')').and_then(|t| t.rsplit_once(" (")) {

@@ -296,6 +296,10 @@ pub(crate) struct Train {
     /// Go on when the loss is NaN or infinite.
     #[arg(long)]
     pub(crate) allow_nan: bool,
+    /// Print what a value is after the first batch and each epoch, by any name of `dump --stage
+    /// gradient` (repeatable).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) trace_values: Vec<String>,
     /// End at the first kernel that makes a NaN or an infinity, and say which operation on what.
     #[arg(long)]
     pub(crate) check_nan: bool,

@@ -16,6 +16,7 @@ mod progress;
 mod watch;
 mod tables;
 mod tokens;
+mod traced;
 mod page;
 mod drawn;
 mod commands;

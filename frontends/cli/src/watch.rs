@@ -15,6 +15,7 @@ use brolga::runtime::train::{
 use crate::failure::Failure;
 use crate::model::ReadFile;
 use crate::page::History;
+use crate::traced::Traced;
 use crate::{interrupt, progress};
 
 /// What is kept of a training.
@@ -28,6 +29,8 @@ pub(crate) struct Kept {
     pub(crate) checkpoints: Option<Checkpoints>,
     /// What a page shows.
     pub(crate) history: Option<History>,
+    /// Values that are looked at.
+    pub(crate) traced: Option<Traced>,
 }
 
 /// Trains with progress on standard error.
@@ -58,9 +61,11 @@ impl Watch<'_> {
         let board = self.kept.tensorboard.as_mut().map(|board| board as &mut dyn Callbacks);
         let checkpoints = self.kept.checkpoints.as_mut().map(|kept| kept as &mut dyn Callbacks);
         let history = self.kept.history.as_mut().map(|history| history as &mut dyn Callbacks);
+        let traced = self.kept.traced.as_mut().map(|traced| traced as &mut dyn Callbacks);
         log.into_iter()
             .chain(board)
             .chain(history)
+            .chain(traced)
             .chain(checkpoints)
             .chain([&mut self.shown as &mut dyn Callbacks])
     }

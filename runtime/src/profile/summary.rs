@@ -91,7 +91,7 @@ impl Profile {
         for ((_, provenance), ms) in self.by_node(program, work) {
             let sites = provenance.sites();
             for site in sites {
-                let at = &site.chain[0];
+                let at = site.line();
                 let line = lines.entry((at.file.to_string(), at.line)).or_default();
                 line[role(site) as usize] += ms / sites.len() as f64;
             }

@@ -1,4 +1,5 @@
-//! `--check-nan`: a NaN that is planted in a line of a model is reported at that line.
+//! What is seen within a training: `--check-nan`, by which a NaN that is planted in a line of a model is
+//! reported at that line, and `--trace-values`.
 
 use crate::workplace::Workplace;
 
@@ -69,4 +70,26 @@ fn what_is_found_says_which_part_of_the_step_made_it() {
     place.write("model.graph", model("", "1e38 * 1e3"));
     let found = place.run(train).stderr;
     assert!(found.contains("by the optimiser") && found.contains("model.graph:7:"), "{found}");
+}
+
+#[test]
+fn values_are_traced_by_name() {
+    let place = Workplace::empty("traced");
+    place.done("new mlp --model mlp");
+    let train = "train mlp.graph --data digits?rows=64 --batch-size 16 --epochs 2";
+    let plain = place.done(&format!("{train} --save plain.safetensors")).stdout;
+    let traced = "--trace-values hidden --trace-values d.hidden --save traced.safetensors";
+    let out = place.done(&format!("{train} {traced}")).stdout;
+    let lines: Vec<&str> = out.lines().filter(|line| line.starts_with("step ")).collect();
+    let begins = |line: &&&str| line.split(", ").next().map(str::to_string);
+    let found: Vec<String> = lines.iter().filter_map(|line| begins(&line)).collect();
+    let wanted = [0, 3, 7]
+        .map(|step| ["hidden", "d.hidden"].map(|name| format!("step {step}: {name}: f32[16")));
+    assert_eq!(found, wanted.as_flattened(), "{out}");
+    assert!(lines.iter().all(|line| line.contains("deviation")), "{out}");
+    let rest: Vec<&str> = out.lines().filter(|line| !line.starts_with("step ")).collect();
+    assert_eq!(rest.join("\n"), plain.trim_end());
+    assert_eq!(place.bytes("plain.safetensors"), place.bytes("traced.safetensors"));
+    let unknown = place.run(&format!("{train} --trace-values hiden"));
+    assert!(unknown.status == 1 && unknown.stderr.contains("E0301"), "{}", unknown.stderr);
 }

@@ -146,5 +146,6 @@ fn same(a: &Variable, b: &Variable) -> bool {
 fn module(program: &ProgramFiles, train: Walked, infer: Walked) -> Module {
     let variables = train.variables.into_iter().map(|(name, d)| (name, d.variable)).collect();
     let name = program.main().file.graph.as_ref().map(|name| name.text.clone());
-    Module { name, variables, train: train.graph, infer: infer.graph, names: infer.names }
+    let (names, watched) = (infer.names, vec![]);
+    Module { name, variables, train: train.graph, infer: infer.graph, names, watched }
 }

@@ -21,6 +21,7 @@ use crate::model::{
     say_taken, say_unused, session,
 };
 use crate::page::{self, History, Told};
+use crate::traced::Traced;
 use crate::watch::{Kept, train};
 use crate::weights::{Purpose, load_weights, trained_names};
 
@@ -31,7 +32,9 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     arguments.report.as_deref().map(|path| check_place(path, "html")).transpose()?;
     say_unused(&program);
     freeze::freeze(&mut program, &arguments.freeze)?;
-    Arc::make_mut(&mut program.module).accumulate(arguments.accumulate);
+    let module = Arc::make_mut(&mut program.module);
+    module.accumulate(arguments.accumulate);
+    module.watched = arguments.trace_values.iter().map(|name| name.as_str().into()).collect();
     let data = training_data(arguments)?;
     let options = options(arguments, &program, data.names())?;
     say_left_out(&program, &data, &options);
@@ -68,7 +71,8 @@ pub(crate) fn run(arguments: &Train) -> Result<(), Failure> {
     let tensorboard = tensorboard.map(|folder| TensorBoard::new(folder, clock)).transpose();
     let tensorboard = tensorboard.map_err(|e| Failure::data(&e))?;
     let history = arguments.report.is_some().then(History::default);
-    let mut kept = Kept { log, tensorboard, checkpoints, history };
+    let traced = Traced::new(&arguments.trace_values);
+    let mut kept = Kept { log, tensorboard, checkpoints, history, traced };
     let reports = train(&mut session, &program, &data, &options, &mut kept)?;
     if let Some(path) = &arguments.save {
         kept::save(&session, path, &data, arguments.weights_only)?;
