@@ -70,6 +70,13 @@ pub struct Timing {
     pub passes: Vec<(&'static str, f64)>,
 }
 
+impl Timing {
+    /// A phase without passes that began then and ends now.
+    pub fn since(name: &'static str, start: Instant) -> Timing {
+        Timing { name, ms: milliseconds(start), passes: vec![] }
+    }
+}
+
 /// Compiles an entry of a module for one binding of its dimensions.
 pub fn compile(
     module: &Module,

@@ -72,6 +72,18 @@ impl<'a> Described<'a> {
         })
     }
 
+    /// From which byte of a function on which line is in force.
+    pub fn rows(&self, origins: &CodeOrigins) -> Vec<(u32, Option<Position>)> {
+        let mut rows: Vec<(u32, Option<Position>)> = vec![];
+        for (range, numbers) in origins.iter() {
+            let position = self.position(numbers);
+            if rows.last().is_none_or(|(_, last)| last.as_ref() != position) {
+                rows.push((range.start, position.cloned()));
+            }
+        }
+        rows
+    }
+
     /// What a range is for, on a line: of a kernel that several calls share, for the first of them.
     pub fn line(&self, numbers: &[u32]) -> String {
         let names = self.names(numbers).into_iter().next().unwrap_or_default();
@@ -120,7 +132,7 @@ pub fn legend(origins: &CodeOrigins, described: &Described<'_>) -> String {
 /// what they are for changes, a line says it.
 pub fn listing(code: &MachineCode, origins: &CodeOrigins, described: &Described<'_>) -> String {
     let mut text = String::new();
-    let end = origins.ranges.last().map_or(0, |(range, _)| range.end) as usize;
+    let end = origins.end() as usize;
     let mut decoder = Decoder::new(64, &code.bytes[..end], DecoderOptions::NONE);
     let (mut formatter, mut instruction) = (GasFormatter::new(), Instruction::default());
     formatter.options_mut().set_uppercase_hex(false);

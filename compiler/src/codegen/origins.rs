@@ -37,6 +37,11 @@ impl CodeOrigins {
         self.ranges.iter().map(|(range, id)| (range.clone(), self.sets.get(*id)))
     }
 
+    /// Bytes of the instructions.
+    pub fn end(&self) -> u32 {
+        self.ranges.last().map_or(0, |(range, _)| range.end)
+    }
+
     /// How the code of a function is divided, of which every instruction had the [`location`] of a
     /// set. What the code generator adds of itself, as the saving of registers, is for `all`; what it
     /// does within an instruction of another set that uses its value, as the reading of an operand from

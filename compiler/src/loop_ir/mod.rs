@@ -51,7 +51,7 @@ pub use hoist::hoist;
 #[cfg(test)]
 pub(crate) use interpret::Straight;
 pub use interpret::{Pointer, run_units};
-pub use origins::{Settled, settle};
+pub use origins::{Settled, Sites, settle};
 pub use pipeline::{LOOP_PIPELINE, LoopContext, LoopPass, optimize_loops};
 pub use vectorise::vectorise;
 pub use verify::{KernelError, Problem, verify};

@@ -16,13 +16,16 @@ pub struct Settled {
     /// The nodes by their new numbers: the old one of each.
     pub nodes: Vec<u32>,
     /// The origins in the order of the body: kernels with the same text and these share their code.
-    pub sites: Vec<Box<[u32]>>,
+    pub sites: Sites,
 }
+
+/// The numbers that each expression and statement of a body is for, in its order.
+pub type Sites = Vec<Box<[u32]>>;
 
 /// Numbers the nodes of a kernel anew; `part_of` holds, of each, the number of the value that it is a
 /// part of. Linear in the expressions.
 pub fn settle(kernel: &mut Kernel, part_of: &[u32]) -> Settled {
-    let sites = Sites::of(kernel);
+    let sites = Search::of(kernel);
     let exprs = &mut kernel.exprs;
     let mut settled = Settled { nodes: vec![], sites: vec![] };
     let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
@@ -85,7 +88,7 @@ fn renumbered(stmt: &mut Stmt, map: &FxHashMap<OriginId, OriginId>) {
 }
 
 /// All that becomes code, in the order of the body.
-struct Sites<'a> {
+struct Search<'a> {
     exprs: &'a mut Exprs,
     list: Vec<OriginId>,
     /// The origin of each expression with those of the numbers that it takes, which are made where
@@ -94,16 +97,16 @@ struct Sites<'a> {
     seen: FxHashSet<IndexId>,
 }
 
-/// What [`Sites`] found.
+/// What a [`Search`] found.
 struct Found {
     list: Vec<OriginId>,
     exprs: FxHashMap<ExprId, OriginId>,
 }
 
-impl Sites<'_> {
+impl Search<'_> {
     fn of(kernel: &mut Kernel) -> Found {
         let (list, of, seen) = (vec![], FxHashMap::default(), FxHashSet::default());
-        let mut sites = Sites { exprs: &mut kernel.exprs, list, of, seen };
+        let mut sites = Search { exprs: &mut kernel.exprs, list, of, seen };
         kernel.body.iter_mut().for_each(|stmt| sites.stmt(stmt));
         Found { list: sites.list, exprs: sites.of }
     }

@@ -47,7 +47,7 @@ pub struct Lowered {
 #[derive(Clone, Debug)]
 pub enum Code {
     /// A kernel.
-    Kernel(Kernel),
+    Kernel(Box<Kernel>),
     /// A loop of waves.
     Repeat(Repeat),
 }
@@ -239,7 +239,7 @@ impl<'a> KernelBuilder<'a> {
             exchanged: vec![],
             nodes: self.nodes,
             part_of: self.part_of,
-            code: Code::Kernel(kernel),
+            code: Code::Kernel(Box::new(kernel)),
         }
     }
 

@@ -48,15 +48,7 @@ pub(super) fn functions(program: &Program, code: &Code, prefix: &str) -> Vec<Fun
 
 impl Function {
     fn new(id: FuncId, name: String, origins: &CodeOrigins, described: &Described<'_>) -> Function {
-        let mut rows: Vec<(u32, Option<Position>)> = vec![];
-        let mut end = 0;
-        for (range, numbers) in origins.iter() {
-            let position = described.position(numbers);
-            if rows.last().is_none_or(|(_, last)| last.as_ref() != position) {
-                rows.push((range.start, position.cloned()));
-            }
-            end = range.end;
-        }
+        let (end, rows) = (origins.end(), described.rows(origins));
         Function { id, name, end, rows }
     }
 }

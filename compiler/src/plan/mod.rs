@@ -20,7 +20,7 @@ use self::arena::{Arena, Layout};
 use self::copy::copy_kernel;
 use crate::fuse::{Fusion, is_memory};
 use crate::ir::{Costs, Graph, Literal, MetricKind, Name, NodeId, Provenance, TensorType};
-use crate::loop_ir::{CACHE_LINE, Kernel, Settled, settle};
+use crate::loop_ir::{CACHE_LINE, Kernel, Settled, Sites, settle};
 use crate::lower::{self, Argument, Checks, Code, Lowered};
 use crate::ops::{Leaf, Op, Scan};
 use crate::program::{
@@ -134,7 +134,7 @@ struct Planner {
     /// The number of the wave that is looked at, each counted once.
     now: usize,
     /// The kernels by their text.
-    known: FxHashMap<(String, Vec<Box<[u32]>>), usize>,
+    known: FxHashMap<(String, Sites), usize>,
 }
 
 impl Planner {
@@ -339,7 +339,7 @@ impl Planner {
                     let nodes = nodes.collect();
                     let arguments = l.arguments.iter().map(|(a, _)| self.argument(scope, a));
                     let arguments = arguments.collect();
-                    let kernel = self.kernel(kernel, sites);
+                    let kernel = self.kernel(*kernel, sites);
                     calls.insert(g, Call { kernel, arguments, nodes });
                 }
                 Code::Repeat(repeat) => {
@@ -370,7 +370,7 @@ impl Planner {
     }
 
     /// The number of a kernel; equal ones, whose code is for their nodes in the same way, have one.
-    fn kernel(&mut self, kernel: Kernel, sites: Vec<Box<[u32]>>) -> usize {
+    fn kernel(&mut self, kernel: Kernel, sites: Sites) -> usize {
         let (_, scratch) = kernel.scratch_layout();
         self.program.scratch_bytes = self.program.scratch_bytes.max(scratch);
         let next = self.program.kernels.len();

@@ -151,7 +151,7 @@ pub(crate) fn jit() -> JITModule {
 /// Runs the machine code on units `0..cut` and `cut..n`; returns the status and the CLIF.
 fn run_code(kernel: &Kernel, memories: &mut [Vec<u8>], cut: usize) -> (u64, String) {
     let mut module = jit();
-    let options = CodegenOptions { keep_clif: true, keep_assembly: false };
+    let options = CodegenOptions { keep_clif: true, ..CodegenOptions::default() };
     let (id, text) = match define_kernel(&mut module, "kernel", kernel, options) {
         Ok(defined) => defined,
         Err(error) => panic!("{error}: {error:?}\n{kernel}"),

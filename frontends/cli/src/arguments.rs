@@ -137,6 +137,9 @@ pub(crate) struct Machine {
     /// The seed of initial values, order and randomness.
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: i64,
+    /// Name kernels and lines for `perf`: a map in /tmp, and jit-PID.dump here (`perf record -k mono`).
+    #[arg(long)]
+    pub(crate) perf: bool,
     /// Report as JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,

@@ -285,6 +285,7 @@ pub(crate) fn session_options(machine: &Machine) -> SessionOptions {
             BackendName::Eager => Backend::Eager,
         },
         memory_limit: machine.memory_limit.unwrap_or_else(host_memory),
+        perf: machine.perf,
         ..SessionOptions::default()
     }
 }

@@ -4,6 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+#[cfg(target_os = "linux")]
+use brolga_compiler::codegen::Described;
 use brolga_compiler::codegen::{CodegenOptions, compile_program, isa};
 use brolga_compiler::ir::Target;
 use brolga_compiler::program::{Frame, Program};
@@ -29,20 +31,30 @@ unsafe impl Send for Executable {}
 // SAFETY: as above; who runs it answers for the frame.
 unsafe impl Sync for Executable {}
 
+/// How code is made.
+#[derive(Clone, Copy)]
+pub(crate) struct Making {
+    /// Check what Cranelift is given.
+    pub(crate) verify: bool,
+    /// So that it must be run with a [`Watched`](super::Watched) frame.
+    pub(crate) observe: bool,
+    /// Tell `perf` of it.
+    pub(crate) perf: bool,
+}
+
 impl Executable {
-    /// Makes the code of a program and links it; `verify` checks what Cranelift is given, and `observe`
-    /// makes code that must be run with a [`Watched`] frame.
+    /// Makes the code of a program and links it.
     ///
     /// # Errors
     /// If it calls what the runtime does not have, or no code can be made: bugs.
     pub(crate) fn new(
         program: Program,
         target: &Target,
-        verify: bool,
-        observe: bool,
+        making: Making,
     ) -> Result<Executable, RunError> {
         let start = Instant::now();
-        let mut code = Code::new(target, verify)?;
+        let mut code = Code::new(target, making.verify)?;
+        let observe = making.observe;
         let options = CodegenOptions { observe, ..CodegenOptions::default() };
         let made = compile_program(code.module(), &program, "brolga", options);
         let made = made.map_err(|error| RunError::Code(error.to_string()))?;
@@ -54,6 +66,9 @@ impl Executable {
         let step =
             unsafe { std::mem::transmute::<*const u8, unsafe extern "C" fn(*mut Frame)>(step) };
         let timings = [("code", code_ms), ("link", milliseconds(start))];
+        if making.perf {
+            code.tell_perf(&program, &made)?;
+        }
         let (bytes, kernel_ms) = (made.bytes, made.kernel_ms);
         Ok(Executable { program, step, bytes, timings, kernel_ms, _code: code })
     }
@@ -129,6 +144,43 @@ impl Code {
             }
         }
         Ok(())
+    }
+
+    /// Names kernels and lines for `perf`.
+    #[cfg(target_os = "linux")]
+    fn tell_perf(
+        &mut self,
+        program: &Program,
+        made: &brolga_compiler::codegen::Code,
+    ) -> Result<(), RunError> {
+        let (all, by_kernel) = program.calls_by_kernel();
+        let module = self.module();
+        let mut functions = vec![];
+        for (number, origins) in made.origins.iter().enumerate() {
+            let (id, name, described) = match made.kernels.get(number) {
+                Some(&id) => {
+                    let name = program.kernels[number].name.clone();
+                    (id, name, Described::kernel(program, &by_kernel[number]))
+                }
+                None => (made.step, "step".to_string(), Described::step(program, &all)),
+            };
+            let address = module.get_finalized_function(id);
+            // SAFETY: the function has so many bytes of instructions, which nobody writes.
+            let code = unsafe { std::slice::from_raw_parts(address, origins.end() as usize) };
+            let lines = described.rows(origins);
+            functions.push(super::perf::Function { name, address, code, lines });
+        }
+        super::perf::write(&functions)
+            .map_err(|error| RunError::Code(format!("what perf reads cannot be written: {error}")))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn tell_perf(
+        &mut self,
+        _: &Program,
+        _: &brolga_compiler::codegen::Code,
+    ) -> Result<(), RunError> {
+        Err(RunError::Code("perf is of Linux".to_string()))
     }
 
     /// Makes the code executable; returns where a function of it is.

@@ -158,18 +158,23 @@ pub fn layer(name: &str) -> &str {
     for before in ["new.", "sum.", "d."] {
         rest = rest.strip_prefix(before).unwrap_or(rest);
     }
-    let first = |text: &'_ str| text.split('.').next().map_or(0, str::len);
+    let first = |text: &str| text.split('.').next().map_or(0, str::len);
     let Some(of_step) = rest.strip_prefix("optimizer.") else { return &rest[..first(rest)] };
     // After the step's name a slot's may come, and then the parameter's.
-    let mut parts = of_step.splitn(2, '.').nth(1).unwrap_or("");
+    let mut parts = after(of_step);
     if SLOTS.contains(&&parts[..first(parts)]) {
-        parts = parts.splitn(2, '.').nth(1).unwrap_or("");
+        parts = after(parts);
     }
     let is_name = |part: &str| part.starts_with(|c: char| c.is_alphabetic() || c == '_');
     match parts.split('.').nth(1) {
         Some(second) if is_name(second) => &parts[..first(parts)],
         _ => "optimizer",
     }
+}
+
+/// What comes after the first part of a name.
+fn after(name: &str) -> &str {
+    name.split_once('.').map_or("", |(_, rest)| rest)
 }
 
 /// The waves that a program lists, each with the number of its first call.

@@ -17,8 +17,9 @@ mod native;
 mod prepared;
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use brolga_compiler::compile::{Compiled, Options, compile, verified};
+use brolga_compiler::compile::{Compiled, Options, Timing, compile, verified};
 use brolga_compiler::entry::{check_rows, entry_graph};
 use brolga_compiler::ir::{
     Binding, Literal, Module, Name, NodeId, Target, TensorType, Variable, VariableKind,
@@ -73,6 +74,9 @@ pub struct SessionOptions {
     pub compiler: Options,
     /// Make machine code whose calls can be observed: for profiles, and to find what is not finite.
     pub observe: bool,
+    /// Tell `perf` (Linux) of the machine code: kernels by name in `/tmp/perf-PID.map`, and with the
+    /// lines of the file in `jit-PID.dump` in the process's folder.
+    pub perf: bool,
 }
 
 impl Default for SessionOptions {
@@ -86,6 +90,7 @@ impl Default for SessionOptions {
             target: host_target(),
             compiler: Options::default(),
             observe: false,
+            perf: false,
         }
     }
 }
@@ -384,7 +389,9 @@ impl Session {
         instance.last_use = self.uses;
         // It has its room already, unless what came after it asked for more than there is.
         let (arena, scratch) = instance.room;
+        let start = Instant::now();
         self.make_room(arena, scratch)?;
+        self.instances[at].add_memory_time(Timing::since("memory", start));
         Ok(Prepared { session: self, at })
     }
 
@@ -413,9 +420,11 @@ impl Session {
         &mut self,
         entry: &Entry,
         binding: &Binding,
-        compiled: Compiled,
+        mut compiled: Compiled,
     ) -> Result<Instance, RunError> {
+        let start = Instant::now();
         self.bind_variables(&compiled.slots, binding)?;
+        compiled.timings.push(Timing::since("variables", start));
         let key = (entry.clone(), binding.clone());
         match self.options.backend {
             Backend::Jit | Backend::Interpreter => Instance::of_program(key, self, compiled),

@@ -11,7 +11,7 @@ use super::Session;
 use super::feed::{Clocks, Feed, n_bytes};
 use crate::RunError;
 use crate::arena::Memory;
-use crate::link::{Executable, Observer, Watched};
+use crate::link::{Executable, Making, Observer, Watched};
 use crate::store::Store;
 
 /// Machine code with the memories of its own and the tables of its frame.
@@ -88,8 +88,11 @@ impl Native {
             executable: Executable::new(
                 program,
                 &session.options.target,
-                session.options.compiler.passes.verify,
-                session.options.observe,
+                Making {
+                    verify: session.options.compiler.passes.verify,
+                    observe: session.options.observe,
+                    perf: session.options.perf,
+                },
             )?,
         })
     }

@@ -1,6 +1,7 @@
 //! A program of a session with its feeds and results: fed, run, read, again and again.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use brolga_compiler::compile::{Compiled, Timing};
 use brolga_compiler::entry::Entry;
@@ -32,6 +33,8 @@ pub(super) struct Instance {
     timings: Vec<Timing>,
     /// How often the last run called an operation's `eval`.
     eval_calls: u64,
+    /// Whether there was room for it once.
+    has_room: bool,
     /// The graph of the program, if its code is to be observed.
     pub(super) graph: Option<Box<Graph>>,
     /// The calls and arguments in which an infinity was found that is meant.
@@ -56,13 +59,19 @@ impl Instance {
     ) -> Result<Instance, RunError> {
         let Compiled { program, optimized, fusion, mut timings, .. } = compiled;
         let graph = session.options.observe.then(|| Box::new(fusion.graph));
+        let start = Instant::now();
         let feeds = feeds(program.feeds.iter().map(|(name, t)| (name, t)), &session.budget)?;
         let mut room = (0, 0);
         let engine = if session.options.backend == Backend::Jit {
             room = (program.arena_bytes, program.scratch_bytes);
             let native = Native::new(program, session, &feeds)?;
             let of_native = native.timings().into_iter();
-            timings.extend(of_native.map(|(name, ms)| Timing { name, ms, passes: vec![] }));
+            let mut memory = Timing::since("memory", start);
+            for (name, ms) in of_native {
+                memory.ms -= ms;
+                timings.push(Timing { name, ms, passes: vec![] });
+            }
+            timings.push(memory);
             Engine::Native(native)
         } else {
             let target = session.options.target.clone();
@@ -78,6 +87,7 @@ impl Instance {
             metrics,
             timings,
             eval_calls: 0,
+            has_room: false,
             graph,
             meant: BTreeSet::new(),
             engine,
@@ -103,6 +113,7 @@ impl Instance {
             metrics,
             timings,
             eval_calls: 0,
+            has_room: false,
             graph: None,
             meant: BTreeSet::new(),
             engine,
@@ -112,6 +123,14 @@ impl Instance {
     /// What the program is for, and the numbers of its dimensions.
     pub(super) fn key(&self) -> (Entry, Binding) {
         (self.entry.clone(), self.binding.clone())
+    }
+
+    /// Adds what making room for the program took, the first time that it did.
+    pub(super) fn add_memory_time(&mut self, room: Timing) {
+        let memory = self.timings.iter_mut().find(|timing| timing.name == room.name);
+        if let (Some(memory), false) = (memory, std::mem::replace(&mut self.has_room, true)) {
+            memory.ms += room.ms;
+        }
     }
 
     pub(super) fn is_for(&self, entry: &Entry, binding: &Binding) -> bool {

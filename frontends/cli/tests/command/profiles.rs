@@ -55,3 +55,56 @@ fn the_parts_of_a_step_are_the_step() {
     }
     assert!(place.text("cache/brolga/limits-2.json").contains("operations"));
 }
+
+/// A number of the dump, at an offset.
+fn number<const N: usize>(bytes: &[u8], at: usize) -> u64 {
+    let mut all = [0; 8];
+    all[..N].copy_from_slice(&bytes[at..at + N]);
+    u64::from_le_bytes(all)
+}
+
+fn text(bytes: &[u8]) -> &str {
+    let end = bytes.iter().position(|&b| b == 0).expect("an end");
+    std::str::from_utf8(&bytes[..end]).expect("UTF-8")
+}
+
+/// What `--perf` writes holds the kernels' names and code, each after the lines that its bytes are for.
+#[test]
+#[cfg(target_os = "linux")]
+fn perf_is_told_of_kernels_and_lines() {
+    let place = Workplace::empty("perf");
+    place.write("model.graph", MODEL);
+    let mut child = place.command("bench model.graph --steps 1 --perf").spawn().expect("it starts");
+    let id = child.id();
+    assert!(child.wait().expect("it ends").success());
+    let map_name = format!("/tmp/perf-{id}.map");
+    let map = std::fs::read_to_string(&map_name).expect("the map of symbols");
+    std::fs::remove_file(map_name).expect("it can be removed");
+    let dump = place.bytes(&format!("jit-{id}.dump"));
+    assert_eq!(number::<4>(&dump, 0), 0x4A69_5444);
+    let (mut at, mut lines, mut functions) = (number::<4>(&dump, 8) as usize, vec![], 0);
+    while at < dump.len() {
+        let record = &dump[at..at + number::<4>(&dump, at + 4) as usize];
+        let body = &record[16..];
+        if number::<4>(record, 0) == 2 {
+            let mut entry = 16;
+            for _ in 0..number::<8>(body, 8) {
+                lines.push(number::<4>(body, entry + 8));
+                let file = text(&body[entry + 16..]);
+                assert_eq!(file, "model.graph");
+                entry += 16 + file.len() + 1;
+            }
+        } else {
+            let (address, size) = (number::<8>(body, 8), number::<8>(body, 24) as usize);
+            let name = text(&body[40..]);
+            assert!(map.contains(&format!("{address:x} {size:x} {name}\n")), "{name} in {map}");
+            assert!(body.len() >= 40 + name.len() + 1 + size && size > 0, "{name}");
+            functions += 1;
+        }
+        at += record.len();
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines, [3, 4, 5]);
+    assert!(functions > 4, "{functions} functions");
+}
