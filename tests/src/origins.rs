@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use brolga_compiler::codegen::code;
 use brolga_compiler::compile::{Compiled, Options, compile};
 use brolga_compiler::entry::Entry;
-use brolga_compiler::ir::{Binding, Dim, Module, Symbol, Target};
+use brolga_compiler::ir::{Binding, Dim, Module, Position, Site, Symbol, Target};
 use brolga_compiler::ops::Op;
 use brolga_compiler::program::Phase;
 
@@ -33,8 +33,13 @@ fn binding(module: &Module) -> Binding {
     Binding::from_iter(symbols.iter().map(|s| (&*s.0, SIZE)))
 }
 
-/// What is wrong with the origins of a step.
-fn faults(compiled: &Compiled, target: &Target) -> Vec<String> {
+/// Whether a position is in a file of that name and text.
+fn has_line((name, text): (&str, &str), at: &Position) -> bool {
+    *at.file == *name && (1..=text.lines().count()).contains(&(at.line as usize))
+}
+
+/// What is wrong with the origins of a step of a file.
+fn faults(file: (&str, &str), compiled: &Compiled, target: &Target) -> Vec<String> {
     let program = &compiled.program;
     let code = code(program, target).expect("a verified program has code");
     let mut faults = vec![];
@@ -53,8 +58,12 @@ fn faults(compiled: &Compiled, target: &Target) -> Vec<String> {
         let kernel = &program.kernels[call.kernel];
         let with_code: BTreeSet<u32> =
             code.origins[call.kernel].iter().flat_map(|(_, numbers)| numbers.to_vec()).collect();
-        for (number, (name, _)) in (0..).zip(&call.nodes) {
+        for (number, (name, provenance)) in (0..).zip(&call.nodes) {
             known.insert(name.to_string());
+            let lines = provenance.sites().iter().map(Site::line);
+            if provenance.sites().is_empty() || lines.clone().any(|at| !has_line(file, at)) {
+                faults.push(format!("`{name}` is of no line: {provenance}"));
+            }
             if !with_code.contains(&number) {
                 faults.push(format!("{}: no code for `{name}`", kernel.name));
             }
@@ -89,30 +98,19 @@ fn repeated(phases: &[Phase], known: &mut BTreeSet<String>) {
 
 #[test]
 fn every_node_of_every_model_has_code_and_all_code_is_for_nodes() {
-    let mut faults_of_all = vec![];
+    let mut found = vec![];
     for file in models() {
-        let text = std::fs::read(&file).expect("a model");
+        let text = std::fs::read_to_string(&file).expect("a model");
         let name = file.file_name().expect("a file").to_string_lossy().into_owned();
-        let loaded = brolga_text::load(&name, &text, &Default::default()).expect("it is valid");
-        let module = loaded.module;
+        let loaded = brolga_text::load(&name, text.as_bytes(), &Default::default());
+        let module = loaded.expect("it is valid").module;
         for entry in [Entry::Train, Entry::Eval, Entry::Run { fetch: vec![] }] {
-            let target = &Target::X86_64_V3;
-            let compiled = compile(&module, &entry, &binding(&module), target, &Options::default());
-            let compiled = match compiled {
-                Ok(compiled) => compiled,
-                Err(e) => {
-                    faults_of_all.push(format!("{name} {entry:?}: {e}"));
-                    continue;
-                }
-            };
-            let found = faults(&compiled, target);
-            println!(
-                "{name} {entry:?}: {} kernels, {} faults",
-                compiled.program.kernels.len(),
-                found.len()
-            );
-            faults_of_all.extend(found.into_iter().map(|f| format!("{name} {entry:?}: {f}")));
+            let (target, options) = (&Target::X86_64_V3, Options::default());
+            let compiled = compile(&module, &entry, &binding(&module), target, &options);
+            let compiled = compiled.unwrap_or_else(|e| panic!("{name} {entry:?}: {e}"));
+            let faults = faults((&name, &text), &compiled, target).into_iter();
+            found.extend(faults.map(|fault| format!("{name} {entry:?}: {fault}")));
         }
     }
-    assert!(faults_of_all.is_empty(), "{}", faults_of_all.join("\n"));
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -1,5 +1,5 @@
 //! What `perf` reads of code that is made while a process runs: the map of symbols that names
-//! kernels, `/tmp/perf-PID.map`, and the dump of code and lines that `perf inject --jit` takes
+//! kernels, `/tmp/perf-PID.map`, and the dump of code and lines that `perf inject -j` takes
 //! (the specification is in the kernel's sources, `tools/perf/Documentation/jitdump-specification.txt`).
 
 use std::fs::{File, OpenOptions};

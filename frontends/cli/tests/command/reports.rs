@@ -198,7 +198,7 @@ fn bench_reports_what_a_step_consists_of() {
         "p90_ms",
     ];
     let of_code = ["arena_bytes", "calls", "eval_calls", "kernels", "library_calls", "waves"];
-    let of_both = ["eager", "peak_rss_bytes", "speedup"];
+    let of_both = ["eager", "peak_rss_bytes", "speedup", "unsteady"];
     let mut wanted = [&of_any[..], &of_code, &of_both].concat();
     wanted.sort_unstable();
     assert_eq!(members(&report), wanted);
