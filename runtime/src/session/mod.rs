@@ -14,6 +14,7 @@ mod interpreted;
 mod metrics;
 mod native;
 mod prepared;
+mod whole;
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ use super::feed::{Clocks, Feed, FeedMut};
 use super::interpreted::Interpreted;
 use super::metrics::finish_metric;
 use super::native::{Lent, Native};
+use super::whole::Stops;
 use super::{Backend, Clock, Results, Session};
 use crate::RunError;
 use crate::arena::Budget;
@@ -27,6 +28,8 @@ pub(super) struct Instance {
     pub(super) feeds: Vec<Feed>,
     metrics: Vec<Metric>,
     timings: Vec<Timing>,
+    /// What may stop a run after it has begun to write variables.
+    pub(super) stops: Stops,
     /// How often the last run called an operation's `eval`.
     eval_calls: u64,
     engine: Engine,
@@ -47,6 +50,7 @@ impl Instance {
         session: &Session,
         compiled: Compiled,
     ) -> Result<Instance, RunError> {
+        let stops = Stops::new(&compiled);
         let Compiled { program, optimized, mut timings, .. } = compiled;
         let feeds = feeds(program.feeds.iter().map(|(name, t)| (name, t)), &session.budget)?;
         let mut room = (0, 0);
@@ -69,6 +73,7 @@ impl Instance {
             feeds,
             metrics,
             timings,
+            stops,
             eval_calls: 0,
             engine,
         })
@@ -84,6 +89,8 @@ impl Instance {
         let eager = Eager::new(graph, &session.budget)?;
         let feeds = feeds(eager.inputs(), &session.budget)?;
         let (engine, timings, room) = (Engine::Eager(eager), vec![], (0, 0));
+        // Updates are written when all is computed.
+        let stops = Stops::default();
         Ok(Instance {
             entry,
             binding,
@@ -92,6 +99,7 @@ impl Instance {
             feeds,
             metrics,
             timings,
+            stops,
             eval_calls: 0,
             engine,
         })
