@@ -43,12 +43,12 @@ typedef struct {
 // BROLGA_STATE or BROLGA_SLOT.
 typedef int brolga_kind;
 
-// The type of the elements of a tensor: BROLGA_F32, BROLGA_F64, BROLGA_I32, BROLGA_I64, BROLGA_U8 or
-// BROLGA_BOOL.
+// The type of the elements of a tensor: BROLGA_F32, BROLGA_F64, BROLGA_I32, BROLGA_I64, BROLGA_U8
+// or BROLGA_BOOL.
 typedef int brolga_dtype;
 
-// What a tensor is. The library's, with all that it points to: each function that lists tensors says
-// until when.
+// What a tensor is. The library's, with all that it points to: each function that lists tensors
+// says until when.
 typedef struct {
     // The name.
     const char *name;
@@ -58,8 +58,8 @@ typedef struct {
     brolga_dtype dtype;
     // The number of its dimensions; 0 for a number alone.
     size_t rank;
-    // The sizes of the dimensions, so many as rank says; -1 where the graph leaves a size open, such as
-    // that of a batch.
+    // The sizes of the dimensions, so many as rank says; -1 where the graph leaves a size open,
+    // such as that of a batch.
     const int64_t *shape;
     // The type as the language writes it: "f32[batch, 28, 28]".
     const char *text;
@@ -92,7 +92,8 @@ typedef int brolga_entry;
 typedef struct {
     // Steps, which brolga_session_train counts. A graph reads them as `step`.
     int64_t step;
-    // Epochs, which the program counts: see brolga_session_set_clock. A graph reads them as `epoch`.
+    // Epochs, which the program counts: see brolga_session_set_clock. A graph reads them as
+    // `epoch`.
     int64_t epoch;
 } brolga_clock;
 
@@ -106,8 +107,8 @@ typedef struct {
     size_t rank;
     // The sizes of the dimensions, so many as rank says; may be NULL if that is 0.
     const int64_t *shape;
-    // The elements, row after row (the last index moves fastest), without gaps: so many as the product
-    // of the sizes. The memory need not be aligned.
+    // The elements, row after row (the last index moves fastest), without gaps: so many as the
+    // product of the sizes. The memory need not be aligned.
     const void *data;
 } brolga_array;
 
@@ -226,7 +227,8 @@ const char *brolga_error_text(void);
 // consts: values for consts of the file instead of its own; NULL if n_consts is 0.
 // graph: takes the graph, which the caller frees by brolga_graph_free; NULL after an error.
 //
-// Errors: a file that cannot be read (E0603); everything that is wrong with its text, with its lines.
+// Errors: a file that cannot be read (E0603); everything that is wrong with its text, with its
+// lines.
 brolga_status brolga_graph_from_file(const char *path,
                                      const brolga_const *consts,
                                      size_t n_consts,
@@ -264,13 +266,12 @@ brolga_status brolga_graph_outputs(const brolga_graph *graph,
 
 // Tells what in the text of a graph is legal but probably not meant, as the command prints it.
 //
-// warnings: takes the text, which is empty if there is nothing to tell. It is the graph's, until that
-// is freed.
-brolga_status brolga_graph_warnings(const brolga_graph *graph,
-                                    const char **warnings);
+// warnings: takes the text, which is empty if there is nothing to tell. It is the graph's, until
+// that is freed.
+brolga_status brolga_graph_warnings(const brolga_graph *graph, const char **warnings);
 
-// Makes a session. Nothing is compiled yet; each call compiles what it needs when it first meets the
-// sizes that it is fed with.
+// Makes a session. Nothing is compiled yet; each call compiles what it needs when it first meets
+// the sizes that it is fed with.
 //
 // graph: may be freed afterwards.
 // options: NULL for seed 0 and a thread on each core.
@@ -290,7 +291,8 @@ void brolga_session_free(brolga_session *session);
 // entry: BROLGA_TRAIN, BROLGA_EVAL or BROLGA_PREDICT.
 // dims: the sizes that will be fed, such as {"batch", 32}; NULL if n_dims is 0.
 //
-// Errors: what the compiler refuses, at its place in the text; a dimension that no input has (E0704).
+// Errors: what the compiler refuses, at its place in the text; a dimension that no input has
+// (E0704).
 brolga_status brolga_session_compile(brolga_session *session,
                                      brolga_entry entry,
                                      const brolga_dim *dims,
@@ -307,20 +309,21 @@ brolga_status brolga_session_clock(brolga_session *session, brolga_clock *clock)
 // Sets what the variables have been trained for: the epoch where one ends, if the graph reads it.
 brolga_status brolga_session_set_clock(brolga_session *session, brolga_clock clock);
 
-// Trains on one batch: computes the losses and their gradients, updates the variables, and counts the
-// step. The losses and metrics of the batch are read by brolga_session_result.
+// Trains on one batch: computes the losses and their gradients, updates the variables, and counts
+// the step. The losses and metrics of the batch are read by brolga_session_result.
 //
-// feeds: a tensor for each input that training needs, of its type; NULL if n_feeds is 0. They are not
-// changed, and not needed after the call.
+// feeds: a tensor for each input that training needs, of its type; NULL if n_feeds is 0. They are
+// not changed, and not needed after the call.
 //
-// Errors: an input that is missing (E0656), unknown (E0657), of another element type (E0658) or shape
-// (E0611, E0612); an index or label out of range (E0655); what the compiler refuses. The variables are
-// as before then, the step is not counted, and there are no results.
+// Errors: an input that is missing (E0656), unknown (E0657), of another element type (E0658) or
+// shape (E0611, E0612); an index or label out of range (E0655); what the compiler refuses. The
+// variables are as before then, the step is not counted, and there are no results.
 brolga_status brolga_session_train(brolga_session *session,
                                    const brolga_array *feeds,
                                    size_t n_feeds);
 
-// Computes the losses and metrics of a batch without training. They are read by brolga_session_result.
+// Computes the losses and metrics of a batch without training. They are read by
+// brolga_session_result.
 //
 // feeds: as for brolga_session_train.
 //
@@ -331,7 +334,8 @@ brolga_status brolga_session_eval(brolga_session *session,
 
 // Computes outputs, which are read by brolga_session_result.
 //
-// names: outputs, or any names that the text gives to values; NULL for all outputs, if n_names is 0.
+// names: outputs, or any names that the text gives to values; NULL for all outputs, if n_names is
+// 0.
 // feeds: a tensor for each input that these depend on, as for brolga_session_train.
 //
 // Errors: as for brolga_session_train; a name that is not in the graph (E0301).
@@ -341,8 +345,8 @@ brolga_status brolga_session_predict(brolga_session *session,
                                      const brolga_array *feeds,
                                      size_t n_feeds);
 
-// Lists the results of the last call of brolga_session_train, _eval or _predict: metrics, then
-// outputs. There are none if it has failed.
+// Lists the results of the last call of brolga_session_train, _eval or _predict: of the first two
+// the losses and metrics, of the third the outputs. There are none if it has failed.
 //
 // results, n_results: take the list and its length. The list is the session's, until
 // brolga_session_results is called again or the session is freed.
@@ -357,8 +361,8 @@ brolga_status brolga_session_results(brolga_session *session,
 // number alone, such as a loss.
 // data: takes the elements, row after row.
 //
-// Errors: a name that is no result (E0704); a result of another type or number of elements (E0706).
-// Nothing is copied then.
+// Errors: a name that is no result (E0704); a result of another type or number of elements
+// (E0706). Nothing is copied then.
 brolga_status brolga_session_result(brolga_session *session,
                                     const char *name,
                                     brolga_dtype dtype,
@@ -366,8 +370,8 @@ brolga_status brolga_session_result(brolga_session *session,
                                     size_t n_elements);
 
 // Lists the variables that have a value: params and states from the beginning (those whose size
-// depends on what is fed, after the first call), the optimisers' slots after the first step. They are
-// in the order of the text, then the slots by name.
+// depends on what is fed, after the first call), the optimisers' slots after the first step. They
+// are in the order of the text, then the slots by name.
 //
 // variables, n_variables: take the list and its length. The list is the session's, until
 // brolga_session_variables is called again or the session is freed.
@@ -382,8 +386,8 @@ brolga_status brolga_session_variables(brolga_session *session,
 // dtype, n_elements: the element type and the number of elements that the memory is for.
 // data: takes the elements, row after row.
 //
-// Errors: a name that no variable with a value has (E0704); a variable of another type or number of
-// elements (E0706). Nothing is copied then.
+// Errors: a name that no variable with a value has (E0704); a variable of another type or number
+// of elements (E0706). Nothing is copied then.
 brolga_status brolga_session_read(brolga_session *session,
                                   const char *name,
                                   brolga_dtype dtype,
@@ -392,32 +396,32 @@ brolga_status brolga_session_read(brolga_session *session,
 
 // Gives variables other values: all of these, or none of them after an error.
 //
-// values: a tensor for each variable, of its type; NULL if n_values is 0. They are not changed, and not
-// needed after the call.
+// values: a tensor for each variable, of its type; NULL if n_values is 0. They are not changed,
+// and not needed after the call.
 //
-// Errors: a name that is no variable's (E0704); a tensor of another type than its variable (E0661).
+// Errors: a name that is no variable's (E0704); a tensor of another type than its variable
+// (E0661).
 brolga_status brolga_session_write(brolga_session *session,
                                    const brolga_array *values,
                                    size_t n_values);
 
-// Writes the variables that have a value and the clock into a file (.safetensors), as the command's
-// `--save` does. A file that is there is replaced as a whole, or not at all after an error.
+// Writes the variables that have a value and the clock into a file (.safetensors), as the
+// command's `--save` does. A file that is there is replaced as a whole, or not at all after an
+// error.
 //
 // Errors: a file that cannot be written (E0618).
 brolga_status brolga_session_save(brolga_session *session, const char *path);
 
-// Takes variables and clock over from a file (.safetensors) that brolga_session_save or the command's
-// `--save` wrote, or from any other of named tensors.
+// Takes variables and clock over from a file (.safetensors) that brolga_session_save or the
+// command's `--save` wrote, or from any other of named tensors.
 //
-// loaded: NULL if the file is to be one of this graph: every param and state has a value in it, and
-// every tensor is a variable's or an optimiser's (E0637). Otherwise it takes what has become of the
-// tensors, and what does not fit by name is left out; after an error its lists are empty.
+// loaded: NULL if the file is to be one of this graph: every param and state has a value in it,
+// and every tensor is a variable's or an optimiser's (E0637). Otherwise it takes what has become
+// of the tensors, and what does not fit by name is left out; after an error its lists are empty.
 //
 // Errors: a file that cannot be read (E0603, E0604); a tensor of another type than its variable
 // (E0661). Nothing is taken then.
-brolga_status brolga_session_load(brolga_session *session,
-                                  const char *path,
-                                  brolga_loaded *loaded);
+brolga_status brolga_session_load(brolga_session *session, const char *path, brolga_loaded *loaded);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -62,8 +62,8 @@ impl From<Error> for Failure {
     }
 }
 
-/// Does what a function is called for. Whatever comes of it, a panic too, becomes the status and the
-/// thread's error.
+/// Does what a function is called for. Whatever comes of it, a panic too, becomes the status and
+/// the thread's error.
 pub(crate) fn call(body: impl FnOnce() -> Result<(), Failure>) -> Status {
     // What a panic leaves half done is not looked at again: a session refuses all calls after it.
     let done = catch_unwind(AssertUnwindSafe(body));

@@ -12,15 +12,15 @@ use crate::listing::Tensors;
 use crate::session::{Session, with};
 use crate::types::{Array, BROLGA_METRIC, BROLGA_OUTPUT, Dtype, Status, Tensor};
 
-/// Trains on one batch: computes the losses and their gradients, updates the variables, and counts the
-/// step. The losses and metrics of the batch are read by brolga_session_result.
+/// Trains on one batch: computes the losses and their gradients, updates the variables, and counts
+/// the step. The losses and metrics of the batch are read by brolga_session_result.
 ///
-/// feeds: a tensor for each input that training needs, of its type; NULL if n_feeds is 0. They are not
-/// changed, and not needed after the call.
+/// feeds: a tensor for each input that training needs, of its type; NULL if n_feeds is 0. They are
+/// not changed, and not needed after the call.
 ///
-/// Errors: an input that is missing (E0656), unknown (E0657), of another element type (E0658) or shape
-/// (E0611, E0612); an index or label out of range (E0655); what the compiler refuses. The variables are
-/// as before then, the step is not counted, and there are no results.
+/// Errors: an input that is missing (E0656), unknown (E0657), of another element type (E0658) or
+/// shape (E0611, E0612); an index or label out of range (E0655); what the compiler refuses. The
+/// variables are as before then, the step is not counted, and there are no results.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn brolga_session_train(
     session: *mut Session,
@@ -37,7 +37,8 @@ pub unsafe extern "C" fn brolga_session_train(
     unsafe { with(session, body) }
 }
 
-/// Computes the losses and metrics of a batch without training. They are read by brolga_session_result.
+/// Computes the losses and metrics of a batch without training. They are read by
+/// brolga_session_result.
 ///
 /// feeds: as for brolga_session_train.
 ///
@@ -62,7 +63,8 @@ pub unsafe extern "C" fn brolga_session_eval(
 
 /// Computes outputs, which are read by brolga_session_result.
 ///
-/// names: outputs, or any names that the text gives to values; NULL for all outputs, if n_names is 0.
+/// names: outputs, or any names that the text gives to values; NULL for all outputs, if n_names is
+/// 0.
 /// feeds: a tensor for each input that these depend on, as for brolga_session_train.
 ///
 /// Errors: as for brolga_session_train; a name that is not in the graph (E0301).
@@ -113,7 +115,8 @@ impl Session {
         Ok(())
     }
 
-    /// Refuses tensors of another element type than their inputs have: the runtime would convert some.
+    /// Refuses tensors of another element type than their inputs have: the runtime would convert
+    /// some.
     fn check_dtypes(&self, feeds: &IndexMap<Name, Literal>) -> Result<(), Failure> {
         let module = self.graph.module();
         let declared = [&module.infer, &module.train].into_iter().flat_map(inputs);
@@ -137,8 +140,8 @@ impl Session {
     }
 }
 
-/// Lists the results of the last call of brolga_session_train, _eval or _predict: metrics, then
-/// outputs. There are none if it has failed.
+/// Lists the results of the last call of brolga_session_train, _eval or _predict: of the first two
+/// the losses and metrics, of the third the outputs. There are none if it has failed.
 ///
 /// results, n_results: take the list and its length. The list is the session's, until
 /// brolga_session_results is called again or the session is freed.
@@ -168,8 +171,8 @@ pub unsafe extern "C" fn brolga_session_results(
 /// number alone, such as a loss.
 /// data: takes the elements, row after row.
 ///
-/// Errors: a name that is no result (E0704); a result of another type or number of elements (E0706).
-/// Nothing is copied then.
+/// Errors: a name that is no result (E0704); a result of another type or number of elements
+/// (E0706). Nothing is copied then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn brolga_session_result(
     session: *mut Session,
@@ -209,7 +212,8 @@ pub(crate) unsafe fn copy(
         return Err(Failure::call(Code::NullPointer, "data is NULL", ""));
     }
     let bytes = value.to_bytes();
-    // SAFETY: it is not NULL; there is memory of this size by the caller's promise, none of it ours.
+    // SAFETY: it is not NULL; there is memory of this size by the caller's promise, none of it
+    // ours.
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast::<u8>(), bytes.len()) };
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Arguments of a call: what C points to, as values of Rust or as errors that name them.
 //!
-//! What can be seen of a pointer is looked at: that it is not NULL, and aligned. That there is memory
-//! behind it of the size that is said, the caller answers for.
+//! What can be seen of a pointer is looked at: that it is not NULL, and aligned. That there is
+//! memory behind it of the size that is said, the caller answers for.
 
 use std::ffi::{CStr, c_char};
 

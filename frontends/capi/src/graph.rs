@@ -72,7 +72,8 @@ pub(crate) unsafe fn free<T>(pointer: *mut T) {
 /// consts: values for consts of the file instead of its own; NULL if n_consts is 0.
 /// graph: takes the graph, which the caller frees by brolga_graph_free; NULL after an error.
 ///
-/// Errors: a file that cannot be read (E0603); everything that is wrong with its text, with its lines.
+/// Errors: a file that cannot be read (E0603); everything that is wrong with its text, with its
+/// lines.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn brolga_graph_from_file(
     path: *const c_char,
@@ -184,8 +185,8 @@ pub(crate) unsafe fn give(
 
 /// Tells what in the text of a graph is legal but probably not meant, as the command prints it.
 ///
-/// warnings: takes the text, which is empty if there is nothing to tell. It is the graph's, until that
-/// is freed.
+/// warnings: takes the text, which is empty if there is nothing to tell. It is the graph's, until
+/// that is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn brolga_graph_warnings(
     graph: *const Graph,

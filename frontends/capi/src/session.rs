@@ -3,6 +3,7 @@
 use std::ptr::null_mut;
 
 use brolga::compiler::ir::Dim as TypedDim;
+use brolga::text::codes::Code;
 use brolga::{Binding, Results, RunError, SessionOptions, TensorType, host_threads};
 
 use crate::boundary::{Failure, call};
@@ -10,7 +11,6 @@ use crate::given::{dims, exclusive, list, number, put, reference};
 use crate::graph::{Graph, free};
 use crate::listing::{Names, Tensors};
 use crate::types::{BROLGA_EVAL, BROLGA_PREDICT, BROLGA_TRAIN, Clock, Dim, Entry, Options, Status};
-use brolga::text::codes::Code;
 
 /// A graph with variables, threads and machine code. It may be used by any thread, but by one at a
 /// time.
@@ -92,8 +92,8 @@ fn threads(asked: usize) -> Result<usize, Failure> {
     }
 }
 
-/// Makes a session. Nothing is compiled yet; each call compiles what it needs when it first meets the
-/// sizes that it is fed with.
+/// Makes a session. Nothing is compiled yet; each call compiles what it needs when it first meets
+/// the sizes that it is fed with.
 ///
 /// graph: may be freed afterwards.
 /// options: NULL for seed 0 and a thread on each core.
@@ -152,7 +152,8 @@ pub unsafe extern "C" fn brolga_session_free(session: *mut Session) {
 /// entry: BROLGA_TRAIN, BROLGA_EVAL or BROLGA_PREDICT.
 /// dims: the sizes that will be fed, such as {"batch", 32}; NULL if n_dims is 0.
 ///
-/// Errors: what the compiler refuses, at its place in the text; a dimension that no input has (E0704).
+/// Errors: what the compiler refuses, at its place in the text; a dimension that no input has
+/// (E0704).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn brolga_session_compile(
     session: *mut Session,
@@ -223,4 +224,31 @@ pub unsafe extern "C" fn brolga_session_set_clock(session: *mut Session, clock: 
     };
     // SAFETY: as all functions here.
     unsafe { with(session, body) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+    use std::ptr::null;
+
+    use super::*;
+    use crate::error::brolga_error_code;
+    use crate::graph::{brolga_graph_free, brolga_graph_from_text};
+    use crate::types::{BROLGA_ERROR_BUG, BROLGA_ERROR_CALL, BROLGA_OK};
+
+    #[test]
+    fn a_session_is_not_used_after_a_bug() {
+        let (mut graph, mut session) = (null_mut(), null_mut());
+        let (name, text) = (c"a.graph".as_ptr(), c"param w: f32 = 1\noutput w\n".as_ptr());
+        // SAFETY: the pointers are to what is here, and each handle is freed once.
+        unsafe {
+            assert_eq!(brolga_graph_from_text(name, text, null(), 0, &raw mut graph), BROLGA_OK);
+            assert_eq!(brolga_session_new(graph, null(), &raw mut session), BROLGA_OK);
+            assert_eq!(with(session, |_| panic!("a bug")), BROLGA_ERROR_BUG);
+            assert_eq!(brolga_session_set_threads(session, 1), BROLGA_ERROR_CALL);
+            assert_eq!(CStr::from_ptr(brolga_error_code()), c"E0707");
+            brolga_session_free(session);
+            brolga_graph_free(graph);
+        }
+    }
 }

@@ -19,8 +19,8 @@ pub const BROLGA_ERROR_MACHINE: Status = 3;
 /// Brolga is at fault: please report it.
 pub const BROLGA_ERROR_BUG: Status = 4;
 
-/// The type of the elements of a tensor: BROLGA_F32, BROLGA_F64, BROLGA_I32, BROLGA_I64, BROLGA_U8 or
-/// BROLGA_BOOL.
+/// The type of the elements of a tensor: BROLGA_F32, BROLGA_F64, BROLGA_I32, BROLGA_I64, BROLGA_U8
+/// or BROLGA_BOOL.
 pub type Dtype = c_int;
 
 /// float, 4 bytes.
@@ -75,13 +75,13 @@ pub struct Array {
     pub rank: usize,
     /// The sizes of the dimensions, so many as rank says; may be NULL if that is 0.
     pub shape: *const i64,
-    /// The elements, row after row (the last index moves fastest), without gaps: so many as the product
-    /// of the sizes. The memory need not be aligned.
+    /// The elements, row after row (the last index moves fastest), without gaps: so many as the
+    /// product of the sizes. The memory need not be aligned.
     pub data: *const c_void,
 }
 
-/// What a tensor is. The library's, with all that it points to: each function that lists tensors says
-/// until when.
+/// What a tensor is. The library's, with all that it points to: each function that lists tensors
+/// says until when.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Tensor {
@@ -93,8 +93,8 @@ pub struct Tensor {
     pub dtype: Dtype,
     /// The number of its dimensions; 0 for a number alone.
     pub rank: usize,
-    /// The sizes of the dimensions, so many as rank says; -1 where the graph leaves a size open, such as
-    /// that of a batch.
+    /// The sizes of the dimensions, so many as rank says; -1 where the graph leaves a size open,
+    /// such as that of a batch.
     pub shape: *const i64,
     /// The type as the language writes it: "f32[batch, 28, 28]".
     pub text: *const c_char,
@@ -140,7 +140,8 @@ pub struct Options {
 pub struct Clock {
     /// Steps, which brolga_session_train counts. A graph reads them as `step`.
     pub step: i64,
-    /// Epochs, which the program counts: see brolga_session_set_clock. A graph reads them as `epoch`.
+    /// Epochs, which the program counts: see brolga_session_set_clock. A graph reads them as
+    /// `epoch`.
     pub epoch: i64,
 }
 

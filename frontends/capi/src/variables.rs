@@ -16,7 +16,8 @@ use crate::types::{
 };
 
 impl Session {
-    /// Gives the variables their initial values that have none yet, where their dimensions are known.
+    /// Gives the variables their initial values that have none yet, where their dimensions are
+    /// known.
     fn initialise(&mut self) -> Result<(), Failure> {
         let dims = self.dims.clone();
         self.run(|session| session.initialise(&dims))
@@ -37,8 +38,8 @@ fn kind(kind: VariableKind) -> Kind {
 }
 
 /// Lists the variables that have a value: params and states from the beginning (those whose size
-/// depends on what is fed, after the first call), the optimisers' slots after the first step. They are
-/// in the order of the text, then the slots by name.
+/// depends on what is fed, after the first call), the optimisers' slots after the first step. They
+/// are in the order of the text, then the slots by name.
 ///
 /// variables, n_variables: take the list and its length. The list is the session's, until
 /// brolga_session_variables is called again or the session is freed.
@@ -75,8 +76,8 @@ pub unsafe extern "C" fn brolga_session_variables(
 /// dtype, n_elements: the element type and the number of elements that the memory is for.
 /// data: takes the elements, row after row.
 ///
-/// Errors: a name that no variable with a value has (E0704); a variable of another type or number of
-/// elements (E0706). Nothing is copied then.
+/// Errors: a name that no variable with a value has (E0704); a variable of another type or number
+/// of elements (E0706). Nothing is copied then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn brolga_session_read(
     session: *mut Session,
@@ -105,10 +106,11 @@ pub unsafe extern "C" fn brolga_session_read(
 
 /// Gives variables other values: all of these, or none of them after an error.
 ///
-/// values: a tensor for each variable, of its type; NULL if n_values is 0. They are not changed, and not
-/// needed after the call.
+/// values: a tensor for each variable, of its type; NULL if n_values is 0. They are not changed,
+/// and not needed after the call.
 ///
-/// Errors: a name that is no variable's (E0704); a tensor of another type than its variable (E0661).
+/// Errors: a name that is no variable's (E0704); a tensor of another type than its variable
+/// (E0661).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn brolga_session_write(
     session: *mut Session,
@@ -131,8 +133,9 @@ pub unsafe extern "C" fn brolga_session_write(
     unsafe { with(session, body) }
 }
 
-/// Writes the variables that have a value and the clock into a file (.safetensors), as the command's
-/// `--save` does. A file that is there is replaced as a whole, or not at all after an error.
+/// Writes the variables that have a value and the clock into a file (.safetensors), as the
+/// command's `--save` does. A file that is there is replaced as a whole, or not at all after an
+/// error.
 ///
 /// Errors: a file that cannot be written (E0618).
 #[unsafe(no_mangle)]
@@ -147,12 +150,12 @@ pub unsafe extern "C" fn brolga_session_save(session: *mut Session, path: *const
     unsafe { with(session, body) }
 }
 
-/// Takes variables and clock over from a file (.safetensors) that brolga_session_save or the command's
-/// `--save` wrote, or from any other of named tensors.
+/// Takes variables and clock over from a file (.safetensors) that brolga_session_save or the
+/// command's `--save` wrote, or from any other of named tensors.
 ///
-/// loaded: NULL if the file is to be one of this graph: every param and state has a value in it, and
-/// every tensor is a variable's or an optimiser's (E0637). Otherwise it takes what has become of the
-/// tensors, and what does not fit by name is left out; after an error its lists are empty.
+/// loaded: NULL if the file is to be one of this graph: every param and state has a value in it,
+/// and every tensor is a variable's or an optimiser's (E0637). Otherwise it takes what has become
+/// of the tensors, and what does not fit by name is left out; after an error its lists are empty.
 ///
 /// Errors: a file that cannot be read (E0603, E0604); a tensor of another type than its variable
 /// (E0661). Nothing is taken then.

@@ -1,8 +1,8 @@
 //! The closed list of error codes: one line and one explanation for each.
 //!
 //! Groups: E01xx syntax, E02xx types and shapes, E03xx names and scopes, E04xx variables, steps
-//! and modes, E05xx limits, E06xx data and runs, E07xx calls of the C library. A code keeps its meaning
-//! for ever.
+//! and modes, E05xx limits, E06xx data and runs, E07xx calls of the C library. A code keeps its
+//! meaning for ever.
 
 /// Lists the codes: the variant, its number, its title and its explanation.
 macro_rules! codes {
@@ -686,8 +686,8 @@ which `--params` gives. The text is filled up in front with number 0; of a longe
 fed."
 
     OtherVariables "E0637" "a file of weights is of another model"
-"Where a file is to give every variable its value, it has a tensor of the name of each, and no other but
-optimisers' slots. `brolga data FILE` lists what it has, `brolga check` the variables."
+"Where a file is to give every variable its value, it has a tensor of the name of each, and no other
+but optimisers' slots. `brolga data FILE` lists what it has, `brolga check` the variables."
 
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."
@@ -767,25 +767,26 @@ link it with the kernels. Without one, write `NAME.a`, which needs no linker, an
 there is one: `cc main.c NAME.a -lpthread -lm`."
 
     NullPointer "E0701" "a pointer of a call is not usable"
-"A function of the C library was given NULL where it needs something, or a pointer that is not aligned
-as what it points to. A list may be NULL where its length is 0."
+"A function of the C library was given NULL where it needs something, or a pointer that is not
+aligned as what it points to. A list may be NULL where its length is 0."
 
     TextOfCall "E0702" "a text of a call is not UTF-8"
 "Names, paths and texts are UTF-8 that ends with a zero byte."
 
     NumberOfCall "E0703" "a number of a call makes no sense"
-"An element type, an entry, a size or a number of threads is none: types and entries are the constants of
-`brolga.h`, the sizes of a shape are not negative, and a shape is not larger than memory."
+"An element type, an entry, a size or a number of threads is none: types and entries are the
+constants of `brolga.h`, the sizes of a shape are not negative, and it is not larger than memory."
 
     NameOfCall "E0704" "nothing has the name that a call gives"
-"The help lists the names that there are. Results are those of the last call that has succeeded."
+"The help lists the names that there are. Results are those of the last step, evaluation or
+prediction; where that has failed, there are none."
 
     RepeatedName "E0705" "a call gives a name twice"
 "Each input, variable, const and dimension of a call has one value."
 
     ReadAsOther "E0706" "a value is read as another type or size than it has"
-"Values are copied as they are: the caller's memory is of the element type of the value, and of as many
-elements."
+"Values are copied as they are: the caller's memory is of the element type of the value, and of as
+many elements."
 
     AfterBug "E0707" "a session is used after a bug was met in it"
 "An invariant did not hold in an earlier call, so nothing is known of the session's variables. All

@@ -4,7 +4,9 @@
 
 use std::process::Command;
 
-use crate::programs::{Linked, compiled, done, folder, has_valgrind, own, under_valgrind};
+use crate::programs::{
+    Linked, compiled, done, folder, graph_of, has_valgrind, own, under_valgrind,
+};
 use brolga::{Graph, Literal, Session, SessionOptions};
 
 /// The points of the example's batches, and which of them are inside.
@@ -26,10 +28,7 @@ fn batches(n: usize) -> Vec<[Literal; 2]> {
 /// The graph in the example's text.
 fn graph() -> Graph {
     let source = std::fs::read_to_string(own("examples/train.c")).expect("the example is there");
-    let (_, text) = source.split_once("TEXT =\n").expect("it has a graph");
-    let (text, _) = text.split_once(';').expect("the text ends");
-    let lines = text.lines().map(|line| line.trim().trim_matches('"').replace("\\n", "\n"));
-    Graph::from_text("circle.graph", &lines.collect::<String>()).expect("it is whole")
+    Graph::from_text("circle.graph", &graph_of(&source)).expect("it is whole")
 }
 
 /// What the example prints of the same training by the embedding API. Nine digits tell every f32.

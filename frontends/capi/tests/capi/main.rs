@@ -4,3 +4,4 @@ mod header;
 mod programs;
 mod example;
 mod misuse;
+mod page;

@@ -32,6 +32,13 @@ pub(crate) fn libraries() -> PathBuf {
     own.parent().expect("it is in a folder").to_path_buf()
 }
 
+/// The graph in a program: the text `TEXT`, a line in each of its own.
+pub(crate) fn graph_of(program: &str) -> String {
+    let (_, text) = program.split_once("TEXT =\n").expect("the program has a graph");
+    let (text, _) = text.split_once(';').expect("the text ends");
+    text.lines().map(|line| line.trim().trim_matches('"').replace("\\n", "\n")).collect()
+}
+
 /// A program of a source, which is strict C99 or C++.
 pub(crate) fn compiled(
     source: &Path,
