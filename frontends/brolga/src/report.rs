@@ -1,5 +1,5 @@
-//! Errors for programs that show them to people, or go on after them: in parts, and as the text that
-//! the command prints, with the lines of the file that it speaks of.
+//! Errors for programs that show them to people, or go on after them: in parts, and as the text
+//! that the command prints, with the lines of the file that it speaks of.
 
 use brolga_compiler::error::{CompileError, codes};
 use brolga_compiler::ir::Position;

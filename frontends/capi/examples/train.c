@@ -95,7 +95,8 @@ int main(int argc, char **argv) {
 
     /* What is wrong with a text is said as the command says it. */
     if (brolga_graph_from_text("wrong.graph", "output y = x @ w\n", NULL, 0, &graph) != BROLGA_OK) {
-        printf("%s, line %u: %s\n", brolga_error_file(), brolga_error_line(), brolga_error_message());
+        printf("%s, line %u: ", brolga_error_file(), (unsigned)brolga_error_line());
+        printf("%s\n", brolga_error_message());
         fputs(brolga_error_text(), stdout);
     }
     return 0;

@@ -1,17 +1,19 @@
 /* Brolga, a graph compiler that trains on the CPU, as a C library.
  *
  * Statuses. A function that may fail returns BROLGA_OK or who is at fault; the functions
- * brolga_error_... then tell the thread that called what is wrong. A function that failed has changed
- * nothing, unless it says so.
+ * brolga_error_... then tell the thread that called what is wrong. A function that failed has
+ * changed nothing, unless it says so.
  *
- * Ownership. A graph and a session are freed by the caller. What the library points the caller to is
- * the library's, and never freed; each function says until when it is there. What the caller points
- * the library to is read during the call alone. Where a pointer takes something, it may not be NULL.
+ * Ownership. A graph and a session are freed by the caller. What the library points the caller to
+ * is the library's, and never freed; each function says until when it is there. What the caller
+ * points the library to is read during the call alone. Where a pointer takes something, it may
+ * not be NULL.
  *
- * Threads. A graph may be used by several threads at once. A session may be used by any thread, but by
- * one at a time. A thread needs 2 MiB of stack. Errors are of the thread that made the call.
+ * Threads. A graph may be used by several threads at once. A session may be used by any thread,
+ * but by one at a time. A thread needs 2 MiB of stack. Errors are of the thread that made the
+ * call.
  *
- * Texts are UTF-8 and end with a zero byte. Tensors lie row after row, in the machine's byte order. */
+ * Texts are UTF-8 and end with a zero byte. Tensors lie row after row, little-endian. */
 
 #ifndef BROLGA_H
 #define BROLGA_H

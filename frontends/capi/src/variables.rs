@@ -120,8 +120,11 @@ pub unsafe extern "C" fn brolga_session_write(
     let body = |session: &mut Session| {
         // SAFETY: as all functions here.
         let values = unsafe { arrays(list(values, n_values, "values")?, "values") }?;
-        let slots = session.run(|session| session.slots())?;
-        let module = session.graph.module();
+        let module = session.graph.module().clone();
+        let slots = match values.keys().all(|name| module.variables.contains_key(name)) {
+            true => vec![],
+            false => session.run(|session| session.slots())?,
+        };
         let known = module.variables.keys().chain(&slots);
         if let Some(name) = values.keys().find(|name| known.clone().all(|other| other != *name)) {
             let known: Vec<String> = known.map(|name| name.to_string()).collect();

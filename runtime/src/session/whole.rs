@@ -33,8 +33,9 @@ impl Stops {
                     *name == fed.input && t.dtype == DType::I32
                 })
             });
-            match feed {
-                Some(feed) => stops.fed.push((feed, check.size)),
+            match feed.map(|feed| (feed, check.size)) {
+                Some(fed) if stops.fed.contains(&fed) => {}
+                Some(fed) => stops.fed.push(fed),
                 None => stops.has_computed = true,
             }
         }

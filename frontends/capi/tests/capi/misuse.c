@@ -1,5 +1,6 @@
-/* Calls that make no sense, data that do not fit, files that are none: each is an error with a status,
- * a code and a message, and nothing has changed after it. Arguments: a folder, and how often. */
+/* Calls that make no sense, data that do not fit, files that are none: each is an error with a
+ * status, a code and a message, and nothing has changed after it. Arguments: a folder, and how
+ * often. */
 #include "brolga.h"
 
 #include <pthread.h>
@@ -64,8 +65,9 @@ static void graphs(const char *folder) {
     CALL("E0702", "\"\\xe9.graph\"", brolga_graph_from_file("\xe9.graph", NULL, 0, &graph));
     INPUT("E0603", "none.graph", brolga_graph_from_file("none.graph", NULL, 0, &graph));
     INPUT("E0603", "cannot be read", brolga_graph_from_file(folder, NULL, 0, &graph));
+    const char *const wrong_text = "input x: f32[3]\noutput y = x @ w\n";
     INPUT("E0301", "there is no `w`",
-          brolga_graph_from_text("wrong.graph", "input x: f32[3]\noutput y = x @ w\n", NULL, 0, &graph));
+          brolga_graph_from_text("wrong.graph", wrong_text, NULL, 0, &graph));
     TRUE(graph == NULL && !strcmp(brolga_error_file(), "wrong.graph"));
     TRUE(brolga_error_line() == 2 && brolga_error_column() == 16);
     TRUE(strstr(brolga_error_text(), "2 | output y = x @ w\n") != NULL);
@@ -109,7 +111,8 @@ static void sessions(const brolga_graph *graph) {
     const brolga_dim unknown = {"rows", 2}, none = {"batch", 0};
     const brolga_dim twice[] = {{"batch", 2}, {"batch", 2}};
     const brolga_options options[] = {
-        {0, 70000, NULL, 0}, {0, 1, NULL, 1}, {0, 1, &unknown, 1}, {0, 1, &none, 1}, {0, 1, twice, 2}};
+        {0, 70000, NULL, 0}, {0, 1, NULL, 1}, {0, 1, &unknown, 1}, {0, 1, &none, 1}, {0, 1, twice, 2},
+    };
     CALL("E0703", "70000 threads", brolga_session_new(graph, &options[0], &session));
     CALL("E0701", "options->dims is NULL", brolga_session_new(graph, &options[1], &session));
     CALL("E0704", "dimension `rows`", brolga_session_new(graph, &options[2], &session));
@@ -164,9 +167,10 @@ static void feeds(brolga_session *session) {
     CALL("E0703", "more than memory", train(session, BROLGA_F32, 2, huge, x));
     CALL("E0703", "which no memory holds", train(session, BROLGA_F32, SIZE_MAX / 2, huge, x));
     CALL("E0701", "the shape of the array for `x` is NULL", train(session, BROLGA_F32, 2, NULL, x));
-    CALL("E0701", "the data of the array for `x` is NULL", train(session, BROLGA_F32, 2, shape, NULL));
-    CALL("E0701", "not aligned",
-         train(session, BROLGA_F32, 1, (const int64_t *)(const void *)((const char *)shape + 1), x));
+    CALL("E0701", "the data of the array for `x` is NULL",
+         train(session, BROLGA_F32, 2, shape, NULL));
+    const void *const between = (const char *)shape + 1;
+    CALL("E0701", "not aligned", train(session, BROLGA_F32, 1, between, x));
     const brolga_array twice[] = {batch[0], batch[1], batch[0]}, unnamed = {NULL, 0, 0, NULL, x};
     const brolga_array other[] = {batch[0], batch[1], {"y", BROLGA_F32, 1, shape, x}};
     CALL("E0705", "`x` is given twice", brolga_session_train(session, twice, 3));
@@ -229,7 +233,10 @@ static void steps(brolga_session *session) {
 static void variables(brolga_session *session) {
     float w[6] = {1, 2, 3, 4, 5, 6}, b[3] = {7, 8, 9}, found[6];
     const int64_t of_w[] = {2, 3};
-    brolga_array values[] = {{"logits.w", BROLGA_F32, 2, of_w, w}, {"logits.b", BROLGA_F32, 1, of_w + 1, b}};
+    brolga_array values[] = {
+        {"logits.w", BROLGA_F32, 2, of_w, w},
+        {"logits.b", BROLGA_F32, 1, of_w + 1, b},
+    };
     OK(brolga_session_write(session, values, 2));
     w[0] = 0;
     values[1].rank = 0;
@@ -273,8 +280,10 @@ static void files(const brolga_graph *graph, const char *folder) {
     snprintf(path, sizeof path, "%s/weights.safetensors", folder);
     OK(brolga_session_save(session, path));
     OK(brolga_session_load(session, path, NULL));
-    brolga_graph *renamed = read_graph("input x: f32[n, 2]\noutput head = dense(x, 3) + dense(x, 2)[:, :1]\n");
-    brolga_graph *larger = read_graph("input x: f32[n, 2]\nlogits = dense(x, 4)\noutput logits\n");
+    brolga_graph *renamed =
+        read_graph("input x: f32[n, 2]\noutput head = dense(x, 3) + dense(x, 2)[:, :1]\n");
+    brolga_graph *larger =
+        read_graph("input x: f32[n, 2]\nlogits = dense(x, 4)\noutput logits\n");
     OK(brolga_session_new(larger, NULL, &other));
     INPUT("E0661", "`logits.w`", brolga_session_load(other, path, NULL));
     brolga_session_free(other);

@@ -1,5 +1,5 @@
-//! What `README.md` shows: its program is compiled and run by the commands that stand there, in a folder
-//! that looks like that of the project, and prints what stands there.
+//! What `README.md` shows: its program is compiled and run by the commands that stand there, in a
+//! folder that looks like that of the project, and prints what stands there.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;

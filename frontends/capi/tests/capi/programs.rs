@@ -1,5 +1,5 @@
-//! Programs in C, compiled by `cc`, which Rust links with too, and linked with the library that Cargo
-//! has built beside the test.
+//! Programs in C, compiled by `cc`, which Rust links with too, and linked with the library that
+//! Cargo has built beside the test.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -65,20 +65,20 @@ pub(crate) fn compiled(
     program
 }
 
-/// Whether there is a Valgrind; says so where there is none.
-pub(crate) fn has_valgrind() -> bool {
-    let has = Command::new("valgrind").arg("--version").output().is_ok();
+/// Whether the machine has a program that a test can do without; says so where it has none.
+pub(crate) fn has(program: &str) -> bool {
+    let has = Command::new(program).arg("--version").output().is_ok();
     if !has {
-        println!("skipped: there is no valgrind");
+        println!("skipped: there is no {program}");
     }
     has
 }
 
-/// What a program prints under Valgrind, and what it had allocated and not freed when it ended: `in use
-/// at exit: 160,092 bytes in 494 blocks`. It fails for what is definitely lost, and for what is read or
-/// written amiss. Tables that the library keeps for the whole process are "possibly lost" to
-/// Valgrind, as a hash table is known by a pointer into its middle; that they do not grow is seen by
-/// what is in use.
+/// What a program prints under Valgrind, and what it had allocated and not freed when it ended: `in
+/// use at exit: 160,092 bytes in 494 blocks`. It fails for what is definitely lost, and for what is
+/// read or written amiss. Tables that the library keeps for the whole process are "possibly lost"
+/// to Valgrind, as a hash table is known by a pointer into its middle; that they do not grow is
+/// seen by what is in use.
 pub(crate) fn under_valgrind(program: &Path, arguments: &[&OsStr]) -> (String, String) {
     let log = program.with_extension("log");
     let mut valgrind = Command::new("valgrind");
