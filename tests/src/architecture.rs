@@ -32,6 +32,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("frontends/text", &["brolga-compiler"]),
     ("frontends/brolga", &["brolga-compiler", "brolga-runtime", "brolga-text"]),
     ("frontends/build", &["brolga"]),
+    ("frontends/capi", &["brolga"]),
     ("frontends/cli", &["brolga"]),
 ];
 
@@ -46,6 +47,7 @@ const UNSAFE: &[&str] = &[
     "runtime/src/session/",
     "compiler/tests/",
     "frontends/brolga/tests/allocations.rs",
+    "frontends/capi/src/",
     "benches/",
 ];
 

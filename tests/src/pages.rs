@@ -25,6 +25,7 @@ const PAGES: &[&str] = &[
     "README.md",
     "compiler/ARCHITECTURE.md",
     "frontends/brolga/GUIDE.md",
+    "frontends/capi/README.md",
     "frontends/cli/COMMANDS.md",
     "frontends/text/FROM_KERAS.md",
     LANGUAGE,

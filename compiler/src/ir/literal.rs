@@ -191,8 +191,11 @@ impl Literal {
     /// Writes the elements in row-major order, little-endian, into `bytes`, which has their size.
     pub fn write_bytes(&self, bytes: &mut [u8]) {
         fn write<T: Element>(a: &ArcArray<T, IxDyn>, bytes: &mut [u8]) {
-            for (x, b) in a.iter().zip(bytes.chunks_exact_mut(T::SIZE)) {
-                x.write(b);
+            let places = bytes.chunks_exact_mut(T::SIZE);
+            match a.as_slice() {
+                // Walked as it lies, several elements at a time.
+                Some(elements) => elements.iter().zip(places).for_each(|(x, b)| x.write(b)),
+                None => a.iter().zip(places).for_each(|(x, b)| x.write(b)),
             }
         }
         with_array!(self, a => write(a, bytes));

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use brolga_compiler::ir::Module;
 use brolga_runtime::data::DataError;
-use brolga_text::{LoadOptions, load};
+use brolga_text::diagnostics::Diagnostics;
+use brolga_text::source::Sources;
+use brolga_text::{LoadOptions, Loaded, load};
 
 use crate::Error;
 use crate::builder::{GraphBuilder, build_module};
@@ -26,7 +28,17 @@ use crate::builder::{GraphBuilder, build_module};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Graph(Arc<Module>);
+pub struct Graph {
+    module: Arc<Module>,
+    text: Arc<Text>,
+}
+
+/// What is kept of the text that a graph was read of.
+#[derive(Debug, Default)]
+struct Text {
+    sources: Sources,
+    warnings: Diagnostics,
+}
 
 impl Graph {
     /// Reads a `.graph` file; what it imports is found beside it.
@@ -34,24 +46,51 @@ impl Graph {
     /// # Errors
     /// A file that cannot be read; everything that is wrong with it, with its lines.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Graph, Error> {
+        Graph::from_file_with(path, &[])
+    }
+
+    /// The same, with other values for its consts, each as text of the language: `("rate", "0.5")`.
+    ///
+    /// # Errors
+    /// As for [`Graph::from_file`]; a const that the file does not have.
+    pub fn from_file_with(
+        path: impl AsRef<Path>,
+        consts: &[(String, String)],
+    ) -> Result<Graph, Error> {
         let path = path.as_ref();
         let text = std::fs::read(path).map_err(|error| DataError::Read {
             path: path.to_path_buf(),
             reason: error.to_string(),
         })?;
-        Graph::from_bytes(&path.display().to_string(), &text)
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let import = |name: &str| std::fs::read(folder.join(name)).map_err(|e| e.to_string());
+        let options = LoadOptions { consts, import: &import, ..LoadOptions::default() };
+        Graph::read(&path.display().to_string(), &text, &options)
     }
 
-    /// Reads a text of the language; `name` is what messages call it.
+    /// Reads a text of the language, which imports nothing; `name` is what messages call it.
     ///
     /// # Errors
     /// Everything that is wrong with it, with its lines.
     pub fn from_text(name: &str, text: &str) -> Result<Graph, Error> {
-        Graph::from_bytes(name, text.as_bytes())
+        Graph::from_text_with(name, text, &[])
     }
 
-    fn from_bytes(name: &str, text: &[u8]) -> Result<Graph, Error> {
-        Ok(Graph(load(name, text, &LoadOptions::default())?.module.into()))
+    /// The same, with other values for its consts, as [`Graph::from_file_with`] takes them.
+    ///
+    /// # Errors
+    /// As for [`Graph::from_text`]; a const that the text does not have.
+    pub fn from_text_with(
+        name: &str,
+        text: &str,
+        consts: &[(String, String)],
+    ) -> Result<Graph, Error> {
+        Graph::read(name, text.as_bytes(), &LoadOptions { consts, ..LoadOptions::default() })
+    }
+
+    fn read(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Graph, Error> {
+        let Loaded { module, warnings, sources, .. } = load(name, text, options)?;
+        Ok(Graph { module: module.into(), text: Text { sources, warnings }.into() })
     }
 
     /// Builds a graph, as [`build_module`] does.
@@ -59,23 +98,34 @@ impl Graph {
     /// # Errors
     /// Everything that does not fit, each at the line that asked for it.
     pub fn build(build: impl FnMut(&GraphBuilder)) -> Result<Graph, Error> {
-        Ok(Graph(build_module(build)?.into()))
+        Ok(build_module(build)?.into())
     }
 
     /// The variables, and a graph for each mode.
     pub fn module(&self) -> &Arc<Module> {
-        &self.0
+        &self.module
+    }
+
+    /// The texts that the graph comes from, which [`Report`](crate::Report) shows lines of; none
+    /// where it was built in Rust.
+    pub fn sources(&self) -> &Sources {
+        &self.text.sources
+    }
+
+    /// What the text says that is legal but probably not meant.
+    pub fn warnings(&self) -> &Diagnostics {
+        &self.text.warnings
     }
 }
 
 impl From<Graph> for Arc<Module> {
     fn from(graph: Graph) -> Arc<Module> {
-        graph.0
+        graph.module
     }
 }
 
 impl From<Module> for Graph {
     fn from(module: Module) -> Graph {
-        Graph(module.into())
+        Graph { module: module.into(), text: Arc::default() }
     }
 }

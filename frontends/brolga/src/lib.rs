@@ -45,6 +45,7 @@ pub mod guide {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub mod readme {}
+mod report;
 
 pub use brolga_compiler::error::CompileError;
 pub use brolga_compiler::ir::{
@@ -67,6 +68,7 @@ pub use builder::{
 pub use error::{BuildErrors, Error};
 pub use graph::Graph;
 pub use indexmap::IndexMap;
+pub use report::Report;
 
 /// The crates behind this one, for tools that look inside.
 pub use {brolga_compiler as compiler, brolga_runtime as runtime, brolga_text as text};

@@ -1,17 +1,13 @@
 //! Who is at fault, as an exit status, and what is said on standard error.
 
+use brolga::Report;
 use brolga::compiler::error::{CompileError, codes};
-use brolga::compiler::ops::EvalError;
 use brolga::runtime::data::DataError;
 use brolga::runtime::{Fault, RunError};
 use brolga::text::codes::Code;
-use brolga::text::diagnostics::{Diagnostic, Diagnostics, RenderOptions, render};
+use brolga::text::diagnostics::RenderOptions;
 use brolga::text::source::Sources;
 use serde_json::{Value, json};
-
-/// What to do about an index, the one thing in data that stops a run.
-const INDEX_HELP: &str = "indices and labels count from 0 and are smaller than the dimension that \
-    they index: correct the data, or make the dimension larger";
 
 /// Why a command ends early.
 #[derive(Debug)]
@@ -85,51 +81,28 @@ impl Failure {
 
     /// What the runtime says, with the lines of the file that it speaks of.
     pub(crate) fn run(error: &RunError, sources: &Sources) -> Failure {
-        let text = match error {
-            RunError::Compile(error) => rendered(error, sources),
-            RunError::Data(error) => with_help(error.code(), &error.to_string(), &error.help()),
-            RunError::Eval { node, provenance, error: why, fed } => {
-                let fed = fed.as_ref().map_or(String::new(), |fed| format!(": {fed}"));
-                let message = format!("{why}, in `{node}`{fed}");
-                let error = CompileError::new(error.code(), message, provenance);
-                let error = match why {
-                    EvalError::IndexOutOfRange { .. } => error.with_help(INDEX_HELP),
-                    EvalError::Unfed(_) | EvalError::InRegion(_) => error,
-                };
-                rendered(&error, sources)
-            }
-            RunError::NotFinite { first: Some(first), .. } => {
-                let (code, message) = (error.code(), error.to_string());
-                let of_place = CompileError::new(code, message, &first.provenance);
-                rendered(&of_place.with_help(error.help()), sources)
-            }
-            RunError::MadeNotFinite { made, .. } => {
-                let (code, message) = (error.code(), error.to_string());
-                let of_place = CompileError::new(code, message, &made.first.provenance);
-                rendered(&of_place.with_help(error.help()), sources)
-            }
-            other => with_help(other.code(), &other.to_string(), &other.help()),
-        };
-        match error.fault() {
-            Fault::Input => Failure::Input(text),
-            Fault::Machine | Fault::Bug => Failure::Machine(text),
-        }
+        Failure::of(Report::of_run(error, sources, &render_options()))
     }
 
     /// What the compiler refuses.
     pub(crate) fn compile(error: &CompileError, sources: &Sources) -> Failure {
-        let text = rendered(error, sources);
+        let report = Report::of_compile(error, sources, &render_options());
         match error.code {
-            codes::BUG => Failure::Machine(text),
-            codes::UNKNOWN_PASS => Failure::Usage(text),
-            _ => Failure::Input(text),
+            codes::UNKNOWN_PASS => Failure::Usage(report.text),
+            _ => Failure::of(report),
         }
     }
 
     /// Data that cannot be read or written.
     pub(crate) fn data(error: &DataError) -> Failure {
-        let text = with_help(error.code(), &error.to_string(), &error.help());
-        if error.is_machine_fault() { Failure::Machine(text) } else { Failure::Input(text) }
+        Failure::of(Report::of_data(error))
+    }
+
+    fn of(report: Report) -> Failure {
+        match report.fault {
+            Fault::Input => Failure::Input(report.text),
+            Fault::Machine | Fault::Bug => Failure::Machine(report.text),
+        }
     }
 }
 
@@ -143,27 +116,6 @@ impl From<std::io::Error> for Failure {
 fn with_help(code: &str, message: &str, help: &str) -> String {
     let help = if help.is_empty() { String::new() } else { format!("  = help: {help}\n") };
     format!("error[{code}]: {message}\n{help}")
-}
-
-/// A compiler's error at its place in the user's text.
-fn rendered(error: &CompileError, sources: &Sources) -> String {
-    let Some(code) = Code::from_id(error.code) else { return format!("{error}\n") };
-    let mut diagnostic = Diagnostic::error(code, error.message.clone());
-    let label = error.label.clone().unwrap_or_default();
-    let chain = error.provenance.sites().first().map_or(&[][..], |place| &place.chain);
-    for (number, position) in chain.iter().enumerate() {
-        diagnostic = match (sources.span_of(position), number) {
-            (Some(span), 0) => diagnostic.at(span, label.clone()),
-            // A dump names lines of the file that it was made of.
-            (None, 0) => diagnostic.elsewhere(position.clone()),
-            (Some(span), _) => diagnostic.note_at(span, "in this line"),
-            (None, _) => diagnostic.note(format!("at {}:{}", position.file, position.line)),
-        };
-    }
-    if let Some(help) = &error.help {
-        diagnostic = diagnostic.help(help.clone());
-    }
-    render(&Diagnostics::from(diagnostic), sources, &render_options())
 }
 
 /// Colours where standard error is a terminal that wants them.

@@ -1,7 +1,8 @@
 //! The closed list of error codes: one line and one explanation for each.
 //!
 //! Groups: E01xx syntax, E02xx types and shapes, E03xx names and scopes, E04xx variables, steps
-//! and modes, E05xx limits, E06xx data and runs. A code keeps its meaning for ever.
+//! and modes, E05xx limits, E06xx data and runs, E07xx calls of the C library. A code keeps its
+//! meaning for ever.
 
 /// Lists the codes: the variant, its number, its title and its explanation.
 macro_rules! codes {
@@ -684,6 +685,10 @@ a number stands for is kept with the weights that a training by `--data text:FIL
 which `--params` gives. The text is filled up in front with number 0; of a longer one the end is
 fed."
 
+    OtherVariables "E0637" "a file of weights is of another model"
+"Where a file is to give every variable its value, it has a tensor of the name of each, and no other
+but optimisers' slots. `brolga data FILE` lists what it has, `brolga check` the variables."
+
     OutOfMemory "E0651" "the machine has no memory left"
 "Use smaller batches, or a machine with more memory. `brolga check` says how much a step needs."
 
@@ -765,6 +770,32 @@ there is one: `cc main.c NAME.a -lpthread -lm`."
 "With `--check-nan` a training ends at the first kernel that makes a NaN or an infinity that the
 file does not ask for. The message says which element of which value, the help of what it was made,
 and the line where it stands in the file."
+
+    NullPointer "E0701" "a pointer of a call is not usable"
+"A function of the C library was given NULL where it needs something, or a pointer that is not
+aligned as what it points to. A list may be NULL where its length is 0."
+
+    TextOfCall "E0702" "a text of a call is not UTF-8"
+"Names, paths and texts are UTF-8 that ends with a zero byte."
+
+    NumberOfCall "E0703" "a number of a call makes no sense"
+"An element type, an entry, a size or a number of threads is none: types and entries are the
+constants of `brolga.h`, the sizes of a shape are not negative, and it is not larger than memory."
+
+    NameOfCall "E0704" "nothing has the name that a call gives"
+"The help lists the names that there are. Results are those of the last step, evaluation or
+prediction; where that has failed, there are none."
+
+    RepeatedName "E0705" "a call gives a name twice"
+"Each input, variable, const and dimension of a call has one value."
+
+    ReadAsOther "E0706" "a value is read as another type or size than it has"
+"Values are copied as they are: the caller's memory is of the element type of the value, and of as
+many elements."
+
+    AfterBug "E0707" "a session is used after a bug was met in it"
+"An invariant did not hold in an earlier call, so nothing is known of the session's variables. All
+that can be done is to free it."
 
     CompilerBug "E0999" "a bug of the compiler"
 "An invariant of the compiler does not hold. Please report it with the file."

@@ -344,6 +344,16 @@ pub enum DataError {
         /// What the transfer says.
         reason: String,
     },
+    /// A file of other variables than those of the model that is to have them. The user is at fault.
+    #[error("`{}` is of another model: {}", path.display(), Differing { missing, unknown })]
+    OtherVariables {
+        /// The file.
+        path: PathBuf,
+        /// The variables that it has no value for.
+        missing: Vec<String>,
+        /// Its tensors that are no variables.
+        unknown: Vec<String>,
+    },
     /// A file that cannot be written. The machine is at fault.
     #[error("`{}` cannot be written: {reason}", path.display())]
     Write {
@@ -352,6 +362,27 @@ pub enum DataError {
         /// What the operating system or the format says.
         reason: String,
     },
+}
+
+/// Prints how the variables of a file differ from a model's.
+struct Differing<'a> {
+    missing: &'a [String],
+    unknown: &'a [String],
+}
+
+impl std::fmt::Display for Differing<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.missing, self.unknown) {
+            (missing, []) => write!(f, "it has no value for `{}`", missing.join("`, `")),
+            ([], unknown) => write!(f, "there is no variable `{}`", unknown.join("`, `")),
+            (missing, unknown) => write!(
+                f,
+                "it has no value for `{}`, and there is no variable `{}`",
+                missing.join("`, `"),
+                unknown.join("`, `")
+            ),
+        }
+    }
 }
 
 /// An error with its code, and what to change.
@@ -406,6 +437,7 @@ impl DataError {
             DataError::NoPictures { .. } => "E0629",
             DataError::Standards { .. } => "E0630",
             DataError::OtherNames { .. } => "E0631",
+            DataError::OtherVariables { .. } => "E0637",
         }
     }
 
@@ -555,6 +587,9 @@ impl DataError {
                 "data are read in the terms of the training that the weights are of: \
                  `brolga explain E0631` says how, `brolga data` lists what weights know"
                     .to_string()
+            }
+            DataError::OtherVariables { .. } => {
+                "give a file of this model; `brolga data FILE` lists what a file has".to_string()
             }
             DataError::Write { .. } => {
                 "check that the folder exists, may be written, and has room".to_string()

@@ -110,16 +110,20 @@ pub fn feed_whole(
     let mut solver = Solver::new(given, None);
     let mut values = vec![];
     for (input, ty) in inputs {
-        let (array, literal) = arrays
+        let (array, value) = arrays
             .iter()
             .find(|(name, _)| name == input)
             .ok_or_else(|| DataError::Unfed { input: input.clone(), ty: ty.clone() })?;
-        let literal = &Array::from(literal.clone());
+        let literal = &Array::from(value.clone());
         let pair = Pair { input, ty, array, literal };
         if !converts(literal.dtype(), ty.dtype) || literal.sizes().len() != ty.rank() {
             return Err(pair.mismatch());
         }
         solver.bind_all(&pair, &zip(&ty.shape, literal.sizes()))?;
+        if value.dtype() == ty.dtype {
+            values.push(value.clone());
+            continue;
+        }
         let form = Form::Rows(literal.sizes().to_vec());
         pair.check_values(&form)?;
         let mut bytes = vec![0; literal.n_elements() * ty.dtype.size()];

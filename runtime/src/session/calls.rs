@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use brolga_compiler::ir::{Binding, Literal, Name};
+use brolga_compiler::optimizer::SLOTS;
 use indexmap::IndexMap;
 
 use super::{Clock, Entry, Results, Session};
 use crate::RunError;
 use crate::checkpoint::Checkpoint;
-use crate::data::feed_whole;
+use crate::data::{DataError, feed_whole};
 use crate::store::Loaded;
 
 impl Session {
@@ -17,7 +18,8 @@ impl Session {
     /// The clock is left alone.
     ///
     /// # Errors
-    /// As for [`Session::prepare`]; an array that is missing, unknown or does not fit.
+    /// As for [`Session::prepare`]; an array that is missing, unknown or does not fit, such as an
+    /// index out of range. The variables are as before then.
     pub fn run(
         &mut self,
         entry: &Entry,
@@ -48,8 +50,20 @@ impl Session {
         &mut self,
         feeds: impl IntoIterator<Item = (&'a str, Literal)>,
     ) -> Result<Results, RunError> {
+        self.step_with(&Binding::default(), &named(feeds))
+    }
+
+    /// The same, with numbers for dimensions that the arrays do not say.
+    ///
+    /// # Errors
+    /// As for [`Session::step`].
+    pub fn step_with(
+        &mut self,
+        given: &Binding,
+        feeds: &IndexMap<Name, Literal>,
+    ) -> Result<Results, RunError> {
         let clock = self.clock();
-        let results = self.call(&Entry::Train, &Binding::default(), &named(feeds), clock.step)?;
+        let results = self.call(&Entry::Train, given, feeds, clock.step)?;
         self.set_clock(Clock { step: clock.step + 1, ..clock });
         Ok(results)
     }
@@ -61,9 +75,10 @@ impl Session {
         feeds: &IndexMap<Name, Literal>,
         batch: i64,
     ) -> Result<Results, RunError> {
-        let declared = &self.module().infer;
-        let is_input =
-            |name: &Name| declared.inputs.iter().any(|&i| declared.node(i).name == *name);
+        let graphs = [&self.module().train, &self.module().infer];
+        let is_input = |name: &Name| {
+            graphs.iter().any(|graph| graph.inputs.iter().any(|&i| graph.node(i).name == *name))
+        };
         if let Some(unknown) = feeds.keys().find(|name| !is_input(name)) {
             return Err(RunError::UnknownInput(unknown.clone()));
         }
@@ -75,7 +90,7 @@ impl Session {
         let values = names.zip(fed.values).collect();
         let mut prepared = self.prepare(entry, &fed.binding)?;
         prepared.feed_all(&values)?;
-        prepared.run(batch)?;
+        prepared.run_whole(batch)?;
         prepared.results()
     }
 
@@ -97,7 +112,33 @@ impl Session {
     /// # Errors
     /// A file that cannot be read; a tensor that has not its variable's type. Then nothing is taken.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<Loaded, RunError> {
-        let Checkpoint { variables, step, epoch, metadata: _ } = Checkpoint::load(path.as_ref())?;
+        self.take(Checkpoint::load(path.as_ref())?)
+    }
+
+    /// The same, but refuses the file of another model: one without a value for a variable, or with a
+    /// tensor that is none. Of the optimisers' slots, those are taken that the training has.
+    ///
+    /// # Errors
+    /// As for [`Session::load`]; a file of another model. Then nothing is taken.
+    pub fn load_whole(&mut self, path: impl AsRef<Path>) -> Result<(), RunError> {
+        let path = path.as_ref();
+        let checkpoint = Checkpoint::load(path)?;
+        let known = &self.module().variables;
+        let has = |name: &Name| checkpoint.variables.iter().any(|(other, _)| **other == **name);
+        let missing = known.keys().filter(|name| !has(name)).map(|name| name.to_string());
+        let names = checkpoint.variables.iter().map(|(name, _)| name.as_str());
+        let unknown = names.filter(|name| !name.starts_with(SLOTS) && !known.contains_key(*name));
+        let missing: Vec<String> = missing.collect();
+        let unknown: Vec<String> = unknown.map(str::to_string).collect();
+        if !(missing.is_empty() && unknown.is_empty()) {
+            let path = path.to_path_buf();
+            return Err(DataError::OtherVariables { path, missing, unknown }.into());
+        }
+        self.take(checkpoint).map(drop)
+    }
+
+    fn take(&mut self, checkpoint: Checkpoint) -> Result<Loaded, RunError> {
+        let Checkpoint { variables, step, epoch, metadata: _ } = checkpoint;
         let values = variables.into_iter().map(|(name, value)| (name.into(), value));
         let loaded = self.set_variables(values.collect())?;
         self.set_clock(Clock { step, epoch });

@@ -15,6 +15,7 @@ mod interpreted;
 mod metrics;
 mod native;
 mod prepared;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -15,6 +15,7 @@ use super::feed::{Clocks, Feed, FeedMut};
 use super::interpreted::Interpreted;
 use super::metrics::finish_metric;
 use super::native::{Lent, Native};
+use super::whole::Stops;
 use super::{Backend, Clock, Results, Session};
 use crate::RunError;
 use crate::arena::Budget;
@@ -31,6 +32,8 @@ pub(super) struct Instance {
     pub(super) feeds: Vec<Feed>,
     metrics: Vec<Metric>,
     timings: Vec<Timing>,
+    /// What may stop a run after it has begun to write variables.
+    pub(super) stops: Stops,
     /// How often the last run called an operation's `eval`.
     eval_calls: u64,
     /// Whether there was room for it once.
@@ -57,6 +60,7 @@ impl Instance {
         session: &Session,
         compiled: Compiled,
     ) -> Result<Instance, RunError> {
+        let stops = Stops::new(&compiled);
         let Compiled { program, optimized, fusion, mut timings, .. } = compiled;
         let graph = session.options.observe.then(|| Box::new(fusion.graph));
         let start = Instant::now();
@@ -86,6 +90,7 @@ impl Instance {
             feeds,
             metrics,
             timings,
+            stops,
             eval_calls: 0,
             has_room: false,
             graph,
@@ -104,6 +109,8 @@ impl Instance {
         let eager = Eager::new(graph, &session.budget)?;
         let feeds = feeds(eager.inputs(), &session.budget)?;
         let (engine, timings, room) = (Engine::Eager(eager), vec![], (0, 0));
+        // Updates are written when all is computed.
+        let stops = Stops::default();
         Ok(Instance {
             entry,
             binding,
@@ -112,6 +119,7 @@ impl Instance {
             feeds,
             metrics,
             timings,
+            stops,
             eval_calls: 0,
             has_room: false,
             graph: None,
