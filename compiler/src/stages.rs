@@ -246,7 +246,7 @@ fn code_texts(
             Some(calls) => Described::kernel(program, calls),
             None => Described::step(program, &all),
         };
-        texts.push(code_text(number, code, origins, &described, stage));
+        texts.push(code_text(number, code, origins, (&described, target), stage));
     }
     Ok(texts)
 }
@@ -255,13 +255,15 @@ fn code_text(
     number: usize,
     code: &CodeText,
     origins: &CodeOrigins,
-    described: &Described<'_>,
+    (described, target): (&Described<'_>, &Target),
     stage: Stage,
 ) -> KernelText {
-    let text = if stage == Stage::Asm {
-        codegen::listing(&code.code, origins, described)
-    } else {
-        codegen::legend(origins, described) + &code.clif
+    let text = match stage {
+        Stage::Asm if target.triple.starts_with("x86_64") => {
+            codegen::listing(&code.code, origins, described)
+        }
+        Stage::Asm => codegen::legend(origins, described) + &code.assembly,
+        _ => codegen::legend(origins, described) + &code.clif,
     };
     let owned = |names: Vec<&str>| names.into_iter().map(String::from).collect();
     let part = |(bytes, numbers): (Range<u32>, &[u32])| CodePart {

@@ -15,23 +15,50 @@ fn main() {
     if env::var_os("CARGO_FEATURE_ARCHIVE").is_none() {
         return;
     }
-    let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let folder = PathBuf::from(variable("OUT_DIR"));
-    let library = folder.join("libbrolga_kernels.a");
+    let host = variable("TARGET");
+    let mut targets = vec![host.as_str()];
+    targets.extend(OTHERS.iter().filter(|other| **other != host && has_target(other)));
+    let archives: Vec<String> = targets.iter().map(|target| archive(target, &folder)).collect();
+    let list = format!("&[{}]", archives.join(", "));
+    fs::write(folder.join("archives.rs"), list).expect("the folder is ours");
+}
+
+/// Machines that libraries can be written for from another one, where the toolchain has their core
+/// library: `rustup target add aarch64-unknown-linux-gnu`.
+const OTHERS: [&str; 1] = ["aarch64-unknown-linux-gnu"];
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"))
+}
+
+/// Whether the toolchain has the core library of a target.
+fn has_target(target: &str) -> bool {
+    let arguments = ["--print", "target-libdir", "--target", target];
+    let output = Command::new(variable("RUSTC")).args(arguments).output();
+    let folder = output.ok().filter(|o| o.status.success()).map(|o| o.stdout).unwrap_or_default();
+    Path::new(String::from_utf8_lossy(&folder).trim()).is_dir()
+}
+
+/// Compiles the library for a target and compresses it; returns its place in the list of all.
+fn archive(target: &str, folder: &Path) -> String {
+    let library = folder.join(format!("libbrolga_kernels-{target}.a"));
     let status = Command::new(variable("RUSTC"))
         .args(["--crate-name", "brolga_kernels", "--crate-type", "staticlib", "--edition", "2024"])
         .args(["-C", "opt-level=3", "-C", "panic=abort", "-C", "codegen-units=1"])
         .args(["-C", "relocation-model=pic", "-C", "overflow-checks=off", "--cap-lints", "allow"])
-        .args(["--target", &variable("TARGET")])
+        .args(["--target", target])
         .args([Path::new("src/lib.rs"), Path::new("-o"), &library])
         .status()
         .unwrap_or_else(|error| panic!("the compiler does not start: {error}"));
-    assert!(status.success(), "the static library of the kernels cannot be built");
+    assert!(status.success(), "the static library of the kernels cannot be built for {target}");
     let bytes = fs::read(&library).expect("it was just written");
-    let archive = fs::File::create(folder.join("kernels.a.gz")).expect("the folder is ours");
+    let path = folder.join(format!("kernels-{target}.a.gz"));
+    let archive = fs::File::create(&path).expect("the folder is ours");
     let mut archive = GzEncoder::new(archive, Compression::best());
     archive.write_all(&needed(&bytes)).expect("the folder is ours");
     archive.finish().expect("the folder is ours");
+    format!("({target:?}, include_bytes!({:?}))", path.display().to_string())
 }
 
 /// Bytes of a member's header (as in the manual page ar(5)).

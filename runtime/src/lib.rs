@@ -16,6 +16,6 @@ pub mod store;
 pub mod train;
 
 #[cfg(feature = "library")]
-pub use brolga_kernels::ARCHIVE as KERNELS_ARCHIVE;
+pub use brolga_kernels::ARCHIVES as KERNELS_ARCHIVES;
 pub use error::{Fault, FedElement, RunError};
 pub use host::{host_memory, host_target, host_threads};

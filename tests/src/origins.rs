@@ -105,11 +105,14 @@ fn every_node_of_every_model_has_code_and_all_code_is_for_nodes() {
         let loaded = brolga_text::load(&name, text.as_bytes(), &Default::default());
         let module = loaded.expect("it is valid").module;
         for entry in [Entry::Train, Entry::Eval, Entry::Run { fetch: vec![] }] {
-            let (target, options) = (&Target::X86_64_V3, Options::default());
-            let compiled = compile(&module, &entry, &binding(&module), target, &options);
-            let compiled = compiled.unwrap_or_else(|e| panic!("{name} {entry:?}: {e}"));
-            let faults = faults((&name, &text), &compiled, target).into_iter();
-            found.extend(faults.map(|fault| format!("{name} {entry:?}: {fault}")));
+            for target in [&Target::X86_64_V3, &Target::AARCH64] {
+                let options = Options::default();
+                let compiled = compile(&module, &entry, &binding(&module), target, &options);
+                let compiled = compiled.unwrap_or_else(|e| panic!("{name} {entry:?}: {e}"));
+                let faults = faults((&name, &text), &compiled, target).into_iter();
+                let told = |fault| format!("{name} {entry:?} {}: {fault}", target.name);
+                found.extend(faults.map(told));
+            }
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));

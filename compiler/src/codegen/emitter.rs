@@ -133,6 +133,8 @@ pub(super) struct Emitter<'a> {
     pub(super) uses: FxHashSet<(OriginId, OriginId)>,
     /// The origin of each variable's value.
     bound_for: FxHashMap<VarId, OriginId>,
+    /// Whether the machine has comparisons of lanes that also hold where one is NaN.
+    pub(super) compares_unordered: bool,
 }
 
 /// The flags of every access to data: in bounds, at any alignment.
@@ -147,7 +149,11 @@ pub(super) fn little() -> MemFlagsData {
 
 impl<'a> Emitter<'a> {
     /// An emitter at the entry of a function; returns also its parameters.
-    pub(super) fn new(kernel: &'a Kernel, mut func: Function) -> (Emitter<'a>, [Value; 5]) {
+    pub(super) fn new(
+        kernel: &'a Kernel,
+        mut func: Function,
+        compares_unordered: bool,
+    ) -> (Emitter<'a>, [Value; 5]) {
         let block = func.dfg.make_block();
         func.layout.append_block(block);
         let parameters = [(); 5].map(|()| func.dfg.append_block_param(block, types::I64));
@@ -167,6 +173,7 @@ impl<'a> Emitter<'a> {
             origin: OriginId::default(),
             uses: FxHashSet::default(),
             bound_for: FxHashMap::default(),
+            compares_unordered,
         };
         (emitter, parameters)
     }

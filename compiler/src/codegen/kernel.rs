@@ -64,8 +64,9 @@ pub(super) fn emit(
     kernel: &Kernel,
     func: Function,
     externs: &FxHashMap<Extern, FuncRef>,
+    compares_unordered: bool,
 ) -> Result<Emission> {
-    let (mut e, [_, _, first, end, _]) = Emitter::new(kernel, func);
+    let (mut e, [_, _, first, end, _]) = Emitter::new(kernel, func, compares_unordered);
     let all = e.origin_of_all(&kernel.body);
     e.serve(all);
     let any = e.ins().ins().icmp(IntCC::UnsignedLessThan, first, end);

@@ -395,8 +395,15 @@ impl Emitter<'_> {
         a: &[Value],
         b: &[Value],
     ) -> Registers {
-        let cc = float_condition(f).complement();
-        self.map2(level, a, b, |at, a, b| at.ins().fcmp(cc, a, b))
+        let cc = float_condition(f);
+        if self.compares_unordered || !self.is_vector(a) {
+            let cc = cc.complement();
+            return self.map2(level, a, b, |at, a, b| at.ins().fcmp(cc, a, b));
+        }
+        self.map2(level, a, b, |at, a, b| {
+            let holds = at.ins().fcmp(cc, a, b);
+            at.ins().bnot(holds)
+        })
     }
 
     pub(super) fn compare(

@@ -40,7 +40,9 @@ fn upright(scan: &Scan) -> Result<Scan, TypeError> {
         let is_around = |k: usize| scan.captured().contains(&k);
         let around = |x: NodeId| parameter_number(&body, x).is_some_and(is_around);
         if body.tensor_type(b).rank() == 2 && around(b) && !around(a) {
-            let origin = Origin::named(&format!("{}.t", body.node(b).name), Default::default());
+            let name = format!("{}.t", body.node(b).name);
+            // It is for the product alone.
+            let origin = Origin::named(&name, body.node(node).provenance.clone());
             let upright = body.add(Movement::Transpose { perm: vec![1, 0] }, &[b], &origin)?;
             body.rebuild(
                 node,

@@ -7,8 +7,8 @@ use std::mem::offset_of;
 use ar_archive_writer::{
     ArchiveKind, DEFAULT_OBJECT_READER, NewArchiveMember, write_archive_to_stream,
 };
-use brolga_compiler::ir::Provenance;
-use brolga_runtime::{KERNELS_ARCHIVE, RunError};
+use brolga_compiler::ir::{Provenance, Target};
+use brolga_runtime::{KERNELS_ARCHIVES, RunError};
 use flate2::read::GzDecoder;
 use object::LittleEndian;
 use object::elf::{FileHeader64, SHT_SYMTAB, STB_GLOBAL, STB_WEAK, Sym64};
@@ -18,13 +18,30 @@ use object::read::elf::{FileHeader, SectionHeader, Sym};
 /// What the names of the kernels begin with.
 const OURS: &str = "brolga_";
 
-/// A static library of these object files, each with its name, and of the kernels that they call. The
-/// same files give the same bytes.
+/// Why there is no static library.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// There are no kernels for the target: the toolchain that built Brolga had no core library for it.
+    #[error("there are no kernels for {}, as the toolchain that built this had no `core` for it", .0.name)]
+    NoKernels(Target),
+    /// The library cannot be written: a bug.
+    #[error(transparent)]
+    Damaged(#[from] RunError),
+}
+
+/// A static library of these object files, each with its name, and of the kernels that they call, for a
+/// target. The same files give the same bytes.
 ///
 /// # Errors
-/// The kernels' library is damaged: a bug.
-pub fn static_library(objects: &[(String, &[u8])]) -> Result<Vec<u8>, RunError> {
-    let kernels = kernels().map_err(|e| RunError::Code(format!("the kernels' library: {e}")))?;
+/// There are no kernels for the target; the kernels' library is damaged: a bug.
+pub fn static_library(
+    target: &Target,
+    objects: &[(String, &[u8])],
+) -> Result<Vec<u8>, LibraryError> {
+    let found = KERNELS_ARCHIVES.iter().find(|(triple, _)| is_for(triple, target));
+    let (_, archive) = found.ok_or_else(|| LibraryError::NoKernels(target.clone()))?;
+    let kernels =
+        kernels(archive).map_err(|e| RunError::Code(format!("the kernels' library: {e}")))?;
     let members = objects.iter().map(|(name, bytes)| member(name.clone(), bytes));
     let kernels = kernels.iter().map(|(name, bytes)| member(name.clone(), bytes));
     let members: Vec<NewArchiveMember<'_>> = members.chain(kernels).collect();
@@ -34,13 +51,18 @@ pub fn static_library(objects: &[(String, &[u8])]) -> Result<Vec<u8>, RunError> 
     Ok(library.into_inner())
 }
 
+/// Whether a triple is that of a target's processor.
+fn is_for(triple: &str, target: &Target) -> bool {
+    triple.split('-').next() == target.triple.split('-').next()
+}
+
 /// An object file with its name.
 type File = (String, Vec<u8>);
 
 /// The object files of the kernels.
-fn kernels() -> Result<Vec<File>, Box<dyn std::error::Error>> {
+fn kernels(compressed: &[u8]) -> Result<Vec<File>, Box<dyn std::error::Error>> {
     let mut archive = vec![];
-    GzDecoder::new(KERNELS_ARCHIVE).read_to_end(&mut archive)?;
+    GzDecoder::new(compressed).read_to_end(&mut archive)?;
     let mut files = vec![];
     for member in ArchiveFile::parse(&*archive)?.members() {
         let member = member?;

@@ -35,9 +35,9 @@ use std::path::{Path, PathBuf};
 
 use brolga::compiler::compile::Options;
 use brolga::compiler::object::{self, EntryKind, Given, Wanted};
-use brolga::library::{place, static_library};
+use brolga::library::{LibraryError, place, static_library};
 use brolga::runtime::data::write_file;
-use brolga::{Binding, Graph, Session, SessionOptions, host_memory};
+use brolga::{Binding, Graph, RunError, Session, SessionOptions, host_memory};
 
 pub use brolga::{Error, Target};
 
@@ -133,7 +133,11 @@ impl Model {
             object::Model::compile(module, &name, &wanted, given, (&self.target, &options))?;
         let source = self.path.file_name().unwrap_or_default().to_string_lossy();
         let object = compiled.emit(&place, (env!("CARGO_PKG_VERSION"), &source))?;
-        let library = static_library(&[(format!("{name}.o"), &object.object)])?;
+        let members = [(format!("{name}.o"), &*object.object)];
+        let library = static_library(&self.target, &members).map_err(|error| match error {
+            LibraryError::Damaged(error) => error,
+            LibraryError::NoKernels(_) => RunError::Code(error.to_string()),
+        })?;
         write_file(&folder.join(format!("lib{stem}.a")), &library)?;
         write_file(&folder.join(format!("{stem}.rs")), object.rust.as_bytes())?;
         println!("cargo:rustc-link-search=native={}", folder.display());

@@ -771,6 +771,11 @@ there is one: `cc main.c NAME.a -lpthread -lm`."
 file does not ask for. The message says which element of which value, the help of what it was made,
 and the line where it stands in the file."
 
+    NoKernels "E0673" "there are no kernels for the target"
+"A static library holds the kernels that a model calls, compiled for its processor. They are part of
+`brolga` for the machine that built it, and for 64-bit ARM if its Rust toolchain could compile for
+that. The object file alone (`-o NAME.o`) needs no kernels until it is linked."
+
     NullPointer "E0701" "a pointer of a call is not usable"
 "A function of the C library was given NULL where it needs something, or a pointer that is not
 aligned as what it points to. A list may be NULL where its length is 0."

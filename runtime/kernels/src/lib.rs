@@ -31,10 +31,10 @@ pub use pool::Pool;
 pub use tile::Tile;
 pub use wave::{Kernel, Task};
 
-/// This crate as a static library without its index, compressed (gzip): what object files of models
-/// are linked with.
+/// This crate as static libraries without their index, compressed (gzip), by the triples of the
+/// machines that they are for: what object files of models are linked with.
 #[cfg(feature = "archive")]
-pub const ARCHIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.a.gz"));
+pub const ARCHIVES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/archives.rs"));
 
 /// The C symbols of this crate by name, for the linker of JIT code.
 pub fn symbols() -> alloc::vec::Vec<(&'static str, *const u8)> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use brolga::compiler::compile::Options;
 use brolga::compiler::object::{self, EntryKind, Given, Object, ObjectError, Wanted};
-use brolga::library::{place, static_library};
+use brolga::library::{LibraryError, place, static_library};
 use brolga::runtime::data::{DataError, write_file};
 use brolga::{Binding, Target, host_memory, host_target};
 use indexmap::IndexMap;
@@ -21,8 +21,8 @@ use crate::output::outln;
 use crate::weights::{Purpose, load_weights};
 
 /// The targets by name.
-const TARGETS: [Target; 4] =
-    [Target::X86_64_V4, Target::X86_64_V3, Target::X86_64_V2, Target::X86_64];
+const TARGETS: [Target; 5] =
+    [Target::X86_64_V4, Target::X86_64_V3, Target::X86_64_V2, Target::X86_64, Target::AARCH64];
 
 /// How the output is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,12 @@ pub(crate) fn run(arguments: &Compile) -> Result<(), Failure> {
     let output = &arguments.output;
     let format = format(output)?;
     let target = target(&arguments.target)?;
+    if format == Format::Shared && !is_of_host(&target) {
+        let message = "error: a shared library is linked by the system's `cc`, for this machine\n";
+        return Err(Failure::Usage(message.to_string()));
+    }
     if arguments.runtime {
-        return runtime(arguments, format);
+        return runtime(arguments, &target, format);
     }
     let model = &Model {
         file: arguments.file.clone().unwrap_or_default(),
@@ -60,7 +64,7 @@ pub(crate) fn run(arguments: &Compile) -> Result<(), Failure> {
     let source = Path::new(&model.file).file_name().unwrap_or_default().to_string_lossy();
     let version = (env!("CARGO_PKG_VERSION"), &*source);
     let object = compiled.emit(&place, version).map_err(|e| failure(&e, &program))?;
-    write(output, format, &name, &object)?;
+    write(output, format, (&name, &target), &object)?;
     report(arguments, &name, (&object, &assumed));
     Ok(())
 }
@@ -114,13 +118,18 @@ fn target(name: &str) -> Result<Target, Failure> {
     })
 }
 
+/// Whether a target has this machine's kind of processor.
+fn is_of_host(target: &Target) -> bool {
+    target.triple.split('-').next() == Some(std::env::consts::ARCH)
+}
+
 /// Writes the kernels' library alone.
-fn runtime(arguments: &Compile, format: Format) -> Result<(), Failure> {
+fn runtime(arguments: &Compile, target: &Target, format: Format) -> Result<(), Failure> {
     if format != Format::Static {
         let text = "error: `--runtime` writes an .a\n";
         return Err(Failure::Usage(text.to_string()));
     }
-    write_bytes(&arguments.output, &library(&[])?)?;
+    write_bytes(&arguments.output, &library(target, &[])?)?;
     let output = arguments.output.display().to_string();
     match arguments.machine.json {
         true => outln!("{}", json!({"output": output})),
@@ -129,9 +138,17 @@ fn runtime(arguments: &Compile, format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
-fn library(objects: &[(String, &[u8])]) -> Result<Vec<u8>, Failure> {
-    static_library(objects).map_err(|e| {
-        Failure::input("E0654", &e.to_string(), "this is a bug of the command: please report it")
+fn library(target: &Target, objects: &[(String, &[u8])]) -> Result<Vec<u8>, Failure> {
+    static_library(target, objects).map_err(|error| match &error {
+        LibraryError::NoKernels(target) => {
+            let triple = target.triple;
+            let help = format!("`rustup target add {triple}`, and install brolga again");
+            Failure::input("E0673", &error.to_string(), &help)
+        }
+        LibraryError::Damaged(_) => {
+            let help = "this is a bug of the command: please report it";
+            Failure::input("E0654", &error.to_string(), help)
+        }
     })
 }
 
@@ -204,14 +221,19 @@ fn given(arguments: &Compile, program: &ReadFile, model: &Model) -> Result<Given
     Ok(Given { values, clock: [clock.step, clock.epoch] })
 }
 
-fn write(output: &Path, format: Format, name: &str, object: &Object) -> Result<(), Failure> {
+fn write(
+    output: &Path,
+    format: Format,
+    (name, target): (&str, &Target),
+    object: &Object,
+) -> Result<(), Failure> {
     let member = || (format!("{name}.o"), &*object.object);
     match format {
         Format::Object => write_bytes(output, &object.object)?,
-        Format::Static => write_bytes(output, &library(&[member()])?)?,
+        Format::Static => write_bytes(output, &library(target, &[member()])?)?,
         Format::Shared => {
             let archive = output.with_extension("so.a");
-            write_bytes(&archive, &library(&[member()])?)?;
+            write_bytes(&archive, &library(target, &[member()])?)?;
             let shared = share::share(&archive, output, name);
             let _ = std::fs::remove_file(&archive);
             shared?;

@@ -1,6 +1,7 @@
 //! `brolga compile`: programs in C that train and predict as the command does, to the bit. They are
 //! compiled by `cc`, which Rust links with too.
 
+mod arm;
 mod lines;
 mod together;
 
@@ -47,16 +48,21 @@ fn named(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-#[test]
-fn a_program_in_c_trains_as_the_command_does() {
-    let place = Workplace::empty("compiled");
-    place.write("digit.graph", DIGIT);
-    let data = load(&Source::parse("digits?rows=320").expect("a source"), Split::Train);
-    let data = data.expect("it is made");
+/// The arrays of so many generated digits, each in a file of its own.
+fn write_digits(place: &Workplace, rows: usize) {
+    let source = Source::parse(&format!("digits?rows={rows}")).expect("a source");
+    let data = load(&source, Split::Train).expect("it is made");
     for (name, _) in data.arrays() {
         let array = data.array(name).expect("it is listed").whole();
         place.write(&format!("{name}.bin"), array.to_bytes());
     }
+}
+
+#[test]
+fn a_program_in_c_trains_as_the_command_does() {
+    let place = Workplace::empty("compiled");
+    place.write("digit.graph", DIGIT);
+    write_digits(&place, ROWS);
     place.write("train.c", include_str!("compile/train.c"));
     let entries = "--entry train:batch=32 --entry predict:batch=32";
     let compile = format!("compile digit.graph {entries}");
@@ -170,8 +176,7 @@ fn libraries_are_made_of_files_and_weights() {
     }
 }
 
-/// Every model that ships is compiled for the least and for this processor, and initialises to the bit
-/// as the command does.
+/// Every model that ships is compiled for the least of its kind, for this processor and for ARM.
 #[test]
 fn every_model_is_compiled() {
     let place = Workplace::empty("compiled_models");
@@ -180,7 +185,7 @@ fn every_model_is_compiled() {
         let name = model["name"].as_str().expect("a name");
         place.done(&format!("new {name} --model {name}"));
         let compile = format!("compile {name}.graph --dim batch=4");
-        for target in ["x86-64-v2", "host"] {
+        for target in ["x86-64-v2", "host", "aarch64"] {
             place.done(&format!("{compile} -o {name}.o --target {target}"));
         }
     }
