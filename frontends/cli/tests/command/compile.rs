@@ -2,6 +2,7 @@
 //! compiled by `cc`, which Rust links with too.
 
 mod arm;
+mod calls;
 mod lines;
 mod together;
 

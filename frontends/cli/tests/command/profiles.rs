@@ -51,7 +51,8 @@ fn the_parts_of_a_step_are_the_step() {
         let steps = events.iter().filter(|event| event["name"] == "step").count();
         assert_eq!(steps, 40);
         let of = |thread: usize| events.iter().filter(move |e| e["tid"] == thread && e["pid"] == 2);
-        assert!(of(0).count() > 40 && (threads == 1) == (of(1).count() == 0), "{threads} threads");
+        // A second thread whose core is busy with something else may come too late for all parts.
+        assert!(of(0).count() > 40 && (threads == 2 || of(1).count() == 0), "{threads} threads");
     }
     assert!(place.text("cache/brolga/limits-2.json").contains("operations"));
 }
