@@ -10,4 +10,4 @@ mod perf;
 pub(crate) mod product;
 
 pub(crate) use executable::{Executable, Making};
-pub(crate) use observed::{Observer, Part, Watched};
+pub(crate) use observed::{Observer, Part, Watch, Watched};

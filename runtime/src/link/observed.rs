@@ -43,7 +43,16 @@ impl Part<'_> {
 #[repr(C, align(128))]
 pub(crate) struct Watched<'a> {
     pub(crate) frame: Frame,
-    pub(crate) observer: Option<&'a dyn Observer>,
+    /// Nothing, unless the step is observed.
+    pub(crate) watch: Option<&'a Watch<'a>>,
+}
+
+// The cache lines are those of the frame alone.
+const _: () = assert!(size_of::<Watched<'_>>() == 128);
+
+/// What sees a step, and what there is to see.
+pub(crate) struct Watch<'a> {
+    pub(crate) observer: &'a dyn Observer,
     /// For each call, how many bytes its kernel may reach in each argument.
     pub(crate) sizes: &'a [Vec<usize>],
     /// Whether one thread runs all of it.
@@ -69,13 +78,11 @@ pub(super) unsafe extern "C" fn brolga_observed(
     // SAFETY: the caller's promises; the two fields are not written while a step runs.
     let mut run = || unsafe { kernel(frame, arguments, first, end, scratch) };
     // SAFETY: as above. No reference to the frame itself is made: kernels write its status.
-    let (observer, sizes, alone) = unsafe {
-        let watched = frame.cast::<Watched<'_>>();
-        ((*watched).observer, (*watched).sizes, (*watched).alone)
-    };
-    let Some(observer) = observer else { return run() };
+    let watch = unsafe { (*frame.cast::<Watched<'_>>()).watch };
+    let Some(Watch { observer, sizes, alone }) = watch else { return run() };
     let sizes = &sizes[number];
     // SAFETY: a call has a pointer for each argument.
     let arguments = unsafe { std::slice::from_raw_parts(arguments, sizes.len()) };
-    observer.call(&Part { number, units: first..end, arguments, sizes, alone }, &mut run);
+    let part = Part { number, units: first..end, arguments, sizes, alone: *alone };
+    observer.call(&part, &mut run);
 }

@@ -11,7 +11,7 @@ use super::Session;
 use super::feed::{Clocks, Feed, n_bytes};
 use crate::RunError;
 use crate::arena::Memory;
-use crate::link::{Executable, Making, Observer, Watched};
+use crate::link::{Executable, Making, Observer, Watch, Watched};
 use crate::store::Store;
 
 /// Machine code with the memories of its own and the tables of its frame.
@@ -143,7 +143,8 @@ impl Native {
             status: 0,
         };
         let alone = pool.is_none();
-        let mut watched = Watched { frame, observer, sizes: &self.sizes, alone };
+        let watch = observer.map(|observer| Watch { observer, sizes: &self.sizes, alone });
+        let mut watched = Watched { frame, watch: watch.as_ref() };
         if let Some(pool) = pool {
             pool.wake();
         }
