@@ -69,7 +69,7 @@ fn refused(break_it: impl Fn(&mut Program)) -> ProgramError {
 
 #[test]
 fn broken_programs_are_refused() {
-    use ProgramError::{Conflict, Count, NoLoop, OutOfBounds, ReadOnly, Scratch};
+    use ProgramError::{Conflict, Count, NoLoop, NoNode, OutOfBounds, ReadOnly, Scratch};
     let error = refused(|p| p.arena_bytes -= 64);
     assert!(matches!(error, OutOfBounds { .. }), "{error}");
     let error = refused(|p| p.scratch_bytes = 0);
@@ -79,6 +79,10 @@ fn broken_programs_are_refused() {
             call(p, in_loop).arguments.pop();
         });
         assert!(matches!(error, Count { .. }), "{error}");
+        let error = refused(|p| {
+            call(p, in_loop).nodes.pop();
+        });
+        assert!(matches!(error, NoNode { .. }), "{error}");
         let error = refused(|p| {
             let written = buffer(p, in_loop, true);
             call(p, in_loop).arguments[written] = Location::Feed(0).into();

@@ -36,6 +36,11 @@ impl Origins {
         &self.sets[id.0 as usize]
     }
 
+    /// The largest number in any set.
+    pub fn largest(&self) -> Option<u32> {
+        self.sets.iter().filter_map(|set| set.last().copied()).max()
+    }
+
     /// The numbers of both sets.
     pub fn union(&mut self, a: OriginId, b: OriginId) -> OriginId {
         let none = OriginId::default();

@@ -2,6 +2,7 @@
 //!
 //! - each call has one place for each buffer of its kernel, the buffer lies within its memory, and
 //!   what is written may be;
+//! - what a kernel's code is for are nodes of each of its calls;
 //! - what a call of a wave writes, no other call of the wave reads or writes;
 //! - a place moves with loops around it alone; a thread's scratch is as large as each kernel's.
 //!
@@ -24,6 +25,16 @@ pub enum ProgramError {
         wanted: usize,
         /// The places.
         found: usize,
+    },
+    /// Code is for a node that the call does not compute.
+    #[error("kernel `{kernel}` has code for node {node} of a call that computes {n_nodes}")]
+    NoNode {
+        /// The kernel's name.
+        kernel: String,
+        /// The number of the node.
+        node: u32,
+        /// How many nodes the call computes.
+        n_nodes: usize,
     },
     /// A buffer reaches beyond its memory.
     #[error("`{buffer}` of kernel `{kernel}` reaches byte {end} of a memory of {size}")]
@@ -138,6 +149,12 @@ impl Verifier<'_> {
             if wanted != found {
                 let kernel = kernel.name.clone();
                 return Err(ProgramError::Count { kernel, wanted, found });
+            }
+            let n_nodes = call.nodes.len();
+            if let Some(node) = kernel.exprs.origins().largest().filter(|&n| n as usize >= n_nodes)
+            {
+                let kernel = kernel.name.clone();
+                return Err(ProgramError::NoNode { kernel, node, n_nodes });
             }
             for (buffer, place) in call.arguments.iter().enumerate() {
                 let access = self.access(call, number, buffer, place)?;

@@ -83,6 +83,8 @@ pub(crate) fn under_valgrind(program: &Path, arguments: &[&OsStr]) -> (String, S
     let log = program.with_extension("log");
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
+    let known = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/capi/valgrind.supp");
+    valgrind.arg(format!("--suppressions={known}"));
     valgrind.arg(format!("--log-file={}", log.display())).arg(program).args(arguments);
     let output = valgrind.output().expect("valgrind is there");
     let log = std::fs::read_to_string(log).expect("valgrind writes it");
