@@ -67,7 +67,8 @@ pub(super) fn emit(
     compares_unordered: bool,
 ) -> Result<Emission> {
     let (mut e, [_, _, first, end, _]) = Emitter::new(kernel, func, compares_unordered);
-    let all = e.origin_of_all(&kernel.body);
+    let parts = e.origin_of_all(&kernel.body);
+    let all = e.origins.union(parts, kernel.exprs.origin());
     e.serve(all);
     let any = e.ins().ins().icmp(IntCC::UnsignedLessThan, first, end);
     let (start, _) = e.new_block(&[]);

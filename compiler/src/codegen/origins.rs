@@ -45,7 +45,8 @@ impl CodeOrigins {
     /// How the code of a function is divided, of which every instruction had the [`location`] of a
     /// set. What the code generator adds of itself, as the saving of registers, is for `all`; what it
     /// does within an instruction of another set that uses its value, as the reading of an operand from
-    /// memory, is in that one's code.
+    /// memory, is in that one's code. What has no code then is done by none, as what only renames a
+    /// value or a loop that never runs, and goes with `all`.
     pub(super) fn of(
         compiled: &CompiledCode,
         mut sets: Origins,
@@ -54,11 +55,18 @@ impl CodeOrigins {
     ) -> CodeOrigins {
         let found = compiled.buffer.get_srclocs_sorted();
         let own: Vec<OriginId> = found.iter().map(|f| set(f.loc).unwrap_or(all)).collect();
-        let within = merged(&mut sets, &own, uses);
+        let mut within = merged(&mut sets, &own, uses);
+        let told = own.iter().filter(|id| **id != all).map(|id| within.get(id).unwrap_or(id));
+        let told: FxHashSet<u32> = told.flat_map(|id| sets.get(*id)).copied().collect();
+        let silent = (0..=sets.largest().unwrap_or(0)).filter(|n| !told.contains(n));
+        let silent = sets.of(silent.collect::<Vec<u32>>());
+        let all_in_it = within.get(&all).copied().unwrap_or(all);
+        let everything = sets.union(all_in_it, silent);
+        within.insert(all, everything);
         let mut code = CodeOrigins { ranges: vec![], sets };
         let mut end = 0;
         for (found, own) in found.iter().zip(own) {
-            code.push(end..found.start, all);
+            code.push(end..found.start, everything);
             code.push(found.start..found.end, within.get(&own).copied().unwrap_or(own));
             end = end.max(found.end);
         }
@@ -108,5 +116,6 @@ pub(super) fn location(id: OriginId) -> SourceLoc {
 }
 
 fn set(location: SourceLoc) -> Option<OriginId> {
-    (!location.is_default()).then(|| OriginId(location.bits()))
+    let id = OriginId(location.bits());
+    (!location.is_default() && id != OriginId::default()).then_some(id)
 }

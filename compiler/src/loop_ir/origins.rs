@@ -15,15 +15,17 @@ use crate::ir::{Expr, ExprId, Exprs, IndexId, OriginId, Origins};
 pub struct Settled {
     /// The nodes by their new numbers: the old one of each.
     pub nodes: Vec<u32>,
-    /// The origins in the order of the body: kernels with the same text and these share their code.
+    /// The origins in the order of the body, last the whole kernel's: kernels with the same text and
+    /// these share their code.
     pub sites: Sites,
 }
 
 /// The numbers that each expression and statement of a body is for, in its order.
 pub type Sites = Vec<Box<[u32]>>;
 
-/// Numbers the nodes of a kernel anew; `part_of` holds, of each, the number of the value that it is a
-/// part of. Linear in the expressions.
+/// Numbers the nodes of a kernel anew; what the kernel is for beside its parts is then the pool's present
+/// origin. `part_of` holds, of each, the number of the value that it is a part of. Linear in the
+/// expressions.
 pub fn settle(kernel: &mut Kernel, part_of: &[u32]) -> Settled {
     let sites = Search::of(kernel);
     let exprs = &mut kernel.exprs;
@@ -50,7 +52,8 @@ pub fn settle(kernel: &mut Kernel, part_of: &[u32]) -> Settled {
             settled.nodes.push(node);
         }
     }
-    // None, unless something has no code at all.
+    // What has no code at all, as a loop whose parts alone do something, goes with the whole kernel.
+    let n_known = settled.nodes.len() as u32;
     settled.nodes.extend((0..part_of.len() as u32).filter(|node| !numbers.contains_key(node)));
     let mut origins = Origins::default();
     let old = exprs.origins().clone();
@@ -71,6 +74,9 @@ pub fn settle(kernel: &mut Kernel, part_of: &[u32]) -> Settled {
     let of: FxHashMap<ExprId, OriginId> =
         sites.exprs.iter().map(|(&expr, origin)| (expr, map[origin])).collect();
     exprs.settle_origins(origins, |expr| of.get(&expr).copied().unwrap_or_default());
+    let whole = exprs.origins_mut().of(n_known..settled.nodes.len() as u32);
+    exprs.set_origin(whole);
+    settled.sites.push(exprs.origins().get(whole).into());
     settled
 }
 

@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use brolga_compiler::ir::{DType, Literal, Name, NodeId};
+use brolga_compiler::ir::{DType, Graph, Literal, Name, NodeId};
+use brolga_compiler::ops::{Leaf, Op};
 use brolga_compiler::program::Program;
 
 use super::Prepared;
@@ -106,6 +107,25 @@ fn not_finite(dtype: DType, bytes: &[u8]) -> Option<bool> {
     (!is_finite).then_some(is_nan)
 }
 
+/// The body of a loop in which nodes of these names are, if they are in one.
+fn region_of<'g>(graph: &'g Graph, names: &BTreeSet<&Name>) -> Option<&'g Graph> {
+    graph.order().into_iter().find_map(|id| {
+        let body = &*graph.op(id).scan()?.body;
+        let is_it = names.iter().any(|name| body.find(name).is_some());
+        if is_it { Some(body) } else { region_of(body, names) }
+    })
+}
+
+/// Whether a graph has a constant that is infinite.
+fn asks_for_infinity(graph: &Graph) -> bool {
+    graph.order().into_iter().any(|id| match graph.op(id) {
+        Op::Leaf(Leaf::Constant(value)) => {
+            value.dtype().is_float() && value.scalars().any(|x| x.to_f64().is_infinite())
+        }
+        _ => false,
+    })
+}
+
 impl Prepared<'_> {
     /// Runs the program as [`Prepared::run`], of a session that makes code to be observed, and ends it
     /// at the first call that makes a NaN or an infinity that the file does not ask for; the variables
@@ -170,14 +190,17 @@ impl Prepared<'_> {
         let name = kernel.name.clone();
         match first(graph, &all, &|id| evaluator.value(id), &is_of_call) {
             Some(first) => Ok(Some(MadeNotFinite { kernel: name, first })),
-            None if !found.is_nan => Ok(None),
-            // Node by node it is finite: the kernel rounds otherwise.
+            // Of a loop's body only what it stores is known: an infinity may be one that it asks for.
+            None if !found.is_nan && region_of(graph, &of_call).is_none_or(asks_for_infinity) => {
+                Ok(None)
+            }
+            // Within a loop, or finite node by node: the kernel rounds otherwise.
             None => {
                 let buffer = &kernel.buffers[found.argument];
                 let wanted = |(name, _): &&(Name, _)| **name == *buffer.name;
                 let node = call.nodes.iter().find(wanted).or(call.nodes.first());
                 let (node, provenance) = node.cloned().unwrap_or_default();
-                let range = Range::nan();
+                let range = Range::of_one(found.is_nan);
                 let sizes = graph.find(&node).and_then(|id| graph.tensor_type(id).sizes());
                 let position = position(&sizes.unwrap_or_else(|| vec![buffer.len]), found.at);
                 let (operands, row) = (vec![], None);

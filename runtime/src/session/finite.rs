@@ -70,9 +70,10 @@ impl Range {
         range
     }
 
-    /// Of one value, which is NaN.
-    pub(super) fn nan() -> Range {
-        Range { lowest: f64::INFINITY, highest: f64::NEG_INFINITY, n_nan: 1, n_infinite: 0 }
+    /// Of one value that is NaN or infinite.
+    pub(super) fn of_one(is_nan: bool) -> Range {
+        let (n_nan, n_infinite) = (usize::from(is_nan), usize::from(!is_nan));
+        Range { lowest: f64::INFINITY, highest: f64::NEG_INFINITY, n_nan, n_infinite }
     }
 
     fn is_finite(&self) -> bool {

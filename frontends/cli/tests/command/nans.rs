@@ -72,6 +72,32 @@ fn what_is_found_says_which_part_of_the_step_made_it() {
     assert!(found.contains("by the optimiser") && found.contains("model.graph:7:"), "{found}");
 }
 
+/// In a loop of kernels it is the line in the loop, in a loop within a kernel the loop's; where the loop
+/// itself has an infinity, only NaN counts.
+#[test]
+fn what_a_loop_makes_is_found() {
+    let place = Workplace::empty("nan_loops");
+    let model = |rows: usize, next: &str| {
+        format!(
+            "input image: f32[batch, 28, 28]\ninput label: i32[batch]\n\
+             h = scan(row in transpose(image, [1, 0, 2]), h = zeros([batch, {rows}])) {{\n\
+             \x20   next = tanh(dense(row, {rows}) + h)\n    h = {next}\n}}\n\
+             minimize sparse_softmax_cross_entropy(dense(h, 10), label) with sgd(lr=0.1)\n"
+        )
+    };
+    let train = "train model.graph --data digits?rows=64 --epochs 1 --check-nan";
+    for rows in [16, 700] {
+        for (made, what) in [("next / (next - next)", "infinite"), ("sqrt(next - 2.0)", "NaN")] {
+            place.write("model.graph", model(rows, made));
+            let found = place.run(train);
+            let is_at = |line: usize| found.stderr.contains(&format!("model.graph:{line}:"));
+            assert!(found.stderr.contains(what) && (is_at(3) || is_at(5)), "{}", found.stderr);
+        }
+        place.write("model.graph", model(rows, "select(next > -2.0, next, -1.0 / 0.0)"));
+        place.done(train);
+    }
+}
+
 #[test]
 fn values_are_traced_by_name() {
     let place = Workplace::empty("traced");
