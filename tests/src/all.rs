@@ -3,11 +3,13 @@
 mod architecture;
 mod circles;
 mod compare;
+mod every_file;
 mod filetests;
 mod growing;
 mod initial_values;
 mod language_page;
 mod long_loops;
+mod loop_text;
 mod operations;
 mod origins;
 mod pages;

@@ -1,5 +1,6 @@
-//! Files as tests: `tests/filetests/**/*.graph`. The header says what is done with the file, the
-//! lines that begin with `#>` say what comes out, made for one fixed target.
+//! Files as tests: `tests/filetests/**/*.graph`, and `*.loops` with the text of kernels. The header says
+//! what is done with the file, the lines that begin with `#>` say what comes out, made for one fixed
+//! target.
 //!
 //! ```text
 //! # test: pass cse --dim batch=4
@@ -12,6 +13,7 @@
 
 mod command;
 mod header;
+mod loops;
 mod run;
 
 pub(crate) use header::parse as headers;
@@ -64,7 +66,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "graph") {
+            } else if path.extension().is_some_and(|e| e == "graph" || e == "loops") {
                 found.push(path);
             }
         }
@@ -99,7 +101,10 @@ fn check(path: &Path) -> Result<(), String> {
         if headers.len() > 1 {
             found.push_str(&format!("==== {}\n", header.command));
         }
-        let output = command::execute(header, &name, &input);
+        let output = match path.extension().is_some_and(|e| e == "loops") {
+            true => loops::execute(header, &input),
+            false => command::execute(header, &name, &input),
+        };
         found.push_str(&output.map_err(|why| format!("{}: {why}", header.command))?);
     }
     if found == expected {

@@ -162,6 +162,18 @@ impl Running {
 }
 
 impl Monoid {
+    /// Every one.
+    pub const ALL: [Monoid; 8] = [
+        Monoid::Sum,
+        Monoid::Product,
+        Monoid::Max,
+        Monoid::Min,
+        Monoid::All,
+        Monoid::Any,
+        Monoid::ArgMax,
+        Monoid::ArgMin,
+    ];
+
     /// The name in dumps.
     pub const fn name(self) -> &'static str {
         match self {

@@ -35,8 +35,8 @@ mod interpret;
 mod origins;
 mod pipeline;
 mod hoist;
-mod print;
 mod rebuild;
+mod text;
 mod vectorise;
 mod verify;
 
@@ -53,6 +53,7 @@ pub(crate) use interpret::Straight;
 pub use interpret::{Pointer, run_units};
 pub use origins::{Settled, Sites, settle};
 pub use pipeline::{LOOP_PIPELINE, LoopContext, LoopPass, optimize_loops};
+pub use text::{TextError, parse_kernels};
 pub use vectorise::vectorise;
 pub use verify::{KernelError, Problem, verify};
 

@@ -1,75 +1,33 @@
-//! Printer, verifier and interpreter on kernels written by hand.
+//! Text, verifier and interpreter on kernels written by hand.
 
 use super::*;
-use crate::ir::{BinaryFn, Costs, OriginId, Scalar, Target, UnaryFn};
-
-fn buffer(name: &str, dtype: DType, len: usize, written: bool) -> Buffer {
-    Buffer { name: name.into(), dtype, len, written }
-}
+use crate::ir::{Costs, Target};
 
 /// `y[i] = x[i] / Σ x` for each of `rows` rows of `n`, rows in blocks of `block`.
 fn normalise(rows: usize, n: usize, block: usize, lanes: u8) -> Kernel {
-    let mut e = Exprs::default();
-    let unit = e.axis(rows.div_ceil(block));
-    let (row, i, j) = (e.axis(block), e.axis(n), e.axis(n));
-    let index = |e: &mut Exprs, column| {
-        let ids = [unit, row, column].map(|a| e.index_axis(a));
-        e.index_dot(&ids, &[(block * n) as i64, n as i64, 1])
-    };
-    let (at_i, at_j) = (index(&mut e, i), index(&mut e, j));
-    let load = |e: &mut Exprs, index| {
-        e.intern(crate::ir::Expr::Load { place: PlaceId::Buffer(0), index, dtype: DType::F32 })
-    };
-    let (x_i, x_j) = (load(&mut e, at_i), load(&mut e, at_j));
-    let sum = e.var();
-    let total = e.intern(crate::ir::Expr::Var(sum, DType::F32));
-    let zero = e.constant(Scalar::F32(0.0));
-    let value = e.binary(BinaryFn::Div, x_j, total);
-    let kind = LoopKind::Vector(lanes);
-    let fold = Fold {
-        monoid: Monoid::Sum,
-        vars: vec![sum],
-        init: vec![zero],
-        values: vec![x_i],
-        origin: OriginId::default(),
-    };
-    let columns =
-        |axis, body, folds| Stmt::For(Loop { axis, extent: Extent::Const(n), kind, body, folds });
-    let store =
-        Stmt::Store { place: PlaceId::Buffer(1), index: at_j, value, origin: OriginId::default() };
-    let body = vec![columns(i, vec![], vec![fold]), columns(j, vec![store], vec![])];
-    let extent = Extent::Block { axis: unit, block, total: rows };
-    let rows_loop = Loop { axis: row, extent, kind: LoopKind::Serial, body, folds: vec![] };
-    Kernel {
-        name: "normalise".into(),
-        exprs: e,
-        units: vec![unit],
-        buffers: vec![
-            buffer("x", DType::F32, rows * n, false),
-            buffer("y", DType::F32, rows * n, true),
-        ],
-        locals: vec![],
-        body: vec![Stmt::For(rows_loop)],
-        cost: 10,
-    }
+    let (size, blocks, step) = (rows * n, rows.div_ceil(block), block * n);
+    let text = format!(
+        "\
+kernel normalise, cost 10
+  buffer x: f32[{size}]
+  written y: f32[{size}]
+  units u0 < {blocks}:
+    for i0 < min({block}, {rows} - {block} u0):
+      v0: f32 = 0.0
+      for i1 < {n} vector {lanes}:
+        v0 sum= x[{step} u0 + {n} i0 + i1]
+      for i2 < {n} vector {lanes}:
+        y[{step} u0 + {n} i0 + i2] = x[{step} u0 + {n} i0 + i2] / v0
+"
+    );
+    read(&text)
 }
 
-#[test]
-fn prints() {
-    let text = normalise(7, 10, 4, 8).to_string();
-    let want = "\
-kernel normalise, cost 10
-  buffer x: f32[70]
-  written y: f32[70]
-  units u0 < 2:
-    for i0 < min(4, 7 - 4 u0):
-      v0: f32 = 0.0
-      for i1 < 10 vector 8:
-        v0 sum= x[40 u0 + 10 i0 + i1]
-      for i2 < 10 vector 8:
-        y[40 u0 + 10 i0 + i2] = x[40 u0 + 10 i0 + i2] / v0
-";
-    assert_eq!(text, want, "{text}");
+/// The kernel of a text, which prints as that text.
+fn read(text: &str) -> Kernel {
+    let kernel: Kernel = text.parse().expect("a kernel's text");
+    assert_eq!(kernel.to_string(), text);
+    kernel
 }
 
 #[test]
@@ -105,29 +63,8 @@ fn sums_in_the_documented_order() {
 
 #[test]
 fn shared_expressions_are_printed_once() {
-    let mut e = Exprs::default();
-    let zero = e.index_constant(0);
-    let place = PlaceId::Buffer(0);
-    let x = e.intern(crate::ir::Expr::Load { place, index: zero, dtype: DType::F32 });
-    let exp = e.unary(UnaryFn::Exp, x);
-    let square = e.binary(BinaryFn::Mul, exp, exp);
-    let sum = e.binary(BinaryFn::Add, square, x);
-    let value = e.binary(BinaryFn::Sub, sum, square);
-    let kernel = Kernel {
-        name: "share".into(),
-        exprs: e,
-        units: vec![],
-        buffers: vec![buffer("x", DType::F32, 1, false), buffer("y", DType::F32, 1, true)],
-        locals: vec![],
-        body: vec![Stmt::Store {
-            place: PlaceId::Buffer(1),
-            index: zero,
-            value,
-            origin: OriginId::default(),
-        }],
-        cost: 1,
-    };
-    let want = "\
+    let kernel = read(
+        "\
 kernel share, cost 1
   buffer x: f32[1]
   written y: f32[1]
@@ -135,50 +72,31 @@ kernel share, cost 1
     t0 = exp(x[0])
     t1 = t0 * t0
     y[0] = t1 + x[0] - t1
-";
-    assert_eq!(kernel.to_string(), want);
+",
+    );
     assert_eq!(verify(&kernel), Ok(()));
 }
 
 /// `y[i] = tanh(exp(x[i])) + x[i]` and, if `folds`, the sum of `exp(x[i])`.
 fn two_functions(n: usize, folds: bool) -> Kernel {
-    let mut e = Exprs::default();
-    let (axis, var) = (e.axis(n), e.var());
-    let (i, zero) = (e.index_axis(axis), e.index_constant(0));
-    let [x, y, z] = [0, 1, 2].map(PlaceId::Buffer);
-    let load = e.intern(crate::ir::Expr::Load { place: x, index: i, dtype: DType::F32 });
-    let exp = e.unary(UnaryFn::Exp, load);
-    let tanh = e.unary(UnaryFn::Tanh, exp);
-    let value = e.binary(BinaryFn::Add, tanh, load);
-    let init = e.constant(Scalar::F32(0.0));
-    let fold = Fold {
-        monoid: Monoid::Sum,
-        vars: vec![var],
-        init: vec![init],
-        values: vec![exp],
-        origin: OriginId::default(),
+    let lines = match folds {
+        true => ["    v0: f32 = 0.0\n", "      v0 sum= exp(x[i0])\n", "v0"],
+        false => ["", "", "0.0"],
     };
-    let sum = e.intern(crate::ir::Expr::Var(var, DType::F32));
-    let store = Stmt::Store { place: y, index: i, value, origin: OriginId::default() };
-    let folds = if folds { vec![fold] } else { vec![] };
-    let after = if folds.is_empty() { init } else { sum };
-    let (extent, kind) = (Extent::Const(n), LoopKind::Vector(8));
-    Kernel {
-        name: "two".into(),
-        exprs: e,
-        units: vec![],
-        buffers: vec![
-            buffer("x", DType::F32, n, false),
-            buffer("y", DType::F32, n, true),
-            buffer("z", DType::F32, 1, true),
-        ],
-        locals: vec![],
-        body: vec![
-            Stmt::For(Loop { axis, extent, kind, body: vec![store], folds }),
-            Stmt::Store { place: z, index: zero, value: after, origin: OriginId::default() },
-        ],
-        cost: 1,
-    }
+    let [before, fold, sum] = lines;
+    let text = format!(
+        "\
+kernel two, cost 1
+  buffer x: f32[{n}]
+  written y: f32[{n}]
+  written z: f32[1]
+  once:
+{before}    for i0 < {n} vector 8:
+      y[i0] = tanh(exp(x[i0])) + x[i0]
+{fold}    z[0] = {sum}
+"
+    );
+    read(&text)
 }
 
 #[test]
@@ -202,5 +120,71 @@ fn chunks_keep_the_bits() {
         let ((plain, _), (chunked, text)) = (run(false), run(true));
         assert_eq!(plain, chunked, "{n} {folds}\n{text}");
         assert_eq!(text.matches("chunk f32").count(), chunks, "{n} {folds}\n{text}");
+    }
+}
+
+/// Names, operators and numbers that could be read as others.
+#[test]
+fn odd_texts_read_back() {
+    let kernel = read(
+        r#"kernel a, cost 3, cost 7
+  buffer "two words": f64[3]
+  buffer "nan": i64[1]
+  buffer f32#2: i64[12]
+  written for: u8[12]
+  written "1": i32[12]
+  local "\"": f64[4]
+  units u0 < 3, u1 < 2:
+    for i0 < 2:
+      v0: i64 = f32#2[u0 + (-u1 + 2 i0 + 3) // 4 + 5 (i0) % 3]
+      t0 = exp("two words"[clamp(v0, 3)])
+      "\""[0] = (t0 - 1.0_f64) ** -t0 - (t0 - -1e-300_f64) * (t0 ** (2.0_f64 ** nan_f64))
+      for[0] = u8(((v0 << 3) - 1 >> 60 > 4_i64) and ((true or (v0 != i64[u0])) == false))
+      "1"[2] = bits_i32(fma(2.0, nan, nan_0xffc00001)) * (2 * (3 // 4))
+    chunk 4: "1"[0] = philox(key 0x00000000000000ff, "nan", f32#2, first 4 u0 + 1)
+"#
+        .replace("-t0", "neg(t0)")
+        .as_str(),
+    );
+    assert_eq!(kernel.place_len(PlaceId::Buffer(2)), 12);
+}
+
+/// What is no kernel is refused at its place.
+#[test]
+fn wrong_texts_are_refused() {
+    let whole = normalise(7, 10, 4, 8).to_string();
+    let cases = [
+        ("cost 10", "cost ten", "1:1: the cost is a number"),
+        ("buffer", "buffet", "2:1: a memory is a `buffer`, `written` or `local`"),
+        ("written y", "written x", "3:11: there is a memory of this name"),
+        ("f32[70]", "f16[70]", "2:13: `f16` stands where a type is needed"),
+        ("units", "unit", "4:11: `<` stands where `:` is needed"),
+        ("    for i0", "  for i0", "5:1: the line is indented otherwise than those around it"),
+        ("    for i0", "   for i0", "5:3: a line is indented by an odd number of spaces"),
+        ("7 - 4 u0", "7 - 5 u0", "5:27: a block has two sizes"),
+        ("v0: f32 = 0.0", "v0: f64 = 0.0", "6:11: the value is f32, not f64"),
+        ("v0: f32 = 0.0", "v1: f32 = 0.0", "8:9: `v0` stands where a bound value is needed"),
+        ("v0 sum=", "v0 sums=", "8:12: `sums` stands where `:` is needed"),
+        ("i0 + i1]", "i0 + i3]", "8:35: `i3` stands where an axis is needed"),
+        ("i0 + i1]", "i0 + i0]", "8:37: the position before has a term twice or 0 times"),
+        ("/ v0", "/ v0 v0", "10:60: `v0` stands where the end of the line is needed"),
+        ("/ v0", "/", "10:55: a value is missing at the end of the line"),
+        ("/ v0", "/ exp(v0, v0)", "10:57: there is no function `exp` of 2 values"),
+        ("/ v0", "or v0 and v0", "10:61: what stands before this needs parentheses"),
+        ("/ v0", "/ 1_u7", "10:57: `1_u7` stands where a number of its type is needed"),
+        ("/ v0", "$ v0", "10:55: `$` begins nothing"),
+    ];
+    for (from, to, wanted) in cases {
+        let text = whole.replacen(from, to, 1);
+        assert_ne!(text, whole);
+        let error = text.parse::<Kernel>().expect_err(wanted).to_string();
+        assert_eq!(error, wanted, "{text}");
+    }
+    let deep = whole.replacen("/ v0", &format!("/ {}v0{}", "(".repeat(999), ")".repeat(999)), 1);
+    let error = deep.parse::<Kernel>().expect_err("too deep").to_string();
+    assert!(error.ends_with("there are too many parentheses in each other"), "{error}");
+    // No prefix of a text makes the reader panic.
+    for end in 0..whole.len() {
+        let _ = whole[..end].parse::<Kernel>();
     }
 }

@@ -15,7 +15,7 @@ use super::run;
 use crate::read_back::reads_back;
 
 /// What every file is compiled for.
-const TARGET: Target = Target::X86_64_V4;
+pub(super) const TARGET: Target = Target::X86_64_V4;
 
 /// The text that a file's command makes of it.
 pub(crate) fn execute(header: &Header, name: &str, text: &str) -> Result<String, String> {

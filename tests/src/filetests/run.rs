@@ -21,6 +21,7 @@ use indexmap::IndexMap;
 use super::command::entry_name;
 use super::header::Header;
 use crate::compare::{Tolerance, close, same};
+use crate::loop_text::of_texts;
 use crate::read_back::reads_back;
 use crate::ways::{Way, extremes};
 
@@ -187,7 +188,10 @@ impl Case<'_> {
         threads: &[usize],
     ) -> Result<(), String> {
         let said = |e: RunError| format!("{}: {e}", way.name);
-        let loops = self.ready(way, Backend::Interpreter, compiled).and_then(|mut session| {
+        // The loops that run are those that their text is read as.
+        let program = of_texts(&compiled.program).map_err(|why| format!("{}: {why}", way.name))?;
+        let of_texts = Compiled { program, ..compiled.clone() };
+        let loops = self.ready(way, Backend::Interpreter, &of_texts).and_then(|mut session| {
             self.steps(session.prepare(&self.entry, &self.binding).map_err(said)?)
         })?;
         agree(&format!("loops {}", way.name), &loops, wanted, near)?;

@@ -15,7 +15,7 @@ mod spans;
 use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
 
-use super::print::place_names;
+use super::text::place_names;
 use super::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile, View};
 use crate::ir::{
     AxisId, BinaryFn, DType, Expr, ExprId, IndexId, LibraryFn, Monoid, PlaceId, Term, VarId,

@@ -19,7 +19,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::spans::{Positions, Spans};
 use super::{KernelError, Problem};
 use crate::ir::{AxisId, Expr, ExprId, IndexId, PlaceId, Term};
-use crate::loop_ir::print::place_names;
+use crate::loop_ir::text::place_names;
 use crate::loop_ir::{Chunk, ChunkFn, Extent, Kernel, Loop, Stmt, Tile, View};
 
 /// Checks all accesses of a kernel whose types and scopes have been checked.

@@ -1,15 +1,14 @@
-//! The text of a kernel, as `dump --stage loops` shows it.
-//!
-//! Axes and bound values are numbered in the order in which they appear (`u0` a unit axis, `i0` a
-//! loop's, `v0` a value), so the text does not depend on ids. Expressions are infix; what a
-//! statement uses more than once and is neither bound nor short is named `t0`, `t1`, ... before it.
+//! Writing the text of a kernel.
 
 use std::fmt::{self, Write};
 
-use rustc_hash::FxHashMap;
+use indexmap::IndexMap;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
-use super::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile, View};
-use crate::ir::{AxisId, BinaryFn, DType, Expr, ExprId, IndexId, PlaceId, Scalar, Term, VarId};
+use super::tokens::in_quotes;
+use super::{Strength, is_plain, is_reserved, literals};
+use crate::ir::{AxisId, BinaryFn, Expr, ExprId, IndexId, PlaceId, Scalar, Term, VarId};
+use crate::loop_ir::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile, View};
 
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,18 +18,26 @@ impl fmt::Display for Kernel {
     }
 }
 
-/// The names of a kernel's memories: its own, made distinct by a number where two are equal.
-pub(super) fn place_names(kernel: &Kernel) -> FxHashMap<PlaceId, String> {
+/// The names of a kernel's memories: its own, made distinct by a number where two are equal, and in
+/// quotes where they would be read as something else.
+pub(in crate::loop_ir) fn place_names(kernel: &Kernel) -> FxHashMap<PlaceId, String> {
     let buffers = kernel.buffers.iter().enumerate().map(|(i, b)| (PlaceId::Buffer(i as u32), b));
     let buffers = buffers.map(|(id, b)| (id, &b.name));
     let locals = kernel.locals.iter().enumerate();
     let locals = locals.map(|(i, l)| (PlaceId::Local(i as u32), &l.name));
-    let mut taken: FxHashMap<String, usize> = FxHashMap::default();
+    let mut taken: FxHashSet<String> = FxHashSet::default();
+    let mut times: FxHashMap<&str, usize> = FxHashMap::default();
     let mut names = FxHashMap::default();
-    for (id, name) in buffers.chain(locals) {
-        let times = taken.entry(name.clone()).or_insert(0);
-        *times += 1;
-        let name = if *times == 1 { name.clone() } else { format!("{name}#{times}") };
+    for (id, wish) in buffers.chain(locals) {
+        let times = times.entry(wish).or_insert(usize::from(is_reserved(wish)));
+        let name = loop {
+            *times += 1;
+            let name = if *times == 1 { wish.clone() } else { format!("{wish}#{times}") };
+            if taken.insert(name.clone()) {
+                break name;
+            }
+        };
+        let name = if is_plain(&name) { name } else { in_quotes(&name) };
         names.insert(id, name);
     }
     names
@@ -39,24 +46,13 @@ pub(super) fn place_names(kernel: &Kernel) -> FxHashMap<PlaceId, String> {
 struct Printer<'a> {
     kernel: &'a Kernel,
     places: FxHashMap<PlaceId, String>,
-    axes: FxHashMap<AxisId, String>,
+    /// In the order in which they appear.
+    axes: IndexMap<AxisId, String, FxBuildHasher>,
     vars: FxHashMap<VarId, String>,
     /// What stands for a subexpression of the statement that is printed.
     shared: FxHashMap<ExprId, String>,
     depth: usize,
     text: String,
-}
-
-/// How strongly an operator binds; an operand of less strength is put in parentheses.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Strength {
-    Logic,
-    Compare,
-    Shift,
-    Sum,
-    Product,
-    Power,
-    Atom,
 }
 
 impl<'a> Printer<'a> {
@@ -122,7 +118,7 @@ impl<'a> Printer<'a> {
             }
             Stmt::Check { value, size, number, .. } => {
                 self.share(&[*value], &[])?;
-                let value = self.expr(*value);
+                let value = self.strong(*value, Strength::Compare.right());
                 self.line(&format!("check {number}: 0 <= {value} < {size}"))
             }
             Stmt::Tile(tile) => self.tile(tile),
@@ -263,9 +259,18 @@ impl<'a> Printer<'a> {
 
     fn index(&mut self, id: IndexId) -> String {
         let index = self.kernel.exprs.index(id);
+        // Axes from the outermost in, whatever their ids.
+        let terms = index.terms.iter().map(|&(term, c)| {
+            let rank = match term {
+                Term::Axis(axis) => self.axes.get_index_of(&axis).unwrap_or(usize::MAX),
+                Term::Div(..) | Term::Mod(..) | Term::Data(..) => usize::MAX,
+            };
+            (rank, self.term(term), c)
+        });
+        let mut terms: Vec<(usize, String, i64)> = terms.collect();
+        terms.sort();
         let mut text = String::new();
-        for &(term, c) in &index.terms {
-            let term = self.term(term);
+        for (_, term, c) in terms {
             let sign = match (text.is_empty(), c < 0) {
                 (true, false) => "",
                 (true, true) => "-",
@@ -309,17 +314,17 @@ impl<'a> Printer<'a> {
     fn text_of(&mut self, id: ExprId) -> (String, Strength) {
         let exprs = &self.kernel.exprs;
         let text = match exprs.expr(id) {
-            Expr::Const(dtype, bits) => constant(*dtype, *bits),
+            Expr::Const(dtype, bits) => literals::write(Scalar::from_bits(*dtype, *bits)),
             Expr::Element { operand, .. } => format!("element of operand {operand}"),
             Expr::Load { place, index, .. } => self.element(*place, *index),
             Expr::Var(var, _) => {
                 self.vars.get(var).cloned().unwrap_or_else(|| format!("unbound {}", var.0))
             }
-            Expr::Index(index, dtype) => format!("{dtype}({})", self.index(*index)),
+            Expr::Index(index, dtype) => format!("{dtype}[{}]", self.index(*index)),
             Expr::Unary(f, x) => format!("{}({})", f.name(), self.expr(*x)),
             Expr::Binary(f, a, b) => return self.binary(*f, *a, *b),
             Expr::Compare(f, a, b) => {
-                let (a, b) = (self.strong(*a, Strength::Shift), self.strong(*b, Strength::Shift));
+                let (a, b) = self.both(Strength::Compare, *a, *b);
                 return (format!("{a} {} {b}", f.symbol()), Strength::Compare);
             }
             Expr::Select(c, a, b) => {
@@ -341,35 +346,18 @@ impl<'a> Printer<'a> {
     }
 
     fn binary(&mut self, f: BinaryFn, a: ExprId, b: ExprId) -> (String, Strength) {
-        let strength = match f {
-            BinaryFn::Add | BinaryFn::Sub => Strength::Sum,
-            BinaryFn::Mul | BinaryFn::Div | BinaryFn::FloorDiv | BinaryFn::Mod => Strength::Product,
-            BinaryFn::Pow => Strength::Power,
-            BinaryFn::And | BinaryFn::Or => Strength::Logic,
-            BinaryFn::Max | BinaryFn::Min | BinaryFn::Atan2 => Strength::Atom,
-            BinaryFn::Xor | BinaryFn::ShiftRight => Strength::Atom,
-        };
         let Some(symbol) = f.symbol() else {
             return (format!("{}({}, {})", f.name(), self.expr(a), self.expr(b)), Strength::Atom);
         };
-        // Left-associative but for the power, which never stands unparenthesised in itself; `and`
-        // beside `or` is always parenthesised.
-        let left = match strength {
-            Strength::Power | Strength::Logic => Strength::Atom,
-            Strength::Compare | Strength::Shift | Strength::Sum | Strength::Product => strength,
-            Strength::Atom => Strength::Atom,
-        };
-        let right = match strength {
-            Strength::Sum => Strength::Product,
-            Strength::Logic | Strength::Compare | Strength::Shift => Strength::Atom,
-            Strength::Product | Strength::Power | Strength::Atom => Strength::Atom,
-        };
-        (format!("{} {symbol} {}", self.strong(a, left), self.strong(b, right)), strength)
+        let strength = Strength::of(f);
+        let (a, b) = self.both(strength, a, b);
+        (format!("{a} {symbol} {b}"), strength)
     }
-}
 
-fn constant(dtype: DType, bits: u64) -> String {
-    Scalar::from_bits(dtype, bits).to_string()
+    /// The operands of an operator.
+    fn both(&mut self, of: Strength, a: ExprId, b: ExprId) -> (String, String) {
+        (self.strong(a, of.left()), self.strong(b, of.right()))
+    }
 }
 
 /// How often each expression of a statement is used, operands before users.
