@@ -38,5 +38,7 @@ pub mod codegen;
 
 pub mod compile;
 pub mod entry;
+#[cfg(feature = "object")]
 pub mod object;
+#[cfg(feature = "inspect")]
 pub mod stages;

@@ -1,6 +1,9 @@
 //! The runtime of Brolga: gives a compiled program memory, threads and library kernels, feeds it
 //! with data and trains with it.
 
+// What data sets alone ask of the others is little, and stays where it belongs.
+#![cfg_attr(not(feature = "fit"), allow(dead_code))]
+
 pub mod arena;
 pub mod checkpoint;
 pub mod data;
@@ -13,6 +16,7 @@ mod modules;
 pub mod profile;
 pub mod session;
 pub mod store;
+#[cfg(feature = "fit")]
 pub mod train;
 
 #[cfg(feature = "library")]

@@ -5,6 +5,7 @@
 //! share it and each can be made on any thread. Its meaning is that of the loop IR, bit for bit;
 //! of a NaN only that it is one is kept, not its bits. No data makes it trap.
 
+mod described;
 mod elements;
 mod emitter;
 mod error;
@@ -13,19 +14,24 @@ mod externs;
 mod index;
 mod kernel;
 mod lanes;
+#[cfg(feature = "inspect")]
 mod listing;
 mod observed;
 mod ops;
 mod origins;
 mod rows;
 mod step;
+#[cfg(feature = "inspect")]
 mod text;
 
+pub use described::{Described, MachineCode, legend};
 pub use error::CodegenError;
 pub use externs::Extern;
-pub use listing::{Described, MachineCode, legend, listing};
+#[cfg(feature = "inspect")]
+pub use listing::listing;
 pub use origins::CodeOrigins;
 pub use step::scratch_stride;
+#[cfg(feature = "inspect")]
 pub use text::code;
 
 use std::time::Instant;

@@ -34,6 +34,7 @@ pub use module::{
 };
 pub use origins::{OriginId, Origins};
 pub use philox::{philox_block, philox_word};
+#[cfg(feature = "inspect")]
 pub(crate) use print::JsonText;
 pub use print::{Dot, GraphText, Json};
 pub use provenance::{Position, Provenance, Site};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use brolga_compiler::error::CompileError;
+#[cfg(feature = "library")]
 use brolga_compiler::object::ObjectError;
 use brolga_runtime::RunError;
 use brolga_runtime::data::DataError;
@@ -29,6 +30,7 @@ pub enum Error {
     /// A graph that was built in Rust is wrong.
     Build(BuildErrors),
     /// No library can be made of a graph.
+    #[cfg(feature = "library")]
     Library(Box<ObjectError>),
     /// Compiling, running, training, or the data have failed.
     Run(RunError),
@@ -66,6 +68,7 @@ impl fmt::Display for Error {
         match self {
             Error::Text(error) => error.fmt(f),
             Error::Build(errors) => errors.fmt(f),
+            #[cfg(feature = "library")]
             Error::Library(error) => error.fmt(f),
             // With its code, and what to change.
             Error::Run(error) => fmt::Debug::fmt(error, f),
@@ -93,6 +96,7 @@ impl From<BuildErrors> for Error {
     }
 }
 
+#[cfg(feature = "library")]
 impl From<ObjectError> for Error {
     fn from(error: ObjectError) -> Error {
         Error::Library(Box::new(error))

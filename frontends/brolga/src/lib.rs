@@ -52,10 +52,13 @@ pub use brolga_compiler::ir::{
     Binding, DType, Dim, Element, Literal, Module, Name, Scalar, Target, TensorType,
 };
 pub use brolga_runtime::checkpoint::Checkpoint;
-pub use brolga_runtime::data::{self, DataError, DataSet, Source, Split};
+#[cfg(feature = "fit")]
+pub use brolga_runtime::data::Source;
+pub use brolga_runtime::data::{self, DataError, DataSet, Split};
 pub use brolga_runtime::session::{
     Backend, Clock, Entry, Prepared, Results, Session, SessionOptions,
 };
+#[cfg(feature = "fit")]
 pub use brolga_runtime::train::{
     BatchReport, BatchSize, Better, Callbacks, Checkpoints, EarlyStop, EpochReport, FitOptions,
     Log, Progress, Validation, evaluate, fit, predict,
@@ -80,6 +83,7 @@ pub type Metrics = IndexMap<Name, Literal>;
 ///
 /// # Errors
 /// If the text names no source, or the source cannot be read.
+#[cfg(feature = "fit")]
 pub fn load_data(source: &str) -> Result<DataSet, DataError> {
     data::load(&Source::parse(source)?, Split::Train)
 }

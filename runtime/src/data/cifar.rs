@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use brolga_compiler::ir::Literal;
 
-use super::bytes::{open, read_all};
+use super::bytes::read_all;
+use super::input::open;
 use super::{DataError, Split};
 
 /// Rows and columns of an image.

@@ -11,8 +11,8 @@ use brolga_compiler::ir::Literal;
 
 use self::column::Column;
 pub use self::written::write_table;
-use super::bytes::open;
 use super::classes::LABEL;
+use super::input::open;
 use super::names::listed;
 use super::{DataError, HeldBackOptions, Names, Split, TableColumn};
 

@@ -10,7 +10,8 @@ use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Datatype, H5Type, Hdf5File, OpenOptions};
 use zip::ZipArchive;
 
-use super::bytes::{MAX_INFLATION, append_exactly};
+use super::bytes::append_exactly;
+use super::input::MAX_INFLATION;
 use super::{DataError, read_all};
 
 /// The weights in an archive.

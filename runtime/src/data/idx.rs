@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use brolga_compiler::ir::Literal;
 
-use super::bytes::{Input, expect_end, open, read_exactly};
+use super::bytes::read_exactly;
+use super::input::{Input, expect_end, open};
 use super::mapped::{Mapped, MappedFile};
 use super::stored::Stored;
 use super::{Array, DataError, Split};

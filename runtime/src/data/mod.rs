@@ -5,36 +5,57 @@
 //! have the same first dimension, the rows, of at least 1.
 
 mod array;
+#[cfg(feature = "fit")]
 mod augment;
+#[cfg(feature = "fit")]
 mod batches;
 mod bytes;
+#[cfg(feature = "fit")]
 mod class_weights;
+#[cfg(feature = "fit")]
 pub mod cifar;
+#[cfg(feature = "fit")]
 mod classes;
 mod counter;
+#[cfg(feature = "fit")]
 pub mod csv;
 mod error;
 mod feed;
+#[cfg(feature = "fit")]
 mod fetch;
+#[cfg(feature = "fit")]
 mod generated;
+#[cfg(feature = "fit")]
 mod grid;
+#[cfg(feature = "fit")]
 pub mod hdf5;
+#[cfg(feature = "fit")]
 mod held_back;
+#[cfg(feature = "fit")]
 pub mod idx;
+#[cfg(feature = "fit")]
 pub mod images;
+#[cfg(feature = "fit")]
+mod input;
 mod mapped;
 mod names;
+#[cfg(feature = "fit")]
 pub mod npy;
+#[cfg(feature = "fit")]
 mod renaming;
 mod rows;
 pub mod safetensors;
+#[cfg(feature = "fit")]
 mod load;
+#[cfg(feature = "fit")]
 mod source;
 mod standards;
 mod stored;
+#[cfg(feature = "fit")]
 mod summary;
+#[cfg(feature = "fit")]
 pub mod text;
-#[cfg(test)]
+#[cfg(all(test, feature = "fit"))]
 pub(crate) mod tests;
 
 use std::collections::HashSet;
@@ -44,24 +65,34 @@ use std::sync::Arc;
 use brolga_compiler::ir::Literal;
 
 pub use array::Array;
+#[cfg(feature = "fit")]
 pub use augment::{Augment, Augmenter, Change};
+#[cfg(feature = "fit")]
 pub use batches::{BatchOptions, Batches, Tail, fold_rows, split_rows};
 pub use bytes::write_file;
 pub(crate) use bytes::{read_all, write_atomically};
+#[cfg(feature = "fit")]
 pub use class_weights::{ClassWeights, WEIGHT};
 pub use counter::Counter;
 pub(crate) use error::with_help;
 pub use error::{DataError, FeedPair};
 pub use feed::{BatchDimension, Feed, FeedPlan, FeedWhole, feed_plan, feed_whole, taken_by_place};
+#[cfg(feature = "fit")]
 pub use generated::{Generated, MAX_ROWS};
+#[cfg(feature = "fit")]
 pub use grid::write_grid;
+#[cfg(feature = "fit")]
 pub use held_back::{HeldBack, HeldBackOptions};
+#[cfg(feature = "fit")]
 pub use load::{load, load_as};
 pub use mapped::Mapped;
 pub use names::{Names, TableColumn};
+#[cfg(feature = "fit")]
 pub use renaming::Renaming;
+#[cfg(feature = "fit")]
 pub use source::{Source, SourceKind};
 pub use standards::{Standard, Standardise, Standardiser, Standards};
+#[cfg(feature = "fit")]
 pub use summary::{ArraySummary, Statistics, summarise, summarise_array};
 
 /// One of the two parts that some sources come in.

@@ -14,9 +14,8 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::bytes::{
-    MAX_INFLATION, Sink, append_exactly, expect_end, open_file, read_exactly, write_atomically,
-};
+use super::bytes::{Sink, append_exactly, open_file, read_exactly, write_atomically};
+use super::input::{MAX_INFLATION, expect_end};
 use super::mapped::{Mapped, MappedFile};
 use super::stored::Stored;
 use super::{Array, DataError};

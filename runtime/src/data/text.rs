@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use brolga_compiler::ir::Literal;
 
-use super::bytes::open;
+use super::input::open;
 use super::{DataError, Split};
 
 /// The number of what fills a line up.

@@ -24,6 +24,7 @@ use expression::{call, constant, nested, right_side};
 use layout::Lines;
 use region::RegionText;
 
+#[cfg(feature = "inspect")]
 pub(crate) use formats::JsonText;
 pub use formats::{Dot, Json};
 
