@@ -364,6 +364,9 @@ impl std::fmt::Display for FirstNotFinite<'_> {
         let Some(first) = first else { return Ok(()) };
         let what = if first.range.n_nan > 0 { "NaN" } else { "infinite" };
         write!(f, ": the first such value is {what}, at {:?} of `{}`", first.position, first.node)?;
+        if let Some(iteration) = first.iteration {
+            write!(f, ", in iteration {iteration} of its loop")?;
+        }
         match &first.row {
             Some((row, data)) => write!(f, ", row {row} of `{data}`, counted from 0"),
             None => Ok(()),

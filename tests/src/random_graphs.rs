@@ -268,7 +268,8 @@ fn value(
     id: NodeId,
     fed: &IndexMap<Name, Literal>,
 ) -> Result<Literal, TestCaseError> {
-    let cx = EvalContext { leaves: &Fed(fed), contraction: &Reference, region: None };
+    let leaves = Fed(fed);
+    let cx = EvalContext::new(&leaves, &Reference);
     Ok(evaluate(graph, &cx, &[id]).map_err(fail)?.swap_remove(0))
 }
 

@@ -167,7 +167,7 @@ fn rules_keep_every_bit() {
                 let Some(new) = (rule.apply)(&mut graph, old) else { continue };
                 let new = new.expect("a rewrite has a type");
                 *applied += 1;
-                let cx = EvalContext { leaves: &inputs, contraction: &Reference, region: None };
+                let cx = EvalContext::new(&inputs, &Reference);
                 let values = evaluate(&graph, &cx, &[new, old]).expect("all inputs are fed");
                 let [new, old] = [&values[0], &values[1]];
                 // The sum of one -0.0 is 0.0, and the rule gives the sign of zero up.

@@ -413,7 +413,7 @@ impl Scan {
             }
             parameters[operands.len()] = Scalar::I64(at).into();
             let leaves = Parameters(&parameters);
-            let inner = EvalContext { leaves: &leaves, contraction: cx.contraction, region: None };
+            let inner = EvalContext { leaves: &leaves, region: None, ..*cx };
             plan.run(&self.body, &inner, &mut values).map_err(|failure| self.error(failure))?;
             let outputs = self.body.outputs.iter().map(|(_, node)| values.of(*node).clone());
             for (k, value) in outputs.enumerate() {

@@ -154,6 +154,9 @@ impl EvalPlan {
                 How::Region(plan) => eval(Some(plan)),
             };
             let results = results.map_err(|error| EvalFailure { node, error })?;
+            if let Some(watch) = cx.watch {
+                watch.computed(graph, node, &operands, &results);
+            }
             values[node.number()] = results;
             dead.iter().for_each(|dead| values[dead.number()].clear());
         }

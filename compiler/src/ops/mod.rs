@@ -426,6 +426,21 @@ pub struct EvalContext<'a> {
     /// The plan of the operation's region, made once for any number of evaluations; `None` where
     /// it runs none, or is evaluated by itself.
     pub region: Option<&'a EvalPlan>,
+    /// Who sees what every node computes, those of regions included.
+    pub watch: Option<&'a dyn Watch>,
+}
+
+impl<'a> EvalContext<'a> {
+    /// Of an operation by itself.
+    pub fn new(leaves: &'a dyn Leaves, contraction: &'a dyn Contraction) -> EvalContext<'a> {
+        EvalContext { leaves, contraction, region: None, watch: None }
+    }
+}
+
+/// Sees the values of nodes while they are computed.
+pub trait Watch {
+    /// A node of a graph, of these operands, is these results.
+    fn computed(&self, graph: &Graph, node: NodeId, operands: &[&Literal], results: &[Literal]);
 }
 
 /// The values of the leaves of a graph.

@@ -104,7 +104,8 @@ fn bound(graph: &Graph, n: u64, m: u64) -> Result<Graph, CompileError> {
 
 /// The value of the output.
 fn output(graph: &Graph, feeds: &[Literal]) -> Literal {
-    let cx = EvalContext { leaves: &Feeds(feeds), contraction: &Reference, region: None };
+    let leaves = Feeds(feeds);
+    let cx = EvalContext::new(&leaves, &Reference);
     let y = graph.outputs[0].1;
     evaluate(graph, &cx, &[y]).expect("the operands are in range").remove(0)
 }

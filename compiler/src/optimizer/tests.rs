@@ -118,7 +118,7 @@ impl Maker {
         let graph = specialise(&graph, &Binding::default()).expect("no symbols");
         for (name, slot) in &slots {
             let initial = specialise(&slot.initial, &Binding::default()).expect("no symbols");
-            let cx = EvalContext { leaves: &(), contraction: &Reference, region: None };
+            let cx = EvalContext::new(&(), &Reference);
             let value = evaluate(&initial, &cx, &[initial.outputs[0].1]).expect("constants");
             self.store.values.entry(name.to_string()).or_insert_with(|| value[0].clone());
         }
@@ -126,7 +126,7 @@ impl Maker {
         for _ in 0..n {
             let mut wanted: Vec<NodeId> = graph.updates.iter().map(|u| u.value).collect();
             wanted.extend(graph.metrics.iter().flat_map(|m| m.kind.nodes()));
-            let cx = EvalContext { leaves: &self.store, contraction: &Reference, region: None };
+            let cx = EvalContext::new(&self.store, &Reference);
             let mut values = evaluate(&graph, &cx, &wanted).expect("no data");
             let reported = values.split_off(graph.updates.len());
             for (update, value) in graph.updates.iter().zip(values) {

@@ -15,7 +15,7 @@ const MAX_ELEMENTS: usize = 1 << 14;
 const MAX_SPREAD: usize = 1 << 18;
 
 pub(super) fn run(graph: &mut Graph) -> Result<(), CompileError> {
-    let cx = EvalContext { leaves: &(), contraction: &Reference, region: None };
+    let cx = EvalContext::new(&(), &Reference);
     for node in graph.order() {
         let Some(value) = fold(graph, node, &cx) else { continue };
         let origin = graph.origin(node);

@@ -67,7 +67,7 @@ impl Evaluator {
         contraction: &dyn Contraction,
     ) -> Result<(), RunError> {
         EVAL_CALLS.set(EVAL_CALLS.get() + self.plan.n_evals() as u64);
-        let cx = EvalContext { leaves, contraction, region: None };
+        let cx = EvalContext::new(leaves, contraction);
         self.plan.run(&self.graph, &cx, &mut self.values).map_err(|failure| {
             let node = self.graph.node(failure.node);
             let (node, provenance, error) = failure.error.located(&node.name, &node.provenance);

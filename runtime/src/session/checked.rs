@@ -14,7 +14,7 @@ use brolga_compiler::program::Program;
 use super::Prepared;
 use super::eager::{Given, Values};
 use super::feed::Clocks;
-use super::finite::{NotFinite, Range, first, position};
+use super::finite::{NotFinite, Range, Run, position};
 use crate::RunError;
 use crate::eager::{Evaluator, Kernels};
 use crate::link::{Observer, Part};
@@ -107,12 +107,13 @@ fn not_finite(dtype: DType, bytes: &[u8]) -> Option<bool> {
     (!is_finite).then_some(is_nan)
 }
 
-/// The body of a loop in which nodes of these names are, if they are in one.
-fn region_of<'g>(graph: &'g Graph, names: &BTreeSet<&Name>) -> Option<&'g Graph> {
+/// The loop of a graph in which nodes of these names are, if they are in one, and the body that they are
+/// in, which may be that of a loop in it.
+fn region_of<'g>(graph: &'g Graph, names: &BTreeSet<&Name>) -> Option<(NodeId, &'g Graph)> {
     graph.order().into_iter().find_map(|id| {
         let body = &*graph.op(id).scan()?.body;
         let is_it = names.iter().any(|name| body.find(name).is_some());
-        if is_it { Some(body) } else { region_of(body, names) }
+        if is_it { Some((id, body)) } else { region_of(body, names).map(|(_, inner)| (id, inner)) }
     })
 }
 
@@ -183,18 +184,24 @@ impl Prepared<'_> {
         let clocks = Clocks { seed: self.session.options.seed, clock: self.session.clock, batch };
         let given = Given { feeds: &instance.feeds, clocks };
         let leaves = Values { call: &given, store: &self.session.store };
-        evaluator.run(&leaves, &Kernels { pool: None })?;
+        let kernels = Kernels { pool: None };
+        evaluator.run(&leaves, &kernels)?;
         let graph = evaluator.graph();
+        let run = Run { graph, value: &|id| evaluator.value(id), kernels: &kernels };
         let of_call: BTreeSet<&Name> = call.nodes.iter().map(|(name, _)| name).collect();
         let is_of_call = |id: NodeId| of_call.contains(&graph.node(id).name);
         let name = kernel.name.clone();
-        match first(graph, &all, &|id| evaluator.value(id), &is_of_call) {
-            Some(first) => Ok(Some(MadeNotFinite { kernel: name, first })),
-            // Of a loop's body only what it stores is known: an infinity may be one that it asks for.
-            None if !found.is_nan && region_of(graph, &of_call).is_none_or(asks_for_infinity) => {
-                Ok(None)
-            }
-            // Within a loop, or finite node by node: the kernel rounds otherwise.
+        if let Some(first) = run.first(&all, &is_of_call) {
+            return Ok(Some(MadeNotFinite { kernel: name, first }));
+        }
+        let region = region_of(graph, &of_call);
+        if !found.is_nan && region.is_none_or(|(_, body)| asks_for_infinity(body)) {
+            return Ok(None);
+        }
+        let within = region.and_then(|(id, _)| run.within(id));
+        Ok(Some(match within {
+            Some(first) => MadeNotFinite { kernel: name, first },
+            // Finite node by node: the kernel rounds otherwise.
             None => {
                 let buffer = &kernel.buffers[found.argument];
                 let wanted = |(name, _): &&(Name, _)| **name == *buffer.name;
@@ -204,9 +211,11 @@ impl Prepared<'_> {
                 let sizes = graph.find(&node).and_then(|id| graph.tensor_type(id).sizes());
                 let position = position(&sizes.unwrap_or_else(|| vec![buffer.len]), found.at);
                 let (operands, row) = (vec![], None);
-                let first = NotFinite { node, provenance, range, position, operands, row };
-                Ok(Some(MadeNotFinite { kernel: name, first }))
+                let iteration = None;
+                let first =
+                    NotFinite { node, provenance, range, position, operands, row, iteration };
+                MadeNotFinite { kernel: name, first }
             }
-        }
+        }))
     }
 }

@@ -11,6 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::Prepared;
 use super::eager::{Given, Values};
 use super::feed::Clocks;
+use super::within::first_within;
 use crate::RunError;
 use crate::eager::{Evaluator, Kernels};
 
@@ -29,6 +30,8 @@ pub struct NotFinite {
     pub operands: Vec<(Name, Range)>,
     /// Where the node is an input: the row, from 0, of the data set of that name.
     pub row: Option<(usize, String)>,
+    /// Where the node is in a loop: the iteration, counted along what is walked, from 0.
+    pub iteration: Option<usize>,
 }
 
 impl NotFinite {
@@ -57,7 +60,7 @@ pub struct Range {
 }
 
 impl Range {
-    fn of(value: &Literal) -> Range {
+    pub(super) fn of(value: &Literal) -> Range {
         let none = (f64::INFINITY, f64::NEG_INFINITY);
         let mut range = Range { lowest: none.0, highest: none.1, n_nan: 0, n_infinite: 0 };
         for x in value.scalars().map(|x| x.to_f64()) {
@@ -76,7 +79,7 @@ impl Range {
         Range { lowest: f64::INFINITY, highest: f64::NEG_INFINITY, n_nan, n_infinite }
     }
 
-    fn is_finite(&self) -> bool {
+    pub(super) fn is_finite(&self) -> bool {
         self.n_nan == 0 && self.n_infinite == 0
     }
 }
@@ -113,52 +116,84 @@ impl Prepared<'_> {
         let clocks = Clocks { seed: self.session.options.seed, clock: self.session.clock, batch };
         let call = Given { feeds: &self.instance().feeds, clocks };
         let leaves = Values { call: &call, store: &self.session.store };
-        evaluator.run(&leaves, &Kernels { pool: self.session.pool.as_ref() })?;
-        Ok(first(evaluator.graph(), &all, &|id| evaluator.value(id), &|_| true))
+        let kernels = Kernels { pool: self.session.pool.as_ref() };
+        evaluator.run(&leaves, &kernels)?;
+        let run =
+            Run { graph: evaluator.graph(), value: &|id| evaluator.value(id), kernels: &kernels };
+        Ok(run.first(&all, &|_| true))
     }
 }
 
-/// The node that makes the first NaN in order, or if there is none, the first infinity; where that
-/// is made of an infinity, which was made of data before it, the node that has made that one. Looked
-/// at are those of the nodes that are `wanted`.
-pub(super) fn first<'v>(
-    graph: &Graph,
-    order: &[NodeId],
-    value: &dyn Fn(NodeId) -> &'v Literal,
-    wanted: &dyn Fn(NodeId) -> bool,
-) -> Option<NotFinite> {
-    let mut ranges: FxHashMap<NodeId, Range> = FxHashMap::default();
-    let mut fixed: FxHashSet<NodeId> = FxHashSet::default();
-    for &id in order {
-        let operands = graph.operands(id);
-        let is_constant = matches!(graph.op(id), Op::Leaf(Leaf::Constant(_)));
-        if is_constant || !operands.is_empty() && operands.iter().all(|o| fixed.contains(o)) {
-            // An infinity that the file itself asks for.
-            fixed.insert(id);
-        } else if graph.tensor_type(id).dtype.is_float() && graph.op(id).scan().is_none() {
-            ranges.insert(id, Range::of(value(id)));
+/// A graph of which every value is known.
+pub(super) struct Run<'v> {
+    pub(super) graph: &'v Graph,
+    pub(super) value: &'v dyn Fn(NodeId) -> &'v Literal,
+    pub(super) kernels: &'v Kernels<'v>,
+}
+
+impl Run<'_> {
+    /// The node that makes the first NaN in order, or if there is none, the first infinity; where that
+    /// is made of an infinity, which was made of data before it, the node that has made that one. Looked
+    /// at are those of the nodes that are `wanted`.
+    pub(super) fn first(
+        &self,
+        order: &[NodeId],
+        wanted: &dyn Fn(NodeId) -> bool,
+    ) -> Option<NotFinite> {
+        let Run { graph, value, .. } = *self;
+        let mut ranges: FxHashMap<NodeId, Range> = FxHashMap::default();
+        let mut fixed: FxHashSet<NodeId> = FxHashSet::default();
+        for &id in order {
+            let operands = graph.operands(id);
+            let is_constant = matches!(graph.op(id), Op::Leaf(Leaf::Constant(_)));
+            if is_constant || !operands.is_empty() && operands.iter().all(|o| fixed.contains(o)) {
+                // An infinity that the file itself asks for.
+                fixed.insert(id);
+            } else if graph.tensor_type(id).dtype.is_float() && graph.op(id).scan().is_none() {
+                ranges.insert(id, Range::of(value(id)));
+            }
+        }
+        let is_wrong = |id: &&NodeId| ranges.get(*id).is_some_and(|range| !range.is_finite());
+        let has_nan = |id: &&NodeId| ranges.get(*id).is_some_and(|range| range.n_nan > 0);
+        let looked_at = || order.iter().filter(|&&id| wanted(id));
+        let mut id = *looked_at().find(has_nan).or_else(|| looked_at().find(is_wrong))?;
+        while let Some(&operand) = graph.operands(self.made_by(id)).iter().find(is_wrong) {
+            id = operand;
+        }
+        if let Some(within) = self.within(self.made_by(id)) {
+            return Some(within);
+        }
+        let range = ranges[&id];
+        let is_it = |x: f64| if range.n_nan > 0 { x.is_nan() } else { x.is_infinite() };
+        let at = value(id).scalars().position(|x| is_it(x.to_f64())).unwrap_or(0);
+        let node = graph.node(id);
+        let operand = |o: &NodeId| Some((graph.node(*o).name.clone(), *ranges.get(o)?));
+        Some(NotFinite {
+            node: node.name.clone(),
+            provenance: node.provenance.clone(),
+            range,
+            position: position(value(id).sizes(), at),
+            operands: graph.operands(id).iter().filter_map(operand).collect(),
+            row: None,
+            iteration: None,
+        })
+    }
+
+    /// The node that computes a value: of a loop's result, the loop.
+    fn made_by(&self, id: NodeId) -> NodeId {
+        match self.graph.op(id).picked_result() {
+            Some(_) => self.graph.operands(id)[0],
+            None => id,
         }
     }
-    let is_wrong = |id: &&NodeId| ranges.get(*id).is_some_and(|range| !range.is_finite());
-    let has_nan = |id: &&NodeId| ranges.get(*id).is_some_and(|range| range.n_nan > 0);
-    let looked_at = || order.iter().filter(|&&id| wanted(id));
-    let mut id = *looked_at().find(has_nan).or_else(|| looked_at().find(is_wrong))?;
-    while let Some(&operand) = graph.operands(id).iter().find(is_wrong) {
-        id = operand;
+
+    /// The first value within a loop that is not finite, if the node is one.
+    pub(super) fn within(&self, id: NodeId) -> Option<NotFinite> {
+        self.graph.op(id).scan()?;
+        let operands: Vec<&Literal> =
+            self.graph.operands(id).iter().map(|&o| (self.value)(o)).collect();
+        first_within(self.graph, id, &operands, self.kernels)
     }
-    let range = ranges[&id];
-    let is_it = |x: f64| if range.n_nan > 0 { x.is_nan() } else { x.is_infinite() };
-    let at = value(id).scalars().position(|x| is_it(x.to_f64())).unwrap_or(0);
-    let node = graph.node(id);
-    let operand = |o: &NodeId| Some((graph.node(*o).name.clone(), *ranges.get(o)?));
-    Some(NotFinite {
-        node: node.name.clone(),
-        provenance: node.provenance.clone(),
-        range,
-        position: position(value(id).sizes(), at),
-        operands: graph.operands(id).iter().filter_map(operand).collect(),
-        row: None,
-    })
 }
 
 /// The indices of an element from its position in row-major order.

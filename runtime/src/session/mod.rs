@@ -16,6 +16,7 @@ mod metrics;
 mod native;
 mod prepared;
 mod whole;
+mod within;
 
 use std::sync::Arc;
 use std::time::Instant;

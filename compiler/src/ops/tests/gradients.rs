@@ -53,7 +53,8 @@ fn differentiated(graph: &Graph) -> (Graph, Vec<(usize, NodeId)>) {
 }
 
 pub(super) fn values_of(graph: &Graph, nodes: &[NodeId], feeds: &[Literal]) -> Vec<Vec<f64>> {
-    let cx = EvalContext { leaves: &Feeds(feeds), contraction: &Reference, region: None };
+    let leaves = Feeds(feeds);
+    let cx = EvalContext::new(&leaves, &Reference);
     let values = evaluate(graph, &cx, nodes).expect("the operands are in range");
     values.iter().map(|v| v.scalars().map(Scalar::to_f64).collect()).collect()
 }

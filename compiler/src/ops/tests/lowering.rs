@@ -233,7 +233,7 @@ fn check(op: impl Into<Op>, types: &[&str]) {
             other => other,
         })
         .collect();
-    let cx = EvalContext { leaves: &(), contraction: &Reference, region: None };
+    let cx = EvalContext::new(&(), &Reference);
     let want = op.eval(&cx, &operands.iter().collect::<Vec<_>>()).expect("in range").remove(0);
     assert_eq!(&want.tensor_type(), result, "{op:?}");
     let [by_tiles, by_sums] = [true, false].map(|t| read(&op, &types, result, &operands, t));

@@ -127,7 +127,8 @@ fn reversed(graph: &mut Graph, scan: NodeId) -> Graph {
 
 fn outputs_of(region: &Graph, given: Vec<Literal>) -> Vec<Literal> {
     let wanted: Vec<NodeId> = region.outputs.iter().map(|(_, node)| *node).collect();
-    let cx = EvalContext { leaves: &Given(given), contraction: &Reference, region: None };
+    let leaves = Given(given);
+    let cx = EvalContext::new(&leaves, &Reference);
     evaluate(region, &cx, &wanted).expect("no data are refused")
 }
 

@@ -15,7 +15,7 @@ fn floats(sizes: &[usize], elements: &[f32]) -> Literal {
 }
 
 fn eval(op: impl Into<Op>, operands: &[&Literal]) -> Result<Literal, EvalError> {
-    let cx = EvalContext { leaves: &(), contraction: &Reference, region: None };
+    let cx = EvalContext::new(&(), &Reference);
     op.into().eval(&cx, operands).map(|mut r| r.remove(0))
 }
 

@@ -72,8 +72,8 @@ fn what_is_found_says_which_part_of_the_step_made_it() {
     assert!(found.contains("by the optimiser") && found.contains("model.graph:7:"), "{found}");
 }
 
-/// In a loop of kernels it is the line in the loop, in a loop within a kernel the loop's; where the loop
-/// itself has an infinity, only NaN counts.
+/// In a loop of kernels and in one within a kernel it is the line in the loop, and the iteration; where
+/// the loop itself has an infinity, only NaN counts.
 #[test]
 fn what_a_loop_makes_is_found() {
     let place = Workplace::empty("nan_loops");
@@ -90,11 +90,44 @@ fn what_a_loop_makes_is_found() {
         for (made, what) in [("next / (next - next)", "infinite"), ("sqrt(next - 2.0)", "NaN")] {
             place.write("model.graph", model(rows, made));
             let found = place.run(train);
-            let is_at = |line: usize| found.stderr.contains(&format!("model.graph:{line}:"));
-            assert!(found.stderr.contains(what) && (is_at(3) || is_at(5)), "{}", found.stderr);
+            for wanted in [what, "model.graph:5:", "in iteration 0 of its loop"] {
+                assert!(found.stderr.contains(wanted), "no {wanted} in {}", found.stderr);
+            }
         }
         place.write("model.graph", model(rows, "select(next > -2.0, next, -1.0 / 0.0)"));
         place.done(train);
+    }
+}
+
+/// What is not finite in a later iteration was made of what an earlier one made, or in a loop in the loop.
+#[test]
+fn what_a_loop_makes_later_is_found() {
+    let place = Workplace::empty("nan_later");
+    let inner = "scan(k in iota(3), s = h) {\n        s = sqrt(s - 5.0 * cast(k, f32))\n    }";
+    let bodies = [
+        ("big = exp(mean(row) * 2000.0)\n    h = h + big * 0.0", "4:", Some(2), "infinite"),
+        ("h = next(h)\n    e = h - h", "13:", Some(3), "infinite"),
+        (&format!("h = {inner}"), "5:", None, "NaN"),
+    ];
+    for (body, line, iteration, what) in bodies {
+        let text = format!(
+            "input image: f32[batch, 28, 28]\ninput label: i32[batch]\n\
+             h = scan(row in transpose(image, [1, 0, 2]), h = zeros([batch, 16])) {{\n    {body}\n}}\n\
+             minimize sparse_softmax_cross_entropy(dense(h, 10), label) with sgd(lr=0.1)\n"
+        );
+        let lines = text.lines().count();
+        let blank = "\n".repeat(11_usize.saturating_sub(lines));
+        let next = "fn next(h) {\n    return h * 1e12 + 1e3\n}\n";
+        place.write("model.graph", text + &blank + next);
+        let train = "train model.graph --data digits?rows=64 --epochs 1";
+        for how in ["", " --check-nan"] {
+            let found = place.run(&format!("{train}{how}")).stderr;
+            let iteration = iteration.map(|n| format!("in iteration {n} of its loop"));
+            let wanted = [Some(what.to_string()), Some(format!("model.graph:{line}")), iteration];
+            for wanted in wanted.into_iter().flatten() {
+                assert!(found.contains(&wanted), "no {wanted} in {found}");
+            }
+        }
     }
 }
 
