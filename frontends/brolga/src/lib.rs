@@ -81,6 +81,14 @@ pub type Metrics = IndexMap<Name, Literal>;
 
 /// The training part of a source of data: `digits`, `mnist:DIR`, `FILE.npz`.
 ///
+/// ```
+/// let data = brolga::load_data("digits?rows=200")?;
+/// assert_eq!(data.n_rows(), 200);
+/// let image = data.array("image").ok_or("digits have pictures")?;
+/// assert_eq!(image.tensor_type().to_string(), "f32[200, 28, 28]");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// If the text names no source, or the source cannot be read.
 #[cfg(feature = "fit")]

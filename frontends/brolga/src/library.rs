@@ -32,6 +32,24 @@ pub enum LibraryError {
 /// A static library of these object files, each with its name, and of the kernels that they call, for a
 /// target. The same files give the same bytes.
 ///
+/// ```
+/// use brolga::compiler::compile::Options;
+/// use brolga::compiler::object::{EntryKind, Given, Model, Wanted};
+/// use brolga::library::{place, static_library};
+/// use brolga::{Binding, Graph, host_target};
+///
+/// let graph = Graph::from_text("double.graph", "input x: f32[2]\noutput y = x * 2\n")?;
+/// let wanted = [Wanted { kind: EntryKind::Predict, binding: Binding::default() }];
+/// let (target, options) = (host_target(), Options::default());
+/// let model =
+///     Model::compile(graph.module(), "double", &wanted, Given::default(), (&target, &options))?;
+/// let object = model.emit(&place, ("1.0", "double.graph"))?;
+/// assert!(object.header.contains("double_predict("));
+/// let library = static_library(&target, &[("double.o".into(), &object.object)])?;
+/// assert!(library.starts_with(b"!<arch>\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// There are no kernels for the target; the kernels' library is damaged: a bug.
 pub fn static_library(
@@ -104,6 +122,14 @@ fn member(name: String, bytes: &[u8]) -> NewArchiveMember<'_> {
 }
 
 /// The file and line that a message of a compiled model names.
+///
+/// ```
+/// let graph = brolga::Graph::from_text("y.graph", "a = 1\noutput y = a + 1\n")?;
+/// let infer = &graph.module().infer;
+/// let (_, y) = infer.outputs[0];
+/// assert_eq!(brolga::library::place(&infer.node(y).provenance), "y.graph:2");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn place(provenance: &Provenance) -> String {
     let first = provenance.sites().first().and_then(|site| site.chain.first());
     first.map_or_else(String::new, |at| format!("{}:{}", at.file, at.line))

@@ -45,6 +45,13 @@ pub struct Report {
 
 impl Report {
     /// An error without a place; `help` says what to change, if there is more to say.
+    ///
+    /// ```
+    /// use brolga::{Fault, Report};
+    ///
+    /// let report = Report::new(Fault::Input, "E0001", "there is no file".into(), "name one");
+    /// assert_eq!(report.text, "error[E0001]: there is no file\n  = help: name one\n");
+    /// ```
     pub fn new(fault: Fault, code: &'static str, message: String, help: &str) -> Report {
         let help = if help.is_empty() { String::new() } else { format!("  = help: {help}\n") };
         let text = format!("error[{code}]: {message}\n{help}");
@@ -52,6 +59,18 @@ impl Report {
     }
 
     /// What is wrong with a text.
+    ///
+    /// ```
+    /// use brolga::text::diagnostics::RenderOptions;
+    /// use brolga::{Error, Graph, Report};
+    ///
+    /// let Some(Error::Text(error)) = Graph::from_text("y.graph", "output y = (1\n").err() else {
+    ///     return Err("a bracket is open".into());
+    /// };
+    /// let report = Report::of_load(&error, &RenderOptions::default());
+    /// assert!(report.text.contains("1 | output y = (1\n"), "{}", report.text);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of_load(error: &LoadError, options: &RenderOptions) -> Report {
         let LoadError { diagnostics, sources } = error;
         let mut errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
@@ -71,6 +90,21 @@ impl Report {
     }
 
     /// What the compiler refuses, at its place in `sources`.
+    ///
+    /// ```
+    /// use brolga::text::{diagnostics::RenderOptions, source::Sources};
+    /// use brolga::{Report, build_module, f32};
+    ///
+    /// let line = line!();
+    /// let errors = build_module(|g| {
+    ///     let x = g.input("x", f32([3.into()]));
+    ///     g.output("y", x.matmul(g.constant([1.0, 2.0])));
+    /// });
+    /// let errors = errors.err().ok_or("3 is not 2")?;
+    /// let report = Report::of_compile(&errors[0], &Sources::new(), &RenderOptions::default());
+    /// assert_eq!((report.code, report.place.map(|place| place.line)), ("E0203", Some(line + 3)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of_compile(error: &CompileError, sources: &Sources, options: &RenderOptions) -> Report {
         let first = error.provenance.sites().first();
         Report {
@@ -83,6 +117,20 @@ impl Report {
     }
 
     /// What the runtime says, with the lines of `sources` that it speaks of.
+    ///
+    /// ```
+    /// use brolga::text::diagnostics::RenderOptions;
+    /// use brolga::{Graph, Literal, Report, Session, SessionOptions};
+    ///
+    /// let text = "input id: i32[n]\noutput y = gather([1.5, 2.5], id)\n";
+    /// let graph = Graph::from_text("y.graph", text)?;
+    /// let mut session = Session::new(graph.clone(), SessionOptions::default())?;
+    /// let id = Literal::from_vec(&[1], vec![2]).ok_or("one element")?;
+    /// let error = session.outputs([("id", id)]).err().ok_or("2 is no index")?;
+    /// let report = Report::of_run(&error, graph.sources(), &RenderOptions::default());
+    /// assert!(report.text.contains("2 | output y = gather("), "{}", report.text);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of_run(error: &RunError, sources: &Sources, options: &RenderOptions) -> Report {
         let placed = |error: &CompileError| Report::of_compile(error, sources, options);
         let report = match error {
@@ -113,6 +161,15 @@ impl Report {
     }
 
     /// Data that cannot be read or written.
+    ///
+    /// ```
+    /// use brolga::{Fault, Report, load_data};
+    ///
+    /// let error = load_data("digit").err().ok_or("`digits` is meant")?;
+    /// let report = Report::of_data(&error);
+    /// assert_eq!((report.fault, report.code), (Fault::Input, "E0601"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of_data(error: &DataError) -> Report {
         let fault = if error.is_machine_fault() { Fault::Machine } else { Fault::Input };
         Report::new(fault, error.code(), error.to_string(), &error.help())

@@ -42,6 +42,20 @@ use brolga::{Binding, Graph, RunError, Session, SessionOptions, host_memory};
 pub use brolga::{Error, Target};
 
 /// A file to compile, and for what.
+///
+/// ```no_run
+/// use brolga_build::{Model, Target};
+///
+/// fn main() -> Result<(), brolga_build::Error> {
+///     Model::new("mlp.graph")
+///         .dim("size", 28)
+///         .entry("train", &[("batch", 32)])
+///         .entry("predict", &[("batch", 1)])
+///         .weights("mlp.safetensors")
+///         .target(Target::X86_64_V3)
+///         .compile()
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Model {
     path: PathBuf,
@@ -54,6 +68,13 @@ pub struct Model {
 /// Compiles a file whose dimensions all have numbers, for all that it has. The output and what the
 /// build must know of it are said as a build script says it, on standard output.
 ///
+/// ```no_run
+/// // In build.rs.
+/// fn main() -> Result<(), brolga_build::Error> {
+///     brolga_build::compile("circle.graph")
+/// }
+/// ```
+///
 /// # Errors
 /// As for [`Model::compile`].
 pub fn compile(path: impl AsRef<Path>) -> Result<(), Error> {
@@ -62,6 +83,12 @@ pub fn compile(path: impl AsRef<Path>) -> Result<(), Error> {
 
 impl Model {
     /// A file, compiled for the machine that builds.
+    ///
+    /// ```no_run
+    /// // As `brolga_build::compile("mlp.graph")`.
+    /// brolga_build::Model::new("mlp.graph").compile()?;
+    /// # Ok::<(), brolga_build::Error>(())
+    /// ```
     pub fn new(path: impl AsRef<Path>) -> Model {
         Model {
             path: path.as_ref().to_path_buf(),
@@ -73,6 +100,10 @@ impl Model {
     }
 
     /// A number for a dimension in every entry.
+    ///
+    /// ```
+    /// let model = brolga_build::Model::new("mlp.graph").dim("batch", 32);
+    /// ```
     pub fn dim(mut self, name: &str, n: u64) -> Model {
         self.dims.bind(name, n);
         self
@@ -80,6 +111,12 @@ impl Model {
 
     /// An entry: `train`, `eval`, `predict` or `run`, with numbers for its dimensions; without any, all
     /// that the file has.
+    ///
+    /// ```
+    /// let model = brolga_build::Model::new("mlp.graph")
+    ///     .entry("train", &[("batch", 32)])
+    ///     .entry("predict", &[("batch", 1)]);
+    /// ```
     pub fn entry(mut self, name: &str, dims: &[(&str, u64)]) -> Model {
         self.entries.push((name.to_string(), dims.iter().copied().collect()));
         self
@@ -87,12 +124,22 @@ impl Model {
 
     /// Begins with the weights of a file that `brolga train --save` or
     /// [`Session::save`](brolga::Session::save) wrote, at their step.
+    ///
+    /// ```
+    /// let model = brolga_build::Model::new("mlp.graph").weights("mlp.safetensors");
+    /// ```
     pub fn weights(mut self, path: impl AsRef<Path>) -> Model {
         self.weights = Some(path.as_ref().to_path_buf());
         self
     }
 
     /// Compiles for another machine, such as [`Target::X86_64_V3`].
+    ///
+    /// ```
+    /// use brolga_build::{Model, Target};
+    ///
+    /// let model = Model::new("mlp.graph").target(Target::AARCH64);
+    /// ```
     pub fn target(mut self, target: Target) -> Model {
         self.target = target;
         self
@@ -100,6 +147,12 @@ impl Model {
 
     /// Writes `NAME.rs` and `libNAME.a` into the folder of a build script's output, and says so to
     /// Cargo; NAME is the file's, without its ending.
+    ///
+    /// ```no_run
+    /// // In build.rs, where Cargo says which folder that is.
+    /// brolga_build::Model::new("mlp.graph").dim("batch", 32).compile()?;
+    /// # Ok::<(), brolga_build::Error>(())
+    /// ```
     ///
     /// # Errors
     /// A file that cannot be read or written, or is wrong; an entry or a dimension that it does not
