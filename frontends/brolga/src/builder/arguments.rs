@@ -42,6 +42,19 @@ tuples! {
 }
 
 /// A function as an argument: `g.with("act", function("relu"))`.
+///
+/// ```
+/// use brolga::{Graph, Session, SessionOptions, function, init};
+///
+/// let graph = Graph::build(|g| {
+///     let x = g.constant([[-3.0, 5.0]]);
+///     let layer = g.with("act", function("relu")).with("init", init::identity());
+///     g.output("y", layer.dense(x, 2));
+/// })?;
+/// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+/// assert_eq!(outputs["y"].to_string(), "[[0.0, 5.0]]");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn function(name: &str) -> Argument {
     Argument::Function(name.to_owned())
 }

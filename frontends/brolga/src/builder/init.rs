@@ -3,6 +3,18 @@
 use brolga_text::{Argument, LibraryCall};
 
 /// An initialiser of that name, with its arguments after the shape and the element type.
+///
+/// ```
+/// use brolga::{Graph, Session, SessionOptions, f32, init};
+///
+/// let graph = Graph::build(|g| {
+///     let initial = init::of("constant", vec![3.0.into()]);
+///     g.output("w", g.param("w", f32([2.into()]), initial));
+/// })?;
+/// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+/// assert_eq!(outputs["w"].to_string(), "[3.0, 3.0]");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn of(name: &str, arguments: Vec<Argument>) -> Argument {
     if arguments.is_empty() {
         return Argument::Function(name.to_owned());

@@ -15,22 +15,70 @@ pub struct With<'g> {
 
 impl GraphBuilder {
     /// Calls whose variables and random operations lie at `name`: `fc1.w`, not `dense.w`.
+    ///
+    /// ```
+    /// use brolga::{build_module, f32};
+    ///
+    /// let module = build_module(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch"), 4.into()]));
+    ///     g.output("y", g.named("fc").dense(x, 2));
+    /// })?;
+    /// let names: Vec<&str> = module.variables.keys().map(|name| &**name).collect();
+    /// assert_eq!(names, ["fc.w", "fc.b"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named(&self, name: &str) -> With<'_> {
         self.with("name", name)
     }
 
     /// Calls that are given an argument by its name.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([[1.0, 5.0], [7.0, 2.0]]);
+    ///     g.output("largest", g.with("axis", 1).call("max", (x,)));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["largest"].to_string(), "[5.0, 7.0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with(&self, argument: &str, value: impl Into<Argument>) -> With<'_> {
         self.plainly().with(argument, value)
     }
 
     /// What a function of the library, or an operation, gives: `g.call("dense", (x, 128))`.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([1.0, -2.0]);
+    ///     g.output("y", g.call("maximum", (x, 0.0)));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["y"].to_string(), "[1.0, 0.0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn call(&self, function: &str, arguments: impl Arguments) -> Value<'_> {
         self.plainly().call(function, arguments)
     }
 
     /// The same for a function that gives a list; empty where it could not be made.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let halves = g.call_list("split", (g.constant([1, 2, 3, 4]), 2));
+    ///     g.output("difference", halves[1] - halves[0]);
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["difference"].to_string(), "[2, 2]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn call_list(&self, function: &str, arguments: impl Arguments) -> Vec<Value<'_>> {
         self.plainly().call_list(function, arguments)
@@ -43,12 +91,36 @@ impl GraphBuilder {
 
 impl<'g> With<'g> {
     /// The same with another argument.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([[1.0, 5.0], [7.0, 2.0]]);
+    ///     g.output("y", g.with("axis", 1).with("keepdims", true).call("max", (x,)));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["y"].to_string(), "[[5.0], [7.0]]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with(mut self, argument: &str, value: impl Into<Argument>) -> With<'g> {
         self.named.push((argument.to_owned(), value.into()));
         self
     }
 
     /// What a function of the library, or an operation, gives.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([[1, 5], [7, 2]]);
+    ///     g.output("y", g.with("axis", 1).call("reverse", (x,)));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["y"].to_string(), "[[5, 1], [2, 7]]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn call(&self, function: &str, arguments: impl Arguments) -> Value<'g> {
         let (call, at) = (self.to(function, arguments), Location::caller());
@@ -56,6 +128,18 @@ impl<'g> With<'g> {
     }
 
     /// The same for a function that gives a list; empty where it could not be made.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let parts = g.with("axis", 1).call_list("split", (g.constant([[1, 5], [7, 2]]), 2));
+    ///     g.output("first", parts[0]);
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["first"].to_string(), "[[1], [7]]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn call_list(&self, function: &str, arguments: impl Arguments) -> Vec<Value<'g>> {
         let (call, at) = (self.to(function, arguments), Location::caller());
@@ -314,12 +398,41 @@ functions! {
 impl GraphBuilder {
     /// The gradients of a float scalar with respect to values of any kind, each of the type of its
     /// value; empty where they could not be made.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let [a, b] = ["a", "b"].map(|name| g.param(name, f32([]), 3.0));
+    ///     let gradients = g.grad(a * a * b, &[a, b]);
+    ///     g.output("da", gradients[0]);
+    ///     g.output("db", gradients[1]);
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["da"].to_string(), "18.0");
+    /// assert_eq!(outputs["db"].to_string(), "9.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn grad(&self, y: Value<'_>, of: &[Value<'_>]) -> Vec<Value<'_>> {
         self.call_list("grad", (y, of))
     }
 
     /// The params made so far that a pattern matches, in order.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     for name in ["a.w", "a.b", "b.w"] {
+    ///         g.param(name, f32([]), 2.0);
+    ///     }
+    ///     g.output("penalty", g.l2(g.params("*.w")));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["penalty"].to_string(), "8.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn params(&self, pattern: &str) -> Vec<Value<'_>> {
         self.call_list("params", (pattern,))
@@ -327,6 +440,20 @@ impl GraphBuilder {
 
     /// One step of `lstm`: `x: [batch, n]` with output and cell before it give both after it; empty
     /// where it could not be made.
+    ///
+    /// ```
+    /// use brolga::{build_module, f32};
+    ///
+    /// let module = build_module(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch"), 4.into()]));
+    ///     let zeros = g.call("zeros", (vec![g.dim("batch"), 8.into()],));
+    ///     let state = g.lstm_cell(x, zeros, zeros);
+    ///     g.output("h", state[0]);
+    /// })?;
+    /// let names: Vec<&str> = module.variables.keys().map(|name| &**name).collect();
+    /// assert_eq!(names, ["lstm_cell.wx", "lstm_cell.wh", "lstm_cell.b"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn lstm_cell(&self, x: Value<'_>, h: Value<'_>, c: Value<'_>) -> Vec<Value<'_>> {
         self.call_list("lstm_cell", (x, h, c))
@@ -334,6 +461,20 @@ impl GraphBuilder {
 
     /// A list of tensors, scaled so that the norm of all together is at most `max`; empty where it
     /// could not be made.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let list = [g.constant([3.0]), g.constant([4.0])];
+    ///     // Their norm is 5.
+    ///     let clipped = g.clip_by_global_norm(&list, 2.5);
+    ///     g.output("first", clipped[0]);
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["first"].to_string(), "[1.5]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn clip_by_global_norm(
         &self,

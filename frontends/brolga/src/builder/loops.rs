@@ -20,6 +20,24 @@ impl GraphBuilder {
     /// an element of each and the carries, first as they begin. Returns the last values of the
     /// carries, then all that was emitted, each stacked along the axis. For another axis, or
     /// backwards: `g.with("axis", 1).with("reverse", true).scan(...)`.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions, Turn};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([1, 2, 3]);
+    ///     let results = g.scan(&[x], &[g.constant(0)], |x, sum| {
+    ///         let sum = sum[0] + x[0];
+    ///         Turn { next: vec![sum], emitted: vec![sum] }
+    ///     });
+    ///     g.output("last", results[0]);
+    ///     g.output("all", results[1]);
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["last"].to_string(), "6");
+    /// assert_eq!(outputs["all"].to_string(), "[1, 3, 6]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn scan<'g>(
         &'g self,
@@ -33,6 +51,22 @@ impl GraphBuilder {
 
 impl<'g> With<'g> {
     /// The same with the arguments `axis` and `reverse`.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions, Turn};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([1, 2, 3]);
+    ///     let results = g.with("reverse", true).scan(&[x], &[g.constant(0)], |x, sum| {
+    ///         let sum = sum[0] * 10 + x[0];
+    ///         Turn { next: vec![sum], emitted: vec![sum] }
+    ///     });
+    ///     g.output("last", results[0]);
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["last"].to_string(), "321");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn scan(
         &self,

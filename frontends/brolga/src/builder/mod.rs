@@ -33,6 +33,18 @@ pub use value::Value;
 /// Calls `build` once for each mode (`training` true, then false) and returns the module. The two
 /// calls must make the same variables.
 ///
+/// ```
+/// use brolga::{build_module, f32};
+///
+/// let module = build_module(|g| {
+///     let x = g.input("x", f32([g.dim("batch"), 4.into()]));
+///     g.output("y", g.named("fc").dense(x, 2));
+/// })?;
+/// let names: Vec<&str> = module.variables.keys().map(|name| &**name).collect();
+/// assert_eq!(names, ["fc.w", "fc.b"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// Everything that does not fit, each at the line that asked for it.
 pub fn build_module(mut build: impl FnMut(&GraphBuilder)) -> Result<Module, BuildErrors> {
@@ -46,11 +58,23 @@ pub fn build_module(mut build: impl FnMut(&GraphBuilder)) -> Result<Module, Buil
 }
 
 /// `f32[shape]`.
+///
+/// ```
+/// use brolga::{Dim, f32};
+///
+/// assert_eq!(f32([Dim::symbol("batch"), 3.into()]).to_string(), "f32[batch, 3]");
+/// ```
 pub fn f32(shape: impl Into<Vec<Dim>>) -> TensorType {
     TensorType::new(DType::F32, shape)
 }
 
 /// `i32[shape]`.
+///
+/// ```
+/// use brolga::{Dim, i32};
+///
+/// assert_eq!(i32([Dim::symbol("batch")]).to_string(), "i32[batch]");
+/// ```
 pub fn i32(shape: impl Into<Vec<Dim>>) -> TensorType {
     TensorType::new(DType::I32, shape)
 }
@@ -93,6 +117,21 @@ impl GraphBuilder {
     }
 
     /// Whether this call builds the graph that is trained.
+    ///
+    /// ```
+    /// use brolga::{Graph, Optimizer, Session, SessionOptions, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let y = g.param("w", f32([]), 3.0) * if g.training() { 2.0 } else { 1.0 };
+    ///     g.output("y", y);
+    ///     g.minimize(y, Optimizer::sgd(0.5));
+    /// })?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// assert_eq!(session.step([])?.metrics["loss"].to_string(), "6.0");
+    /// // A step of 0.5 along the gradient 2 has made `w` 2.
+    /// assert_eq!(session.outputs([])?["y"].to_string(), "2.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn training(&self) -> bool {
         self.training
     }
@@ -100,11 +139,37 @@ impl GraphBuilder {
     // Declarations.
 
     /// The dimension of that name.
+    ///
+    /// ```
+    /// use brolga::{Graph, Literal, Session, SessionOptions, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.input("x", f32([g.dim("n"), 2.into()]));
+    ///     g.output("mean", x.sum(&[0]) / g.dim("n"));
+    /// })?;
+    /// let x = Literal::from_vec(&[2, 2], vec![1f32, 2., 3., 6.]).ok_or("four elements")?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([("x", x)])?;
+    /// assert_eq!(outputs["mean"].to_string(), "[2.0, 4.0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn dim(&self, name: &str) -> Dim {
         Dim::symbol(name)
     }
 
     /// A value that is fed at each call.
+    ///
+    /// ```
+    /// use brolga::{Graph, Literal, Session, SessionOptions, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.input("x", f32([3.into()]));
+    ///     g.output("y", x * 2.0);
+    /// })?;
+    /// let x = Literal::from_vec(&[3], vec![1f32, 2., 3.]).ok_or("three elements")?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([("x", x)])?;
+    /// assert_eq!(outputs["y"].to_string(), "[2.0, 4.0, 6.0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn input(&self, name: &str, tensor_type: TensorType) -> Value<'_> {
         let at = Location::caller();
@@ -112,6 +177,19 @@ impl GraphBuilder {
     }
 
     /// A variable that is trained, at first what an initialiser of [`init`] gives, or a number.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions, f32, init};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let w = g.param("w", f32([2.into()]), init::ones());
+    ///     let b = g.param("b", f32([]), 0.5);
+    ///     g.output("y", w + b);
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["y"].to_string(), "[1.5, 1.5]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn param(
         &self,
@@ -124,6 +202,21 @@ impl GraphBuilder {
     }
 
     /// A variable that only [`GraphBuilder::update`] writes.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions, i32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let seen = g.state("seen", i32([]), 0);
+    ///     g.update("seen", seen + 1);
+    /// })?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// for _ in 0..2 {
+    ///     session.step([])?;
+    /// }
+    /// assert_eq!(session.variable("seen").ok_or("it was used")?.to_string(), "2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn state(
         &self,
@@ -136,6 +229,20 @@ impl GraphBuilder {
     }
 
     /// The variable of that name, which was made before: a layer's, to be used a second time.
+    ///
+    /// ```
+    /// use brolga::{build_module, f32};
+    ///
+    /// let module = build_module(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch"), 4.into()]));
+    ///     let code = g.named("code").with("bias", false).dense(x, 2);
+    ///     let decoder = g.call("transpose", (g.variable("code.w"),));
+    ///     g.output("again", code.matmul(decoder));
+    /// })?;
+    /// let names: Vec<&str> = module.variables.keys().map(|name| &**name).collect();
+    /// assert_eq!(names, ["code.w"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn variable(&self, name: &str) -> Value<'_> {
         let at = Location::caller();
@@ -143,6 +250,19 @@ impl GraphBuilder {
     }
 
     /// A number, or a list of numbers as a tensor: `1.0` is f32 and `1` i32.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     g.output("half", g.constant(0.5));
+    ///     g.output("table", g.constant([[1, 2], [3, 4]]));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["half"].to_string(), "0.5");
+    /// assert_eq!(outputs["table"].to_string(), "[[1, 2], [3, 4]]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn constant(&self, value: impl Into<Argument>) -> Value<'_> {
         let (value, at) = (value.into(), Location::caller());
@@ -150,6 +270,16 @@ impl GraphBuilder {
     }
 
     /// The batches that the parameters have been trained for, as i64.
+    ///
+    /// ```
+    /// use brolga::{Clock, Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| g.output("later", g.step() + 1))?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.set_clock(Clock { step: 100, epoch: 3 });
+    /// assert_eq!(session.outputs([])?["later"].to_string(), "101");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn step(&self) -> Value<'_> {
         let at = Location::caller();
@@ -157,6 +287,16 @@ impl GraphBuilder {
     }
 
     /// The epochs that the parameters have been trained for, as i64.
+    ///
+    /// ```
+    /// use brolga::{Clock, Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| g.output("is_late", g.epoch().greater(2)))?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.set_clock(Clock { step: 100, epoch: 3 });
+    /// assert_eq!(session.outputs([])?["is_late"].to_string(), "true");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn epoch(&self) -> Value<'_> {
         let at = Location::caller();
@@ -168,6 +308,20 @@ impl GraphBuilder {
     /// What `value` makes, called after `name` as the right side of `name = ...` is in a text: its
     /// layers' variables are `name.dense.w`, its random operations `name.dropout`, and the value
     /// itself can be fetched by the name.
+    ///
+    /// ```
+    /// use brolga::{build_module, f32};
+    ///
+    /// let module = build_module(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch"), 4.into()]));
+    ///     let h = g.bind("h", || g.dense(x, 8).tanh());
+    ///     g.output("y", h.mean());
+    /// })?;
+    /// let names: Vec<&str> = module.variables.keys().map(|name| &**name).collect();
+    /// assert_eq!(names, ["h.dense.w", "h.dense.b"]);
+    /// assert!(module.infer.find("h").is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn bind<'g>(&'g self, name: &str, value: impl FnOnce() -> Value<'g>) -> Value<'g> {
         let at = Location::caller();
@@ -177,6 +331,19 @@ impl GraphBuilder {
 
     /// What `body` makes, as a function of that name would: its variables are `name.w`, and those
     /// of the next layer of the name `name.1.w`.
+    ///
+    /// ```
+    /// use brolga::{build_module, f32};
+    ///
+    /// let module = build_module(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch"), 4.into()]));
+    ///     let block = |x| g.layer("block", || x + g.dense(x, 4));
+    ///     g.output("y", block(block(x)));
+    /// })?;
+    /// let names: Vec<&str> = module.variables.keys().map(|name| &**name).collect();
+    /// assert_eq!(names, ["block.dense.w", "block.dense.b", "block.1.dense.w", "block.1.dense.b"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn layer<T>(&self, name: &str, body: impl FnOnce() -> T) -> T {
         let at = Location::caller();
@@ -188,6 +355,19 @@ impl GraphBuilder {
 
     /// What `body` makes, each time with the variables that the first body of the name has made: one
     /// instance of a layer for several uses. The first fixes their shapes.
+    ///
+    /// ```
+    /// use brolga::{build_module, f32};
+    ///
+    /// let module = build_module(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch"), 4.into()]));
+    ///     let critic = |x| g.shared("critic", || g.dense(x, 1));
+    ///     g.output("difference", critic(x) - critic(x * 2.0));
+    /// })?;
+    /// let names: Vec<&str> = module.variables.keys().map(|name| &**name).collect();
+    /// assert_eq!(names, ["critic.dense.w", "critic.dense.b"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn shared<T>(&self, name: &str, body: impl FnOnce() -> T) -> T {
         let at = Location::caller();
@@ -200,12 +380,37 @@ impl GraphBuilder {
     // Results and training.
 
     /// Names a result of `run` and `predict`.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| g.output("two", g.constant(1) + 1))?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["two"].to_string(), "2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn output(&self, name: &str, value: Value<'_>) {
         self.construction.borrow_mut().output(name, value.tensor(), Location::caller());
     }
 
     /// Reports a value, averaged over the rows of an epoch.
+    ///
+    /// ```
+    /// use brolga::{BatchSize, DataSet, Graph, Literal, Session, evaluate, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch")]));
+    ///     g.metric("largest", g.call("max", (x,)));
+    /// })?;
+    /// // Of a batch of two rows, and one of one: (2 · 1 + 1 · 4) / 3.
+    /// let x = Literal::from_vec(&[3], vec![1f32, 1., 4.]).ok_or("three elements")?;
+    /// let data = DataSet::new("x", vec![("x".to_string(), x)])?;
+    /// let size = BatchSize { rows: 2.try_into()?, ..BatchSize::default() };
+    /// # let session = &mut Session::new(graph, Default::default())?;
+    /// assert_eq!(evaluate(session, &data, &size)?["largest"].to_string(), "2.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn metric(&self, name: &str, value: Value<'_>) {
         self.construction.borrow_mut().metric(name, value.tensor(), Location::caller());
@@ -213,6 +418,22 @@ impl GraphBuilder {
 
     /// Reports what `value` makes, in which [`GraphBuilder::total`] and the metrics over a whole
     /// epoch may stand.
+    ///
+    /// ```
+    /// use brolga::{BatchSize, DataSet, Graph, Literal, Session, evaluate, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch")]));
+    ///     g.metric_of("rms", || (g.total(x.square().sum(&[0])) / g.total(g.dim("batch"))).sqrt());
+    /// })?;
+    /// // √((1 + 1 + 25) / 3), whatever the batches are.
+    /// let x = Literal::from_vec(&[3], vec![1f32, 1., 5.]).ok_or("three elements")?;
+    /// let data = DataSet::new("x", vec![("x".to_string(), x)])?;
+    /// let size = BatchSize { rows: 2.try_into()?, ..BatchSize::default() };
+    /// # let session = &mut Session::new(graph, Default::default())?;
+    /// assert_eq!(evaluate(session, &data, &size)?["rms"].to_string(), "3.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn metric_of<'g>(&'g self, name: &str, value: impl FnOnce() -> Value<'g>) {
         let at = Location::caller();
@@ -221,12 +442,41 @@ impl GraphBuilder {
     }
 
     /// The sum of a value over the epoch's batches, in what [`GraphBuilder::metric_of`] calls.
+    ///
+    /// ```
+    /// use brolga::{BatchSize, DataSet, Graph, Literal, Session, evaluate, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch")]));
+    ///     g.metric_of("sum", || g.total(x.sum(&[0])));
+    /// })?;
+    /// // Of a batch of two rows, and one of one.
+    /// let x = Literal::from_vec(&[3], vec![1f32, 1., 5.]).ok_or("three elements")?;
+    /// let data = DataSet::new("x", vec![("x".to_string(), x)])?;
+    /// let size = BatchSize { rows: 2.try_into()?, ..BatchSize::default() };
+    /// # let session = &mut Session::new(graph, Default::default())?;
+    /// assert_eq!(evaluate(session, &data, &size)?["sum"].to_string(), "7.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn total(&self, value: impl Into<Argument>) -> Value<'_> {
         self.call("total", (value,))
     }
 
     /// Trains every param that the loss depends on.
+    ///
+    /// ```
+    /// use brolga::{Graph, Optimizer, Session, SessionOptions, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let w = g.param("w", f32([]), 1.0);
+    ///     g.minimize(w.square(), Optimizer::sgd(0.25));
+    /// })?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.step([])?;
+    /// assert_eq!(session.variable("w").ok_or("it was used")?.to_string(), "0.5");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn minimize(&self, loss: Value<'_>, optimizer: Optimizer) {
         let group = StepGroup { patterns: vec![], optimizer: optimizer.0 };
@@ -237,12 +487,42 @@ impl GraphBuilder {
     /// A step of that name: trains the params that patterns take (`*` stands for any text, and
     /// what lies below a name that is taken is taken too), each by the first optimiser beside a
     /// pattern that takes it. Steps run in the order of their calls.
+    ///
+    /// ```
+    /// use brolga::{Graph, Optimizer, Session, SessionOptions, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let [a, b] = ["a", "b"].map(|name| g.param(name, f32([]), 1.0));
+    ///     let groups = [(&["b"][..], Optimizer::sgd(0.25)), (&["*"], Optimizer::sgd(0.5))];
+    ///     g.minimize_over("train", a + b, &groups);
+    /// })?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.step([])?;
+    /// assert_eq!(session.variable("a").ok_or("it was used")?.to_string(), "0.5");
+    /// assert_eq!(session.variable("b").ok_or("it was used")?.to_string(), "0.75");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn minimize_over(&self, step: &str, loss: Value<'_>, groups: &[(&[&str], Optimizer)]) {
         self.minimize_every(step, 1, loss, groups);
     }
 
     /// The same on each batch whose number `every` divides, from the first on.
+    ///
+    /// ```
+    /// use brolga::{Graph, Optimizer, Session, SessionOptions, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let w = g.param("w", f32([]), 5.0);
+    ///     g.minimize_every("train", 2, w, &[(&["w"], Optimizer::sgd(1.0))]);
+    /// })?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// for _ in 0..3 {
+    ///     session.step([])?;
+    /// }
+    /// assert_eq!(session.variable("w").ok_or("it was used")?.to_string(), "3.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn minimize_every(
         &self,
@@ -261,6 +541,23 @@ impl GraphBuilder {
     }
 
     /// Writes a variable at the end of each training batch.
+    ///
+    /// ```
+    /// use brolga::{Graph, Optimizer, Session, SessionOptions, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let w = g.param("w", f32([]), 1.0);
+    ///     g.state("last", f32([]), 0.0);
+    ///     g.minimize(w.square(), Optimizer::sgd(0.25));
+    ///     g.update("last", w);
+    /// })?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.step([])?;
+    /// // As it was before the batch.
+    /// assert_eq!(session.variable("last").ok_or("it was used")?.to_string(), "1.0");
+    /// assert_eq!(session.variable("w").ok_or("it was used")?.to_string(), "0.5");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn update(&self, variable: &str, value: impl Into<Argument>) {
         self.construction.borrow_mut().update(variable, &value.into(), Location::caller());

@@ -33,17 +33,55 @@ impl<'g> Value<'g> {
     }
 
     /// The type; `None` where the value could not be made.
+    ///
+    /// ```
+    /// use brolga::{build_module, f32};
+    ///
+    /// build_module(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch"), 6.into()]));
+    ///     let y = x.reshape(&[g.dim("batch"), 2.into(), 3.into()]);
+    ///     assert_eq!(y.tensor_type(), Some(f32([g.dim("batch"), 2.into(), 3.into()])));
+    ///     g.output("y", y);
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tensor_type(self) -> Option<TensorType> {
         self.builder.construction.borrow().tensor_type(self.tensor?)
     }
 
     /// The product of matrices, as NumPy's `matmul`.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([[1.0, 2.0], [3.0, 4.0]]);
+    ///     g.output("y", x.matmul(g.constant([1.0, 10.0])));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["y"].to_string(), "[21.0, 43.0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn matmul(self, other: Value<'g>) -> Value<'g> {
         self.binary(BinaryOp::MatMul, self.into(), other.into())
     }
 
     /// The sum over axes.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([[1.0, 2.0], [3.0, 4.0]]);
+    ///     g.output("columns", x.sum(&[0]));
+    ///     g.output("all", x.sum(&[0, 1]));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["columns"].to_string(), "[4.0, 6.0]");
+    /// assert_eq!(outputs["all"].to_string(), "10.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn sum(self, axes: &[usize]) -> Value<'g> {
         let axes: Vec<Dim> = axes.iter().map(|&axis| Dim::from(axis)).collect();
@@ -51,30 +89,87 @@ impl<'g> Value<'g> {
     }
 
     /// The mean over all axes.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([[1.0, 2.0], [3.0, 4.0]]);
+    ///     g.output("mean", x.mean());
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["mean"].to_string(), "2.5");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn mean(self) -> Value<'g> {
         self.builder.call("mean", (self,))
     }
 
     /// The first index of the largest along an axis, as i32.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([[1.0, 5.0, 5.0], [9.0, 3.0, 4.0]]);
+    ///     g.output("best", x.argmax(1));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["best"].to_string(), "[1, 0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn argmax(self, axis: usize) -> Value<'g> {
         self.builder.call("argmax", (self, Dim::from(axis)))
     }
 
     /// The sums of the elements up to each of them along an axis.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     g.output("sums", g.constant([1, 2, 3]).cumsum(0));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["sums"].to_string(), "[1, 3, 6]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn cumsum(self, axis: usize) -> Value<'g> {
         self.builder.call("cumsum", (self, Dim::from(axis)))
     }
 
     /// The products of the elements up to each of them along an axis.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     g.output("products", g.constant([2, 3, 4]).cumprod(0));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["products"].to_string(), "[2, 6, 24]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn cumprod(self, axis: usize) -> Value<'g> {
         self.builder.call("cumprod", (self, Dim::from(axis)))
     }
 
     /// Of an axis, `len` elements from the place `start` on. An axis that is not there is an error.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     g.output("middle", g.constant([1, 2, 3, 4]).slice(0, 1, 2));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["middle"].to_string(), "[2, 3]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn slice(self, axis: usize, start: impl Into<Dim>, len: impl Into<Dim>) -> Value<'g> {
         let mut sizes = self.tensor_type().map(|t| t.shape).unwrap_or_default().to_vec();
@@ -87,18 +182,55 @@ impl<'g> Value<'g> {
     }
 
     /// The same elements in row-major order in another shape.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let x = g.constant([1, 2, 3, 4]);
+    ///     g.output("y", x.reshape(&[2.into(), 2.into()]));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["y"].to_string(), "[[1, 2], [3, 4]]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn reshape(self, shape: &[Dim]) -> Value<'g> {
         self.builder.call("reshape", (self, shape))
     }
 
     /// The same numbers in another element type.
+    ///
+    /// ```
+    /// use brolga::{DType, Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     g.output("whole", g.constant([1.5, -2.5]).cast(DType::I32));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["whole"].to_string(), "[1, -2]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn cast(self, dtype: DType) -> Value<'g> {
         self.builder.call("cast", (self, dtype))
     }
 
     /// The mean cross-entropy of logits `[..., classes]` with the classes `labels: i32[...]`.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let logits = g.constant([[0.0, 0.0]]);
+    ///     // Two classes that are equally likely: log 2.
+    ///     let loss = logits.sparse_softmax_cross_entropy(g.constant([1]));
+    ///     g.output("is_log_2", (loss - 2f64.ln()).abs().less(1e-6));
+    /// })?;
+    /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
+    /// assert_eq!(outputs["is_log_2"].to_string(), "true");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn sparse_softmax_cross_entropy(self, labels: Value<'g>) -> Value<'g> {
         self.builder.sparse_softmax_cross_entropy(self, labels)
