@@ -79,6 +79,19 @@ impl Checkpoint {
 
     /// Writes the file. Errors: a variable named `step` or `epoch`, two of one name, or a folder
     /// that cannot be written.
+    ///
+    /// ```
+    /// use brolga::{Checkpoint, Literal, Scalar};
+    /// # let name = format!("checkpoint-save-{}.safetensors", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    ///
+    /// let variables = vec![("w".to_string(), Literal::scalar(Scalar::F32(0.5)))];
+    /// let checkpoint = Checkpoint { variables, step: 100, ..Checkpoint::default() };
+    /// checkpoint.save(&path)?;
+    /// assert_eq!(Checkpoint::load(&path)?, checkpoint);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn save(&self, path: &Path) -> Result<(), DataError> {
         let clock = [(STEP, self.step), (EPOCH, self.epoch)].into_iter().filter(|(_, n)| *n != 0);
         let clock: Vec<(String, Literal)> =
@@ -104,6 +117,19 @@ impl Checkpoint {
     /// Reads a file that [`Checkpoint::save`] or another program wrote; a clock that is missing
     /// is 0. f16 and bf16 become f32, small integers wider ones. Errors: a file that cannot be
     /// read, is damaged or not what its checksum says, or holds other element types.
+    ///
+    /// ```
+    /// use brolga::{Checkpoint, Literal, Scalar};
+    /// # let name = format!("checkpoint-load-{}.safetensors", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    ///
+    /// let variables = vec![("w".to_string(), Literal::scalar(Scalar::F32(0.5)))];
+    /// Checkpoint { variables, ..Checkpoint::default() }.save(&path)?;
+    /// let (name, value) = &Checkpoint::load(&path)?.variables[0];
+    /// assert_eq!((name.as_str(), value.to_string().as_str()), ("w", "0.5"));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(path: &Path) -> Result<Checkpoint, DataError> {
         let bytes = read_all(path)?;
         let tensors = safetensors::parse(&bytes, path)?;

@@ -30,6 +30,16 @@ const GARMENTS: [&str; 10] = [
 ///
 /// Arrays of 256 MiB and more in uncompressed files of binary numbers (IDX, `.npy`, `.npz`,
 /// `.safetensors`) stay in their files, and their rows are read as they are wanted.
+///
+/// ```
+/// use brolga::{Source, Split, data::load};
+///
+/// let source = Source::parse("digits?rows=200")?;
+/// let (train, test) = (load(&source, Split::Train)?, load(&source, Split::Test)?);
+/// assert_eq!((train.n_rows(), test.n_rows()), (200, 200));
+/// assert_ne!(train.array("image"), test.array("image"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load(source: &Source, split: Split) -> Result<DataSet, DataError> {
     load_mapped(source, split, MAPPED_FROM)
 }
@@ -38,6 +48,26 @@ pub fn load(source: &Source, split: Split) -> Result<DataSet, DataError> {
 /// and tokens have the numbers that `names` gives them, and missing values its means. A column that
 /// is missing, and a category, class or character that has no number there, is an error; pictures
 /// and lines of unknown classes have no `label`, and unknown words the number of those.
+///
+/// ```
+/// use brolga::{Source, Split, data};
+/// # let folder = std::env::temp_dir().join(format!("load-as-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+///
+/// let table = |name: &str, text: &str| {
+///     let path = folder.join(name).with_extension("csv");
+///     std::fs::write(&path, text).map(|()| path.display().to_string())
+/// };
+/// let trained = Source::parse(&table("trained", "size,colour\n1,blue\n2,red\n")?)?;
+/// let trained = data::load(&trained, Split::Train)?;
+/// // Red has the column that it had there.
+/// let other = Source::parse(&table("other", "size,colour\n3,red\n")?)?;
+/// let other = data::load_as(&other, Split::Test, trained.names())?;
+/// assert_eq!(other.columns("x"), ["size", "colour=blue", "colour=red"]);
+/// assert_eq!(other.array("x").ok_or("a table has it")?.whole().to_string(), "[[3.0, 0.0, 1.0]]");
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load_as(source: &Source, split: Split, names: &Names) -> Result<DataSet, DataError> {
     load_parts(source, split, (MAPPED_FROM, names))
 }

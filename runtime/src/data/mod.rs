@@ -133,6 +133,19 @@ pub struct DataSet {
 impl DataSet {
     /// A data set of `arrays`, named after where they came from. Errors: no rows, different
     /// numbers of rows, a repeated name, more than 2^32 - 1 rows.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let x = Literal::from_vec(&[3, 2], vec![1f32, 2., 3., 4., 5., 6.]).ok_or("six elements")?;
+    /// let arrays = vec![("x".to_string(), x), ("label".to_string(), label.clone())];
+    /// assert_eq!(DataSet::new("pets", arrays)?.n_rows(), 3);
+    /// let one = Literal::from_vec(&[1], vec![1f32]).ok_or("one element")?;
+    /// let arrays = vec![("x".to_string(), one), ("label".to_string(), label)];
+    /// assert_eq!(DataSet::new("pets", arrays).err().ok_or("1 is not 3")?.code(), "E0607");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(
         name: impl Into<String>,
         arrays: Vec<(String, impl Into<Array>)>,
@@ -176,12 +189,32 @@ impl DataSet {
 
     /// The same data set, in which the number `i` of the array `array` is called `names[i]`. Of an
     /// array of labels these are classes, of one of tokens the vocabulary.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let data = DataSet::new("pets", vec![("label".to_string(), label)])?;
+    /// let data = data.with_classes("label", ["cat".to_string(), "dog".to_string()]);
+    /// assert_eq!(data.classes("label")[1], "dog");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_classes(mut self, array: &str, names: impl Into<Arc<[String]>>) -> DataSet {
         self.names.set_classes(array, names);
         self
     }
 
     /// The same data set, in which the last axis of the array `array` is these columns of a table.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal, data::TableColumn};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let data = DataSet::new("pets", vec![("x".to_string(), label)])?;
+    /// let columns = [TableColumn::Number { name: "age".to_string(), mean: 0.5 }];
+    /// assert_eq!(data.with_table("x", columns).columns("x"), ["age"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_table(mut self, array: &str, columns: impl Into<Arc<[TableColumn]>>) -> DataSet {
         self.names.set_table(array, columns);
         self
@@ -212,6 +245,18 @@ impl DataSet {
 
     /// The same data set, whose arrays are standardised when they are fed: a training measures them
     /// by the rows that it learns from, all else by the standards of a training.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal, data::Standardise};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let data = DataSet::new("pets", vec![("label".to_string(), label)])?;
+    /// let data = data.standardised(Standardise::Features);
+    /// assert_eq!(data.standardise(), Some(Standardise::Features));
+    /// // A training is what measures them.
+    /// assert!(data.standards().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn standardised(mut self, which: Standardise) -> DataSet {
         self.standardise = Some(which);
         self
@@ -240,6 +285,17 @@ impl DataSet {
     }
 
     /// What the numbers of an array are called, from 0 on; empty where they have no names.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let data = DataSet::new("pets", vec![("label".to_string(), label)])?;
+    /// assert!(data.classes("label").is_empty());
+    /// let data = data.with_classes("label", ["cat".to_string(), "dog".to_string()]);
+    /// assert_eq!(data.classes("label"), ["cat", "dog"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn classes(&self, array: &str) -> &[String] {
         self.names.classes(array)
     }
@@ -250,6 +306,15 @@ impl DataSet {
     }
 
     /// What the numbers and the columns of all arrays stand for.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let data = DataSet::new("pets", vec![("label".to_string(), label)])?;
+    /// assert!(data.names().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn names(&self) -> &Names {
         &self.names
     }
@@ -260,16 +325,47 @@ impl DataSet {
     }
 
     /// Where the arrays came from, for people to read.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let data = DataSet::new("pets", vec![("label".to_string(), label)])?;
+    /// assert_eq!(data.name(), "pets");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The arrays in the source's order.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let data = DataSet::new("pets", vec![("label".to_string(), label)])?;
+    /// for (name, array) in data.arrays() {
+    ///     assert_eq!(format!("{name}: {}", array.tensor_type()), "label: i32[3]");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn arrays(&self) -> &[(String, Array)] {
         &self.arrays
     }
 
     /// The array of that name.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let data = DataSet::new("pets", vec![("label".to_string(), label)])?;
+    /// let array = data.array("label").ok_or("it was given")?;
+    /// assert_eq!(array.row(2).to_string(), "1");
+    /// assert!(data.array("image").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn array(&self, name: &str) -> Option<&Array> {
         self.arrays.iter().find(|(n, _)| n == name).map(|(_, a)| a)
     }
@@ -283,6 +379,15 @@ impl DataSet {
     }
 
     /// Bytes in memory of the elements of all arrays; those in files take none.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let data = DataSet::new("pets", vec![("label".to_string(), label)])?;
+    /// assert_eq!(data.n_bytes(), 12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn n_bytes(&self) -> usize {
         self.arrays.iter().map(|(_, a)| a.n_bytes()).sum()
     }
@@ -293,6 +398,15 @@ impl DataSet {
     }
 
     /// The common first dimension.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal};
+    ///
+    /// let label = Literal::from_vec(&[3], vec![0, 1, 1]).ok_or("three elements")?;
+    /// let data = DataSet::new("pets", vec![("label".to_string(), label)])?;
+    /// assert_eq!(data.n_rows(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn n_rows(&self) -> usize {
         self.n_rows
     }

@@ -121,6 +121,16 @@ const MAX_TOKENS: usize = 1 << 20;
 
 impl Source {
     /// The source that `text` names. Errors: none, or an option that it does not take.
+    ///
+    /// ```
+    /// use brolga::{Source, Split};
+    ///
+    /// let source = Source::parse("mnist:DIR?split=test&rows=100")?;
+    /// assert_eq!((source.split, source.rows), (Some(Split::Test), Some(100)));
+    /// let error = Source::parse("digits?row=1").err().ok_or("`rows` is meant")?;
+    /// assert_eq!(error.code(), "E0602");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn parse(text: &str) -> Result<Source, DataError> {
         let (place, options) = match text.split_once('?') {
             Some((place, options)) => (place, options),
@@ -157,6 +167,15 @@ impl Source {
     }
 
     /// Whether the source comes in a training and a test part.
+    ///
+    /// ```
+    /// use brolga::Source;
+    ///
+    /// assert!(Source::parse("digits")?.has_parts());
+    /// assert!(!Source::parse("table.csv")?.has_parts());
+    /// assert!(Source::parse("table.csv?test=0.2")?.has_parts());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn has_parts(&self) -> bool {
         match &self.kind {
             SourceKind::Generated { .. } | SourceKind::Mnist { .. } | SourceKind::Cifar10(_) => {

@@ -17,6 +17,20 @@ impl Session {
     /// say are those of the arrays, which may be of any type that becomes the input's without loss.
     /// The clock is left alone.
     ///
+    /// ```
+    /// use brolga::{Binding, Entry, Graph, Literal, Name, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("y.graph", "input x: f32[n]\nh = x * 2\noutput y = h + 1\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let x = Literal::from_vec(&[2], vec![1f32, 2.]).ok_or("two elements")?;
+    /// let feeds = [(Name::from("x"), x)].into_iter().collect();
+    /// // Whatever has a name can be fetched.
+    /// let entry = Entry::Run { fetch: vec!["h".into()] };
+    /// let results = session.run(&entry, &Binding::default(), &feeds)?;
+    /// assert_eq!(results.outputs["h"].to_string(), "[2.0, 4.0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Session::prepare`]; an array that is missing, unknown or does not fit, such as an
     /// index out of range. The variables are as before then.
@@ -31,6 +45,16 @@ impl Session {
 
     /// Computes every output, with the dimensions of the arrays.
     ///
+    /// ```
+    /// use brolga::{Graph, Literal, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("y.graph", "input x: f32[n]\noutput y = x * 2\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let x = Literal::from_vec(&[2], vec![1f32, 2.]).ok_or("two elements")?;
+    /// assert_eq!(session.outputs([("x", x)])?["y"].to_string(), "[2.0, 4.0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Session::run`].
     pub fn outputs<'a>(
@@ -44,6 +68,19 @@ impl Session {
     /// Trains on one batch, with the dimensions of the arrays, and counts it. The results are the
     /// losses and metrics of this batch.
     ///
+    /// ```
+    /// use brolga::{Graph, Literal, Session, SessionOptions};
+    ///
+    /// let text = "input x: f32[n]\nparam w: f32 = 3\nminimize w * mean(x) with sgd(lr=0.5)\n";
+    /// let graph = Graph::from_text("w.graph", text)?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let x = Literal::from_vec(&[2], vec![1f32, 3.]).ok_or("two elements")?;
+    /// assert_eq!(session.step([("x", x)])?.metrics["loss"].to_string(), "6.0");
+    /// assert_eq!(session.variable("w").ok_or("it was trained")?.to_string(), "2.0");
+    /// assert_eq!(session.clock().step, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Session::run`]; the batch is not counted then.
     pub fn step<'a>(
@@ -54,6 +91,19 @@ impl Session {
     }
 
     /// The same, with numbers for dimensions that the arrays do not say.
+    ///
+    /// ```
+    /// use brolga::{Binding, Graph, Session, SessionOptions};
+    ///
+    /// // `n` is in what is computed, but no array that is fed says it.
+    /// let text = "input x: f32[n]\nparam w: f32 = 3\n\
+    ///     minimize w * sum(ones([n])) with sgd(lr=0.5)\n";
+    /// let graph = Graph::from_text("w.graph", text)?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.step_with(&Binding::from_iter([("n", 4)]), &Default::default())?;
+    /// assert_eq!(session.variable("w").ok_or("it was trained")?.to_string(), "1.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Session::step`].
@@ -97,6 +147,21 @@ impl Session {
     /// Writes the variables that have a value, the optimisers' among them, and the clock into a file
     /// (`.safetensors`), as the command's `--save` does.
     ///
+    /// ```
+    /// use brolga::{Checkpoint, Graph, Session, SessionOptions};
+    /// # let name = format!("session-save-{}.safetensors", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    ///
+    /// let graph = Graph::from_text("w.graph", "param w: f32 = 3\nminimize w with sgd(lr=1)\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.step([])?;
+    /// session.save(&path)?;
+    /// let file = Checkpoint::load(&path)?;
+    /// assert_eq!((file.variables[0].0.as_str(), file.step), ("w", 1));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A file that cannot be written; it stays as it was then.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RunError> {
@@ -109,6 +174,23 @@ impl Session {
     /// Takes variables and clock over from a file that [`Session::save`] or the command's `--save`
     /// wrote, or from any other of named tensors, and says what became of them.
     ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    /// # let name = format!("session-load-{}.safetensors", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    ///
+    /// let graph = Graph::from_text("w.graph", "param w: f32 = 3\nminimize w with sgd(lr=1)\n")?;
+    /// let mut trained = Session::new(graph.clone(), SessionOptions::default())?;
+    /// trained.step([])?;
+    /// trained.save(&path)?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let loaded = session.load(&path)?;
+    /// assert!(loaded.missing.is_empty() && loaded.unknown.is_empty());
+    /// assert_eq!(session.clock(), trained.clock());
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A file that cannot be read; a tensor that has not its variable's type. Then nothing is taken.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<Loaded, RunError> {
@@ -117,6 +199,24 @@ impl Session {
 
     /// The same, but refuses the file of another model: one without a value for a variable, or with a
     /// tensor that is none. Of the optimisers' slots, those are taken that the training has.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    /// # let name = format!("session-whole-{}.safetensors", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    ///
+    /// let session = |text| -> Result<Session, brolga::Error> {
+    ///     let graph = Graph::from_text("w.graph", text)?;
+    ///     Ok(Session::new(graph, SessionOptions::default())?)
+    /// };
+    /// let mut trained = session("param w: f32 = 3\nminimize w with sgd(lr=1)\n")?;
+    /// trained.step([])?;
+    /// trained.save(&path)?;
+    /// let mut other = session("param v: f32 = 3\noutput v\n")?;
+    /// assert_eq!(other.load_whole(&path).err().ok_or("it has no `v`")?.code(), "E0637");
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Session::load`]; a file of another model. Then nothing is taken.

@@ -140,6 +140,18 @@ pub struct Session {
 impl Session {
     /// A session in which nothing is compiled yet and no variable has a value.
     ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("y.graph", "param w: f32[2] = normal(0, 1)\noutput y = w\n")?;
+    /// let y = |seed| {
+    ///     let options = SessionOptions { seed, threads: 1, ..SessionOptions::default() };
+    ///     Session::new(graph.clone(), options)?.outputs([])
+    /// };
+    /// assert!(y(1)? == y(1)? && y(1)? != y(2)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If the system refuses the threads.
     pub fn new(
@@ -172,26 +184,76 @@ impl Session {
     }
 
     /// The module.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let text = "graph sum\ninput x: f32[n]\noutput y = sum(x)\n";
+    /// let session = Session::new(Graph::from_text("y.graph", text)?, SessionOptions::default())?;
+    /// assert_eq!(session.module().name.as_deref(), Some("sum"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn module(&self) -> &Arc<Module> {
         &self.module
     }
 
     /// What the session was made with.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let options = SessionOptions { seed: 7, ..SessionOptions::default() };
+    /// let session = Session::new(Graph::from_text("y.graph", "output y = 1\n")?, options)?;
+    /// assert_eq!(session.options().seed, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn options(&self) -> &SessionOptions {
         &self.options
     }
 
     /// What the parameters have been trained for.
+    ///
+    /// ```
+    /// use brolga::{Clock, Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("w.graph", "param w: f32 = 3\nminimize w with sgd(lr=1)\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.step([])?;
+    /// assert_eq!(session.clock(), Clock { step: 1, epoch: 0 });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clock(&self) -> Clock {
         self.clock
     }
 
     /// Sets what the parameters have been trained for: after a batch, or a load.
+    ///
+    /// ```
+    /// use brolga::{Clock, Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("y.graph", "output later = step + 1\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.set_clock(Clock { step: 100, epoch: 3 });
+    /// assert_eq!(session.outputs([])?["later"].to_string(), "101");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_clock(&mut self, clock: Clock) {
         self.clock = clock;
     }
 
     /// Runs on so many threads from now on, at least 1. It changes no result.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("y.graph", "output y = sum(random_normal([1000]))\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.set_threads(1)?;
+    /// let alone = session.outputs([])?;
+    /// session.set_threads(2)?;
+    /// assert_eq!(session.outputs([])?, alone);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the system refuses the threads.
@@ -202,6 +264,18 @@ impl Session {
     }
 
     /// Bytes that are taken now, and the limit.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let options = SessionOptions { memory_limit: 1 << 20, ..SessionOptions::default() };
+    /// let graph = Graph::from_text("w.graph", "param w: f32[1000] = zeros\noutput y = w\n")?;
+    /// let mut session = Session::new(graph, options)?;
+    /// session.outputs([])?;
+    /// let (taken, limit) = session.memory();
+    /// assert!((4000..limit).contains(&taken) && limit == 1 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn memory(&self) -> (usize, usize) {
         (self.budget.taken(), self.budget.limit())
     }
@@ -213,6 +287,19 @@ impl Session {
 
     /// Counts the bytes of a data set against the limit, until what is returned is dropped.
     ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions, load_data};
+    ///
+    /// let graph = Graph::from_text("y.graph", "output y = 1\n")?;
+    /// let session = Session::new(graph, SessionOptions::default())?;
+    /// let (before, data) = (session.memory().0, load_data("digits?rows=10")?);
+    /// let held = session.hold(&data)?;
+    /// assert!(session.memory().0 >= before + data.n_bytes());
+    /// drop(held);
+    /// assert_eq!(session.memory().0, before);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If they are beyond it.
     pub fn hold(&self, data: &DataSet) -> Result<Taken, RunError> {
@@ -221,6 +308,19 @@ impl Session {
 
     /// Bytes that a new session takes to run a program of the module on so many threads: variables,
     /// feeds, results, constants, the arena and scratch, each in whole cache lines. Saturates.
+    ///
+    /// ```
+    /// use brolga::{Binding, Entry, Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("y.graph", "input x: f32[n]\noutput y = x * 2\n")?;
+    /// let mut session = Session::new(graph.clone(), SessionOptions::default())?;
+    /// let binding = Binding::from_iter([("n", 1000)]);
+    /// let prepared = session.prepare(&Entry::Run { fetch: vec![] }, &binding)?;
+    /// let program = prepared.program().ok_or("it is compiled")?;
+    /// // `x` and `y`, of 4000 bytes each, in whole cache lines.
+    /// assert_eq!(prepared.session().n_bytes(program, &binding, 1), 2 * 4032);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn n_bytes(&self, program: &Program, binding: &Binding, threads: usize) -> usize {
         let of_module = self.module.variables.iter();
         let unused =
@@ -235,6 +335,20 @@ impl Session {
     }
 
     /// Every variable that was used already or given a value, with its kind and value.
+    ///
+    /// ```
+    /// use brolga::{Binding, Graph, Session, SessionOptions};
+    ///
+    /// let text = "param w: f32[2] = ones\nstate n: i32 = 5\noutput y = w\n";
+    /// let graph = Graph::from_text("w.graph", text)?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// assert_eq!(session.variables().count(), 0);
+    /// session.initialise(&Binding::default())?;
+    /// let texts: Vec<String> =
+    ///     session.variables().map(|(name, _, value)| format!("{name} = {value}")).collect();
+    /// assert_eq!(texts, ["w = [1.0, 1.0]", "n = 5"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn variables(&self) -> impl Iterator<Item = (&Name, VariableKind, Literal)> {
         let used = self.store.iter().map(|(name, stored)| (name, stored.kind, stored.literal()));
         let kind = |name: &Name| {
@@ -246,12 +360,35 @@ impl Session {
     }
 
     /// The value of a variable, if it was used already.
+    ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("w.graph", "param w: f32 = 3\nminimize w with sgd(lr=1)\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// assert!(session.variable("w").is_none());
+    /// session.step([])?;
+    /// assert_eq!(session.variable("w").ok_or("it was trained")?.to_string(), "2.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn variable(&self, name: &str) -> Option<Literal> {
         self.store.get(name).map(|stored| stored.literal())
     }
 
     /// Takes over the values of variables by name, and says what became of them. Optimisers' slots
     /// among them are taken too.
+    ///
+    /// ```
+    /// use brolga::{Graph, Literal, Name, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("w.graph", "param w: f32[2] = ones\noutput y = w\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let w = Literal::from_vec(&[2], vec![3f32, 4.]).ok_or("two elements")?;
+    /// let loaded = session.set_variables([(Name::from("w"), w)].into_iter().collect())?;
+    /// assert_eq!(loaded.matched, ["w".into()]);
+    /// assert_eq!(session.outputs([])?["y"].to_string(), "[3.0, 4.0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If a value has not its variable's type, or the training entry does not compile.
@@ -268,6 +405,17 @@ impl Session {
 
     /// The names of the optimisers' slots.
     ///
+    /// ```
+    /// use brolga::{Graph, Session, SessionOptions};
+    ///
+    /// let text = "param w: f32 = 3\nminimize w with sgd(lr=1, momentum=0.9)\n";
+    /// let graph = Graph::from_text("w.graph", text)?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let slots: Vec<String> = session.slots()?.iter().map(|name| name.to_string()).collect();
+    /// assert_eq!(slots, ["optimizer.minimize.m.w"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If the training entry does not compile.
     pub fn slots(&mut self) -> Result<Vec<Name>, RunError> {
@@ -278,6 +426,18 @@ impl Session {
     }
 
     /// The graph of an entry with its own dimensions: what it must be fed, and its results.
+    ///
+    /// ```
+    /// use brolga::{Entry, Graph, Session, SessionOptions};
+    ///
+    /// let text = "input x: f32[n]\ninput z: f32[n]\noutput y = x * 2\noutput w = z\n";
+    /// let graph = Graph::from_text("y.graph", text)?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let entry = session.entry(&Entry::Run { fetch: vec!["y".into()] })?;
+    /// // `y` asks for `x` alone.
+    /// assert_eq!((entry.graph.inputs.len(), entry.graph.outputs.len()), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// What the compiler refuses.
@@ -297,6 +457,17 @@ impl Session {
 
     /// The inputs that an entry must be fed, by name, with their own dimensions.
     ///
+    /// ```
+    /// use brolga::{Entry, Graph, Session, SessionOptions};
+    ///
+    /// let text = "input x: f32[n, 3]\noutput y = dense(x, 2)\n";
+    /// let graph = Graph::from_text("y.graph", text)?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let inputs = session.inputs(&Entry::Run { fetch: vec![] })?;
+    /// assert_eq!((inputs[0].0.as_str(), inputs[0].1.to_string().as_str()), ("x", "f32[n, 3]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// What the compiler refuses.
     pub fn inputs(&mut self, entry: &Entry) -> Result<Vec<(String, TensorType)>, RunError> {
@@ -313,6 +484,20 @@ impl Session {
     /// The inputs that data must be given for: those that the entry needs, and those that only say
     /// what a dimension is, unless `given` says it. If `by_rows`, an input is needed to say what
     /// the batch's dimension is called.
+    ///
+    /// ```
+    /// use brolga::{Binding, Entry, Graph, Session, SessionOptions};
+    ///
+    /// let text = "input x: f32[n]\noutput y = zeros([n])\n";
+    /// let graph = Graph::from_text("y.graph", text)?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let entry = Entry::Run { fetch: vec![] };
+    /// // Nothing reads `x`, which says what `n` is.
+    /// assert!(session.inputs(&entry)?.is_empty());
+    /// assert_eq!(session.data_inputs(&entry, &Binding::default(), false)?[0].0, "x");
+    /// assert!(session.data_inputs(&entry, &Binding::from_iter([("n", 3)]), false)?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// What the compiler refuses.
@@ -334,6 +519,16 @@ impl Session {
     /// Gives every variable of the module whose dimensions `binding` fixes a value, as its first
     /// use would.
     ///
+    /// ```
+    /// use brolga::{Binding, Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("w.graph", "param w: f32[2] = ones\noutput y = w\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.initialise(&Binding::default())?;
+    /// assert_eq!(session.variable("w").ok_or("it has a value")?.to_string(), "[1.0, 1.0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Session::prepare`].
     pub fn initialise(&mut self, binding: &Binding) -> Result<(), RunError> {
@@ -345,6 +540,18 @@ impl Session {
 
     /// The program of an entry with numbers for its dimensions, ready to be fed and run; compiled
     /// now if it was not, or not lately.
+    ///
+    /// ```
+    /// use brolga::{Binding, Entry, Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("w.graph", "param w: f32 = 3\nminimize w with sgd(lr=1)\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let mut program = session.prepare(&Entry::Train, &Binding::default())?;
+    /// program.run(0)?;
+    /// assert_eq!(program.results()?.metrics["loss"].to_string(), "3.0");
+    /// assert_eq!(session.variable("w").ok_or("it was trained")?.to_string(), "2.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// What the compiler refuses, a memory that is too small, or a variable whose type another
@@ -363,6 +570,21 @@ impl Session {
 
     /// The same for a program that was compiled already, for this session's target and with its
     /// compiler's options, instead of one that was prepared before.
+    ///
+    /// ```
+    /// use brolga::compiler::compile::compile;
+    /// use brolga::{Binding, Entry, Graph, Session, SessionOptions, host_target};
+    ///
+    /// let graph = Graph::from_text("y.graph", "output y = iota([3]) * 2\n")?;
+    /// let (entry, binding) = (Entry::Run { fetch: vec![] }, Binding::default());
+    /// let (target, options) = (host_target(), SessionOptions::default());
+    /// let compiled = compile(graph.module(), &entry, &binding, &target, &options.compiler)?;
+    /// let mut session = Session::new(graph, options)?;
+    /// let mut program = session.prepare_compiled(&entry, &binding, compiled)?;
+    /// program.run(0)?;
+    /// assert_eq!(program.results()?.outputs["y"].to_string(), "[0, 2, 4]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A program that breaks a rule, or the session's limit of memory; one for another module.

@@ -156,6 +156,28 @@ fn feeds<'a>(
 
 /// A program of a session that can be fed and run. After [`Session::prepare`], feeding through
 /// [`Prepared::feeds_mut`], running and reading scalars allocate nothing (eager mode aside).
+///
+/// ```
+/// use brolga::{Binding, Clock, Entry, Graph, Session, SessionOptions};
+///
+/// let text = "input x: f32[n]\nparam w: f32 = 4\nminimize mean(x) * w with sgd(lr=1)\n";
+/// let mut session = Session::new(Graph::from_text("w.graph", text)?, SessionOptions::default())?;
+/// let mut program = session.prepare(&Entry::Train, &Binding::from_iter([("n", 2)]))?;
+/// for step in 0..2 {
+///     for feed in program.feeds_mut() {
+///         let places = feed.bytes.chunks_exact_mut(4);
+///         places.zip([1f32, 3.]).for_each(|(place, x)| place.copy_from_slice(&x.to_le_bytes()));
+///     }
+///     program.run(step)?;
+///     program.set_clock(Clock { step: step + 1, epoch: 0 });
+/// }
+/// // The first step has made `w` 2, the second saw it.
+/// assert_eq!(program.metrics()[0].name, "loss".into());
+/// assert_eq!(program.scalar(0).map(|loss| loss.to_f64()), Some(4.0));
+/// assert_eq!(program.results()?.metrics["loss"].to_string(), "4.0");
+/// assert_eq!(program.session().clock().step, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Prepared<'s> {
     pub(super) session: &'s mut Session,
     pub(super) at: usize,
@@ -192,6 +214,21 @@ impl Prepared<'_> {
     }
 
     /// Feeds every input by name; names that the program does not need are ignored.
+    ///
+    /// ```
+    /// use brolga::{Binding, Entry, Graph, Literal, Name, Session, SessionOptions};
+    ///
+    /// let text = "input x: f32[n]\noutput y = x * 2\n";
+    /// let graph = Graph::from_text("y.graph", text)?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let mut program =
+    ///     session.prepare(&Entry::Run { fetch: vec![] }, &Binding::from_iter([("n", 2)]))?;
+    /// let x = Literal::from_vec(&[2], vec![1f32, 2.]).ok_or("two elements")?;
+    /// program.feed_all(&[(Name::from("x"), x)].into_iter().collect())?;
+    /// program.run(0)?;
+    /// assert_eq!(program.value(0).to_string(), "[2.0, 4.0]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If an input is missing or has another type.
@@ -290,6 +327,17 @@ impl Prepared<'_> {
     }
 
     /// What was compiled; `None` in eager mode.
+    ///
+    /// ```
+    /// use brolga::{Binding, Entry, Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("y.graph", "output y = random_normal([3]) * 2\n")?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// let prepared = session.prepare(&Entry::Run { fetch: vec![] }, &Binding::default())?;
+    /// // Both operations share a kernel.
+    /// assert_eq!(prepared.program().map(|program| program.kernels.len()), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn program(&self) -> Option<&Program> {
         match &self.instance().engine {
             Engine::Native(native) => Some(native.program()),
@@ -304,6 +352,19 @@ impl Prepared<'_> {
     }
 
     /// Bytes of machine code; 0 unless there is some.
+    ///
+    /// ```
+    /// use brolga::{Backend, Binding, Entry, Graph, Session, SessionOptions};
+    ///
+    /// let graph = Graph::from_text("y.graph", "output y = random_normal([3])\n")?;
+    /// for (backend, has_code) in [(Backend::Jit, true), (Backend::Eager, false)] {
+    ///     let options = SessionOptions { backend, ..SessionOptions::default() };
+    ///     let mut session = Session::new(graph.clone(), options)?;
+    ///     let prepared = session.prepare(&Entry::Run { fetch: vec![] }, &Binding::default())?;
+    ///     assert_eq!(prepared.code_bytes() > 0, has_code);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn code_bytes(&self) -> usize {
         match &self.instance().engine {
             Engine::Native(native) => native.code_bytes(),

@@ -70,6 +70,24 @@ impl Checkpoints {
     /// Checkpoints in a folder, which is made if it is not there, of the training that `identity`
     /// describes: what must be the same for it to go on, by what it is called.
     ///
+    /// ```
+    /// use brolga::{Checkpoints, FitOptions, Session, fit};
+    /// # let text = "input x: f32[n]\nparam w: f32 = 3\nminimize w * mean(x) with sgd(lr=0.01)\n";
+    /// # let graph = brolga::Graph::from_text("w.graph", text)?;
+    /// # let x = brolga::Literal::from_vec(&[64], vec![1f32; 64]).ok_or("64 elements")?;
+    /// # let data = brolga::DataSet::new("x", vec![("x".to_string(), x)])?;
+    /// # let folder = std::env::temp_dir().join(format!("checkpoints-new-{}", std::process::id()));
+    ///
+    /// # let mut session = Session::new(graph, Default::default())?;
+    /// let identity = [("graph".to_string(), "w.graph".to_string())].into_iter().collect();
+    /// let mut checkpoints = Checkpoints::new(&folder, 100.try_into().ok(), identity)?;
+    /// fit(&mut session, &data, &FitOptions::new(3), &mut checkpoints)?;
+    /// // The two newest of three epochs.
+    /// assert_eq!(checkpoints.files()?.len(), 2);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A folder that cannot be made.
     pub fn new(
@@ -85,6 +103,26 @@ impl Checkpoints {
     /// The same checkpoints, which keep what the data are measured by, and what their numbers and
     /// columns stand for.
     ///
+    /// ```
+    /// use brolga::{Checkpoint, Checkpoints, FitOptions, Session, fit};
+    /// # let text = "input x: f32[n]\nparam w: f32 = 3\nminimize w * mean(x) with sgd(lr=0.01)\n";
+    /// # let graph = brolga::Graph::from_text("w.graph", text)?;
+    /// # let x = brolga::Literal::from_vec(&[64], vec![1f32; 64]).ok_or("64 elements")?;
+    /// # let data = brolga::DataSet::new("x", vec![("x".to_string(), x)])?;
+    /// # let name = format!("checkpoints-data-{}", std::process::id());
+    /// # let folder = std::env::temp_dir().join(name);
+    ///
+    /// # let mut session = Session::new(graph, Default::default())?;
+    /// let data = data.with_classes("x", ["cat".to_string(), "dog".to_string()]);
+    /// let checkpoints = Checkpoints::new(&folder, None, Default::default())?;
+    /// let mut checkpoints = checkpoints.with_data(&data)?;
+    /// fit(&mut session, &data, &FitOptions::new(1), &mut checkpoints)?;
+    /// let file = &checkpoints.files()?[0];
+    /// assert_eq!(Checkpoint::load(file)?.names(file)?.classes("x"), ["cat", "dog"]);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Data that are to be standardised, where nothing says by what.
     pub fn with_data(mut self, data: &DataSet) -> Result<Checkpoints, DataError> {
@@ -93,6 +131,31 @@ impl Checkpoints {
     }
 
     /// The newest checkpoint that is whole; `None` if there is none at all.
+    ///
+    /// ```
+    /// use brolga::{Checkpoints, FitOptions, Session, fit};
+    /// # let text = "input x: f32[n]\nparam w: f32 = 3\nminimize w * mean(x) with sgd(lr=0.01)\n";
+    /// # let graph = brolga::Graph::from_text("w.graph", text)?;
+    /// # let x = brolga::Literal::from_vec(&[64], vec![1f32; 64]).ok_or("64 elements")?;
+    /// # let data = brolga::DataSet::new("x", vec![("x".to_string(), x)])?;
+    /// # let name = format!("checkpoints-newest-{}", std::process::id());
+    /// # let folder = std::env::temp_dir().join(name);
+    ///
+    /// # let mut session = Session::new(graph.clone(), Default::default())?;
+    /// # let mut checkpoints = Checkpoints::new(&folder, None, Default::default())?;
+    /// # fit(&mut session, &data, &FitOptions::new(1), &mut checkpoints)?;
+    /// // What another program has begun goes on, to three epochs in all.
+    /// let mut session = Session::new(graph, Default::default())?;
+    /// let mut options = FitOptions::new(3);
+    /// if let Some(kept) = checkpoints.newest()? {
+    ///     session.set_variables(kept.variables)?;
+    ///     session.set_clock(kept.clock);
+    ///     options.resume = Some(kept.progress);
+    /// }
+    /// assert_eq!(fit(&mut session, &data, &options, &mut checkpoints)?.len(), 2);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A folder that cannot be read, checkpoints that are all damaged, or one of another training.
@@ -115,6 +178,20 @@ impl Checkpoints {
     }
 
     /// The files, oldest first.
+    ///
+    /// ```
+    /// use brolga::{Checkpoints, Graph, Progress, Session};
+    /// # let name = format!("checkpoints-files-{}", std::process::id());
+    /// # let folder = std::env::temp_dir().join(name);
+    ///
+    /// # let graph = Graph::from_text("y.graph", "output y = 1\n")?;
+    /// # let session = Session::new(graph, Default::default())?;
+    /// let checkpoints = Checkpoints::new(&folder, None, Default::default())?;
+    /// checkpoints.write(&session, &Progress::default())?;
+    /// assert_eq!(checkpoints.files()?, [folder.join("checkpoint-000000000000.safetensors")]);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A folder that cannot be read.
@@ -145,6 +222,22 @@ impl Checkpoints {
     }
 
     /// Writes a checkpoint and removes all but the newest ones.
+    ///
+    /// ```
+    /// use brolga::{Checkpoints, Clock, Graph, Progress, Session};
+    /// # let name = format!("checkpoints-write-{}", std::process::id());
+    /// # let folder = std::env::temp_dir().join(name);
+    ///
+    /// # let graph = Graph::from_text("y.graph", "output y = 1\n")?;
+    /// # let mut session = Session::new(graph, Default::default())?;
+    /// let checkpoints = Checkpoints::new(&folder, None, Default::default())?;
+    /// session.set_clock(Clock { step: 100, epoch: 1 });
+    /// checkpoints.write(&session, &Progress { batches: 20, ..Progress::default() })?;
+    /// let kept = checkpoints.newest()?.ok_or("it was written")?;
+    /// assert_eq!((kept.clock.step, kept.progress.batches), (100, 20));
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A file that cannot be written.

@@ -67,6 +67,20 @@ pub struct EpochReport {
 
 impl EpochReport {
     /// The metrics that say how good the model is: of the validation, if there was one.
+    ///
+    /// ```
+    /// use brolga::{FitOptions, Session, Validation, fit};
+    /// # let text = "input x: f32[n]\nparam w: f32 = 3\nminimize w * mean(x) with sgd(lr=0.01)\n";
+    /// # let graph = brolga::Graph::from_text("w.graph", text)?;
+    /// # let x = brolga::Literal::from_vec(&[64], vec![1f32; 64]).ok_or("64 elements")?;
+    /// # let data = brolga::DataSet::new("x", vec![("x".to_string(), x)])?;
+    ///
+    /// # let mut session = Session::new(graph, Default::default())?;
+    /// let options = FitOptions { validation: Validation::Fraction(0.5), ..FitOptions::new(1) };
+    /// let epochs = fit(&mut session, &data, &options, &mut ())?;
+    /// assert_eq!(Some(epochs[0].monitored()), epochs[0].validation.as_ref());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn monitored(&self) -> &IndexMap<Name, Literal> {
         self.validation.as_ref().unwrap_or(&self.train)
     }
@@ -120,6 +134,25 @@ impl Callbacks for () {
 /// Trains the epochs that are asked for, or until a callback or early stopping ends it; the best
 /// epoch's variables and clock are taken back then, if that is asked for. Returns the reports of
 /// the epochs that were ended.
+///
+/// ```
+/// use brolga::{FitOptions, Session, SessionOptions, Validation, fit, load_data};
+/// # let text = "input image: f32[batch, 28, 28]\ninput label: i32[batch]\n\
+/// #     logits = dense(flatten(image), 10)\noutput probability = softmax(logits)\n\
+/// #     metric accuracy = accuracy(logits, label)\n\
+/// #     minimize sparse_softmax_cross_entropy(logits, label) with adam(lr=1e-3)\n";
+/// # let graph = brolga::Graph::from_text("digits.graph", text)?;
+///
+/// // `graph` has the inputs `image` and `label`, and a metric `accuracy`.
+/// let mut session = Session::new(graph, SessionOptions::default())?;
+/// let validation = Validation::Fraction(0.25);
+/// let options = FitOptions { validation, ..FitOptions::new(2) };
+/// let epochs = fit(&mut session, &load_data("digits?rows=200")?, &options, &mut ())?;
+/// assert_eq!(epochs.len(), 2);
+/// assert!(epochs[1].train.contains_key("accuracy"));
+/// assert_eq!(session.clock().step, 10, "150 rows are 5 batches");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// Data that do not fit the inputs or make no batch, whatever [`Session::prepare`] and
@@ -239,6 +272,18 @@ fn train_epoch(
 
 /// The metrics over all rows of a data set, with `training` false; batches are numbered from 0.
 ///
+/// ```
+/// use brolga::{BatchSize, DataSet, Graph, Literal, Session, SessionOptions, evaluate};
+///
+/// let graph = Graph::from_text("x.graph", "input x: f32[batch]\nmetric mean = mean(x)\n")?;
+/// let mut session = Session::new(graph, SessionOptions::default())?;
+/// let x = Literal::from_vec(&[3], vec![1f32, 2., 6.]).ok_or("three elements")?;
+/// let data = DataSet::new("x", vec![("x".to_string(), x)])?;
+/// let size = BatchSize { rows: 2.try_into()?, ..BatchSize::default() };
+/// assert_eq!(evaluate(&mut session, &data, &size)?["mean"].to_string(), "3.0");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// Data that do not fit the inputs or make no batch, rows that would be left out as the file fixes
 /// those of a batch, and what [`Session::prepare`] and
@@ -269,6 +314,18 @@ fn evaluate_all(
 }
 
 /// The outputs (or the values named by `fetch`) for every row, batches joined in the data's order.
+///
+/// ```
+/// use brolga::{BatchSize, DataSet, Graph, Literal, Session, SessionOptions, predict};
+///
+/// let graph = Graph::from_text("x.graph", "input x: f32[batch]\noutput y = x * 2\n")?;
+/// let mut session = Session::new(graph, SessionOptions::default())?;
+/// let x = Literal::from_vec(&[3], vec![1f32, 2., 6.]).ok_or("three elements")?;
+/// let data = DataSet::new("x", vec![("x".to_string(), x)])?;
+/// let size = BatchSize { rows: 2.try_into()?, ..BatchSize::default() };
+/// assert_eq!(predict(&mut session, &data, &[], &size)?["y"].to_string(), "[2.0, 4.0, 12.0]");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As for [`evaluate`], if an output's first dimension is not the batch's, and if a row would be

@@ -34,6 +34,13 @@ pub struct FitOptions {
 
 impl FitOptions {
     /// So many epochs of shuffled batches of 32 rows, without validation.
+    ///
+    /// ```
+    /// use brolga::FitOptions;
+    ///
+    /// let options = FitOptions { shuffle: false, ..FitOptions::new(3) };
+    /// assert_eq!((options.epochs, options.batches.rows.get()), (3, 32));
+    /// ```
     pub fn new(epochs: i64) -> FitOptions {
         FitOptions {
             epochs,

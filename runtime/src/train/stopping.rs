@@ -8,6 +8,23 @@ use crate::RunError;
 use crate::session::{Clock, Session};
 
 /// When to end before all epochs are trained.
+///
+/// ```
+/// use brolga::{Better, EarlyStop, FitOptions, Session, fit};
+/// # let text = "input x: f32[n]\nparam w: f32 = 3\nminimize w * mean(x) with sgd(lr=0.01)\n";
+/// # let graph = brolga::Graph::from_text("w.graph", text)?;
+/// # let x = brolga::Literal::from_vec(&[64], vec![1f32; 64]).ok_or("64 elements")?;
+/// # let data = brolga::DataSet::new("x", vec![("x".to_string(), x)])?;
+///
+/// # let mut session = Session::new(graph, Default::default())?;
+/// // The loss of this training only falls, so that no epoch after the first has a higher one.
+/// let stop = EarlyStop { metric: "loss".into(), better: Better::Higher, patience: 2 };
+/// let options = FitOptions { early_stop: Some(stop), ..FitOptions::new(50) };
+/// assert_eq!(fit(&mut session, &data, &options, &mut ())?.len(), 3);
+/// // The best one's variables and clock are taken back.
+/// assert_eq!(session.clock().epoch, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EarlyStop {
     /// The metric, of the validation if there is one, else of the training.
@@ -60,6 +77,14 @@ const HIGHER: [&str; 8] =
 
 impl Better {
     /// What the name of a metric says, if it says one thing.
+    ///
+    /// ```
+    /// use brolga::Better;
+    ///
+    /// assert_eq!(Better::of_name("top_5_accuracy"), Some(Better::Higher));
+    /// assert_eq!(Better::of_name("rmse"), Some(Better::Lower));
+    /// assert_eq!(Better::of_name("lines"), None);
+    /// ```
     pub fn of_name(metric: &str) -> Option<Better> {
         let has = |words: &[&str]| words.iter().any(|word| metric.contains(word));
         match (has(&LOWER), has(&HIGHER)) {

@@ -31,6 +31,21 @@ impl TensorBoard {
     /// Event files in a folder, which is made if it is not there. What a training that goes on from
     /// `resumed` has written after that moment is not shown.
     ///
+    /// ```
+    /// use brolga::{FitOptions, Session, fit, runtime::train::TensorBoard};
+    /// # let text = "input x: f32[n]\nparam w: f32 = 3\nminimize w * mean(x) with sgd(lr=0.01)\n";
+    /// # let graph = brolga::Graph::from_text("w.graph", text)?;
+    /// # let x = brolga::Literal::from_vec(&[64], vec![1f32; 64]).ok_or("64 elements")?;
+    /// # let data = brolga::DataSet::new("x", vec![("x".to_string(), x)])?;
+    /// # let folder = std::env::temp_dir().join(format!("tensorboard-{}", std::process::id()));
+    ///
+    /// # let mut session = Session::new(graph, Default::default())?;
+    /// fit(&mut session, &data, &FitOptions::new(1), &mut TensorBoard::new(&folder, None)?)?;
+    /// assert_eq!(std::fs::read_dir(folder.join("train"))?.count(), 1);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A folder or file that cannot be made.
     pub fn new(folder: &Path, resumed: Option<Clock>) -> Result<TensorBoard, DataError> {
