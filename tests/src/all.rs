@@ -4,6 +4,7 @@ mod architecture;
 mod circles;
 mod compare;
 mod every_file;
+mod examples;
 mod filetests;
 mod growing;
 mod initial_values;

@@ -301,6 +301,17 @@ impl DataSet {
     }
 
     /// What the positions of an array's last axis are called; empty where they have no names.
+    ///
+    /// ```
+    /// use brolga::{DataSet, Literal, data::TableColumn};
+    ///
+    /// let x = Literal::from_vec(&[2, 2], vec![0f32, 1., 1., 0.]).ok_or("four elements")?;
+    /// let categories = vec!["blue".to_string(), "red".to_string()];
+    /// let column = TableColumn::Category { name: "colour".to_string(), categories };
+    /// let data = DataSet::new("pets", vec![("x".to_string(), x)])?.with_table("x", [column]);
+    /// assert_eq!(data.columns("x"), ["colour=blue", "colour=red"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn columns(&self, array: &str) -> Vec<String> {
         self.names.table(array).iter().flat_map(TableColumn::names).collect()
     }
