@@ -7,7 +7,7 @@ use brolga_compiler::ir::Module;
 use brolga_runtime::data::DataError;
 use brolga_text::diagnostics::Diagnostics;
 use brolga_text::source::Sources;
-use brolga_text::{LoadOptions, Loaded, load};
+use brolga_text::{LoadOptions, Loaded, load, unused};
 
 use crate::Error;
 use crate::builder::{GraphBuilder, build_module};
@@ -134,7 +134,8 @@ impl Graph {
     }
 
     fn read(name: &str, text: &[u8], options: &LoadOptions<'_>) -> Result<Graph, Error> {
-        let Loaded { module, warnings, sources, .. } = load(name, text, options)?;
+        let Loaded { module, mut warnings, sources, layers, .. } = load(name, text, options)?;
+        warnings.extend(unused(&module, &layers, &sources));
         Ok(Graph { module: module.into(), text: Text { sources, warnings }.into() })
     }
 

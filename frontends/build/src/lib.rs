@@ -37,7 +37,7 @@ use brolga::compiler::compile::Options;
 use brolga::compiler::object::{self, EntryKind, Given, Wanted};
 use brolga::library::{LibraryError, place, static_library};
 use brolga::runtime::data::write_file;
-use brolga::{Binding, Graph, RunError, Session, SessionOptions, host_memory};
+use brolga::{Binding, DataError, Graph, RunError, Session, SessionOptions, host_memory};
 
 pub use brolga::{Error, Target};
 
@@ -162,7 +162,11 @@ impl Model {
         if let Some(path) = &self.weights {
             println!("cargo:rerun-if-changed={}", path.display());
         }
-        let folder = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+        let folder = std::env::var_os("OUT_DIR").map(PathBuf::from);
+        let folder = folder.ok_or_else(|| DataError::Write {
+            path: self.path.with_extension("rs"),
+            reason: "Cargo says where to, by OUT_DIR, to build scripts alone".to_string(),
+        })?;
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let graph = Graph::from_file(&self.path)?;
         let module = graph.module();

@@ -13,7 +13,8 @@ use crate::RunError;
 use crate::session::{Clock, Prepared, Session};
 
 /// Writes `{"step": 0, "epoch": 0, "loss": .., "ms": .., "lr": .., metrics ..}` for each batch and
-/// `{"epoch_end": 0, "lr": .., "train": {..}, "validation": {..}}` for each epoch, at once. Metrics
+/// `{"epoch_end": 0, "lr": .., "train": {..}, "validation": {..}}` for each epoch, at once, the keys in
+/// alphabetical order. Metrics
 /// that are tensors are in the lines of epochs alone; learning rates are those of
 /// [`BatchReport::rates`].
 pub struct Log<W: Write> {
@@ -58,16 +59,12 @@ impl<W: Write> Callbacks for Log<W> {
     ) -> Result<ControlFlow<()>, RunError> {
         let mut metrics = results.batch_metrics()?;
         metrics.retain(|_, value| value.sizes().is_empty());
-        let mut metrics = metrics_json(&metrics);
         let mut line = Map::new();
         line.insert("step".to_string(), json!(report.step));
         line.insert("epoch".to_string(), json!(report.epoch));
-        if let Some(loss) = metrics.remove("loss") {
-            line.insert("loss".to_string(), loss);
-        }
         line.insert("ms".to_string(), json!(report.ms));
         line.extend(rates_json(report.rates));
-        line.extend(metrics);
+        line.extend(metrics_json(&metrics));
         self.line(&Value::Object(line))
     }
 

@@ -32,8 +32,7 @@ pub(super) fn denoising(g: &GraphBuilder) {
 pub(super) fn vae(g: &GraphBuilder) {
     let image = g.input("image", rows(g, &[784]));
     let moments = g.bind("moments", || g.named("moments").dense(hidden(g, image, 256), 32));
-    let moments = g.with("axis", -1).call_list("split", (moments, 2));
-    let [mu, log_variance] = moments[..] else { return };
+    let [mu, log_variance] = g.with("axis", -1).call_list("split", (moments, 2));
     let latent = g.bind("latent", || {
         let noise = g.call("random_normal", ([g.dim("batch"), 16.into()],));
         mu + (0.5 * log_variance).exp() * noise

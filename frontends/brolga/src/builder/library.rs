@@ -66,21 +66,25 @@ impl GraphBuilder {
         self.plainly().call(function, arguments)
     }
 
-    /// The same for a function that gives a list; empty where it could not be made.
+    /// The same for a function that gives a list, of so many values.
     ///
     /// ```
     /// use brolga::{Graph, Session, SessionOptions};
     ///
     /// let graph = Graph::build(|g| {
-    ///     let halves = g.call_list("split", (g.constant([1, 2, 3, 4]), 2));
-    ///     g.output("difference", halves[1] - halves[0]);
+    ///     let [left, right] = g.call_list("split", (g.constant([1, 2, 3, 4]), 2));
+    ///     g.output("difference", right - left);
     /// })?;
     /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
     /// assert_eq!(outputs["difference"].to_string(), "[2, 2]");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn call_list(&self, function: &str, arguments: impl Arguments) -> Vec<Value<'_>> {
+    pub fn call_list<const N: usize>(
+        &self,
+        function: &str,
+        arguments: impl Arguments,
+    ) -> [Value<'_>; N] {
         self.plainly().call_list(function, arguments)
     }
 
@@ -127,25 +131,46 @@ impl<'g> With<'g> {
         self.builder.value_of(|c| c.call(&call, at))
     }
 
-    /// The same for a function that gives a list; empty where it could not be made.
+    /// The same for a function that gives a list, of so many values.
     ///
     /// ```
     /// use brolga::{Graph, Session, SessionOptions};
     ///
     /// let graph = Graph::build(|g| {
-    ///     let parts = g.with("axis", 1).call_list("split", (g.constant([[1, 5], [7, 2]]), 2));
-    ///     g.output("first", parts[0]);
+    ///     let x = g.constant([[1, 5], [7, 2]]);
+    ///     let [first, _] = g.with("axis", 1).call_list("split", (x, 2));
+    ///     g.output("first", first);
     /// })?;
     /// let outputs = Session::new(graph, SessionOptions::default())?.outputs([])?;
     /// assert_eq!(outputs["first"].to_string(), "[[1], [7]]");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn call_list(&self, function: &str, arguments: impl Arguments) -> Vec<Value<'g>> {
+    pub fn call_list<const N: usize>(
+        &self,
+        function: &str,
+        arguments: impl Arguments,
+    ) -> [Value<'g>; N] {
+        let list = self.list(function, arguments, Some(N));
+        std::array::from_fn(|i| list.get(i).copied().unwrap_or(Value::new(self.builder, None)))
+    }
+
+    /// What a function gives that gives a list: what could not be made is `wanted` values that stand
+    /// for themselves.
+    #[track_caller]
+    fn list(
+        &self,
+        function: &str,
+        arguments: impl Arguments,
+        wanted: Option<usize>,
+    ) -> Vec<Value<'g>> {
         let (call, at) = (self.to(function, arguments), Location::caller());
-        let list = self.builder.construction.borrow_mut().call_list(&call, at);
-        let value = |x| Value::new(self.builder, Some(x));
-        list.unwrap_or_default().into_iter().map(value).collect()
+        let list = self.builder.construction.borrow_mut().call_list(&call, wanted, at);
+        let value = |x| Value::new(self.builder, x);
+        match list {
+            Some(list) => list.into_iter().map(|x| value(Some(x))).collect(),
+            None => vec![value(None); wanted.unwrap_or(0)],
+        }
     }
 
     fn to(&self, function: &str, arguments: impl Arguments) -> LibraryCall {
@@ -155,6 +180,28 @@ impl<'g> With<'g> {
 }
 
 /// Lists functions with the arguments that they cannot do without.
+impl<'g> With<'g> {
+    /// One step of `lstm`, as [`GraphBuilder::lstm_cell`].
+    ///
+    /// ```
+    /// use brolga::{build_module, f32};
+    ///
+    /// let module = build_module(|g| {
+    ///     let x = g.input("x", f32([g.dim("batch"), 4.into()]));
+    ///     let zeros = g.call("zeros", (vec![g.dim("batch"), 8.into()],));
+    ///     let [h, _] = g.named("cell").lstm_cell(x, zeros, zeros);
+    ///     g.output("h", h);
+    /// })?;
+    /// let names: Vec<&str> = module.variables.keys().map(|name| &**name).collect();
+    /// assert_eq!(names, ["cell.wx", "cell.wh", "cell.b"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn lstm_cell(&self, x: Value<'_>, h: Value<'_>, c: Value<'_>) -> [Value<'g>; 2] {
+        self.call_list("lstm_cell", (x, h, c))
+    }
+}
+
 macro_rules! functions {
     ($($(#[$doc:meta])* $name:ident($($x:ident),*);)*) => {
         /// The library's functions. What else they take is given by [`GraphBuilder::with`].
@@ -397,7 +444,7 @@ functions! {
 
 impl GraphBuilder {
     /// The gradients of a float scalar with respect to values of any kind, each of the type of its
-    /// value; empty where they could not be made.
+    /// value.
     ///
     /// ```
     /// use brolga::{Graph, Session, SessionOptions, f32};
@@ -415,7 +462,7 @@ impl GraphBuilder {
     /// ```
     #[track_caller]
     pub fn grad(&self, y: Value<'_>, of: &[Value<'_>]) -> Vec<Value<'_>> {
-        self.call_list("grad", (y, of))
+        self.plainly().list("grad", (y, of), Some(of.len()))
     }
 
     /// The params made so far that a pattern matches, in order.
@@ -435,11 +482,10 @@ impl GraphBuilder {
     /// ```
     #[track_caller]
     pub fn params(&self, pattern: &str) -> Vec<Value<'_>> {
-        self.call_list("params", (pattern,))
+        self.plainly().list("params", (pattern,), None)
     }
 
-    /// One step of `lstm`: `x: [batch, n]` with output and cell before it give both after it; empty
-    /// where it could not be made.
+    /// One step of `lstm`: `x: [batch, n]` with output and cell before it give both after it.
     ///
     /// ```
     /// use brolga::{build_module, f32};
@@ -447,20 +493,19 @@ impl GraphBuilder {
     /// let module = build_module(|g| {
     ///     let x = g.input("x", f32([g.dim("batch"), 4.into()]));
     ///     let zeros = g.call("zeros", (vec![g.dim("batch"), 8.into()],));
-    ///     let state = g.lstm_cell(x, zeros, zeros);
-    ///     g.output("h", state[0]);
+    ///     let [h, _] = g.lstm_cell(x, zeros, zeros);
+    ///     g.output("h", h);
     /// })?;
     /// let names: Vec<&str> = module.variables.keys().map(|name| &**name).collect();
     /// assert_eq!(names, ["lstm_cell.wx", "lstm_cell.wh", "lstm_cell.b"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn lstm_cell(&self, x: Value<'_>, h: Value<'_>, c: Value<'_>) -> Vec<Value<'_>> {
-        self.call_list("lstm_cell", (x, h, c))
+    pub fn lstm_cell(&self, x: Value<'_>, h: Value<'_>, c: Value<'_>) -> [Value<'_>; 2] {
+        self.plainly().lstm_cell(x, h, c)
     }
 
-    /// A list of tensors, scaled so that the norm of all together is at most `max`; empty where it
-    /// could not be made.
+    /// A list of tensors, scaled so that the norm of all together is at most `max`.
     ///
     /// ```
     /// use brolga::{Graph, Session, SessionOptions};
@@ -481,6 +526,6 @@ impl GraphBuilder {
         list: &[Value<'_>],
         max: impl Into<Argument>,
     ) -> Vec<Value<'_>> {
-        self.call_list("clip_by_global_norm", (list, max))
+        self.plainly().list("clip_by_global_norm", (list, max), Some(list.len()))
     }
 }

@@ -91,7 +91,7 @@ pub fn i32(shape: impl Into<Vec<Dim>>) -> TensorType {
 /// | `a == b`, `a < b`, `a and b`, `a // b`, `a ** b` | `a.equals(b)`, `a.less(b)`, `a.and(b)`, `a.floor_div(b)`, `a.pow(b)` |
 /// | `x[1:3]` | `x.slice(0, 1, 2)` |
 /// | `dense(x, 128, act=relu)` | `g.with("act", function("relu")).dense(x, 128)`, or `call("dense", (x, 128))` |
-/// | `a, b = split(x, 2, axis=1)` | `g.with("axis", 1).call_list("split", (x, 2))` |
+/// | `a, b = split(x, 2, axis=1)` | `let [a, b] = g.with("axis", 1).call_list("split", (x, 2));` |
 /// | `h = dense(x, 8)`: its names | `g.named("h").dense(x, 8)`, `g.bind("h", \|\| ...)` |
 /// | `fn block(x) { ... }` | a Rust function, its body in `g.layer("block", \|\| ...)` |
 /// | `shared critic: judge` | `g.shared("critic", \|\| ...)` |
@@ -101,7 +101,7 @@ pub fn i32(shape: impl Into<Vec<Dim>>) -> TensorType {
 /// | `params("*.w")`, `fc1.w` | `g.params("*.w")`, `g.variable("fc1.w")` |
 /// | `step`, `epoch`, `batch` as numbers | `g.step()`, `g.epoch()`, `g.dim("batch")` |
 /// | `output`, `metric`, `total(e)` | `g.output`, `g.metric`, `g.metric_of` and `g.total` |
-/// | `update v <- e` | `g.update("v", e)` |
+/// | `update v <- e` | `g.update("v", \|v\| e)` |
 /// | `minimize loss with adam(lr=1e-3)` | `g.minimize(loss, Optimizer::adam(1e-3))` |
 /// | `step s: minimize loss over p with o every 5` | `g.minimize_every("s", 5, loss, &[(&["p"], o)])` |
 /// | `import`, `const` | Rust's modules and constants |
@@ -207,8 +207,8 @@ impl GraphBuilder {
     /// use brolga::{Graph, Session, SessionOptions, i32};
     ///
     /// let graph = Graph::build(|g| {
-    ///     let seen = g.state("seen", i32([]), 0);
-    ///     g.update("seen", seen + 1);
+    ///     g.state("seen", i32([]), 0);
+    ///     g.update("seen", |seen| seen + 1);
     /// })?;
     /// let mut session = Session::new(graph, SessionOptions::default())?;
     /// for _ in 0..2 {
@@ -305,9 +305,10 @@ impl GraphBuilder {
 
     // Names.
 
-    /// What `value` makes, called after `name` as the right side of `name = ...` is in a text: its
-    /// layers' variables are `name.dense.w`, its random operations `name.dropout`, and the value
-    /// itself can be fetched by the name.
+    /// What `value` makes, called after `name` as a right side of several calls is in a text, `name =
+    /// tanh(dense(x, 8))`: its layers' variables are `name.dense.w`, its random operations
+    /// `name.dropout`, and the value itself can be fetched by the name. Where the right side is one
+    /// layer, whose variables a text calls `name.w`, it is [`named`](GraphBuilder::named) that does so.
     ///
     /// ```
     /// use brolga::{build_module, f32};
@@ -540,7 +541,24 @@ impl GraphBuilder {
         self.construction.borrow_mut().minimize((step, every), loss.tensor(), &groups, at);
     }
 
-    /// Writes a variable at the end of each training batch.
+    /// Writes a variable at the end of each training batch: what `value` makes of what is about to be
+    /// written to it, by a step's `minimize` or an update before. Every other value is as it was before
+    /// the batch.
+    ///
+    /// ```
+    /// use brolga::{Graph, Optimizer, Session, SessionOptions, f32};
+    ///
+    /// let graph = Graph::build(|g| {
+    ///     let w = g.param("w", f32([]), 1.0);
+    ///     g.minimize(-w, Optimizer::sgd(5.0));
+    ///     g.update("w", |w| g.clip(w, -2.0, 2.0));
+    /// })?;
+    /// let mut session = Session::new(graph, SessionOptions::default())?;
+    /// session.step([])?;
+    /// // Neither 6, as the optimiser has it, nor 1.
+    /// assert_eq!(session.variable("w").ok_or("it was used")?.to_string(), "2.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// ```
     /// use brolga::{Graph, Optimizer, Session, SessionOptions, f32};
@@ -549,7 +567,7 @@ impl GraphBuilder {
     ///     let w = g.param("w", f32([]), 1.0);
     ///     g.state("last", f32([]), 0.0);
     ///     g.minimize(w.square(), Optimizer::sgd(0.25));
-    ///     g.update("last", w);
+    ///     g.update("last", |_| w);
     /// })?;
     /// let mut session = Session::new(graph, SessionOptions::default())?;
     /// session.step([])?;
@@ -559,8 +577,15 @@ impl GraphBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn update(&self, variable: &str, value: impl Into<Argument>) {
-        self.construction.borrow_mut().update(variable, &value.into(), Location::caller());
+    pub fn update<'g, A: Into<Argument>>(
+        &'g self,
+        variable: &str,
+        value: impl FnOnce(Value<'g>) -> A,
+    ) {
+        let at = Location::caller();
+        let pending = self.value_of(|c| c.pending(variable, at));
+        let value = value(pending).into();
+        self.construction.borrow_mut().update(variable, &value, at);
     }
 
     fn close<'g>(&'g self, scope: Scope, value: Value<'g>, at: &Location<'_>) -> Value<'g> {

@@ -15,7 +15,7 @@ fn errors_are_reported_together_at_their_lines() {
         g.input("x", f32([]));
         g.dense(w, "many");
         g.call("dens", (w, 1));
-        g.call_list("lstm", (x, 8));
+        let [_] = g.call_list("lstm", (x, 8));
     })
     .expect_err("six things do not fit");
     let found: Vec<(u32, &str)> =
@@ -26,6 +26,46 @@ fn errors_are_reported_together_at_their_lines() {
     assert_eq!(errors[4].help.as_deref(), Some("is `dense` meant?"));
     let inside = &errors[3].provenance.sites()[0].chain[1];
     assert_eq!(&*inside.file, "std.graph");
+}
+
+/// What stands for a list that could not be made has as many values as were asked for.
+#[test]
+fn lists_that_could_not_be_made_are_reported() {
+    let errors = build_module(|g| {
+        let x = g.input("x", f32([g.dim("batch"), 4.into()]));
+        g.output("gradient", g.grad(x, &[x])[0]);
+        g.output("clipped", g.clip_by_global_norm(&[x, x], "a name")[1]);
+        let [h, _] = g.lstm_cell(x, x.mean(), x);
+        let [_, _, third] = g.with("axis", 1).call_list("split", (x, 2));
+        g.output("sum", h + third);
+    })
+    .expect_err("four lists cannot be made");
+    let codes: Vec<&str> = errors.iter().map(|e| e.code).collect();
+    assert_eq!(errors.len(), 4, "{errors:#?}");
+    assert_eq!(codes[3], "E0309", "{errors:#?}");
+}
+
+#[test]
+fn what_an_update_is_about_to_write_stays_in_it() {
+    for in_update in [true, false] {
+        let errors = build_module(|g| {
+            g.state("a", f32([]), 0.0);
+            g.state("b", f32([]), 0.0);
+            let mut kept = g.constant(0.0);
+            g.update("a", |a| {
+                kept = a;
+                a + 1.0
+            });
+            if in_update {
+                g.update("b", |_| kept);
+            } else {
+                g.metric("a", kept);
+            }
+        })
+        .expect_err("it is read elsewhere");
+        let codes: Vec<&str> = errors.iter().map(|e| e.code).collect();
+        assert_eq!(codes, ["E0407"], "{errors:#?}");
+    }
 }
 
 #[test]
@@ -140,7 +180,7 @@ fn names_are_those_of_the_language() {
         let y = g.named("fc").with("bias", false).dense(h, 2);
         let tied = y.matmul(g.call("transpose", (g.variable("fc.w"),)));
         g.state("seen", f32([]), 0.0);
-        g.update("seen", g.variable("seen") + 1.0);
+        g.update("seen", |seen| seen + 1.0);
         g.output("y", tied);
     })
     .expect("it fits");

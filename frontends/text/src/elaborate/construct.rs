@@ -10,9 +10,10 @@ use std::sync::OnceLock;
 use brolga_compiler::entry::{batch_inputs, check_rows};
 use brolga_compiler::error::CompileError;
 use brolga_compiler::ir::{
-    Graph, Module, Name as NodeName, ParameterGroup, Position, Provenance, Site, TensorType,
-    TrainingStep, Update,
+    Graph, Module, Name as NodeName, NodeId, ParameterGroup, Position, Provenance, Site,
+    TensorType, TrainingStep, Update,
 };
+use brolga_compiler::ops::{Control, Leaf, Op};
 use indexmap::IndexMap;
 
 use super::argument::{Argument, LibraryCall, StepGroup, TensorRef};
@@ -97,6 +98,11 @@ pub fn constructed(
         }
     }
     for graph in [&train.graph, &infer.graph] {
+        if let Some(error) = pending_elsewhere(graph)
+            && !errors.contains(&error)
+        {
+            errors.push(error);
+        }
         if let Err(error) = check_rows(graph, &batch_inputs(graph))
             && !errors.contains(&error)
         {
@@ -108,6 +114,30 @@ pub fn constructed(
     }
     let variables = train.variables.into_iter().map(|(name, d)| (name, d.variable)).collect();
     Ok(Module { variables, train: train.graph, infer: infer.graph, ..Module::default() })
+}
+
+/// The error of a value that is about to be written to a variable and that something else than the
+/// variable's update reads: the two were made in one program, where a text could not say it.
+fn pending_elsewhere(graph: &Graph) -> Option<CompileError> {
+    let pending_in = |value: &NodeId| {
+        let order = graph.order_from(&[*value]).into_iter();
+        order.filter(|&id| matches!(graph.op(id), Op::Control(Control::Pending)))
+    };
+    let is_own = |id: NodeId, variable: &NodeName| {
+        let leaf = graph.op(graph.operands(id)[0]);
+        matches!(leaf, Op::Leaf(Leaf::Variable { name, .. }) if name == variable)
+    };
+    let updated: Vec<NodeId> = graph.updates.iter().map(|update| update.value).collect();
+    let others = graph.roots().into_iter().filter(|root| !updated.contains(root));
+    let of_others = others.collect::<Vec<_>>();
+    let mut wrong = of_others.iter().flat_map(pending_in).collect::<Vec<_>>();
+    for Update { variable, value } in &graph.updates {
+        wrong.extend(pending_in(value).filter(|&id| !is_own(id, variable)));
+    }
+    let node = graph.node(*wrong.first()?);
+    let message = "what is about to be written to a variable is read outside of its update";
+    let error = CompileError::new(Code::NotAVariable.id(), message, &node.provenance);
+    Some(error.with_help("use the value that `update` gives within what it is given"))
 }
 
 /// What a construction has made.
@@ -214,14 +244,21 @@ impl Construction {
         })
     }
 
-    /// What a call gives, as a list; a single value is its only member.
+    /// What a call gives, as a list, of so many values if that is known; a single value is its only
+    /// member.
     pub fn call_list(
         &mut self,
         call: &LibraryCall,
+        wanted: Option<usize>,
         caller: &Location<'_>,
     ) -> Option<Vec<TensorRef>> {
         self.at(caller, |e, here| {
             let members = super::value::members(&e.outcome(call, here)?);
+            if let Some(wanted) = wanted.filter(|&n| n != members.len()) {
+                let (function, n) = (&call.function, members.len());
+                let message = format!("`{function}` gives {n} values here, not {wanted}");
+                return Err(e.push(Diagnostic::error(Code::CountMismatch, message).at(here, "")));
+            }
             members.iter().map(|x| e.materialise(x, None, here).map(TensorRef)).collect()
         })
     }
@@ -268,7 +305,7 @@ impl Construction {
     /// `update VARIABLE <- VALUE`
     pub fn update(&mut self, name: &str, value: &Argument, caller: &Location<'_>) {
         self.at(caller, |e, here| {
-            let variable = e.existing(name, here)?;
+            let Some(variable) = e.visible_variable(name) else { return Err(Failed) };
             let wanted = e.variables[&variable].variable.tensor_type.clone();
             let value = e.argument(value, here)?;
             let what = format!("the new value of `{variable}`");
@@ -276,6 +313,15 @@ impl Construction {
             e.regions[0].graph.updates.push(Update { variable, value: x.node });
             Ok(())
         });
+    }
+
+    /// The name of a variable in its own update: what is about to be written to it.
+    pub fn pending(&mut self, name: &str, caller: &Location<'_>) -> Option<TensorRef> {
+        self.at(caller, |e, here| {
+            let variable = e.existing(name, here)?;
+            let x = e.read_variable(&variable)?;
+            e.add(Control::Pending, &[x]).map(TensorRef)
+        })
     }
 
     /// `step NAME: minimize LOSS over ... with ... every N`; the name is `minimize` where there is
