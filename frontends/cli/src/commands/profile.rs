@@ -4,6 +4,8 @@ mod limits;
 mod report;
 mod trace;
 
+use std::time::Instant;
+
 use brolga::compiler::program::Work;
 use brolga::runtime::profile::{Profile, Recorder, StepRecord};
 use brolga::{Backend, SessionOptions};
@@ -15,9 +17,9 @@ use crate::failure::Failure;
 use crate::model::{check_dims, entry, read, session, session_options};
 use crate::output::outln;
 
-/// Steps are run in so many rounds, those of which calls are recorded in turns with those that are
-/// not: what disturbs the machine for a while then disturbs both.
-const ROUNDS: usize = 10;
+/// So many steps whose calls are recorded take turns with as many whose calls are not, in the same
+/// memory: what disturbs the machine for a while then disturbs both.
+const TURN: usize = 4;
 
 /// A trace has at most so many steps: a viewer must hold them.
 const MAX_TRACED: usize = 100;
@@ -33,26 +35,22 @@ pub(crate) fn run(arguments: &arguments::Profile) -> Result<(), Failure> {
         return Err(Failure::Usage(message.into()));
     }
     let limits = limits::limits(options.threads, arguments.measure_limits)?;
-    let mut plain = session(&program, options.clone())?;
-    let feeding = feeding(timed, &program, &entry, &mut plain)?;
-    let mut observed = session(&program, SessionOptions { observe: true, ..options })?;
-    let prepare =
-        |session| Stepping::prepare(timed, &program, &entry, &feeding, session).map(|(s, _)| s);
-    let (mut plain, mut observed) = (prepare(&mut plain)?, prepare(&mut observed)?);
-    let steps =
-        steps(timed, &mut plain, &mut observed).map_err(|e| Failure::run(&e, &program.sources))?;
-    let compiled = observed.prepared.program().expect("it is machine code");
+    let mut session = session(&program, SessionOptions { observe: true, ..options })?;
+    let feeding = feeding(timed, &program, &entry, &mut session)?;
+    let (mut stepping, _) = Stepping::prepare(timed, &program, &entry, &feeding, &mut session)?;
+    let steps = steps(timed, &mut stepping).map_err(|e| Failure::run(&e, &program.sources))?;
+    let compiled = stepping.prepared.program().expect("it is machine code");
     if let Some(file) = &arguments.trace {
         let traced = &steps.records[..steps.records.len().min(MAX_TRACED)];
-        trace::write(file, compiled, plain.prepared.timings(), traced)?;
+        trace::write(file, compiled, stepping.prepared.timings(), traced)?;
     }
     let profile = Profile::of(compiled, limits.threads, &steps.records);
     let work: Vec<Work> = compiled.work();
     let report = Report {
         file: &program,
         program: compiled,
-        timings: plain.prepared.timings(),
-        kernel_code_ms: plain.prepared.kernel_code_ms(),
+        timings: stepping.prepared.timings(),
+        kernel_code_ms: stepping.prepared.kernel_code_ms(),
         steps: &steps,
         profile: &profile,
         work: &work,
@@ -82,22 +80,23 @@ impl Steps {
     }
 }
 
-fn steps(
-    timed: &Timed,
-    plain: &mut Stepping<'_>,
-    observed: &mut Stepping<'_>,
-) -> Result<Steps, brolga::RunError> {
+fn steps(timed: &Timed, stepping: &mut Stepping<'_>) -> Result<Steps, brolga::RunError> {
     let recorder = Recorder::default();
     let (mut steps, n) = (Steps { plain: vec![], records: vec![] }, timed.steps.get());
-    for round in 0..ROUNDS {
-        let of_round = n * (round + 1) / ROUNDS - n * round / ROUNDS;
-        plain.warm_up(|s| s.step(|prepared, batch| prepared.run(batch)).map(drop))?;
-        for _ in 0..of_round {
-            steps.plain.push(plain.step(|prepared, batch| prepared.run(batch))?.0);
+    stepping.warm_up(|s| s.step(|prepared, batch| recorder.step(prepared, batch)).map(drop))?;
+    while steps.plain.len() < n {
+        let turn = TURN.min(n - steps.plain.len());
+        for _ in 0..turn {
+            let ms = stepping.step(|prepared, batch| {
+                let start = Instant::now();
+                prepared.run(batch)?;
+                Ok(start.elapsed().as_secs_f64() * 1e3)
+            });
+            steps.plain.push(ms?.1);
         }
-        observed.warm_up(|s| s.step(|p, batch| recorder.step(p, batch)).map(drop))?;
-        for _ in 0..of_round {
-            steps.records.push(observed.step(|p, batch| recorder.step(p, batch))?.1);
+        for _ in 0..turn {
+            let record = stepping.step(|prepared, batch| recorder.step(prepared, batch))?.1;
+            steps.records.push(record);
         }
     }
     steps.plain.sort_unstable_by(f64::total_cmp);
