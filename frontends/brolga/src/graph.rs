@@ -194,11 +194,11 @@ impl Graph {
     /// What the text says that is legal but probably not meant.
     ///
     /// ```
-    /// let text = "param v: f32 = 1\nparam w: f32 = 1\ny = v * v\noutput dw = grad(y, w)\n";
+    /// let text = "input x: f32[3]\ninput z: f32[3]\noutput y = x * 2\n";
     /// let graph = brolga::Graph::from_text("y.graph", text)?;
     /// let codes: Vec<&str> = graph.warnings().iter().map(|warning| warning.code.id()).collect();
-    /// // The gradient is zero.
-    /// assert_eq!(codes, ["E0415"]);
+    /// // Nothing reads `z`.
+    /// assert_eq!(codes, ["E0416"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn warnings(&self) -> &Diagnostics {

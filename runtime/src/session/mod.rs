@@ -9,6 +9,7 @@ mod checked;
 mod eager;
 mod feed;
 mod finite;
+mod first;
 mod indexed;
 mod initial;
 mod interpreted;
