@@ -122,6 +122,9 @@ pub unsafe fn tile_f64(isa: Isa, tile: *const Tile) {
 /// then more blocks of fewer rows do not read it from further away.
 const SHORT_SUM: usize = 64;
 
+/// Bytes of a cache line.
+const CACHE_LINE: usize = 64;
+
 /// Computes some rows of a panel of columns.
 type Microkernel<T> = unsafe fn(block: &Block<'_, T>);
 
@@ -245,6 +248,9 @@ unsafe fn block<
                     let mut row = [V::zero(); W];
                     for w in 0..W {
                         row[w] = load::<V>(b2.add(w * V::LANES), last(w), mask);
+                        if (w * size_of::<V>()).is_multiple_of(CACHE_LINE) {
+                            V::fetch(b2.wrapping_offset(levels.ahead).wrapping_add(w * V::LANES));
+                        }
                     }
                     for i in 0..R {
                         let of_row = a2.byte_offset(rows.a[i]);
@@ -304,6 +310,8 @@ unsafe fn pack<V: Vector>(
     columns: usize,
 ) {
     let second = columns.saturating_sub(V::LANES);
+    // A store under a mask takes a dozen times as long on some processors.
+    let is_whole = second == V::LANES;
     // SAFETY: the masks keep both vectors within the columns.
     unsafe {
         let (first, second) = (V::mask(columns.min(V::LANES)), V::mask(second));
@@ -313,9 +321,14 @@ unsafe fn pack<V: Vector>(
             for _ in 0..levels.len[1] {
                 let mut b2 = b1;
                 for _ in 0..levels.len[2] {
-                    V::load_masked(b2, first).store_masked(to, first);
                     let from = b2.wrapping_add(V::LANES);
-                    V::load_masked(from, second).store_masked(to.add(V::LANES), second);
+                    if is_whole {
+                        V::load(b2).store(to);
+                        V::load(from).store(to.add(V::LANES));
+                    } else {
+                        V::load_masked(b2, first).store_masked(to, first);
+                        V::load_masked(from, second).store_masked(to.add(V::LANES), second);
+                    }
                     to = to.add(2 * V::LANES);
                     b2 = b2.wrapping_offset(levels.b_step[2]);
                 }

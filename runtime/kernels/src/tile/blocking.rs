@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::{Block, Microkernels, Panels, Tile};
+use super::{Block, CACHE_LINE, Microkernels, Panels, Tile};
 
 /// The most rows of a block, of any instruction set.
 const MAX_ROWS: usize = 14;
@@ -11,9 +11,10 @@ const MAX_ROWS: usize = 14;
 const L2_SHARE: usize = 512 << 10;
 
 /// Of so many blocks of rows each panel of a B that is larger than the second cache is copied once:
-/// a copy costs about a third of a block. Where its rows scatter, it costs less than to read them
-/// twice.
+/// a copy costs about a third of a block.
 const BLOCKS_TO_PACK: usize = 4;
+/// Of so many where its rows scatter: to read them three times costs more.
+const SCATTERED_TO_PACK: usize = 3;
 
 /// Steps of a sum of which a panel of B is copied at once: with A's for a block of rows they are in
 /// the first cache.
@@ -26,9 +27,10 @@ const PACKED_BYTES: usize = PACKED_STEPS * 128;
 const PAGE: usize = 4096;
 const PAGES: usize = 64;
 
-/// Bytes after which addresses fall into the same set of the first cache again: 64 sets of 64
-/// bytes, on x86 processors of every size.
-const L1_PERIOD: isize = 4096;
+/// Sets of the first cache, on x86 processors of every size.
+const L1_SETS: usize = 64;
+/// Bytes after which addresses fall into the same set again.
+const L1_PERIOD: isize = (L1_SETS * CACHE_LINE) as isize;
 /// Lines that such a set holds (more on some).
 const L1_WAYS: usize = 8;
 
@@ -38,7 +40,12 @@ pub(super) struct Levels {
     pub(super) len: [usize; 3],
     pub(super) a_step: [isize; 3],
     pub(super) b_step: [isize; 3],
+    /// From a row of B to the one that is asked for meanwhile, in elements.
+    pub(super) ahead: isize,
 }
+
+/// So many rows ahead a row of B is asked for: rows apart are not always fetched ahead by themselves.
+const AHEAD: isize = 8;
 
 /// Where the rows of a block lie, in bytes from the first of the tile.
 pub(super) struct RowOffsets {
@@ -53,13 +60,13 @@ pub(super) struct RowOffsets {
 /// # Safety
 /// As for [`super::brolga_tile_f32`], with elements `T`; the instruction set must be available.
 pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
-    let (levels, rows) = (&Levels::gathered(tile), &Rows::gathered::<T>(tile));
+    let (levels, rows) = (&Levels::gathered::<T>(tile), &Rows::gathered::<T>(tile));
     let steps = levels.steps();
     let kernels = blocks.panels(tile, steps);
     let at_once = rows_at_once(kernels, rows);
     let bytes = steps.saturating_mul(tile.n).saturating_mul(size_of::<T>());
     let a_column = usize::from(tile.a_columns != 0);
-    let is_far = levels.scatters::<T>() && rows.count() > at_once
+    let is_far = levels.scatters::<T>() && rows.count() > (SCATTERED_TO_PACK - 1) * at_once
         || bytes > L2_SHARE && rows.count() > (BLOCKS_TO_PACK - 1) * at_once;
     // Of an A with columns as much is read as of B.
     if is_far && tile.a_columns == 0 {
@@ -212,12 +219,18 @@ fn series(first: usize, step: isize) -> [isize; MAX_ROWS] {
 }
 
 impl Levels {
-    /// Whether a panel's rows are half a page or more apart, and in more pages than the first
-    /// translation buffer holds: they are not fetched ahead and come late, and those a page apart
-    /// evict each other.
+    /// Whether a panel's rows are half a page or more apart, in more pages than the first translation
+    /// buffer holds, and evict each other from the first cache: they come late each time.
     fn scatters<T>(&self) -> bool {
         let apart = self.b_step[2].wrapping_mul(size_of::<T>() as isize).unsigned_abs();
-        apart >= PAGE / 2 && self.len[2].saturating_mul(apart) > PAGES * PAGE
+        // Whole lines apart fall into every so many-th set.
+        let sets = match apart % CACHE_LINE {
+            0 => L1_SETS >> (apart / CACHE_LINE).trailing_zeros().min(L1_SETS.ilog2()),
+            _ => L1_SETS,
+        };
+        apart >= PAGE / 2
+            && self.len[2].saturating_mul(apart) > PAGES * PAGE
+            && self.len[2] > sets * L1_WAYS
     }
 
     /// The same reduction with its levels moved inwards: those of one step vanish, and those that
@@ -225,7 +238,7 @@ impl Levels {
     ///
     /// The tile is read word by word and never copied: its caller has just written it word by word,
     /// and a load of two words waits until all earlier stores have left the processor.
-    fn gathered(tile: &Tile) -> Levels {
+    fn gathered<T>(tile: &Tile) -> Levels {
         let (mut len, mut a_step, mut b_step) = ([1; 3], [0isize; 3], [0isize; 3]);
         let mut to = 3;
         for from in (0..3).rev().filter(|&from| tile.len[from] != 1) {
@@ -240,7 +253,12 @@ impl Levels {
                 (len[to], a_step[to], b_step[to]) = (n, a, b);
             }
         }
-        Levels { len, a_step, b_step }
+        let mut levels = Levels { len, a_step, b_step, ahead: 0 };
+        // Rows that scatter would evict each other.
+        if !levels.scatters::<T>() {
+            levels.ahead = b_step[2].wrapping_mul(AHEAD);
+        }
+        levels
     }
 
     fn steps(&self) -> usize {
@@ -276,7 +294,7 @@ impl Levels {
     fn packed(&self, row: usize) -> Levels {
         let row = row as isize;
         let inner = self.len[2] as isize * row;
-        Levels { b_step: [self.len[1] as isize * inner, inner, row], ..*self }
+        Levels { b_step: [self.len[1] as isize * inner, inner, row], ahead: 0, ..*self }
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) trait Vector: Copy {
     unsafe fn load_masked(from: *const Self::Element, mask: Self::Mask) -> Self;
     /// The lanes of the mask to memory, nothing elsewhere.
     unsafe fn store_masked(self, to: *mut Self::Element, mask: Self::Mask);
+    /// Asks for the cache line of an address, which need not be accessible.
+    unsafe fn fetch(at: *const Self::Element);
     /// `self · b + c`, rounded once if the instruction set fuses.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
 }
@@ -92,6 +94,9 @@ macro_rules! portable {
                     unsafe { *to.add(l) = self.0[l] }
                 }
             }
+
+            #[inline(always)]
+            unsafe fn fetch(_: *const $t) {}
 
             #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
@@ -171,6 +176,12 @@ pub(super) mod x86 {
                 unsafe fn store_masked(self, to: *mut $t, mask: $mask) {
                     // SAFETY: the caller's promises.
                     unsafe { $store_masked(to, mask, self.0) }
+                }
+
+                #[inline(always)]
+                unsafe fn fetch(at: *const $t) {
+                    // SAFETY: a hint, which faults nowhere.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
                 }
 
                 #[inline(always)]

@@ -15,7 +15,7 @@ fn rows_are_split_evenly() {
 /// The levels of a tile with these.
 fn gathered(len: [usize; 3], a_step: [isize; 3], b_step: [isize; 3]) -> Levels {
     let null = std::ptr::null_mut();
-    Levels::gathered(&super::Tile {
+    Levels::gathered::<f32>(&super::Tile {
         c: null,
         a: null,
         b: null,
@@ -38,12 +38,30 @@ fn levels_that_continue_each_other_are_one() {
     assert_eq!(gathered([1, 3, 10], [0, 45, 1], [0, 40, 4]).len, [1, 3, 10]);
 }
 
+/// Rows a page apart fall into one set of the first cache, those of 784 numbers into all.
+#[test]
+fn rows_scatter_that_evict_each_other() {
+    let rows = |n, apart| gathered([1, 1, n], [0, 0, 1], [0, 0, apart]);
+    for (n, apart, scatters) in [
+        (1024, 1024, true),
+        (512, 512, true),
+        (128, 784, false),
+        (784, 128, false),
+        (8, 1024, false),
+    ] {
+        let levels = rows(n, apart);
+        assert_eq!(levels.scatters::<f32>(), scatters, "{n} x {apart}");
+        assert_eq!(levels.ahead, if scatters { 0 } else { 8 * apart });
+    }
+}
+
 /// The parts of a sum are its steps, in order.
 #[test]
 fn parts_are_all_steps_in_order() {
     for len in [[1, 1, 1], [1, 1, 30], [2, 3, 5], [4, 1, 7], [1, 9, 2], [3, 11, 13]] {
         // Steps that tell indices apart, and none that continues another.
-        let levels = Levels { len, a_step: [10_000, 100, 1], b_step: [30_000, 300, 3] };
+        let (a_step, b_step) = ([10_000, 100, 1], [30_000, 300, 3]);
+        let levels = Levels { len, a_step, b_step, ahead: 0 };
         for most in [1, 2, 5, 7, 20, 500] {
             let mut found = vec![];
             levels.parts(most, |part, a, b| {
