@@ -78,13 +78,37 @@ fn allocate(size: usize) -> Option<NonNull<u8>> {
     if size == 0 {
         return Some(CacheLine::dangling());
     }
-    let layout = Layout::from_size_align(size, CACHE_LINE).ok()?;
-    // SAFETY: the size is not 0; the bytes that are zeroed are those of the allocation.
-    unsafe {
-        let start = NonNull::new(alloc(layout))?;
-        start.write_bytes(0, size);
-        Some(start)
+    let layout = layout(size)?;
+    // SAFETY: the size is not 0.
+    let start = NonNull::new(unsafe { alloc(layout) })?;
+    if layout.align() == LARGE_PAGE {
+        ask_for_large_pages(start, size);
     }
+    // SAFETY: the bytes are those of the allocation.
+    unsafe { start.write_bytes(0, size) };
+    Some(start)
+}
+
+/// Bytes of a large page of x86-64 and, usually, of 64-bit ARM.
+const LARGE_PAGE: usize = 2 << 20;
+
+/// How a block of so many bytes is allocated: one that holds a large page begins with one.
+fn layout(size: usize) -> Option<Layout> {
+    let align = if size >= LARGE_PAGE { LARGE_PAGE } else { CACHE_LINE };
+    Layout::from_size_align(size, align).ok()
+}
+
+/// Asks for large pages in a block that was not touched yet: there are fewer to touch, and a step
+/// translates fewer addresses. Linux gives them to those who ask; whether it does decides about speed
+/// alone.
+fn ask_for_large_pages(start: NonNull<u8>, size: usize) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the bytes are an allocation; what they hold and who may use them stays the same.
+    unsafe {
+        libc::madvise(start.as_ptr().cast(), size, libc::MADV_HUGEPAGE);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, size);
 }
 
 /// Gives an empty block an address that is as aligned as any other's.
@@ -152,8 +176,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         if self.taken.size > 0 {
-            let layout = Layout::from_size_align(self.taken.size, CACHE_LINE)
-                .expect("the layout that it was allocated with");
+            let layout = layout(self.taken.size).expect("that which it was allocated with");
             // SAFETY: allocated with this layout, and not freed before.
             unsafe { dealloc(self.start.as_ptr(), layout) };
         }
@@ -192,6 +215,9 @@ mod tests {
         assert_eq!((block.size(), block.pointer().addr() % CACHE_LINE), (128, 0));
         assert!(block.bytes().iter().all(|&b| b == 0));
         block.bytes_mut()[127] = 7;
+        let large = Budget::new(8 << 20).block(5 << 20, "a test").expect("it fits");
+        assert_eq!(large.pointer().addr() % LARGE_PAGE, 0);
+        assert!(large.bytes().iter().all(|&b| b == 0));
         let empty = budget.block(0, "a test").expect("it fits");
         assert_eq!((empty.size(), empty.pointer().addr() % CACHE_LINE), (0, 0));
         assert_eq!(budget.taken(), 128);
