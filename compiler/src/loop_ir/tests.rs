@@ -173,6 +173,12 @@ fn wrong_texts_are_refused() {
         ("/ v0", "or v0 and v0", "10:61: what stands before this needs parentheses"),
         ("/ v0", "/ 1_u7", "10:57: `1_u7` stands where a number of its type is needed"),
         ("/ v0", "$ v0", "10:55: `$` begins nothing"),
+        (
+            "f32[70]",
+            "f32[281474976710657]",
+            "2:32: 281474976710657 before this is more than 281474976710656",
+        ),
+        ("u0 < 2", "u0 < 281474976710656, u1 < 2", "4:34: there are too many units to count"),
     ];
     for (from, to, wanted) in cases {
         let text = whole.replacen(from, to, 1);

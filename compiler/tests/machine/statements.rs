@@ -8,17 +8,6 @@ use brolga_compiler::loop_ir::{Chunk, ChunkFn, Extent, Fold, Loop, LoopKind, Stm
 
 use super::harness::{Case, KINDS, Random, SIZES, folding, loop_over};
 
-const MONOIDS: [Monoid; 8] = [
-    Monoid::Sum,
-    Monoid::Product,
-    Monoid::Max,
-    Monoid::Min,
-    Monoid::All,
-    Monoid::Any,
-    Monoid::ArgMax,
-    Monoid::ArgMin,
-];
-
 fn accepts(monoid: Monoid, dtype: DType) -> bool {
     monoid.function().unwrap_or(BinaryFn::Max).accepts(dtype)
 }
@@ -56,7 +45,7 @@ fn store_each(case: &mut Case, index: IndexId, len: usize, results: &[ExprId]) -
 #[test]
 fn folds_of_everything() {
     let mut random = Random(1);
-    for (monoid, dtype) in MONOIDS.into_iter().flat_map(|m| DType::ALL.map(|d| (m, d))) {
+    for (monoid, dtype) in Monoid::ALL.into_iter().flat_map(|m| DType::ALL.map(|d| (m, d))) {
         if !accepts(monoid, dtype) {
             continue;
         }
@@ -331,7 +320,7 @@ fn numbers_of_indices() {
 #[test]
 fn folds_inside_a_vector_loop() {
     let mut random = Random(4);
-    for (monoid, dtype) in MONOIDS.into_iter().flat_map(|m| DType::ALL.map(|d| (m, d))) {
+    for (monoid, dtype) in Monoid::ALL.into_iter().flat_map(|m| DType::ALL.map(|d| (m, d))) {
         if !accepts(monoid, dtype) {
             continue;
         }

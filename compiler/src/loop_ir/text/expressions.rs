@@ -25,6 +25,9 @@ pub(super) struct Names {
     pub(super) shared: FxHashMap<String, ExprId>,
 }
 
+/// The largest size, so that no product of one with the bytes of an element is too large to count.
+pub(super) const LARGEST: usize = 1 << 48;
+
 /// A place in a line.
 pub(super) struct Cursor<'a> {
     line: &'a Line<'a>,
@@ -218,12 +221,12 @@ impl<'a> Cursor<'a> {
     /// `128`, or `min(4, 7 - 4 u0)`.
     pub(super) fn extent(&mut self) -> Read<Extent> {
         if !self.take_word("min") {
-            return Ok(Extent::Const(self.number("an extent")?));
+            return Ok(Extent::Const(self.size("an extent")?));
         }
         self.sign("(")?;
-        let block = self.number("the size of a block")?;
+        let block = self.size("the size of a block")?;
         self.sign(",")?;
-        let total = self.number("the size of all blocks")?;
+        let total = self.size("the size of all blocks")?;
         self.sign("-")?;
         if self.number::<usize>("the size of a block")? != block {
             return self.error("a block has two sizes");
@@ -233,36 +236,39 @@ impl<'a> Cursor<'a> {
         Ok(Extent::Block { axis, block, total })
     }
 
-    fn axis(&mut self) -> Read<AxisId> {
-        let found = self.peek_name().and_then(|name| self.names.axes.get(name).copied());
+    /// What a name stands for.
+    fn known<T: Copy>(
+        &mut self,
+        names: impl FnOnce(&Names) -> &FxHashMap<String, T>,
+        what: &str,
+    ) -> Read<T> {
+        let found = self.peek_name().and_then(|name| names(self.names).get(name).copied());
         match found {
-            Some(axis) => {
+            Some(found) => {
                 self.at += 1;
-                Ok(axis)
+                Ok(found)
             }
-            None => self.wanted("an axis"),
+            None => self.wanted(what),
         }
+    }
+
+    fn axis(&mut self) -> Read<AxisId> {
+        self.known(|names| &names.axes, "an axis")
     }
 
     pub(super) fn var(&mut self) -> Read<(VarId, DType)> {
-        let found = self.peek_name().and_then(|name| self.names.vars.get(name).copied());
-        match found {
-            Some(var) => {
-                self.at += 1;
-                Ok(var)
-            }
-            None => self.wanted("a bound value"),
-        }
+        self.known(|names| &names.vars, "a bound value")
     }
 
     pub(super) fn place(&mut self) -> Read<PlaceId> {
-        let found = self.peek_name().and_then(|name| self.names.places.get(name).copied());
-        match found {
-            Some(place) => {
-                self.at += 1;
-                Ok(place)
-            }
-            None => self.wanted("a memory"),
+        self.known(|names| &names.places, "a memory")
+    }
+
+    /// How many there are of something: no more than a memory could hold.
+    pub(super) fn size(&mut self, what: &str) -> Read<usize> {
+        match self.number(what)? {
+            n if n <= LARGEST => Ok(n),
+            n => self.error(format!("{n} before this is more than {LARGEST}")),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::expressions::{Cursor, Names};
+use super::expressions::{Cursor, LARGEST, Names};
 use super::line::{Line, TextError, at, lines};
 use super::tokens::Token;
 use crate::ir::{DType, Exprs, LibraryFn, Monoid, OriginId, PlaceId};
@@ -109,7 +109,7 @@ impl Reader {
         cursor.sign(":")?;
         let dtype = cursor.dtype()?;
         cursor.sign("[")?;
-        let len = cursor.number("a number of elements")?;
+        let len = cursor.size("a number of elements")?;
         cursor.sign("]")?;
         cursor.end()?;
         let (buffers, locals) = (self.kernel.buffers.len() as u32, self.kernel.locals.len() as u32);
@@ -134,13 +134,17 @@ impl Reader {
 
     /// `once:` or `units u0 < 4, u1 < 7:`.
     fn units(&mut self, line: &Line<'_>) -> Read<()> {
-        let mut units = vec![];
+        let (mut units, mut n_units) = (vec![], 1usize);
         let mut cursor = self.cursor(line);
         if cursor.name("`once` or `units`")? == "units" {
             loop {
                 let (name, column) = (cursor.name("a name")?, cursor.column());
                 cursor.sign("<")?;
-                let extent = cursor.number("an extent")?;
+                let extent = cursor.size("an extent")?;
+                n_units = n_units.saturating_mul(extent);
+                if n_units > LARGEST {
+                    return Err(at(line, column, "there are too many units to count"));
+                }
                 let axis = cursor.exprs.axis(extent);
                 if cursor.names.axes.insert(name, axis).is_some() {
                     return Err(at(line, column, "there is an axis of this name"));
