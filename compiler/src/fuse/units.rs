@@ -128,7 +128,7 @@ fn indices_of(
         let columns = value.sizes.get(value.column()).copied().unwrap_or(1);
         let elements = steps.unwrap_or(0).saturating_mul(columns);
         let bytes = elements.saturating_mul(value.tensor_type.dtype.size());
-        let is_large = bytes > cx.costs.large_factor;
+        let is_large = bytes >= cx.costs.large_factor;
         if !is_large || right_has(values, value, along.dim) {
             return 1;
         }
@@ -234,7 +234,10 @@ fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> Uni
             long.max(least).max(1)
         }
         Kind::Row => extent.div_ceil(2 * all.div_ceil(2 * rows.max(least * of.scale))),
-        Kind::Column => extent.div_ceil(2 * all.div_ceil(4 * columns)).next_multiple_of(columns),
+        Kind::Column => {
+            let some = cx.costs.columns.max(2 * columns);
+            extent.div_ceil(2 * all.div_ceil(2 * some)).next_multiple_of(columns)
+        }
     };
     UnitDim { extent, block: block.min(extent) }
 }

@@ -64,7 +64,7 @@ pub struct Costs {
     /// A shorter part of the axis that a product sums over is not wanted: each part writes a whole
     /// result.
     pub shortest_product: usize,
-    /// Bytes of a right factor that stay in a cache from one unit to the next: a larger one is read
+    /// A right factor of fewer bytes stays in a cache from one unit to the next: any other is read
     /// anew by each.
     pub large_factor: usize,
     /// So many rows of a product with a large right factor a unit has at least, where there are units
@@ -118,7 +118,7 @@ impl Default for Costs {
             long_example: 1 << 17,
             shortest_product: 256,
             large_factor: 512 << 10,
-            few_rows: 4,
+            few_rows: 32,
             many_rows: 112,
             max_boxes: 1024,
             siblings: 8,

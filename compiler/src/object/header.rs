@@ -18,7 +18,7 @@ pub(super) fn header(model: &Model, layout: &Layout, (version, source): (&str, &
          #ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n\
          /* Variables, clocks and the memory of a step: one block, whose bytes are the caller's. Nothing\n\
          \x20* else is written, and nothing is allocated but by {name}_threads. One thread at a time calls\n\
-         \x20* functions of a model; two models do not disturb each other. */\n\
+         \x20* functions of a model, with 512 KiB of stack; two models do not disturb each other. */\n\
          typedef struct {name} {name};\n\n\
          /* How many bytes a model takes. */\nsize_t {name}_bytes(void);\n\n\
          /* Makes a model in {name}_bytes() bytes of memory, aligned to 64, with its initial values; returns\n\

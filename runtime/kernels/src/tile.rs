@@ -4,8 +4,8 @@
 //!
 //! The three strided reduction levels let it read operands where they lie: a transposed matrix, the
 //! windows of a convolution (rows of the filter; its columns and channels), the images of a batch.
-//! The rows have two levels, as those of an image's window. Nothing is copied but panels of a B
-//! that is larger than the caches, for many rows ([`blocking`]).
+//! The rows have two levels, as those of an image's window. Nothing is copied but for many
+//! rows, panels of a B that is larger than the caches and rows of an A whose steps are ([`packed`]).
 //!
 //! A may have columns too, `A[i, r, j]`: as many products as there are columns, side by side, such
 //! as those of the channels of a depthwise convolution. Then vectors of A are loaded where else a
@@ -20,11 +20,14 @@
 //! longer.
 
 mod blocking;
+mod levels;
+mod packed;
 mod vector;
 
 use crate::isa::Isa;
-use blocking::{Levels, RowOffsets, product};
-use vector::{Lanes, Vector};
+use blocking::product;
+use levels::{Levels, RowOffsets};
+use vector::{Lanes, Vector, fetch};
 
 /// A product to compute. Strides are in elements; the columns of B and C are contiguous, and those
 /// of A if it has any.
@@ -128,6 +131,9 @@ const CACHE_LINE: usize = 64;
 /// Computes some rows of a panel of columns.
 type Microkernel<T> = unsafe fn(block: &Block<'_, T>);
 
+/// Copies so many rows of A that lie there.
+type PackRows<T> = unsafe fn(to: *mut T, a: *const T, levels: &Levels, rows: (&RowOffsets, usize));
+
 /// What is held in registers: some rows of a panel of columns, and the sum that they are.
 struct Block<'a, T> {
     /// The panel's first element of C, in the tile's first row.
@@ -155,8 +161,10 @@ struct Microkernels<T: 'static> {
     columns: Panels<T>,
     /// Those where it has and the sum is short.
     short: Panels<T>,
-    /// Copies a panel of B, row after row of two vectors, in the order of the levels.
+    /// Copies panels of B, each row after row of two vectors, in the order of the levels.
     pack: unsafe fn(to: *mut T, b: *const T, levels: &Levels, columns: usize),
+    /// Copies some rows of A, one step of all after the other, in the order of the levels.
+    pack_rows: PackRows<T>,
 }
 
 /// Kernels by the columns of a panel, each a list by the number of rows less one.
@@ -249,7 +257,7 @@ unsafe fn block<
                     for w in 0..W {
                         row[w] = load::<V>(b2.add(w * V::LANES), last(w), mask);
                         if (w * size_of::<V>()).is_multiple_of(CACHE_LINE) {
-                            V::fetch(b2.wrapping_offset(levels.ahead).wrapping_add(w * V::LANES));
+                            fetch(b2.wrapping_offset(levels.ahead).wrapping_add(w * V::LANES));
                         }
                     }
                     for i in 0..R {
@@ -297,11 +305,12 @@ unsafe fn load<V: Vector>(from: *const V::Element, is_last: bool, mask: V::Mask)
     unsafe { if is_last { V::load_masked(from, mask) } else { V::load(from) } }
 }
 
-/// Copies the `columns` of each row of B that the levels name behind each other, two vectors apart.
+/// Copies the `columns` of each row of B that the levels name: panel after panel of two vectors of
+/// columns, of which the rows stand behind each other.
 ///
 /// # Safety
 /// The host has the instructions of `V`; the elements of B are readable, and `to` is writable for
-/// two vectors a row.
+/// two vectors a row of each panel.
 #[inline(always)]
 unsafe fn pack<V: Vector>(
     mut to: *mut V::Element,
@@ -309,32 +318,85 @@ unsafe fn pack<V: Vector>(
     levels: &Levels,
     columns: usize,
 ) {
-    let second = columns.saturating_sub(V::LANES);
-    // A store under a mask takes a dozen times as long on some processors.
-    let is_whole = second == V::LANES;
-    // SAFETY: the masks keep both vectors within the columns.
+    let panel = 2 * V::LANES;
+    let (whole, rest) = (columns / panel, columns % panel);
+    let next_panel = levels.steps() * panel;
+    // SAFETY: the masks keep both vectors within the columns. They are stored whole: a store under a
+    // mask takes a dozen times as long on some processors.
     unsafe {
-        let (first, second) = (V::mask(columns.min(V::LANES)), V::mask(second));
+        let first = V::mask(rest.min(V::LANES));
+        let second = V::mask(rest.saturating_sub(V::LANES));
         let mut b0 = b;
         for _ in 0..levels.len[0] {
             let mut b1 = b0;
             for _ in 0..levels.len[1] {
                 let mut b2 = b1;
                 for _ in 0..levels.len[2] {
-                    let from = b2.wrapping_add(V::LANES);
-                    if is_whole {
-                        V::load(b2).store(to);
-                        V::load(from).store(to.add(V::LANES));
-                    } else {
-                        V::load_masked(b2, first).store_masked(to, first);
-                        V::load_masked(from, second).store_masked(to.add(V::LANES), second);
+                    let (mut from, mut at) = (b2, to);
+                    for _ in 0..whole {
+                        V::load(from).store(at);
+                        V::load(from.add(V::LANES)).store(at.add(V::LANES));
+                        (from, at) = (from.wrapping_add(panel), at.wrapping_add(next_panel));
                     }
-                    to = to.add(2 * V::LANES);
+                    if rest > 0 {
+                        V::load_masked(from, first).store(at);
+                        let from = from.wrapping_add(V::LANES);
+                        V::load_masked(from, second).store(at.add(V::LANES));
+                    }
+                    to = to.wrapping_add(panel);
                     b2 = b2.wrapping_offset(levels.b_step[2]);
                 }
                 b1 = b1.wrapping_offset(levels.b_step[1]);
             }
             b0 = b0.wrapping_offset(levels.b_step[0]);
+        }
+    }
+}
+
+/// Copies `n` rows of A, the elements of each step that the levels name behind those of the one before.
+///
+/// # Safety
+/// The host has the instructions of `V`; the elements of A are readable, and `to` is writable for
+/// them and two vectors more.
+#[inline(always)]
+unsafe fn pack_rows<V: Vector>(
+    mut to: *mut V::Element,
+    a: *const V::Element,
+    levels: &Levels,
+    (rows, n): (&RowOffsets, usize),
+) {
+    let rows = &rows.a[..n];
+    let element = size_of::<V::Element>() as isize;
+    let are_adjacent = rows.windows(2).all(|pair| pair[1] - pair[0] == element);
+    // SAFETY: the masks keep what is read within the rows. What is written of a step beyond them is
+    // written again by the next.
+    unsafe {
+        let first = V::mask(n.min(V::LANES));
+        let second = V::mask(n.saturating_sub(V::LANES));
+        let mut a0 = a;
+        for _ in 0..levels.len[0] {
+            let mut a1 = a0;
+            for _ in 0..levels.len[1] {
+                let mut a2 = a1;
+                for _ in 0..levels.len[2] {
+                    if are_adjacent {
+                        let from = a2.wrapping_byte_offset(rows[0]);
+                        V::load_masked(from, first).store(to);
+                        if n > V::LANES {
+                            let from = from.wrapping_add(V::LANES);
+                            V::load_masked(from, second).store(to.add(V::LANES));
+                        }
+                    } else {
+                        for (i, &row) in rows.iter().enumerate() {
+                            *to.add(i) = *a2.byte_offset(row);
+                        }
+                    }
+                    to = to.add(n);
+                    a2 = a2.wrapping_offset(levels.a_step[2]);
+                }
+                a1 = a1.wrapping_offset(levels.a_step[1]);
+            }
+            a0 = a0.wrapping_offset(levels.a_step[0]);
         }
     }
 }
@@ -361,13 +423,14 @@ macro_rules! panels {
 
 /// The [`Microkernels`] of so many rows; of so few where A has columns and a panel is broad.
 macro_rules! blocks {
-    ($block:ident<$v:ty, $half:ty>, $pack:ident, $($rows:literal)*; $($few:literal)*) => {
+    ($block:ident<$v:ty, $half:ty>, $pack:ident, $pack_rows:ident, $($rows:literal)*; $($few:literal)*) => {
         Microkernels {
             lanes: <$v as Vector>::LANES,
             matrix: panels!($block<$v, $half, false>, $($rows)*;),
             columns: panels!($block<$v, $half, true>, $($rows)*;),
             short: panels!($block<$v, $half, true>, $($rows)*; $($few)*),
             pack: $pack::<$v>,
+            pack_rows: $pack_rows::<$v>,
         }
     };
 }
@@ -397,17 +460,26 @@ unsafe fn pack_portable<V: Vector>(
     unsafe { pack::<V>(to, b, levels, columns) }
 }
 
+/// [`pack_rows`] compiled for the same.
+unsafe fn pack_rows_portable<V: Vector>(
+    to: *mut V::Element,
+    a: *const V::Element,
+    levels: &Levels,
+    rows: (&RowOffsets, usize),
+) {
+    // SAFETY: the caller's promises.
+    unsafe { pack_rows::<V>(to, a, levels, rows) }
+}
+
 /// 4 rows of 8 columns: 8 accumulators of 128 bits.
-static F32_PORTABLE: Microkernels<f32> =
-    blocks!(block_portable<Lanes<f32, 4>, Lanes<f32, 2>>, pack_portable, 1 2 3 4;);
+static F32_PORTABLE: Microkernels<f32> = blocks!(block_portable<Lanes<f32, 4>, Lanes<f32, 2>>, pack_portable, pack_rows_portable, 1 2 3 4;);
 /// 4 rows of 4 columns: 8 accumulators of 128 bits.
-static F64_PORTABLE: Microkernels<f64> =
-    blocks!(block_portable<Lanes<f64, 2>, Lanes<f64, 1>>, pack_portable, 1 2 3 4;);
+static F64_PORTABLE: Microkernels<f64> = blocks!(block_portable<Lanes<f64, 2>, Lanes<f64, 1>>, pack_portable, pack_rows_portable, 1 2 3 4;);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::vector::x86::{F32x8, F32x8Vl, F32x16, F64x4, F64x4Vl, F64x8};
-    use super::{Block, Levels, Microkernels, Panels, Vector, block, pack};
+    use super::{Block, Levels, Microkernels, Panels, RowOffsets, Vector, block, pack, pack_rows};
 
     /// [`block`] compiled for AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
@@ -434,6 +506,18 @@ mod x86 {
     ) {
         // SAFETY: the caller's promises.
         unsafe { pack::<V>(to, b, levels, columns) }
+    }
+
+    /// [`pack_rows`] compiled for the same.
+    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+    unsafe fn pack_rows_avx512<V: Vector>(
+        to: *mut V::Element,
+        a: *const V::Element,
+        levels: &Levels,
+        rows: (&RowOffsets, usize),
+    ) {
+        // SAFETY: the caller's promises.
+        unsafe { pack_rows::<V>(to, a, levels, rows) }
     }
 
     /// [`block`] compiled for AVX2 and FMA.
@@ -463,16 +547,28 @@ mod x86 {
         unsafe { pack::<V>(to, b, levels, columns) }
     }
 
+    /// [`pack_rows`] compiled for the same.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn pack_rows_avx2<V: Vector>(
+        to: *mut V::Element,
+        a: *const V::Element,
+        levels: &Levels,
+        rows: (&RowOffsets, usize),
+    ) {
+        // SAFETY: the caller's promises.
+        unsafe { pack_rows::<V>(to, a, levels, rows) }
+    }
+
     /// 14 rows of 32 columns: 28 of 32 registers accumulate, two hold B, one A.
-    pub(super) static F32_AVX512: Microkernels<f32> = blocks!(block_avx512<F32x16, F32x8Vl>, pack_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1 2 3 4 5 6);
+    pub(super) static F32_AVX512: Microkernels<f32> = blocks!(block_avx512<F32x16, F32x8Vl>, pack_avx512, pack_rows_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1 2 3 4 5 6);
     /// 14 rows of 16 columns.
-    pub(super) static F64_AVX512: Microkernels<f64> = blocks!(block_avx512<F64x8, F64x4Vl>, pack_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1 2 3 4 5 6);
+    pub(super) static F64_AVX512: Microkernels<f64> = blocks!(block_avx512<F64x8, F64x4Vl>, pack_avx512, pack_rows_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1 2 3 4 5 6);
     /// 6 rows of 16 columns: 12 of 16 registers accumulate, two hold B, one A.
     pub(super) static F32_AVX2: Microkernels<f32> =
-        blocks!(block_avx2<F32x8, F32x8>, pack_avx2, 1 2 3 4 5 6;);
+        blocks!(block_avx2<F32x8, F32x8>, pack_avx2, pack_rows_avx2, 1 2 3 4 5 6;);
     /// 6 rows of 8 columns.
     pub(super) static F64_AVX2: Microkernels<f64> =
-        blocks!(block_avx2<F64x4, F64x4>, pack_avx2, 1 2 3 4 5 6;);
+        blocks!(block_avx2<F64x4, F64x4>, pack_avx2, pack_rows_avx2, 1 2 3 4 5 6;);
 }
 
 #[cfg(test)]

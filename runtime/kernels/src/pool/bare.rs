@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ffi::{c_int, c_long, c_void};
 use core::mem::MaybeUninit;
-use core::ptr::{null, null_mut};
+use core::ptr::null_mut;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
@@ -19,10 +19,13 @@ type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 unsafe extern "C" {
     fn pthread_create(
         thread: *mut PThread,
-        attributes: *const c_void,
+        attributes: *const Attributes,
         start: Start,
         argument: *mut c_void,
     ) -> c_int;
+    fn pthread_attr_init(attributes: *mut Attributes) -> c_int;
+    fn pthread_attr_setstacksize(attributes: *mut Attributes, bytes: usize) -> c_int;
+    fn pthread_attr_destroy(attributes: *mut Attributes) -> c_int;
     fn pthread_join(thread: PThread, result: *mut *mut c_void) -> c_int;
     fn pthread_key_create(key: *mut u32, destructor: Option<extern "C" fn(*mut c_void)>) -> c_int;
     fn pthread_setspecific(key: u32, value: *const c_void) -> c_int;
@@ -38,6 +41,13 @@ unsafe extern "C" {
     fn free(block: *mut c_void);
     fn abort() -> !;
 }
+
+/// Bytes of a thread's stack. What kernels copy for the caches is on it; some C libraries give 128 KiB.
+const STACK: usize = 1 << 20;
+
+/// How a thread is made; at least as large as any C library's (glibc has 56 bytes).
+#[repr(C, align(16))]
+struct Attributes([u8; 128]);
 
 /// At least as large as any C library's (glibc has 32 bytes).
 #[repr(C, align(16))]
@@ -151,8 +161,18 @@ pub(crate) fn spawn(
     let parker = Parker::new().filter(|_| key().is_some()).ok_or(Refused)?;
     let begins = Box::into_raw(Box::new(Begin { parker: parker.clone(), work: Box::new(work) }));
     let mut thread = 0;
-    // SAFETY: the argument is what `begin` takes.
-    if unsafe { pthread_create(&mut thread, null(), begin, begins.cast()) } != 0 {
+    let mut attributes = Attributes([0; 128]);
+    // SAFETY: the attributes are made before they are used, and the argument is what `begin` takes.
+    let is_made = unsafe {
+        pthread_attr_init(&mut attributes) == 0 && {
+            // A system that refuses the size gives its own.
+            pthread_attr_setstacksize(&mut attributes, STACK);
+            let made = pthread_create(&mut thread, &attributes, begin, begins.cast());
+            pthread_attr_destroy(&mut attributes);
+            made == 0
+        }
+    };
+    if !is_made {
         // SAFETY: nobody has taken it.
         drop(unsafe { Box::from_raw(begins) });
         return Err(Refused);

@@ -326,6 +326,19 @@ macro_rules! suite {
                 }
             }
 
+            /// Rows of the left factor that are copied: their steps are lines apart, or they evict each
+            /// other. More than are copied at once, of more steps, for more columns.
+            #[test]
+            fn copied_rows() {
+                for (m, accumulate) in [(113, false), (57, true)] {
+                    check(Case::transposed(m, 515, [1, 1, 261], accumulate));
+                }
+                check(Case::transposed(19, 520, [3, 5, 40], true));
+                let apart = Case { a_row: [0, 1024], ..Case::plain(31, 530, [1, 1, 600], false) };
+                check(apart);
+                check(Case { m: [5, 4], a_row: [5000, 1024], c_row: [2700, 530], ..apart });
+            }
+
             #[test]
             fn large_right_factors() {
                 for accumulate in [false, true] {

@@ -35,10 +35,21 @@ pub(super) trait Vector: Copy {
     unsafe fn load_masked(from: *const Self::Element, mask: Self::Mask) -> Self;
     /// The lanes of the mask to memory, nothing elsewhere.
     unsafe fn store_masked(self, to: *mut Self::Element, mask: Self::Mask);
-    /// Asks for the cache line of an address, which need not be accessible.
-    unsafe fn fetch(at: *const Self::Element);
     /// `self · b + c`, rounded once if the instruction set fuses.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+}
+
+/// Asks for the cache line of an address, which need not be accessible; where it can.
+#[inline(always)]
+pub(super) fn fetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which faults nowhere, of an instruction that every such processor has.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
 }
 
 /// A vector in plain Rust.
@@ -94,9 +105,6 @@ macro_rules! portable {
                     unsafe { *to.add(l) = self.0[l] }
                 }
             }
-
-            #[inline(always)]
-            unsafe fn fetch(_: *const $t) {}
 
             #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
@@ -176,12 +184,6 @@ pub(super) mod x86 {
                 unsafe fn store_masked(self, to: *mut $t, mask: $mask) {
                     // SAFETY: the caller's promises.
                     unsafe { $store_masked(to, mask, self.0) }
-                }
-
-                #[inline(always)]
-                unsafe fn fetch(at: *const $t) {
-                    // SAFETY: a hint, which faults nowhere.
-                    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
                 }
 
                 #[inline(always)]
