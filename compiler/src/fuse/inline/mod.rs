@@ -7,12 +7,14 @@
 
 mod boxes;
 mod factors;
+mod keep;
 mod unit_dims;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::boxes::Piece;
 use self::factors::{Copies, lower_in_boxes};
+use self::keep::Kept;
 use self::unit_dims::take_products;
 use super::cost::{cost, operations};
 use super::values::{DataIndex, PlacedPart, Value, Values, Work, is_memory, number};
@@ -41,6 +43,10 @@ enum Form {
 pub(super) fn values(graph: &Graph, cx: &FuseContext<'_>) -> (Graph, Values) {
     let order = graph.order();
     let mut builder = Inliner::new(graph.clone(), &order, cx);
+    if cx.options.nodes {
+        builder.keep(&order);
+    }
+    let order = builder.graph.order();
     for &node in &order {
         builder.decide(node);
     }
@@ -65,6 +71,7 @@ struct Inliner<'a> {
     boxes: FxHashMap<NodeId, Vec<Piece>>,
     forms: FxHashMap<NodeId, Form>,
     copies: Copies,
+    kept: Kept,
     /// The number of operations in the inlined expression of a node.
     sizes: FxHashMap<NodeId, u32>,
     /// The length of the longest chain of inlined nodes that ends in a node.
@@ -94,6 +101,7 @@ impl<'a> Inliner<'a> {
             boxes,
             forms: FxHashMap::default(),
             copies: Copies::default(),
+            kept: Kept::default(),
             sizes: FxHashMap::default(),
             depths: FxHashMap::default(),
             roots,
@@ -140,7 +148,8 @@ impl<'a> Inliner<'a> {
             || self.roots.contains(&node)
             || size > self.cx.costs.max_inline
             || self.depths.get(&node).is_some_and(|&d| d > MAX_DEPTH)
-            || (size > 1 && self.is_read_again(node))
+            || self.kept.stored.contains(&node)
+            || (size > 1 && !self.kept.again.contains(&node) && self.is_read_again(node))
             || (self.is_spread(node) && size > 1)
     }
 
