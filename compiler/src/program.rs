@@ -32,6 +32,8 @@ pub struct Program {
     pub constants_bytes: usize,
     /// Bytes of the arena.
     pub arena_bytes: usize,
+    /// The bytes of it that are used at the same time at most: no layout of this schedule has fewer.
+    pub arena_least_bytes: usize,
     /// Bytes of scratch that one thread needs.
     pub scratch_bytes: usize,
     /// What the numbers in the status word stand for.

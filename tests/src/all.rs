@@ -11,6 +11,7 @@ mod initial_values;
 mod language_page;
 mod long_loops;
 mod loop_text;
+mod memory;
 mod operations;
 mod origins;
 mod pages;

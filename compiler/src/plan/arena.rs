@@ -1,5 +1,7 @@
 //! The arena: memories that share bytes when they do not live at the same time.
 
+use std::cmp::Reverse;
+
 use crate::loop_ir::CACHE_LINE;
 
 /// A memory that looks for a place.
@@ -17,11 +19,14 @@ pub(super) struct Arena {
 }
 
 /// Where the memories are.
+#[derive(Default)]
 pub(super) struct Layout {
     /// The position of each in bytes.
     pub(super) offsets: Vec<usize>,
     /// The bytes of all of them.
     pub(super) bytes: usize,
+    /// The bytes that are used at the same time at most: no layout has fewer.
+    pub(super) least: usize,
 }
 
 impl Arena {
@@ -44,12 +49,42 @@ impl Arena {
         half
     }
 
-    /// Finds places, the largest memory first, each at the lowest offset that is free: quadratic in
-    /// the memories that live at once.
+    /// The bytes that are used at the same time at most.
+    fn least(&self) -> usize {
+        let mut begin_and_end: Vec<(usize, bool, usize)> = vec![];
+        for Memory { bytes, life } in &self.memories {
+            begin_and_end.extend([(life.0, true, *bytes), (life.1 + 1, false, *bytes)]);
+        }
+        // What ends at a time goes before what begins.
+        begin_and_end.sort_unstable();
+        let (mut used, mut most) = (0, 0);
+        for (_, begins, bytes) in begin_and_end {
+            used = if begins { used + bytes } else { used - bytes };
+            most = most.max(used);
+        }
+        most
+    }
+
+    /// Finds places, the largest memory first; if that wastes more than a tenth, also the one that is
+    /// used longest first, and the one that is used earliest, and takes the best.
     pub(super) fn layout(&self) -> Layout {
+        let length = |m: &Memory| m.life.1 - m.life.0;
+        let by_bytes = self.layout_by(|m| Reverse(m.bytes));
+        if by_bytes.bytes - by_bytes.least <= by_bytes.least / 10 {
+            return by_bytes;
+        }
+        let others =
+            [self.layout_by(|m| Reverse((length(m), m.bytes))), self.layout_by(|m| m.life)];
+        let all = std::iter::once(by_bytes).chain(others);
+        all.min_by_key(|layout| layout.bytes).expect("there are three")
+    }
+
+    /// Places the memories in an order, each at the lowest offset that is free: quadratic in the
+    /// memories that live at once.
+    fn layout_by<K: Ord>(&self, key: impl Fn(&Memory) -> K) -> Layout {
         let mut order: Vec<usize> = (0..self.memories.len()).collect();
-        order.sort_by_key(|&m| std::cmp::Reverse(self.memories[m].bytes));
-        let mut layout = Layout { offsets: vec![0; order.len()], bytes: 0 };
+        order.sort_by_key(|&m| key(&self.memories[m]));
+        let mut layout = Layout { offsets: vec![0; order.len()], bytes: 0, least: self.least() };
         let mut placed: Vec<(usize, usize, (usize, usize))> = vec![];
         for m in order {
             let Memory { bytes, life } = self.memories[m];

@@ -40,7 +40,7 @@ pub fn plan(
         serial: costs.serial,
         program: Program { checks, ..empty() },
         arena: Arena::default(),
-        layout: Layout { offsets: vec![], bytes: 0 },
+        layout: Layout::default(),
         now: 0,
         known: FxHashMap::default(),
     };
@@ -51,6 +51,7 @@ pub fn plan(
     schedule.copied.iter().for_each(|&node| planner.touch(&mut scope, node));
     planner.layout = planner.arena.layout();
     planner.program.arena_bytes = planner.layout.bytes;
+    planner.program.arena_least_bytes = planner.layout.least;
     planner.program.phases = planner.phases(&scope, schedule, lowered);
     planner.copies(&scope, schedule);
     planner.program
@@ -66,6 +67,7 @@ fn empty() -> Program {
         constants: vec![],
         constants_bytes: 0,
         arena_bytes: 0,
+        arena_least_bytes: 0,
         scratch_bytes: 0,
         checks: vec![],
     }
