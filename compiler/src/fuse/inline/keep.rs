@@ -20,8 +20,8 @@ use crate::ir::{Graph, Lowering, Network, NodeId, Origin, UNCUT};
 /// An operation on an element that costs more is not computed again.
 const CHEAP: u32 = 2;
 
-/// Nor is a node that would take more of them, with those of what it is computed from.
-const MOST_OPERATIONS: u32 = 24;
+/// Nor is a node for which more nodes and operations would be, itself and what it is computed from.
+const MOST: u32 = 48;
 
 /// What was chosen.
 #[derive(Default)]
@@ -30,6 +30,23 @@ pub(super) struct Kept {
     pub(super) again: FxHashSet<NodeId>,
     /// Nodes that are stored, since their operands would be more.
     pub(super) stored: FxHashSet<NodeId>,
+}
+
+/// What a late reader can have.
+#[derive(Default)]
+struct Sources {
+    /// What is in memory anyway.
+    in_memory: FxHashSet<NodeId>,
+    /// The operations on an element of what may be computed again.
+    cheap: FxHashMap<NodeId, u32>,
+    /// What is kept for late readers alone.
+    kept: FxHashSet<NodeId>,
+}
+
+impl Sources {
+    fn are_there(&self, x: NodeId) -> bool {
+        self.in_memory.contains(&x) || self.kept.contains(&x)
+    }
 }
 
 /// When nodes are computed and read, in kernels that come before.
@@ -44,29 +61,26 @@ impl Inliner<'_> {
     /// Chooses what is kept, and lets later readers read nodes of their own in the place of the rest.
     pub(super) fn keep(&mut self, order: &[NodeId]) {
         let times = self.times(order);
-        let is_late = |reader: &NodeId, x: &NodeId| times.reads[reader] > times.made[x];
-        let (mut late, mut in_memory) = (vec![], self.roots.clone());
+        let mut sources = Sources::default();
+        let is_there = |n: &&NodeId| self.roots.contains(n) || is_memory(&self.graph, **n);
+        sources.in_memory.extend(order.iter().filter(is_there));
+        let mut late = vec![];
         for &reader in order {
             for &x in self.graph.operands(reader) {
-                if !is_late(&reader, &x) {
+                if times.reads[&reader] <= times.made[&x] {
                 } else if self.reads_elements(reader) {
                     late.push((reader, x));
                 } else {
-                    self.note_view(x, &mut in_memory);
+                    self.note_view(x, &mut sources.in_memory);
                 }
             }
         }
-        in_memory.extend(order.iter().filter(|&&n| is_memory(&self.graph, n)));
-        let cut = self.cut(order, &late, &in_memory);
-        let free = |x: &NodeId| in_memory.contains(x) || cut.contains(x);
-        let is_less = |x: &NodeId| {
-            let others = self.graph.operands(*x).iter().map(|&o| self.bytes_for(o, &free));
-            self.is_map(*x) && bytes(&self.graph, *x) < others.sum()
-        };
-        self.kept.stored = cut.iter().filter(|x| is_less(x)).copied().collect();
+        sources.cheap = self.all_cheap(order, &sources.in_memory);
+        sources.kept = self.cut(order, &late, &sources);
+        let stored = sources.kept.iter().filter(|&&x| self.is_less(x, &sources));
+        self.kept.stored = stored.copied().collect();
         for (reader, x) in late {
-            let mut made = FxHashMap::default();
-            let again = self.again(x, &free, &mut made);
+            let again = self.again(x, &sources, &mut FxHashMap::default());
             if again != x {
                 self.graph.replace_operand(reader, x, again);
             }
@@ -147,40 +161,47 @@ impl Inliner<'_> {
         }
     }
 
+    /// What may be computed again, with the operations of each on an element.
+    fn all_cheap(&self, order: &[NodeId], in_memory: &FxHashSet<NodeId>) -> FxHashMap<NodeId, u32> {
+        // How much it would be, with what it is computed from.
+        let mut all: FxHashMap<NodeId, u32> = FxHashMap::default();
+        let mut cheap = FxHashMap::default();
+        for &node in order.iter().filter(|n| !in_memory.contains(n)) {
+            let Some(own) = self.cheap(node) else { continue };
+            let operands = self.graph.operands(node).iter().filter_map(|o| all.get(o));
+            let sum = operands.fold(own + 1, |sum, &n| sum.saturating_add(n));
+            if sum <= MOST {
+                all.insert(node, sum);
+                cheap.insert(node, own);
+            }
+        }
+        cheap
+    }
+
     /// The nodes that are kept for late reads.
     fn cut(
         &self,
         order: &[NodeId],
         late: &[(NodeId, NodeId)],
-        in_memory: &FxHashSet<NodeId>,
+        sources: &Sources,
     ) -> FxHashSet<NodeId> {
-        let mut needed: FxHashSet<NodeId> = late.iter().map(|(_, x)| *x).collect();
-        let wanted = needed.clone();
-        let mut operations: FxHashMap<NodeId, u32> = FxHashMap::default();
-        // Those of a node that is computed again; none if it is not.
-        for &node in order {
-            let operands = self.graph.operands(node).iter();
-            let before =
-                operands.filter(|o| !in_memory.contains(o)).filter_map(|o| operations.get(o));
-            let own = self.cheap(node).map(|own| before.fold(own, |sum, &n| sum.saturating_add(n)));
-            if let Some(own) = own.filter(|&own| own <= MOST_OPERATIONS) {
-                operations.insert(node, own);
-            }
-        }
-        for node in order.iter().rev().filter(|n| !in_memory.contains(n)) {
-            if needed.contains(node) && operations.contains_key(node) {
+        let wanted: FxHashSet<NodeId> = late.iter().map(|(_, x)| *x).collect();
+        let mut needed = wanted.clone();
+        for node in order.iter().rev() {
+            if needed.contains(node) && sources.cheap.contains_key(node) {
                 needed.extend(self.graph.operands(*node));
             }
         }
+        let is_open = |n: &&NodeId| needed.contains(n) && !sources.in_memory.contains(n);
         let mut network = Network::new();
         let mut ends: FxHashMap<NodeId, (usize, usize)> = FxHashMap::default();
-        for &node in order.iter().filter(|n| needed.contains(n) && !in_memory.contains(n)) {
+        for &node in order.iter().filter(is_open) {
             let (from, to) = (network.add_node(), network.add_node());
             ends.insert(node, (from, to));
             // What only moves elements is never stored.
-            let moves = self.cheap(node) == Some(0);
+            let moves = sources.cheap.get(&node) == Some(&0);
             network.add_arc(from, to, if moves { UNCUT } else { bytes(&self.graph, node) });
-            if operations.contains_key(&node) {
+            if sources.cheap.contains_key(&node) {
                 let operands = self.graph.operands(node).iter().filter_map(|o| ends.get(o));
                 operands.for_each(|&(_, end)| network.add_arc(end, from, UNCUT));
             } else {
@@ -195,32 +216,39 @@ impl Inliner<'_> {
         ends.iter().filter(is_cut).map(|(node, _)| *node).collect()
     }
 
-    /// The bytes that are kept for a node that is not there itself, seen through movement.
-    fn bytes_for(&self, x: NodeId, is_there: &impl Fn(&NodeId) -> bool) -> u64 {
-        match self.cheap(x) {
-            _ if is_there(&x) => 0,
+    /// Whether a node that is kept has fewer bytes than its operands that are not there.
+    fn is_less(&self, x: NodeId, sources: &Sources) -> bool {
+        let operands = self.graph.operands(x).iter();
+        let others = operands.map(|&o| self.bytes_for(o, sources));
+        self.is_map(x) && bytes(&self.graph, x) < others.sum()
+    }
+
+    /// The bytes of what is not there of a node, seen through movement.
+    fn bytes_for(&self, x: NodeId, sources: &Sources) -> u64 {
+        match sources.cheap.get(&x) {
+            _ if sources.are_there(x) => 0,
             Some(0) => {
                 let operands = self.graph.operands(x).iter();
-                operands.map(|&o| self.bytes_for(o, is_there)).sum()
+                operands.map(|&o| self.bytes_for(o, sources)).sum()
             }
             _ => bytes(&self.graph, x),
         }
     }
 
     /// The node that has the elements of `x` for a reader: itself where it is there, or else one that
-    /// computes them again.
+    /// computes them again; `made` has what was made for this reader.
     fn again(
         &mut self,
         x: NodeId,
-        is_there: &impl Fn(&NodeId) -> bool,
+        sources: &Sources,
         made: &mut FxHashMap<NodeId, NodeId>,
     ) -> NodeId {
-        let Some(own) = self.cheap(x).filter(|_| !is_there(&x)) else { return x };
+        let Some(&own) = sources.cheap.get(&x).filter(|_| !sources.are_there(x)) else { return x };
         if let Some(&done) = made.get(&x) {
             return done;
         }
         let operands = self.graph.operands(x).to_vec();
-        let read: Vec<NodeId> = operands.iter().map(|&o| self.again(o, is_there, made)).collect();
+        let read: Vec<NodeId> = operands.iter().map(|&o| self.again(o, sources, made)).collect();
         // One operation on what is there is no value anyway.
         let is_inline = own == 0 || own == 1 && operands.iter().all(|&o| !self.is_map(o));
         let again = if is_inline && read == operands { x } else { self.copy_of(x, &read) };
