@@ -281,6 +281,26 @@ def disagreements(found, cases, modes):
     return "\n".join(lines) or "- none"
 
 
+def rooflines(a, cases):
+    """Of each model, what part of its step the machine would need at least, and of its longest kernels."""
+    lines = []
+    for case in (c for c in cases if c in MODELS):
+        model, batch = case.rsplit("_b", 1)
+        call = [str(a.brolga), "profile", str(a.peers / "graphs" / f"{model}.graph"), "--json",
+                "--batch-size", batch, "--threads", str(a.threads)]
+        run = subprocess.run(call, capture_output=True, text=True)
+        if run.returncode:
+            say(run.stderr[-2000:])
+            continue
+        profile = json.loads(run.stdout)
+        kernels = sorted(profile["kernels"], key=lambda k: -k["ms"])
+        least = sum(k["ms"] * (k["roofline"] or 0) for k in kernels)
+        longest = (f"{k['share']:.0%} at {k['roofline'] or 0:.0%}" for k in kernels[:4])
+        lines.append(f"| {case} | {least / profile['step_ms']:.0%} | {', '.join(longest)} |")
+    head = "| case | of the roofline | its longest kernels: part of the step, of their roofline |"
+    return "\n".join([head, "| --- | ---: | --- |", *lines])
+
+
 def machine():
     info = Path("/proc/cpuinfo").read_text()
     fields = dict(reversed([[p.strip() for p in l.split(":", 1)]
@@ -320,6 +340,10 @@ def page(a, found, modes):
     out.append(f"## Losses that differ by more than {AGREES:.0%}\n\n"
                f"{disagreements(found, cases, modes)}\n\n"
                "PyTorch and burn pad `resnet_small_b32` in another way: see README.md.\n")
+    if "brolga_jit" in modes:
+        out.append(f"## Where Brolga's steps are against the machine's limits\n\n"
+                   f"By `brolga profile`: what the operations and the bytes of the kernels would take "
+                   f"at least, as part of the step.\n\n{rooflines(a, cases)}\n")
     out.append(f"`*`: others used more than {NOISY} cores while it was timed. Empty: the framework "
                "lacks it, or it was not run; see README.md.")
     return "\n".join(out)
