@@ -137,7 +137,8 @@ fn crates_import_as_the_table_says() {
 fn petgraph_and_cranelift_stay_in_their_files() {
     for (path, text) in sources("compiler/src").into_iter().chain(sources("runtime/src")) {
         let code = code(&text);
-        assert!(!code.contains("petgraph::") || path.starts_with("compiler/src/ir/"), "{path}");
+        let may_name = ["compiler/src/ir/graph.rs", "compiler/src/ir/flow.rs"];
+        assert!(!code.contains("petgraph::") || may_name.contains(&&*path), "{path}");
         let may_generate = path.starts_with("compiler/src/codegen/")
             || path.starts_with("compiler/src/object/")
             || path.starts_with("runtime/src/link/");

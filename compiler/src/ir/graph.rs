@@ -1,7 +1,7 @@
 //! The dataflow graph: nodes, what they are called, and the roots that give them a purpose.
 //!
 //! Invariants: the graph is acyclic; a node's types are what its op infers from its operands;
-//! names are unique; operands are ordered. The only file that names petgraph.
+//! names are unique; operands are ordered. Of other files only `flow.rs` names petgraph.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Matrix products by the native kernels, for arrays: what eager mode calls.
 //!
 //! The tile, which compiled programs call too, computes products where the operands lie, split over
-//! the threads (its bits do not depend on how). It packs nothing, so where there is much to compute
-//! of a `b` that no cache holds, the `gemm` crate is faster, and eager mode is there to be hard to
-//! beat. The crate's bits depend on the size of what it is given: it gets blocks of fixed size.
+//! the threads (its bits do not depend on how). It copies for itself what it reads again from far,
+//! once a thread; where there is much to compute of a `b` that no cache holds, the `gemm` crate, which
+//! copies more, has been faster, and eager mode is there to be hard to beat. The crate's bits depend on the size of what it is given: it gets blocks of fixed size.
 
 use std::mem::MaybeUninit;
 use std::sync::{Mutex, PoisonError};

@@ -13,6 +13,10 @@ const BLOCKS_TO_PACK: usize = 4;
 /// Of so many where the rows of B or the steps of A scatter: to read them three times costs more.
 const SCATTERED_TO_PACK: usize = 3;
 
+/// Of so many panels of columns a copy of A's rows is read at least: it takes as long as a block or
+/// two.
+const PANELS_TO_COPY: usize = 16;
+
 /// Computes the tile. Goes through strips of columns, whose part of B stays in the second cache; in
 /// each through blocks of rows, whose part of A stays in the first; in each through panels of
 /// columns: blocks, whose C stays in registers. For many rows and a far B see [`packed`].
@@ -64,7 +68,3 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
         }
     }
 }
-
-/// Of so many panels of columns a copy of A's rows is read at least: it takes as long as a block or
-/// two.
-const PANELS_TO_COPY: usize = 16;
