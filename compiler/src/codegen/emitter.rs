@@ -20,12 +20,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::error::CodegenError;
 use super::origins::location;
+use super::pressure::CONSTANTS;
 use crate::ir::{AxisId, DType, Expr, ExprId, OriginId, Origins, PlaceId, VarId};
 use crate::loop_ir::Kernel;
-
-/// The constants that a loop keeps in registers; the others are loaded where they are used. Of 16
-/// registers the rest is left to four interleaved values and what they need.
-const CONSTANTS_IN_REGISTERS: usize = 6;
 
 /// A value of one element, or of one element a lane.
 #[derive(Clone, Debug)]
@@ -111,6 +108,8 @@ struct Level {
 pub(super) struct Lanes {
     pub(super) axis: AxisId,
     pub(super) n: usize,
+    /// The lane of the loop that is the first of them.
+    pub(super) first: usize,
 }
 
 pub(super) struct Emitter<'a> {
@@ -329,9 +328,8 @@ impl<'a> Emitter<'a> {
         }
         // Zero is made by one instruction without memory.
         let innermost = self.levels.iter().rposition(|l| l.repeats);
-        let hoisted = innermost.filter(|&l| {
-            self.levels[l].constants_in_registers < CONSTANTS_IN_REGISTERS && bytes != [0; 16]
-        });
+        let hoisted = innermost
+            .filter(|&l| self.levels[l].constants_in_registers < CONSTANTS && bytes != [0; 16]);
         let Some(inside) = hoisted else {
             return self.make_constant(level, ty, bytes);
         };

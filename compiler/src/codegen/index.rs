@@ -123,9 +123,10 @@ impl Emitter<'_> {
     fn term(&mut self, term: Term, lane: usize) -> Result<Int, CodegenError> {
         match term {
             Term::Axis(axis) => {
-                let lane = if self.lanes.is_some_and(|l| l.axis == axis) { lane as i64 } else { 0 };
+                let lanes = self.lanes.filter(|lanes| lanes.axis == axis);
+                let lane = lanes.map_or(0, |lanes| lanes.first + lane);
                 let value = self.axis(axis);
-                Ok(self.int_add(value, Int::Const(lane)))
+                Ok(self.int_add(value, Int::Const(lane as i64)))
             }
             Term::Div(x, n) => {
                 let value = self.index(x, lane)?;
@@ -179,14 +180,13 @@ impl Emitter<'_> {
         offset += index.constant * size;
         let mut parts = vec![];
         for &(term, c) in &index.terms {
-            let lanes = self.lanes.map(|l| l.axis);
             // The lane goes into the displacement.
-            let value = match term {
-                Term::Axis(axis) if Some(axis) == lanes => {
-                    offset += lane as i64 * c * size;
+            let value = match (term, self.lanes) {
+                (Term::Axis(axis), Some(lanes)) if axis == lanes.axis => {
+                    offset += (lanes.first + lane) as i64 * c * size;
                     self.axis(axis)
                 }
-                Term::Axis(_) | Term::Div(..) | Term::Mod(..) | Term::Data(..) => {
+                (Term::Axis(_) | Term::Div(..) | Term::Mod(..) | Term::Data(..), _) => {
                     self.term(term, lane)?
                 }
             };

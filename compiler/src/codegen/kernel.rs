@@ -324,10 +324,21 @@ impl Emitter<'_> {
         if rises && range.0 == Int::Const(0) {
             acc = self.first_indices(l, acc)?;
         }
-        self.repeated(l, range, acc, |e, acc| {
-            e.body(&l.body, externs)?;
-            e.fold_in(l, acc, rises)
+        self.repeated(l, range, acc, |e, acc| match e.lanes {
+            Some(lanes) if lanes.axis == l.axis => e.in_parts(l, lanes, acc, rises, externs),
+            _ => e.iteration(l, acc, rises, externs),
         })
+    }
+
+    pub(super) fn iteration(
+        &mut self,
+        l: &Loop,
+        acc: Vec<Emitted>,
+        rises: bool,
+        externs: &Externs,
+    ) -> Result<Vec<Emitted>> {
+        self.body(&l.body, externs)?;
+        self.fold_in(l, acc, rises)
     }
 
     /// The iterations of a loop from `first` to before `end` in steps, of which there is at least

@@ -8,11 +8,12 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use super::emitter::{Emitted, Emitter, Int, IntOp, Lanes, Places, Val, vector_type};
 use super::kernel::{Externs, Result, any_expr, is_straight, written};
 use super::ops::Registers;
+use super::pressure::{self, lanes_at_once};
 use crate::ir::{DType, Monoid, Scalar};
 use crate::loop_ir::{Fold, Loop, Stmt};
 
 /// The lanes of one register of 32-bit values.
-pub(super) const NARROW: i64 = 4;
+pub(super) const NARROW: i64 = pressure::NARROW as i64;
 /// The lanes of half a register.
 const HALF: i64 = NARROW / 2;
 
@@ -68,10 +69,52 @@ impl Emitter<'_> {
         lanes: usize,
         part: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        let outside = self.lanes.replace(Lanes { axis: l.axis, n: lanes });
+        let outside = self.lanes.replace(Lanes { axis: l.axis, n: lanes, first: 0 });
         let done = part(self)?;
         self.lanes = outside;
         Ok(done)
+    }
+
+    /// An iteration of a vector loop, as many lanes at once as there are registers for.
+    pub(super) fn in_parts(
+        &mut self,
+        l: &Loop,
+        lanes: Lanes,
+        acc: Vec<Emitted>,
+        rises: bool,
+        externs: &Externs,
+    ) -> Result<Vec<Emitted>> {
+        let at_once = lanes_at_once(&self.kernel.exprs, l, lanes.n);
+        if at_once == lanes.n {
+            return self.iteration(l, acc, rises, externs);
+        }
+        let (dtypes, here) = (self.dtypes(l), self.here());
+        let mut all: Vec<Registers> = vec![vec![]; acc.len()];
+        for first in (0..lanes.n).step_by(at_once) {
+            self.enter(None, false);
+            self.lanes = Some(Lanes { n: at_once, first, ..lanes });
+            let part = |(x, &dtype): (&Emitted, &DType)| match &x.val {
+                Val::Many(registers) => {
+                    let per = vector_type(dtype).lane_count() as usize;
+                    let val = Val::Many(registers[first / per..(first + at_once) / per].into());
+                    Emitted { val, ..x.clone() }
+                }
+                Val::Const(_) | Val::One(_) => x.clone(),
+            };
+            let part = acc.iter().zip(&dtypes).map(part).collect();
+            let part = self.iteration(l, part, rises, externs)?;
+            for ((all, x), &dtype) in all.iter_mut().zip(&part).zip(&dtypes) {
+                all.extend(self.lanes_of(here + 1, dtype, x));
+            }
+            self.leave();
+        }
+        self.lanes = Some(lanes);
+        let emitted = |x: Registers| Emitted {
+            val: Val::Many(x.into()),
+            level: here,
+            reads: Places::default(),
+        };
+        Ok(all.into_iter().map(emitted).collect())
     }
 
     /// What whole vectors leave of a loop without folds, in vectors of one register, then of half a

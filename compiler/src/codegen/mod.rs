@@ -19,6 +19,7 @@ mod listing;
 mod observed;
 mod ops;
 mod origins;
+mod pressure;
 mod rows;
 mod step;
 #[cfg(feature = "inspect")]

@@ -114,7 +114,7 @@ impl Emitter<'_> {
         let float = dtype.is_float();
         // `expand_math` has rewritten the others.
         let done = match f.instruction()? {
-            Instruction::Neg if float => self.map(level, x, |at, x| at.ins().fneg(x)),
+            Instruction::Neg if float => self.negated(level, dtype, x),
             Instruction::Neg => {
                 let y = self.map(level, x, |at, x| at.ins().ineg(x));
                 self.wrapped(level, dtype, y)
@@ -273,6 +273,16 @@ impl Emitter<'_> {
             let bits = at.ins().bor(bits, nan);
             at.ins().bitcast(ty, little(), bits)
         })
+    }
+
+    /// Floats with the other sign: of registers by a mask that loops keep, where `fneg` makes it anew.
+    fn negated(&mut self, level: usize, dtype: DType, x: &[Value]) -> Registers {
+        let ty = self.type_of(x[0]);
+        if !ty.is_vector() {
+            return self.map(level, x, |at, x| at.ins().fneg(x));
+        }
+        let sign = self.constant(level, ty, 1 << (8 * dtype.size() - 1));
+        self.map(level, x, |at, x| at.ins().bxor(x, sign))
     }
 
     /// `extreme` where `a` is a number: one instruction for floats.

@@ -16,7 +16,7 @@ use super::draft::{Along, Draft, Kept, UnitDim};
 use super::order::Order;
 use super::values::{Value, Values, Work};
 use super::{Form, FuseContext, Residence, Stage, units};
-use crate::ir::{AxisId, IndexId, NodeId};
+use crate::ir::{AxisId, IndexId, NodeId, Term};
 
 /// A value as a member of a group.
 #[derive(Clone, Debug)]
@@ -459,12 +459,20 @@ fn loops(values: &Values, value: &Value) -> Option<Vec<usize>> {
 /// How many elements of a node a value reads in the course of its loops, if it reads each once.
 fn elements_of(values: &Values, node: NodeId, value: &Value) -> usize {
     let reads = values.elements(value).into_iter().filter(|(n, _)| *n == node);
-    let axes = reads.map(|(_, index)| {
-        let each = index.iter().map(|&i| values.exprs.as_axis(i));
-        let extents = each.map(|a| a.map_or(0, |a| values.exprs.extent(a) as usize));
-        extents.product::<usize>()
-    });
-    axes.max().unwrap_or(0)
+    let elements =
+        reads.map(|(_, index)| index.iter().map(|&i| positions(values, i)).product::<usize>());
+    elements.max().unwrap_or(0)
+}
+
+/// How many positions from the first on an index goes through: as many as its axes have values, if those
+/// have one each and leave none out, as the parts of a split axis do.
+fn positions(values: &Values, index: IndexId) -> usize {
+    let extent = |&(term, _): &(Term, i64)| match term {
+        Term::Axis(axis) => values.exprs.extent(axis),
+        Term::Div(..) | Term::Mod(..) | Term::Data(..) => 0,
+    };
+    let all: i64 = values.exprs.index(index).terms.iter().map(extent).product();
+    if values.exprs.range(index) == (0, all - 1) { all as usize } else { 0 }
 }
 
 /// The unit dimensions of the group along which every read of a member is at the value's own unit.

@@ -523,7 +523,12 @@ impl Exprs {
     /// The smallest and the largest value of an index.
     pub fn range(&self, id: IndexId) -> (i64, i64) {
         let index = self.index(id);
-        index.terms.iter().fold((index.constant, index.constant), |(lo, hi), (term, c)| {
+        self.range_of(&index.terms, index.constant)
+    }
+
+    /// The smallest and the largest value of a sum of terms and a constant.
+    pub fn range_of(&self, terms: &[(Term, i64)], constant: i64) -> (i64, i64) {
+        terms.iter().fold((constant, constant), |(lo, hi), (term, c)| {
             let (a, b) = self.term_range(*term);
             (lo + (a * c).min(b * c), hi + (a * c).max(b * c))
         })

@@ -22,7 +22,7 @@ use crate::ir::{
 /// Reduced loops of fewer iterations gain nothing.
 const SHORTEST: usize = 8;
 /// Rows that an accumulator takes at a time.
-const ROWS: usize = 4;
+pub(super) const ROWS: usize = 4;
 
 /// Turns what can be turned in a kernel.
 pub fn columns(kernel: &mut Kernel, costs: &Costs) {

@@ -2,7 +2,9 @@
 //! what the kernel computes, but for `vectorise` and `columns`, which choose the order in which loops
 //! fold, and `fma`, which rounds less often.
 
-use super::{Kernel, blocks, chunk, claim, collapse, columns, expand_math, fma, hoist, vectorise};
+use super::{
+    Kernel, blocks, chunk, claim, collapse, columns, expand_math, fma, hoist, strips, vectorise,
+};
 use crate::ir::{Costs, Target};
 use crate::passes::PassOptions;
 
@@ -52,7 +54,14 @@ pub static LOOP_PIPELINE: &[LoopPass] = &[
         run: |kernel, cx| columns(kernel, cx.costs),
         required: false,
     },
-    // The same.
+    // After `columns`, which makes loops over rows of loops over columns.
+    LoopPass {
+        name: "strips",
+        doc: "goes through the loops of a unit a strip of rows at a time",
+        run: |kernel, cx| strips(kernel, cx.costs),
+        required: false,
+    },
+    // After `vectorise`, too.
     LoopPass {
         name: "blocks",
         doc: "moves elements through blocks in the first-level cache",

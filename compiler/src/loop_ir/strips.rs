@@ -1,0 +1,470 @@
+//! Takes the rows of a unit through all of its loops a strip at a time: `for i: a; for i: b` becomes
+//! `for s: for i of s: a; for i of s: b`, so that what `a` wrote or read of a row is still in a cache
+//! when `b` reads it; and what lives no longer than a strip needs a local no larger.
+//!
+//! Strip-mining and fusion of loops (Allen and Kennedy, "Optimizing Compilers for Modern
+//! Architectures", 2002, sections 8.6 and 9.3).
+//!
+//! In: a unit after `columns`. Loops over the same rows, each after the other, that fold nothing from
+//! row to row; `columns` may have taken several rows at a time, and `collapse` have joined a row with its
+//! elements. Statements between them that have
+//! nothing to do with the loops before come first. Out: one loop over strips around those loops, if
+//! a unit touches more than [`Costs::strip`] bytes in them and a strip touches fewer.
+//!
+//! A strip of a loop runs before the later strips of the loops before it. That is allowed if no loop
+//! touches in a strip what another one writes in another strip: taken as shown if all that is
+//! touched of a memory is a sum with the same terms of what is around the loops, the same step from strip to
+//! strip, and a rest that is less than this step. Two memories of one type and length may be the same
+//! one (see [`may_overwrite`](crate::fuse::may_overwrite)). No value changes. Linear in the accesses
+//! of a unit times its loops.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::columns::ROWS;
+use super::rebuild::Rebuild;
+use super::{Buffer, ChunkFn, Extent, Kernel, Loop, LoopKind, Stmt};
+use crate::ir::{AxisId, Costs, Expr, ExprId, Exprs, Index, IndexId, PlaceId, Reindex, Term};
+
+/// The fewest lanes of a vector loop.
+const FEWEST_LANES: usize = 4;
+
+/// Cuts what pays in a kernel.
+pub fn strips(kernel: &mut Kernel, costs: &Costs) {
+    let mut rest = std::mem::take(&mut kernel.body);
+    let mut body = vec![];
+    while !rest.is_empty() {
+        let run = Run::at_the_start(kernel, &rest);
+        match run.and_then(|run| Some((run.rows_of_a_strip(kernel, costs)?, run))) {
+            Some((rows, run)) => {
+                let after = rest.split_off(run.parts.len());
+                let elsewhere = body.iter().chain(&after);
+                let used = elsewhere.flat_map(|stmt| Accesses::of(&kernel.exprs, stmt).places());
+                let used = used.collect();
+                body.extend(run.in_strips(kernel, rest, rows, &used));
+                rest = after;
+            }
+            None => body.push(rest.remove(0)),
+        }
+    }
+    kernel.body = body;
+}
+
+/// What a statement reads and writes.
+#[derive(Default)]
+struct Accesses {
+    /// The elements, each with whether it is written.
+    elements: Vec<(PlaceId, IndexId, bool)>,
+    /// The memories that the library reaches.
+    called: Vec<PlaceId>,
+    /// The axes of the loops.
+    axes: FxHashSet<AxisId>,
+    /// Whether it holds what must stay where it is: a check, whose failures are reported in order, or
+    /// a call of the library.
+    stays: bool,
+    seen: FxHashSet<ExprId>,
+}
+
+impl Accesses {
+    fn of(exprs: &Exprs, stmt: &Stmt) -> Accesses {
+        let mut found = Accesses::default();
+        found.stmt(exprs, stmt);
+        found
+    }
+
+    fn places(self) -> impl Iterator<Item = PlaceId> {
+        self.elements.into_iter().map(|(place, ..)| place).chain(self.called)
+    }
+
+    fn stmt(&mut self, exprs: &Exprs, stmt: &Stmt) {
+        self.stays |= matches!(stmt, Stmt::Check { .. } | Stmt::Tile(_) | Stmt::Chunk(_));
+        match stmt {
+            Stmt::For(l) => {
+                self.axes.insert(l.axis);
+                let folded = l.folds.iter().flat_map(|f| f.init.iter().chain(&f.values));
+                folded.for_each(|&value| self.expr(exprs, value));
+                l.body.iter().for_each(|stmt| self.stmt(exprs, stmt));
+            }
+            Stmt::Let(_, value) | Stmt::Check { value, .. } => self.expr(exprs, *value),
+            Stmt::Store { place, index, value, .. } => {
+                self.expr(exprs, *value);
+                exprs.data_of(*index).into_iter().for_each(|data| self.expr(exprs, data));
+                self.elements.push((*place, *index, true));
+            }
+            Stmt::Tile(tile) => {
+                self.called.extend([tile.c.place, tile.a.place, tile.b.place]);
+            }
+            Stmt::Chunk(chunk) => {
+                self.called.push(chunk.to.0);
+                match &chunk.function {
+                    ChunkFn::Math { from, .. } => self.called.extend(from.iter().map(|f| f.0)),
+                    ChunkFn::Philox { seed, step, .. } => self.called.extend([*seed, *step]),
+                    ChunkFn::Sort { .. } | ChunkFn::Claim => {}
+                }
+            }
+        }
+    }
+
+    fn expr(&mut self, exprs: &Exprs, root: ExprId) {
+        let mut stack = vec![root];
+        while let Some(id) = stack.pop() {
+            if !self.seen.insert(id) {
+                continue;
+            }
+            match exprs.expr(id) {
+                &Expr::Load { place, index, .. } => {
+                    self.elements.push((place, index, false));
+                    stack.extend(exprs.data_of(index));
+                }
+                Expr::Index(index, _) => stack.extend(exprs.data_of(*index)),
+                _ => stack.extend(exprs.operands(id)),
+            }
+        }
+    }
+}
+
+/// A statement of a run.
+enum Part {
+    /// A loop over the rows.
+    Rows(Pace),
+    /// What has nothing to do with the loops before, and comes before them.
+    First,
+}
+
+/// How a loop goes over rows: several an iteration, or in several iterations each.
+#[derive(Clone, Copy)]
+struct Pace {
+    rows: usize,
+    iterations: usize,
+}
+
+impl Pace {
+    /// That of a loop so long over so many rows.
+    fn of(n: usize, rows: usize) -> Option<Pace> {
+        match n {
+            0 => None,
+            n if n.is_multiple_of(rows) => Some(Pace { rows: 1, iterations: n / rows }),
+            n if n == rows / ROWS => Some(Pace { rows: ROWS, iterations: 1 }),
+            _ => None,
+        }
+    }
+
+    /// The iterations for so many rows.
+    fn iterations(self, rows: usize) -> usize {
+        rows * self.iterations / self.rows
+    }
+}
+
+/// Statements of a unit that can be one loop over strips of rows.
+#[derive(Default)]
+struct Run {
+    rows: usize,
+    parts: Vec<Part>,
+    /// Whether elements are found by what memories hold.
+    follows_data: bool,
+    /// What its loops touch of each memory, of those that may be the same together.
+    touched: FxHashMap<PlaceId, Touched>,
+    /// The longest step of each memory from row to row, in elements.
+    steps: FxHashMap<PlaceId, i64>,
+}
+
+/// What loops touch of a memory.
+#[derive(Clone, PartialEq)]
+struct Touched {
+    /// How many loops touch it.
+    loops: usize,
+    written: bool,
+    /// Where, if all accesses are alike.
+    rows: Option<Rows>,
+}
+
+/// Elements that a row has for itself: `step · row + base + from ..= step · row + base + to`, where
+/// `to - from < step`.
+#[derive(Clone, PartialEq)]
+struct Rows {
+    step: i64,
+    /// The terms that are the same in all iterations.
+    base: Vec<(Term, i64)>,
+    from: i64,
+    to: i64,
+}
+
+impl Rows {
+    /// What an access within a loop over rows touches.
+    fn of(
+        exprs: &Exprs,
+        (axis, pace): (AxisId, Pace),
+        inside: &FxHashSet<AxisId>,
+        index: IndexId,
+    ) -> Option<Rows> {
+        let [rows, iterations] = [pace.rows, pace.iterations].map(|n| n as i64);
+        let step = exprs.step(index, axis)?;
+        let own = step * iterations / rows;
+        let varies = |(term, _): &&(Term, i64)| match term {
+            Term::Axis(axis) => inside.contains(axis),
+            Term::Div(..) | Term::Mod(..) | Term::Data(..) => true,
+        };
+        let Index { terms, constant } = exprs.index(index).clone();
+        let terms = terms.into_iter().filter(|(term, _)| *term != Term::Axis(axis));
+        let (varying, base): (Vec<_>, Vec<_>) = terms.partition(|term| varies(&term));
+        let (from, to) = exprs.range_of(&varying, constant);
+        let to = to + (iterations - 1) * step - (rows - 1) * own;
+        (step % rows == 0).then_some(Rows { step: own, base, from, to })?.checked()
+    }
+
+    /// Those of two accesses.
+    fn with(self, other: Rows) -> Option<Rows> {
+        let alike = self.step == other.step && self.base == other.base;
+        let (from, to) = (self.from.min(other.from), self.to.max(other.to));
+        alike.then_some(Rows { from, to, ..self })?.checked()
+    }
+
+    fn checked(self) -> Option<Rows> {
+        (self.to - self.from < self.step).then_some(self)
+    }
+}
+
+impl Touched {
+    /// The same of the loops before and a later one.
+    fn with(&self, later: &Touched) -> Touched {
+        let rows = self.rows.clone().zip(later.rows.clone());
+        Touched {
+            loops: self.loops + later.loops,
+            written: self.written || later.written,
+            rows: rows.and_then(|(a, b)| a.with(b)),
+        }
+    }
+
+    /// Whether no loop touches in a strip what another one writes in another.
+    fn may_run_in_strips(&self) -> bool {
+        self.loops <= 1 || !self.written || self.rows.is_some()
+    }
+}
+
+impl Run {
+    /// The one of the most loops that a list of statements begins with.
+    fn at_the_start(kernel: &Kernel, stmts: &[Stmt]) -> Option<Run> {
+        let mut rows: Vec<usize> = stmts.iter().filter_map(rows_of).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let runs = rows.into_iter().filter_map(|rows| Run::over(kernel, stmts, rows));
+        runs.max_by_key(|run| run.parts.iter().filter(|p| matches!(p, Part::Rows(_))).count())
+    }
+
+    /// The longest one over so many rows that a list of statements begins with.
+    fn over(kernel: &Kernel, stmts: &[Stmt], rows: usize) -> Option<Run> {
+        let mut run = Run { rows, ..Run::default() };
+        for stmt in stmts {
+            let accesses = Accesses::of(&kernel.exprs, stmt);
+            let part = match stmt {
+                _ if accesses.stays => break,
+                Stmt::For(l) => run.take(kernel, l, &accesses),
+                _ => None,
+            };
+            match part {
+                Some(part) => run.parts.push(part),
+                None if run.parts.is_empty() || run.meets(kernel, &accesses) => break,
+                None => run.parts.push(Part::First),
+            }
+        }
+        // What comes after the last loop stays there.
+        let is_loop = |part: &Part| matches!(part, Part::Rows(_));
+        run.parts.truncate(run.parts.iter().rposition(is_loop)? + 1);
+        Some(run)
+    }
+
+    /// Takes a loop, if it is over the rows, touches what the others do, and may run in strips with
+    /// them.
+    fn take(&mut self, kernel: &Kernel, l: &Loop, accesses: &Accesses) -> Option<Part> {
+        let Extent::Const(n) = l.extent else { return None };
+        let pace = Pace::of(n, self.rows).filter(|_| l.folds.is_empty())?;
+        let is_near = |(place, ..): &(PlaceId, _, _)| self.steps.contains_key(place);
+        if !self.parts.is_empty() && !accesses.elements.iter().any(is_near) {
+            return None;
+        }
+        let (mut touched, mut steps) = (FxHashMap::<PlaceId, Touched>::default(), vec![]);
+        for &(place, index, written) in &accesses.elements {
+            let found = Rows::of(&kernel.exprs, (l.axis, pace), &accesses.axes, index);
+            let step = found.as_ref().map_or(0, |rows| rows.step);
+            steps.push((place, step));
+            let own = Touched { loops: 1, written, rows: found };
+            let of_place =
+                touched.entry(one_of_alike(kernel, place)).or_insert_with(|| own.clone());
+            *of_place = Touched { loops: 1, ..of_place.with(&own) };
+        }
+        for (place, later) in &mut touched {
+            if let Some(before) = self.touched.get(place) {
+                *later = before.with(later);
+            }
+        }
+        touched.values().all(Touched::may_run_in_strips).then(|| {
+            let by_data = |&(_, index, _): &_| !kernel.exprs.data_of(index).is_empty();
+            self.follows_data |= accesses.elements.iter().any(by_data);
+            self.touched.extend(touched);
+            for (place, step) in steps {
+                let longest = self.steps.entry(place).or_default();
+                *longest = step.max(*longest);
+            }
+            Part::Rows(pace)
+        })
+    }
+
+    /// Whether a statement touches what the loops write, or writes what they touch.
+    fn meets(&self, kernel: &Kernel, accesses: &Accesses) -> bool {
+        accesses.elements.iter().any(|&(place, _, writes)| {
+            let touched = self.touched.get(&one_of_alike(kernel, place));
+            touched.is_some_and(|touched| writes || touched.written)
+        })
+    }
+
+    /// The rows of a strip, if strips pay.
+    fn rows_of_a_strip(&self, kernel: &Kernel, costs: &Costs) -> Option<usize> {
+        let bytes =
+            |(&place, &step): (&PlaceId, &i64)| step as usize * kernel.place_dtype(place).size();
+        let row: usize = self.steps.iter().map(bytes).sum();
+        let is_light = row.saturating_mul(self.rows) <= costs.strip;
+        if is_light || self.touched.values().all(|touched| touched.loops <= 1) {
+            return None;
+        }
+        let at_once = self.parts.iter().map(|part| match part {
+            Part::Rows(pace) => pace.rows,
+            Part::First => 1,
+        });
+        let at_once = at_once.max()?;
+        let fits = |&rows: &usize| {
+            self.rows.is_multiple_of(rows) && (rows == at_once || rows * row <= costs.strip)
+        };
+        (at_once..self.rows).step_by(at_once).filter(fits).last()
+    }
+
+    /// The statements, what comes first and the loop over strips of so many rows; `elsewhere` are the
+    /// memories that the rest of the unit touches.
+    fn in_strips(
+        self,
+        kernel: &mut Kernel,
+        stmts: Vec<Stmt>,
+        rows: usize,
+        elsewhere: &FxHashSet<PlaceId>,
+    ) -> Vec<Stmt> {
+        let strip = kernel.exprs.axis(self.rows / rows);
+        let (mut first, mut loops) = (vec![], vec![]);
+        for (part, stmt) in self.parts.iter().zip(stmts) {
+            match (part, stmt) {
+                (Part::Rows(pace), Stmt::For(l)) => {
+                    loops.extend(of_strip(&mut kernel.exprs, l, strip, pace.iterations(rows)));
+                }
+                (_, stmt) => first.push(stmt),
+            }
+        }
+        let used = first.iter().flat_map(|stmt| Accesses::of(&kernel.exprs, stmt).places());
+        let used: FxHashSet<PlaceId> = used.chain(elsewhere.iter().copied()).collect();
+        let mut steps = FxHashMap::default();
+        for (&place, touched) in &self.touched {
+            if let (PlaceId::Local(local), Some(own)) = (place, &touched.rows)
+                && !self.follows_data
+                && !used.contains(&place)
+                && own.base.is_empty()
+            {
+                steps.insert(place, own.step * rows as i64);
+                let last = own.to + own.step * (rows as i64 - 1);
+                kernel.locals[local as usize].len = last as usize + 1;
+            }
+        }
+        let exprs = &mut kernel.exprs;
+        let strip_index = exprs.index_axis(strip);
+        let done = FxHashMap::default();
+        let body = Shrunk { exprs, steps, strip: strip_index, done }.stmts(loops);
+        let (extent, kind) = (Extent::Const(self.rows / rows), LoopKind::Serial);
+        let all = Loop { axis: strip, extent, kind, body, folds: vec![] };
+        first.push(Stmt::For(all));
+        first
+    }
+}
+
+/// How far a loop without folds goes, if that is always so far.
+fn rows_of(stmt: &Stmt) -> Option<usize> {
+    match stmt {
+        Stmt::For(Loop { extent: Extent::Const(n @ 1..), folds, .. }) if folds.is_empty() => {
+            Some(*n)
+        }
+        _ => None,
+    }
+}
+
+/// A loop over rows for those of a strip, `n` iterations.
+fn of_strip(exprs: &mut Exprs, l: Loop, strip: AxisId, n: usize) -> Vec<Stmt> {
+    let axis = exprs.axis(n);
+    let (row, strip) = (exprs.index_axis(axis), exprs.index_axis(strip));
+    let index = exprs.index_add(row, strip, n as i64);
+    let body = Reindex::new(exprs, [(l.axis, index)]).stmts(l.body);
+    if n == 1 {
+        return body;
+    }
+    // Nothing is folded, so it does not matter how many run at once.
+    let kind = match l.kind {
+        LoopKind::Vector(lanes) if n < usize::from(lanes) => match n.next_power_of_two() {
+            _ if n < FEWEST_LANES => LoopKind::Serial,
+            more if more > n => LoopKind::Vector((more / 2) as u8),
+            lanes => LoopKind::Vector(lanes as u8),
+        },
+        kind => kind,
+    };
+    vec![Stmt::For(Loop { axis, extent: Extent::Const(n), kind, body, folds: vec![] })]
+}
+
+/// The memory that stands for all that may be the same: buffers of one type and length.
+fn one_of_alike(kernel: &Kernel, place: PlaceId) -> PlaceId {
+    let PlaceId::Buffer(own) = place else { return place };
+    let kind = |b: &Buffer| (b.dtype, b.len);
+    let own = kind(&kernel.buffers[own as usize]);
+    let first = kernel.buffers.iter().position(|b| kind(b) == own);
+    first.map_or(place, |first| PlaceId::Buffer(first as u32))
+}
+
+/// Locals that hold a strip at a time, each with its step from strip to strip.
+struct Shrunk<'a> {
+    exprs: &'a mut Exprs,
+    steps: FxHashMap<PlaceId, i64>,
+    strip: IndexId,
+    done: FxHashMap<ExprId, ExprId>,
+}
+
+impl Shrunk<'_> {
+    fn element(&mut self, place: PlaceId, index: IndexId) -> IndexId {
+        match self.steps.get(&place) {
+            Some(&step) => self.exprs.index_add(index, self.strip, -step),
+            None => index,
+        }
+    }
+}
+
+impl Rebuild for Shrunk<'_> {
+    fn exprs(&mut self) -> &mut Exprs {
+        self.exprs
+    }
+
+    fn replace(&mut self, id: ExprId) -> ExprId {
+        if let Some(&done) = self.done.get(&id) {
+            return done;
+        }
+        let new = match self.exprs.expr(id).clone() {
+            Expr::Load { place, index, dtype } => {
+                Expr::Load { place, index: self.element(place, index), dtype }
+            }
+            other => other.map_operands(&mut |x| self.expr(x)),
+        };
+        let new = self.exprs.intern(new);
+        self.done.insert(id, new);
+        new
+    }
+
+    fn plain(&mut self, stmt: Stmt) -> Stmt {
+        match stmt {
+            Stmt::Store { place, index, value, origin } => {
+                let (index, value) = (self.element(place, index), self.expr(value));
+                Stmt::Store { place, index, value, origin }
+            }
+            Stmt::Let(var, value) => Stmt::Let(var, self.expr(value)),
+            other => other,
+        }
+    }
+}
