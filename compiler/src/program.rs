@@ -28,6 +28,8 @@ pub struct Program {
     pub outputs: Vec<Output>,
     /// The constants that are no immediates, with their offset in the constants block.
     pub constants: Vec<(usize, Literal)>,
+    /// Which of the constants, by their offset, are keys of streams of random numbers.
+    pub keys: Vec<(usize, Name)>,
     /// Bytes of the constants block.
     pub constants_bytes: usize,
     /// Bytes of the arena.

@@ -54,7 +54,9 @@ fn variables_begin_with_what_their_programs_compute() {
         for dtype in ["f32", "f64"] {
             let variable =
                 |(i, init): (usize, &&str)| format!("param v{i}: {dtype}[{shape}] = {init}\n");
-            let text: String = INITIALISERS.iter().enumerate().map(variable).collect();
+            // Twice each: the second has the first's program, with keys of its own.
+            let twice = INITIALISERS.iter().chain(&INITIALISERS);
+            let text: String = twice.clone().enumerate().map(variable).collect();
             let text = format!("{OWN}{text}output x = v0\n");
             let loaded = brolga_text::load("initial.graph", text.as_bytes(), &Default::default());
             let module = loaded.unwrap_or_else(|e| panic!("{e}")).module;
@@ -65,8 +67,8 @@ fn variables_begin_with_what_their_programs_compute() {
                 session.initialise(&Binding::default()).expect("values");
                 session
             });
-            for ((name, variable), init) in module.variables.iter().zip(INITIALISERS) {
-                assert_eq!(is_exact(&variable.initial), EXACT.contains(&init), "{init}");
+            for ((name, variable), init) in module.variables.iter().zip(twice) {
+                assert_eq!(is_exact(&variable.initial), EXACT.contains(init), "{init}");
                 let program = compile_initial(variable, &Binding::default(), &target, &options);
                 let program = program.expect("it compiles");
                 let mut memories = Memories::new(&program).expect("sizes");

@@ -274,7 +274,7 @@ fn random_loops_agree() {
     const SIZES: [(usize, usize); 8] =
         [(1, 1), (7, 5), (3, 33), (5, 77), (33, 66), (40, 3), (0, 5), (6, 0)];
     let choices = (vec(any::<u32>(), 60..120), 0..SIZES.len(), 0..3usize);
-    let result = drawn_by("RANDOM_LOOPS", 256).run(&choices, |(choices, size, depth)| {
+    let result = drawn_by("RANDOM_LOOPS", 160).run(&choices, |(choices, size, depth)| {
         let mut choices = Choices(choices.into_iter());
         let at_most = choices.of(&[Course::Smooth, Course::Smooth, Course::Kinked]);
         let how = (depth, at_most);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::filetests::{headers, trains_alike};
 use crate::growing::Choice;
-use crate::random_graphs::{fail, runner};
+use crate::random_graphs::{drawn_by, fail};
 use crate::ways::drawn;
 
 /// A program of random layers that ends in random steps.
@@ -103,7 +103,7 @@ fn call(choice: &mut Choice) -> String {
 
 #[test]
 fn random_trainings_agree() {
-    let result = runner(100).run(&any::<u32>(), |number| {
+    let result = drawn_by("RANDOM_TRAININGS", 64).run(&any::<u32>(), |number| {
         let text = program(&mut Choice::new(number));
         let said = |why: String| fail(format!("{why}\n{text}"));
         let headers = headers(&text).map_err(said)?;

@@ -593,8 +593,7 @@ impl Emitter<'_> {
             ChunkFn::Philox { key, first, seed, step } => {
                 let first = self.index(*first, 0)?;
                 let first = self.int_value(first);
-                let key = self.ins().ins().iconst(types::I64, *key as i64);
-                let (seed, step) = (self.word(*seed), self.word(*step));
+                let [key, seed, step] = [key, seed, step].map(|&place| self.word(place));
                 self.call(function, &[to, n, first, key, seed, step], externs)?;
             }
             ChunkFn::Sort { first } => {

@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Body;
 use crate::ir::{
-    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Monoid, NodeId, Running, Scalar, Sorted,
+    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Monoid, Name, NodeId, Running, Scalar, Sorted,
     TensorType,
 };
 use crate::ops::{Leaf, Op};
@@ -102,8 +102,8 @@ pub enum Work {
     Sort(Sorted),
     /// Philox words.
     Random {
-        /// The hash of the node's name.
-        key: u64,
+        /// What tells them from others.
+        stream: Name,
         /// The seed.
         seed: NodeId,
         /// The step.

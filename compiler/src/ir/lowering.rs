@@ -1,6 +1,6 @@
 //! How the elements of a result are computed: what an operation's `lower` says.
 
-use super::{AxisId, BinaryFn, CompareFn, DType, ExprId, IndexId, Scalar};
+use super::{AxisId, BinaryFn, CompareFn, DType, ExprId, IndexId, Name, Scalar};
 
 /// An associative function with a neutral element, by which a reduction combines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,10 +78,10 @@ pub enum Lowering {
     /// kernel of the runtime); of equal keys the earlier comes first.
     Sort(Sorted),
     /// Words of random bits (a kernel of the runtime): the element at row-major position `i` is
-    /// the Philox word `i` for (`key`, seed, step), operands 0 and 1.
+    /// the Philox word `i` for (the stream's key, seed, step), operands 0 and 1.
     RandomBits {
-        /// The hash of the node's scoped name.
-        key: u64,
+        /// What tells its numbers from others': see [`stream_key`](super::stream_key).
+        stream: Name,
     },
     /// A region that is run so many times.
     Repeat,

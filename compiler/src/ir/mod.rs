@@ -35,7 +35,7 @@ pub use module::{
     Module, OptimizerArgument, OptimizerCall, ParameterGroup, TrainingStep, Variable, VariableKind,
 };
 pub use origins::{OriginId, Origins};
-pub use philox::{philox_block, philox_word};
+pub use philox::{philox_block, philox_word, stream_key};
 #[cfg(feature = "inspect")]
 pub(crate) use print::JsonText;
 pub use print::{Dot, GraphText, Json};

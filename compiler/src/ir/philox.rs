@@ -9,6 +9,13 @@ const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// What the key grows by from round to round: the golden ratio and √3 − 1, in 32 bits.
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
+/// The key of a stream of random numbers: the 64 bits of its name by FNV-1a (Fowler, Noll, Vo; offset
+/// basis and prime as in draft-eastlake-fnv).
+pub fn stream_key(name: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, step)
+}
+
 /// The word at `index` of the stream of (`key`, `seed`, `step`).
 pub fn philox_word(index: u64, key: u64, seed: u64, step: u64) -> u32 {
     philox_block(index / 4, key, seed, step)[(index % 4) as usize]
@@ -48,6 +55,13 @@ fn mix(x: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_fnv_1a() {
+        assert_eq!(stream_key(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(stream_key("a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(stream_key("foobar"), 0x8594_4171_f739_67e8);
+    }
 
     /// The known answers of the Random123 distribution, file `kat_vectors`, `philox 4x32 10`.
     #[test]

@@ -292,18 +292,22 @@ impl Machine<'_> {
         }
     }
 
-    fn load(&self, place: PlaceId, position: usize, dtype: DType) -> Scalar {
-        let (bytes, start) = match place {
+    /// The bytes of a memory from its first element on.
+    fn bytes(&self, place: PlaceId) -> &[u8] {
+        match place {
             PlaceId::Buffer(b) => {
                 let slot = self.arguments[b as usize];
-                (&self.memories[slot.memory], slot.offset)
+                &self.memories[slot.memory][slot.offset..]
             }
-            PlaceId::Local(l) => (&self.locals[l as usize], 0),
-        };
+            PlaceId::Local(l) => &self.locals[l as usize],
+        }
+    }
+
+    fn load(&self, place: PlaceId, position: usize, dtype: DType) -> Scalar {
         let size = dtype.size();
-        let from = start + position * size;
+        let from = position * size;
         let mut bits = [0; 8];
-        bits[..size].copy_from_slice(&bytes[from..from + size]);
+        bits[..size].copy_from_slice(&self.bytes(place)[from..from + size]);
         Scalar::from_bits(dtype, u64::from_le_bytes(bits))
     }
 
@@ -322,10 +326,6 @@ impl Machine<'_> {
 
     fn tile(&mut self, tile: &Tile) {
         let [c, a, b] = [tile.c.offset, tile.a.offset, tile.b.offset].map(|x| self.position(x, 0));
-        let [l0, l1, l2] = tile.len;
-        let at = |start: usize, steps: [i64; 3], [i, j, k]: [usize; 3]| {
-            start as i64 + steps[0] * i as i64 + steps[1] * j as i64 + steps[2] * k as i64
-        };
         let m = tile.m.map(|m| self.count(m));
         for i in 0..m[0] * m[1] {
             let row = |start: usize, steps: [i64; 2]| {
@@ -340,13 +340,23 @@ impl Machine<'_> {
                 if tile.accumulate {
                     sum = self.load(tile.c.place, to, tile.dtype);
                 }
-                let levels = (0..l0)
-                    .flat_map(|x| (0..l1).flat_map(move |y| (0..l2).map(move |z| [x, y, z])));
-                for r in levels {
-                    let x = self.load(tile.a.place, at(a, tile.a_step, r) as usize, tile.dtype);
-                    let y = self.load(tile.b.place, at(b + j, tile.b_step, r) as usize, tile.dtype);
-                    sum = multiply_add(self.target.fma, x, y, sum);
-                }
+                let (x, y) = (self.bytes(tile.a.place), self.bytes(tile.b.place));
+                let (fused, starts) = (self.target.fma, [a, b + j]);
+                let sum = match sum {
+                    Scalar::F32(sum) => {
+                        let of = |bytes, at| f32::from_le_bytes(element(bytes, at));
+                        let add = |a: f32, b, c| if fused { a.mul_add(b, c) } else { a * b + c };
+                        let next = |sum, [a, b]: [usize; 2]| add(of(x, a), of(y, b), sum);
+                        Scalar::F32(fold_levels(tile, starts, sum, next))
+                    }
+                    Scalar::F64(sum) => {
+                        let of = |bytes, at| f64::from_le_bytes(element(bytes, at));
+                        let add = |a: f64, b, c| if fused { a.mul_add(b, c) } else { a * b + c };
+                        let next = |sum, [a, b]: [usize; 2]| add(of(x, a), of(y, b), sum);
+                        Scalar::F64(fold_levels(tile, starts, sum, next))
+                    }
+                    other => unreachable!("a product of {}", other.dtype()),
+                };
                 self.store(tile.c.place, to, sum);
             }
         }
@@ -368,10 +378,10 @@ impl Machine<'_> {
             }
             ChunkFn::Philox { key, first, seed, step } => {
                 let first = self.position(*first, 0);
-                let [seed, step] =
-                    [seed, step].map(|&place| self.load(place, 0, DType::I64).bits());
+                let [key, seed, step] =
+                    [key, seed, step].map(|&place| self.load(place, 0, DType::I64).bits());
                 for i in 0..n {
-                    let word = philox_word((first + i) as u64, *key, seed, step);
+                    let word = philox_word((first + i) as u64, key, seed, step);
                     self.store(chunk.to.0, to + i, Scalar::I32(word as i32));
                 }
             }
@@ -491,6 +501,35 @@ fn apply(expr: &Expr, x: [Scalar; 3]) -> Scalar {
             Scalar::I64(0)
         }
     }
+}
+
+/// The element at a position in bytes.
+fn element<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    *bytes[at * N..].first_chunk().expect("the verifier has seen that it is there")
+}
+
+/// The positions in the factors of a tile from where they start on, one after another, folded.
+fn fold_levels<T>(
+    tile: &Tile,
+    [a, b]: [usize; 2],
+    mut sum: T,
+    next: impl Fn(T, [usize; 2]) -> T,
+) -> T {
+    let [[a0, a1, a2], [b0, b1, b2]] = [tile.a_step, tile.b_step];
+    let (mut a_outer, mut b_outer) = (a as i64, b as i64);
+    for _ in 0..tile.len[0] {
+        let (mut a_inner, mut b_inner) = (a_outer, b_outer);
+        for _ in 0..tile.len[1] {
+            let (mut a, mut b) = (a_inner, b_inner);
+            for _ in 0..tile.len[2] {
+                sum = next(sum, [a as usize, b as usize]);
+                (a, b) = (a + a2, b + b2);
+            }
+            (a_inner, b_inner) = (a_inner + a1, b_inner + b1);
+        }
+        (a_outer, b_outer) = (a_outer + a0, b_outer + b0);
+    }
+    sum
 }
 
 /// `a · b + c`, rounded once if `fused`, else twice.

@@ -311,8 +311,8 @@ pub enum ChunkFn {
     },
     /// Philox words (as i32) for a key, a seed and a step.
     Philox {
-        /// The hash of the node's name.
-        key: u64,
+        /// The place of the key (one i64).
+        key: PlaceId,
         /// The number of the first word.
         first: IndexId,
         /// The place of the seed (one i64).

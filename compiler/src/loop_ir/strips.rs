@@ -97,7 +97,9 @@ impl Accesses {
                 self.called.push(chunk.to.0);
                 match &chunk.function {
                     ChunkFn::Math { from, .. } => self.called.extend(from.iter().map(|f| f.0)),
-                    ChunkFn::Philox { seed, step, .. } => self.called.extend([*seed, *step]),
+                    ChunkFn::Philox { key, seed, step, .. } => {
+                        self.called.extend([*key, *seed, *step]);
+                    }
                     ChunkFn::Sort { .. } | ChunkFn::Claim => {}
                 }
             }
@@ -333,7 +335,7 @@ impl Run {
         let fits = |&rows: &usize| {
             self.rows.is_multiple_of(rows) && (rows == at_once || rows * row <= costs.strip)
         };
-        (at_once..self.rows).step_by(at_once).filter(fits).last()
+        (at_once..self.rows).step_by(at_once).rfind(fits)
     }
 
     /// The statements, what comes first and the loop over strips of so many rows; `elsewhere` are the

@@ -141,7 +141,7 @@ fn odd_texts_read_back() {
       "\""[0] = (t0 - 1.0_f64) ** -t0 - (t0 - -1e-300_f64) * (t0 ** (2.0_f64 ** nan_f64))
       for[0] = u8(((v0 << 3) - 1 >> 60 > 4_i64) and ((true or (v0 != i64[u0])) == false))
       "1"[2] = bits_i32(fma(2.0, nan, nan_0xffc00001)) * (2 * (3 // 4))
-    chunk 4: "1"[0] = philox(key 0x00000000000000ff, "nan", f32#2, first 4 u0 + 1)
+    chunk 4: "1"[0] = philox(key f32#2, "nan", f32#2, first 4 u0 + 1)
 "#
         .replace("-t0", "neg(t0)")
         .as_str(),

@@ -77,6 +77,8 @@ pub enum Argument {
     Node(NodeId),
     /// A constant inside of a region.
     Constant(Arc<Literal>),
+    /// The key of a stream of random numbers, an i64.
+    Key(Name),
 }
 
 impl Argument {
@@ -84,7 +86,7 @@ impl Argument {
     pub fn node(&self) -> Option<NodeId> {
         match self {
             Argument::Node(node) => Some(*node),
-            Argument::Constant(_) => None,
+            Argument::Constant(_) | Argument::Key(_) => None,
         }
     }
 }
@@ -462,7 +464,7 @@ impl<'a> KernelBuilder<'a> {
             Work::Scatter(part) => self.scatter(at, part),
             Work::Prefix(running) => self.prefix(at, running),
             Work::Sort(sorted) => self.sort(at, sorted),
-            Work::Random { key, seed, step } => self.random(at, *key, *seed, *step),
+            Work::Random { stream, seed, step } => self.random(at, stream, *seed, *step),
             Work::Repeat { length, body } => self.repeat(at, *length, body),
             Work::Result => vec![],
             Work::Map(_) | Work::Reduce { .. } => unreachable!("those are nests"),

@@ -1,9 +1,9 @@
 //! Random bits as calls of the library.
 
-use super::{KernelBuilder, strides_of, wrap};
+use super::{Argument, KernelBuilder, strides_of, wrap};
 use crate::fuse::Residence;
-use crate::ir::{AxisId, DType, Expr, IndexId, NodeId, PlaceId, strides};
-use crate::loop_ir::{Chunk, ChunkFn, Extent, Local, Stmt};
+use crate::ir::{AxisId, DType, Expr, IndexId, Name, NodeId, PlaceId, strides};
+use crate::loop_ir::{Buffer, Chunk, ChunkFn, Extent, Local, Stmt};
 
 impl KernelBuilder<'_> {
     /// The first dimension of a member from which on its elements are adjacent in memory.
@@ -23,7 +23,13 @@ impl KernelBuilder<'_> {
 
     /// One library call for each part of the unit that is adjacent in memory: from the last unit
     /// dimension on, or from a later one where the result has gaps.
-    pub(super) fn random(&mut self, at: usize, key: u64, seed: NodeId, step: NodeId) -> Vec<Stmt> {
+    pub(super) fn random(
+        &mut self,
+        at: usize,
+        stream: &Name,
+        seed: NodeId,
+        step: NodeId,
+    ) -> Vec<Stmt> {
         let dims = self.dimensions(at);
         let sizes = &self.value(at).sizes;
         let mut stmts = vec![];
@@ -43,11 +49,25 @@ impl KernelBuilder<'_> {
         let n = n.times(inner);
         let first = self.exprs.index_dot(&index, &strides(sizes));
         let Some(to) = self.destination(at, &index) else { return vec![] };
+        let key = self.key(stream);
         let function = ChunkFn::Philox { key, first, seed, step };
         let call = Chunk { function, to, n, origin: self.exprs.origin() };
         let axes: Vec<(AxisId, Extent)> = dims[..split].iter().filter_map(|d| d.axis).collect();
         stmts.extend(wrap(&axes, vec![Stmt::Chunk(call)]));
         stmts
+    }
+
+    /// The memory of the key of a stream: kernels that differ in it alone share their code.
+    fn key(&mut self, stream: &Name) -> PlaceId {
+        let argument = (Argument::Key(stream.clone()), false);
+        let known = self.arguments.iter().position(|known| *known == argument);
+        let at = known.unwrap_or_else(|| {
+            let name = format!("{stream}.key");
+            self.buffers.push(Buffer { name, dtype: DType::I64, len: 1, written: false });
+            self.arguments.push(argument);
+            self.arguments.len() - 1
+        });
+        PlaceId::Buffer(at as u32)
     }
 
     /// The memory that begins with an i64 scalar: its own, or a local to which it is copied first.

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::ir::{
     Binding, DType, Dim, DimError, Literal, Lowering, Name, NodeId, TensorType, philox_block,
+    stream_key,
 };
 
 /// An operation that makes random numbers.
@@ -99,7 +100,7 @@ impl OpRules for Random {
             scalar.expect("infer has seen an i64 scalar") as u64
         };
         let sizes = numbers(shape);
-        let words = random_words(key_of(name), clock(0), clock(1), sizes.iter().product());
+        let words = random_words(stream_key(name), clock(0), clock(1), sizes.iter().product());
         let words =
             ArrayD::from_shape_vec(IxDyn(&sizes), words).expect("as many words as elements");
         Ok(vec![Literal::new(words)])
@@ -128,31 +129,12 @@ impl OpRules for Random {
 
     fn lower(&self, _: &mut LowerContext<'_>) -> Lowering {
         let Random::Bits { name, .. } = self;
-        Lowering::RandomBits { key: key_of(name) }
+        Lowering::RandomBits { stream: name.clone() }
     }
-}
-
-/// The key of a name: its 64 bits by FNV-1a (Fowler, Noll, Vo; offset basis and prime as in
-/// draft-eastlake-fnv).
-fn key_of(name: &str) -> u64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
-    name.bytes().fold(0xCBF2_9CE4_8422_2325, step)
 }
 
 /// The first `n` words for a key, a seed and a step.
 pub fn random_words(key: u64, seed: u64, step: u64, n: usize) -> Vec<i32> {
     let blocks = (0..n.div_ceil(4) as u64).flat_map(|i| philox_block(i, key, seed, step));
     blocks.take(n).map(|word| word as i32).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::key_of;
-
-    #[test]
-    fn keys_are_fnv_1a() {
-        assert_eq!(key_of(""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(key_of("a"), 0xaf63_dc4c_8601_ec8c);
-        assert_eq!(key_of("foobar"), 0x8594_4171_f739_67e8);
-    }
 }

@@ -19,7 +19,9 @@ use rustc_hash::FxHashMap;
 use self::arena::{Arena, Layout};
 use self::copy::copy_kernel;
 use crate::fuse::{Fusion, is_memory};
-use crate::ir::{Costs, Graph, Literal, MetricKind, Name, NodeId, Provenance, TensorType};
+use crate::ir::{
+    Costs, Graph, Literal, MetricKind, Name, NodeId, Provenance, Scalar, TensorType, stream_key,
+};
 use crate::loop_ir::{CACHE_LINE, Kernel, Settled, Sites, settle};
 use crate::lower::{self, Argument, Checks, Code, Lowered};
 use crate::ops::{Leaf, Op, Scan};
@@ -65,6 +67,7 @@ fn empty() -> Program {
         feeds: vec![],
         outputs: vec![],
         constants: vec![],
+        keys: vec![],
         constants_bytes: 0,
         arena_bytes: 0,
         arena_least_bytes: 0,
@@ -181,6 +184,16 @@ impl Planner {
         self.program.constants.push((at, literal.clone()));
         self.program.constants_bytes += bytes.next_multiple_of(CACHE_LINE);
         Location::Constant(at)
+    }
+
+    fn key(&mut self, stream: &Name) -> Location {
+        let known = self.program.keys.iter().find(|(_, known)| known == stream);
+        if let Some(&(at, _)) = known {
+            return Location::Constant(at);
+        }
+        let at = self.program.constants_bytes;
+        self.program.keys.push((at, stream.clone()));
+        self.constant(&Scalar::I64(stream_key(stream) as i64).into())
     }
 
     fn place_roots(&mut self, scope: &mut Scope<'_>, schedule: &Schedule) {
@@ -368,6 +381,7 @@ impl Planner {
         match argument {
             Argument::Node(node) => self.place(&scope.places[node]),
             Argument::Constant(literal) => self.constant(literal).into(),
+            Argument::Key(stream) => self.key(stream).into(),
         }
     }
 

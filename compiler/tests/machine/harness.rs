@@ -1,5 +1,7 @@
 //! Kernels written by hand, run by the interpreter and by the JIT on the same memories.
 
+use std::sync::LazyLock;
+
 use brolga_compiler::codegen::{CodegenOptions, define_kernel, isa};
 use brolga_compiler::ir::{
     AxisId, DType, Expr, ExprId, Exprs, IndexId, PlaceId, Scalar, Target, VarId,
@@ -9,8 +11,9 @@ use brolga_compiler::loop_ir::{
     verify,
 };
 use brolga_compiler::program::Frame;
+use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::default_libcall_names;
+use cranelift_module::{FuncId, default_libcall_names};
 
 /// A kernel in the making: one buffer per memory, its bytes beside it.
 #[derive(Default)]
@@ -94,23 +97,28 @@ impl Case {
             (0..expected.len()).map(|memory| Pointer { memory, offset: 0 }).collect();
         let (n, target) = (kernel.n_units(), &Target::X86_64_V4);
         run_units(&kernel, target, &pointers, &mut expected, 0..n, &mut status);
-        for cut in [0, n / 2, n / 3] {
+        let mut cuts = vec![0, n / 3, n / 2];
+        cuts.dedup();
+        let code = Code::of(&kernel);
+        for cut in cuts {
             let mut found = self.memories.clone();
-            let (found_status, clif) = run_code(&kernel, &mut found, cut);
+            let found_status = code.run(&kernel, &mut found, cut);
             for (buffer, (want, got)) in kernel.buffers.iter().zip(expected.iter().zip(&found)) {
                 if let Some(at) = differs(buffer.dtype, want, got) {
                     let size = buffer.dtype.size();
                     let show = |bytes: &[u8]| scalar(buffer.dtype, &bytes[at * size..]);
                     panic!(
-                        "{what}: {}[{at}] is {:?} instead of {:?}\n{kernel}\n{clif}",
+                        "{what}: {}[{at}] is {:?} instead of {:?}\n{kernel}\n{}",
                         buffer.name,
                         show(got),
-                        show(want)
+                        show(want),
+                        code.clif
                     );
                 }
             }
             assert_eq!(found_status != 0, status != 0, "{what}: status\n{kernel}");
         }
+        code.free();
     }
 }
 
@@ -142,34 +150,54 @@ fn host() -> Target {
 
 /// A JIT module that knows the runtime's kernels.
 pub(crate) fn jit() -> JITModule {
-    let isa = isa(&host(), false, true).expect("this machine");
-    let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
+    static ISA: LazyLock<OwnedTargetIsa> =
+        LazyLock::new(|| isa(&host(), false, true).expect("this machine"));
+    let mut builder = JITBuilder::with_isa(ISA.clone(), default_libcall_names());
     builder.symbols(brolga_kernels::symbols());
     JITModule::new(builder)
 }
 
-/// Runs the machine code on units `0..cut` and `cut..n`; returns the status and the CLIF.
-fn run_code(kernel: &Kernel, memories: &mut [Vec<u8>], cut: usize) -> (u64, String) {
-    let mut module = jit();
-    let options = CodegenOptions { keep_clif: true, ..CodegenOptions::default() };
-    let (id, text) = match define_kernel(&mut module, "kernel", kernel, options) {
-        Ok(defined) => defined,
-        Err(error) => panic!("{error}: {error:?}\n{kernel}"),
-    };
-    module.finalize_definitions().expect("symbols of the runtime");
-    let mut frame = empty_frame();
-    let args: Vec<usize> = memories.iter_mut().map(|m| m.as_mut_ptr() as usize).collect();
-    let mut scratch = vec![0u64; kernel.scratch_layout().1 / 8 + 8];
-    // SAFETY: the verifier has checked that the kernel stays within these memories.
-    unsafe {
-        let code: Function = std::mem::transmute(module.get_finalized_function(id));
-        for (first, end) in [(0, cut), (cut, kernel.n_units())] {
-            let frame = std::ptr::from_mut(&mut frame).cast();
-            code(frame, args.as_ptr(), first, end, scratch.as_mut_ptr().cast());
-        }
-        module.free_memory();
+/// The machine code of a kernel.
+struct Code {
+    module: JITModule,
+    id: FuncId,
+    /// What Cranelift was given.
+    clif: String,
+}
+
+impl Code {
+    fn of(kernel: &Kernel) -> Code {
+        let mut module = jit();
+        let options = CodegenOptions { keep_clif: true, ..CodegenOptions::default() };
+        let (id, text) = match define_kernel(&mut module, "kernel", kernel, options) {
+            Ok(defined) => defined,
+            Err(error) => panic!("{error}: {error:?}\n{kernel}"),
+        };
+        module.finalize_definitions().expect("symbols of the runtime");
+        Code { module, id, clif: text.clif }
     }
-    (frame.status, text.clif)
+
+    /// Runs it on units `0..cut` and `cut..n`; returns the status.
+    fn run(&self, kernel: &Kernel, memories: &mut [Vec<u8>], cut: usize) -> u64 {
+        let mut frame = empty_frame();
+        let args: Vec<usize> = memories.iter_mut().map(|m| m.as_mut_ptr() as usize).collect();
+        let mut scratch = vec![0u64; kernel.scratch_layout().1 / 8 + 8];
+        // SAFETY: the verifier has checked that the kernel stays within these memories.
+        unsafe {
+            let code: Function = std::mem::transmute(self.module.get_finalized_function(self.id));
+            for (first, end) in [(0, cut), (cut, kernel.n_units())] {
+                let frame = std::ptr::from_mut(&mut frame).cast();
+                code(frame, args.as_ptr(), first, end, scratch.as_mut_ptr().cast());
+            }
+        }
+        frame.status
+    }
+
+    /// Gives its memory back.
+    fn free(self) {
+        // SAFETY: nothing holds a pointer into it.
+        unsafe { self.module.free_memory() }
+    }
 }
 
 pub(crate) fn empty_frame() -> Frame {

@@ -7,23 +7,25 @@ use brolga_compiler::loop_ir::Stmt;
 
 use super::harness::{Case, KINDS, Random, SIZES, loop_over};
 
-/// `y[i] = f(x0[i], x1[i], ...)` in all kinds of loops and several sizes.
+/// `y[i] = f(x0[i], x1[i], ...)` in all kinds of loops, a kernel each, of several sizes.
 fn map(what: &str, operands: &[DType], f: impl Fn(&mut Exprs, &[ExprId]) -> ExprId) {
     let mut random = Random(what.len() as u64);
-    for (n, kind) in SIZES.into_iter().flat_map(|n| KINDS.map(|kind| (n, kind))) {
+    for kind in KINDS {
         let mut case = Case::default();
-        let axis = case.e.axis(n);
-        let i = case.e.index_axis(axis);
-        let inputs: Vec<_> =
-            operands.iter().map(|&d| case.input(d, &random.scalars(d, n))).collect();
-        let x: Vec<ExprId> = inputs.into_iter().map(|place| case.load(place, i)).collect();
-        let value = f(&mut case.e, &x);
-        let y = case.output(case.e.dtype(value), n);
-        let store = Stmt::Store { place: y, index: i, value, origin: OriginId::default() };
-        case.body = vec![loop_over(axis, n, kind, vec![store])];
+        for n in SIZES {
+            let axis = case.e.axis(n);
+            let i = case.e.index_axis(axis);
+            let inputs: Vec<_> =
+                operands.iter().map(|&d| case.input(d, &random.scalars(d, n))).collect();
+            let x: Vec<ExprId> = inputs.into_iter().map(|place| case.load(place, i)).collect();
+            let value = f(&mut case.e, &x);
+            let y = case.output(case.e.dtype(value), n);
+            let store = Stmt::Store { place: y, index: i, value, origin: OriginId::default() };
+            case.body.push(loop_over(axis, n, kind, vec![store]));
+        }
         // Some functions of two elements are expanded.
         case.expand();
-        case.check(&format!("{what} {operands:?} {n} {kind:?}"));
+        case.check(&format!("{what} {operands:?} {kind:?}, sizes {SIZES:?}"));
     }
 }
 

@@ -520,7 +520,8 @@ fn random_words() {
     let seed = case.input(DType::I64, &[Scalar::I64(-3)]);
     let step = case.input(DType::I64, &[Scalar::I64(17)]);
     let words = case.output(DType::I32, 3 * n as usize);
-    let function = ChunkFn::Philox { key: 0xFEDC_BA98_7654_3210, first, seed, step };
+    let key = case.input(DType::I64, &[Scalar::I64(-0x0123_4567_89AB_CDF0)]);
+    let function = ChunkFn::Philox { key, first, seed, step };
     let n = Extent::Const(n as usize);
     case.body =
         vec![Stmt::Chunk(Chunk { function, to: (words, at), n, origin: OriginId::default() })];

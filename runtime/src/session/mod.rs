@@ -36,6 +36,7 @@ use indexmap::IndexMap;
 
 use crate::arena::{Budget, Memory, Taken, keep_freed_blocks};
 use crate::data::DataSet;
+use crate::link::Making;
 use crate::store::{Keep, Loaded, Store};
 use crate::{RunError, host_memory, host_target, host_threads};
 
@@ -43,6 +44,7 @@ pub use brolga_compiler::entry::{Entry, EntryGraph, SymbolInput};
 pub use checked::MadeNotFinite;
 pub use feed::{Feed, FeedMut};
 pub use finite::{NotFinite, Range};
+use initial::InitialPrograms;
 pub use metrics::finish_metric;
 use prepared::Instance;
 pub use prepared::Prepared;
@@ -134,6 +136,8 @@ pub struct Session {
     /// One part a thread.
     scratch: Memory,
     instances: Vec<Instance>,
+    /// The programs of initial values, while variables get theirs.
+    initial: InitialPrograms,
     /// Counts preparations, to know which program is the oldest.
     uses: u64,
 }
@@ -179,6 +183,7 @@ impl Session {
             scratch: budget.block(0, "the threads' scratch")?,
             budget,
             instances: vec![],
+            initial: InitialPrograms::default(),
             uses: 0,
             options,
         })
@@ -536,7 +541,9 @@ impl Session {
         let module = self.module.clone();
         let known = |v: &Variable| v.tensor_type.bind(binding).is_ok();
         let mut known = module.variables.iter().filter(|(_, v)| known(v));
-        known.try_for_each(|(name, variable)| self.bind(name, variable, binding))
+        let bound = known.try_for_each(|(name, variable)| self.bind(name, variable, binding));
+        self.initial.clear();
+        bound
     }
 
     /// The program of an entry with numbers for its dimensions, ready to be fed and run; compiled
@@ -641,6 +648,15 @@ impl Session {
         }
     }
 
+    /// How machine code is made.
+    fn making(&self) -> Making {
+        Making {
+            verify: self.options.compiler.passes.verify,
+            observe: self.options.observe,
+            perf: self.options.perf,
+        }
+    }
+
     fn compiled_instance(
         &mut self,
         entry: &Entry,
@@ -674,7 +690,10 @@ impl Session {
         binding: &Binding,
     ) -> Result<(), RunError> {
         self.initialise(binding)?;
-        slots.iter().try_for_each(|(name, variable)| self.bind(name, variable, binding))
+        let mut slots = slots.iter();
+        let bound = slots.try_for_each(|(name, variable)| self.bind(name, variable, binding));
+        self.initial.clear();
+        bound
     }
 
     /// Bytes of all threads' scratch: each thread's part begins on a cache line.

@@ -2,16 +2,17 @@
 
 #![allow(unsafe_code)]
 
-use brolga_compiler::ir::{DType, Element, Literal, Scalar};
+use brolga_compiler::ir::{DType, Element, Literal, Name, Scalar, stream_key};
 use brolga_compiler::loop_ir::Kernel;
 use brolga_compiler::program::{Frame, Output, Program};
 use brolga_kernels::Pool;
+use rustc_hash::FxHashMap;
 
 use super::Session;
 use super::feed::{Clocks, Feed, n_bytes};
 use crate::RunError;
 use crate::arena::Memory;
-use crate::link::{Executable, Making, Observer, Watch, Watched};
+use crate::link::{Executable, Observer, Watch, Watched};
 use crate::store::Store;
 
 /// Machine code with the memories of its own and the tables of its frame.
@@ -54,7 +55,17 @@ impl Native {
         session: &Session,
         feeds: &[Feed],
     ) -> Result<Native, RunError> {
-        let budget = &session.budget;
+        let (target, making) = (&session.options.target, session.making());
+        Native::of(Executable::new(program, target, making)?, session, feeds)
+    }
+
+    /// The same of a program that is linked.
+    pub(super) fn of(
+        executable: Executable,
+        session: &Session,
+        feeds: &[Feed],
+    ) -> Result<Native, RunError> {
+        let (budget, program) = (&session.budget, executable.program());
         let results: Result<Vec<Memory>, RunError> = program
             .outputs
             .iter()
@@ -85,16 +96,12 @@ impl Native {
             outputs: results.iter().map(Memory::pointer).collect(),
             results,
             constants,
-            executable: Executable::new(
-                program,
-                &session.options.target,
-                Making {
-                    verify: session.options.compiler.passes.verify,
-                    observe: session.options.observe,
-                    perf: session.options.perf,
-                },
-            )?,
+            executable,
         })
+    }
+
+    pub(super) fn into_executable(self) -> Executable {
+        self.executable
     }
 
     pub(super) fn program(&self) -> &Program {
@@ -154,6 +161,17 @@ impl Native {
         // are borrowed exclusively; each thread of the pool has its scratch.
         unsafe { self.executable.step((&raw mut watched).cast()) };
         RunError::of_status(watched.frame.status, program)
+    }
+
+    /// Gives streams of random numbers the keys of others: of each its own name and the other's.
+    pub(super) fn set_keys<'a>(&mut self, streams: impl Iterator<Item = (&'a Name, &'a Name)>) {
+        let others: FxHashMap<&Name, &Name> = streams.collect();
+        for (offset, stream) in &self.executable.program().keys {
+            if let Some(other) = others.get(stream) {
+                let key = stream_key(other).to_ne_bytes();
+                self.constants.bytes_mut()[*offset..*offset + key.len()].copy_from_slice(&key);
+            }
+        }
     }
 
     /// The value of a result.

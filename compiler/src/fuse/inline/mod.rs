@@ -364,9 +364,9 @@ impl<'a> Inliner<'a> {
                 let key = self.element(node, &pairs, key);
                 Work::Sort(Sorted { axes: axes.to_vec(), along, positions: positions[0], key })
             }
-            Lowering::RandomBits { key } => {
+            Lowering::RandomBits { stream } => {
                 let operands = self.graph.operands(node);
-                Work::Random { key, seed: operands[0], step: operands[1] }
+                Work::Random { stream, seed: operands[0], step: operands[1] }
             }
             Lowering::Repeat => self.repeat(node),
             Lowering::Leaf => Work::Result,

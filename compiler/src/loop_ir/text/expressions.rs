@@ -178,20 +178,6 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(super) fn hexadecimal(&mut self) -> Read<u64> {
-        let number = match self.peek() {
-            Some(Token::Number(text)) => text.strip_prefix("0x"),
-            Some(Token::Name(_) | Token::Sign(_)) | None => None,
-        };
-        match number.and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
-            Some(number) => {
-                self.at += 1;
-                Ok(number)
-            }
-            None => self.wanted("a hexadecimal number"),
-        }
-    }
-
     /// `[1, 2, 3]`.
     pub(super) fn numbers<T: std::str::FromStr + Copy + Default, const N: usize>(
         &mut self,

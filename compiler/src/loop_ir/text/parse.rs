@@ -400,12 +400,12 @@ impl Reader {
     }
 }
 
-/// `philox(key 0x12, seed, step, first 4 i0)`.
+/// `philox(key w.key, seed, step, first 4 i0)`.
 fn philox(cursor: &mut Cursor<'_>) -> Read<ChunkFn> {
     cursor.word("philox")?;
     cursor.sign("(")?;
     cursor.word("key")?;
-    let key = cursor.hexadecimal()?;
+    let key = cursor.place()?;
     cursor.sign(",")?;
     let seed = cursor.place()?;
     cursor.sign(",")?;

@@ -221,9 +221,9 @@ impl<'a> Printer<'a> {
             }
             ChunkFn::Philox { key, first, seed, step } => {
                 let first = self.index(*first);
-                let (seed, step) = (self.places[seed].clone(), self.places[step].clone());
+                let [key, seed, step] = [key, seed, step].map(|place| self.places[place].clone());
                 self.line(&format!(
-                    "chunk {n}: {to} = philox(key {key:#018x}, {seed}, {step}, first {first})"
+                    "chunk {n}: {to} = philox(key {key}, {seed}, {step}, first {first})"
                 ))
             }
             ChunkFn::Sort { first } => self.line(&format!("sort {first} of {n}: {to}")),

@@ -476,10 +476,10 @@ impl Verifier<'_> {
                     self.index("chunk", index)
                 })
             }
-            ChunkFn::Philox { first, seed, step, .. } => {
+            ChunkFn::Philox { key, first, seed, step } => {
                 self.index("chunk", *first)?;
-                self.place("chunk", *seed, DType::I64)?;
-                self.place("chunk", *step, DType::I64)
+                let places = [key, seed, step];
+                places.into_iter().try_for_each(|&place| self.place("chunk", place, DType::I64))
             }
             ChunkFn::Sort { .. } | ChunkFn::Claim => Ok(()),
         }

@@ -255,9 +255,10 @@ impl Walk<'_> {
                     self.read("chunk", place, index, &[(n, 1)])?;
                 }
             }
-            ChunkFn::Philox { seed, step, .. } => {
-                self.first("chunk", *seed)?;
-                self.first("chunk", *step)?;
+            ChunkFn::Philox { key, seed, step, .. } => {
+                for &place in [key, seed, step] {
+                    self.first("chunk", place)?;
+                }
             }
             ChunkFn::Sort { .. } => self.read("chunk", place, index, &[(n, 1)])?,
             ChunkFn::Claim => return self.within("chunk", place, self.range(index, &[(n, 1)])),
