@@ -78,6 +78,7 @@ pub(crate) fn extremes() -> Vec<Way> {
         shortest_column: 1,
         long_column: 8,
         near: 0,
+        strip: 64,
         light_row: u32::MAX,
         parts: 3,
         longest_part: 5,

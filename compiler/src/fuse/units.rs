@@ -189,7 +189,7 @@ fn choose_rows(
     let mut chosen = vec![];
     let mut cost = draft.cost;
     for (u, of) in product.iter().enumerate().filter(|(_, of)| of.kind != Kind::Column) {
-        let unit = blocks(draft.dims[u].0, of, cost, cx);
+        let unit = blocks(draft.dims[u].0, of, (cost, number(&chosen)), cx);
         chosen.push((u, unit));
         let are_plenty = number(&chosen) >= cx.costs.plenty_units;
         if unit.block > 1 || of.kind == Kind::Row || are_plenty {
@@ -197,7 +197,8 @@ fn choose_rows(
         }
         cost /= unit.extent as f64;
     }
-    let alone = |(u, of): (usize, &OfProduct)| (u, blocks(draft.dims[u].0, of, draft.cost, cx));
+    let alone =
+        |(u, of): (usize, &OfProduct)| (u, blocks(draft.dims[u].0, of, (draft.cost, 1), cx));
     // Rows that are by far too few for a large right factor are taken whole, with a part of that
     // factor: the left one is read anew by each unit then.
     if let &[(u, rows)] = chosen.as_slice()
@@ -222,9 +223,14 @@ fn number(units: &[(usize, UnitDim)]) -> usize {
     units.iter().map(|(_, unit)| unit.extent.div_ceil(unit.block)).product()
 }
 
-/// A dimension of a product in blocks: an even number of them, of at most two tiles' rows each, if
-/// these are enough, or of whole tiles of columns; or as many tiles as are long enough for a unit.
-fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> UnitDim {
+/// A dimension of a product in blocks, within so many units of others: of [rows](even_rows), of whole tiles
+/// of columns, an even number of them; or as many tiles as are long enough for a unit.
+fn blocks(
+    extent: usize,
+    of: &OfProduct,
+    (cost, outer): (f64, usize),
+    cx: &FuseContext<'_>,
+) -> UnitDim {
     let (rows, columns) = cx.target.tile;
     let all = extent * of.scale;
     let least = of.least.min(extent / cx.costs.min_units.max(1));
@@ -233,13 +239,26 @@ fn blocks(extent: usize, of: &OfProduct, cost: f64, cx: &FuseContext<'_>) -> Uni
             let long = (f64::from(cx.costs.unit) * extent as f64 / cost).ceil() as usize;
             long.max(least).max(1)
         }
-        Kind::Row => extent.div_ceil(2 * all.div_ceil(2 * rows.max(least * of.scale))),
+        Kind::Row => even_rows((extent, of.scale), outer, least, rows),
         Kind::Column => {
             let some = cx.costs.columns.max(2 * columns);
             extent.div_ceil(2 * all.div_ceil(2 * some)).next_multiple_of(columns)
         }
     };
     UnitDim { extent, block: block.min(extent) }
+}
+
+/// The block of rows, in each of so many outer units, by which two and four threads are busy alike and
+/// tiles are full, of one to three tiles' rows where `least` is no more: for fewer rows than a tile has,
+/// its time is not less by as much.
+fn even_rows((extent, scale): (usize, usize), outer: usize, least: usize, tile: usize) -> usize {
+    let first = tile.div_ceil(scale).min(extent.div_ceil(2)).max(least).min(extent);
+    let cost = |block: usize| {
+        let (rows, units) = (block * scale, outer * extent.div_ceil(block));
+        let full = rows.max(rows.div_ceil(tile) * tile * 3 / 4);
+        [2, 4].iter().map(|threads| units.div_ceil(*threads) * threads * full).sum::<usize>()
+    };
+    (first..=extent.min(3 * first)).min_by_key(|&block| cost(block)).unwrap_or(extent)
 }
 
 /// How many indices of a dimension a unit has at least: the last one of a group as
