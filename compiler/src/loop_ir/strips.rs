@@ -31,20 +31,27 @@ const FEWEST_LANES: usize = 4;
 /// Cuts what pays in a kernel.
 pub fn strips(kernel: &mut Kernel, costs: &Costs) {
     let mut rest = std::mem::take(&mut kernel.body);
+    let mut accesses: Vec<Accesses> =
+        rest.iter().map(|stmt| Accesses::of(&kernel.exprs, stmt)).collect();
     let mut body = vec![];
+    let mut before = FxHashSet::default();
     while !rest.is_empty() {
-        let run = Run::at_the_start(kernel, &rest);
-        match run.and_then(|run| Some((run.rows_of_a_strip(kernel, costs)?, run))) {
+        let run = Run::at_the_start(kernel, &rest, &accesses, &before);
+        let run = run.and_then(|run| Some((run.rows_of_a_strip(kernel, costs)?, run)));
+        let n = run.as_ref().map_or(1, |(_, run)| run.parts.len());
+        let (after, accesses_after) = (rest.split_off(n), accesses.split_off(n));
+        before.extend(accesses.iter().flat_map(Accesses::places));
+        match run {
             Some((rows, run)) => {
-                let after = rest.split_off(run.parts.len());
-                let elsewhere = body.iter().chain(&after);
-                let used = elsewhere.flat_map(|stmt| Accesses::of(&kernel.exprs, stmt).places());
-                let used = used.collect();
-                body.extend(run.in_strips(kernel, rest, rows, &used));
-                rest = after;
+                let elsewhere = body.iter().map(|stmt| Accesses::of(&kernel.exprs, stmt));
+                let mut used: FxHashSet<PlaceId> = FxHashSet::default();
+                elsewhere.for_each(|accesses| used.extend(accesses.places()));
+                used.extend(accesses_after.iter().flat_map(Accesses::places));
+                body.extend(run.in_strips(kernel, rest, rows, used));
             }
-            None => body.push(rest.remove(0)),
+            None => body.append(&mut rest),
         }
+        (rest, accesses) = (after, accesses_after);
     }
     kernel.body = body;
 }
@@ -71,8 +78,8 @@ impl Accesses {
         found
     }
 
-    fn places(self) -> impl Iterator<Item = PlaceId> {
-        self.elements.into_iter().map(|(place, ..)| place).chain(self.called)
+    fn places(&self) -> impl Iterator<Item = PlaceId> {
+        self.elements.iter().map(|(place, ..)| place).chain(&self.called).copied()
     }
 
     fn stmt(&mut self, exprs: &Exprs, stmt: &Stmt) {
@@ -161,6 +168,10 @@ impl Pace {
 struct Run {
     rows: usize,
     parts: Vec<Part>,
+    /// Whether every loop touches what one before it does.
+    near: bool,
+    /// What statements before touch.
+    before: FxHashSet<PlaceId>,
     /// Whether elements are found by what memories hold.
     follows_data: bool,
     /// What its loops touch of each memory, of those that may be the same together.
@@ -244,28 +255,44 @@ impl Touched {
 
 impl Run {
     /// The one of the most loops that a list of statements begins with.
-    fn at_the_start(kernel: &Kernel, stmts: &[Stmt]) -> Option<Run> {
+    fn at_the_start(
+        kernel: &Kernel,
+        stmts: &[Stmt],
+        accesses: &[Accesses],
+        before: &FxHashSet<PlaceId>,
+    ) -> Option<Run> {
         let mut rows: Vec<usize> = stmts.iter().filter_map(rows_of).collect();
         rows.sort_unstable();
         rows.dedup();
-        let runs = rows.into_iter().filter_map(|rows| Run::over(kernel, stmts, rows));
+        // A loop that is not known to be near may be one that later ones need, or be in their way.
+        let ways = rows.into_iter().flat_map(|rows| [(rows, false), (rows, true)]);
+        let stmts = || stmts.iter().zip(accesses);
+        let runs = ways.filter_map(|way| Run::over(kernel, stmts(), way, before.clone()));
         runs.max_by_key(|run| run.parts.iter().filter(|p| matches!(p, Part::Rows(_))).count())
     }
 
-    /// The longest one over so many rows that a list of statements begins with.
-    fn over(kernel: &Kernel, stmts: &[Stmt], rows: usize) -> Option<Run> {
-        let mut run = Run { rows, ..Run::default() };
-        for stmt in stmts {
-            let accesses = Accesses::of(&kernel.exprs, stmt);
+    /// The longest one over so many rows that a list of statements begins with; whether every loop
+    /// touches what one before it does.
+    fn over<'a>(
+        kernel: &Kernel,
+        stmts: impl Iterator<Item = (&'a Stmt, &'a Accesses)>,
+        (rows, near): (usize, bool),
+        before: FxHashSet<PlaceId>,
+    ) -> Option<Run> {
+        let mut run = Run { rows, near, before, ..Run::default() };
+        for (stmt, accesses) in stmts {
             let part = match stmt {
                 _ if accesses.stays => break,
-                Stmt::For(l) => run.take(kernel, l, &accesses),
+                Stmt::For(l) => run.take(kernel, l, accesses),
                 _ => None,
             };
             match part {
                 Some(part) => run.parts.push(part),
-                None if run.parts.is_empty() || run.meets(kernel, &accesses) => break,
-                None => run.parts.push(Part::First),
+                None if run.parts.is_empty() || run.meets(kernel, accesses) => break,
+                None => {
+                    run.before.extend(accesses.places());
+                    run.parts.push(Part::First);
+                }
             }
         }
         // What comes after the last loop stays there.
@@ -280,7 +307,7 @@ impl Run {
         let Extent::Const(n) = l.extent else { return None };
         let pace = Pace::of(n, self.rows).filter(|_| l.folds.is_empty())?;
         let is_near = |(place, ..): &(PlaceId, _, _)| self.steps.contains_key(place);
-        if !self.parts.is_empty() && !accesses.elements.iter().any(is_near) {
+        if self.near && !self.parts.is_empty() && !accesses.elements.iter().any(is_near) {
             return None;
         }
         let (mut touched, mut steps) = (FxHashMap::<PlaceId, Touched>::default(), vec![]);
@@ -288,6 +315,10 @@ impl Run {
             let found = Rows::of(&kernel.exprs, (l.axis, pace), &accesses.axes, index);
             let step = found.as_ref().map_or(0, |rows| rows.step);
             steps.push((place, step));
+            // The verifier must see all that is written of a row in one loop.
+            if written && step != 0 && self.before.contains(&place) {
+                return None;
+            }
             let own = Touched { loops: 1, written, rows: found };
             let of_place =
                 touched.entry(one_of_alike(kernel, place)).or_insert_with(|| own.clone());
@@ -345,7 +376,7 @@ impl Run {
         kernel: &mut Kernel,
         stmts: Vec<Stmt>,
         rows: usize,
-        elsewhere: &FxHashSet<PlaceId>,
+        mut elsewhere: FxHashSet<PlaceId>,
     ) -> Vec<Stmt> {
         let strip = kernel.exprs.axis(self.rows / rows);
         let (mut first, mut loops) = (vec![], vec![]);
@@ -357,13 +388,14 @@ impl Run {
                 (_, stmt) => first.push(stmt),
             }
         }
-        let used = first.iter().flat_map(|stmt| Accesses::of(&kernel.exprs, stmt).places());
-        let used: FxHashSet<PlaceId> = used.chain(elsewhere.iter().copied()).collect();
+        for stmt in &first {
+            elsewhere.extend(Accesses::of(&kernel.exprs, stmt).places());
+        }
         let mut steps = FxHashMap::default();
         for (&place, touched) in &self.touched {
             if let (PlaceId::Local(local), Some(own)) = (place, &touched.rows)
                 && !self.follows_data
-                && !used.contains(&place)
+                && !elsewhere.contains(&place)
                 && own.base.is_empty()
             {
                 steps.insert(place, own.step * rows as i64);
