@@ -54,7 +54,8 @@ pub struct Costs {
     pub light_row: u32,
     /// Bytes that stay in a first-level cache while a column is read: of longer ones the rows are read.
     pub near: usize,
-    /// Bytes that stay in a second-level cache from one loop to the next.
+    /// Bytes that a unit may touch before its loops go through it in strips: a second-level cache holds
+    /// them from one loop to the next.
     pub strip: usize,
     /// A product with more elements than this has units enough without being split.
     pub few_products: usize,
@@ -115,7 +116,7 @@ impl Default for Costs {
             columns: 64,
             light_row: 8,
             near: 16 << 10,
-            strip: 128 << 10,
+            strip: 384 << 10,
             few_products: 1024,
             long_product: 1 << 19,
             long_example: 1 << 17,
