@@ -6,17 +6,17 @@
 //! Architectures", 2002, sections 8.6 and 9.3).
 //!
 //! In: a unit after `columns`. Loops over the same rows, each after the other, that fold nothing from
-//! row to row; `columns` may have taken several rows at a time, and `collapse` have joined a row with its
-//! elements. Statements between them that have
-//! nothing to do with the loops before come first. Out: one loop over strips around those loops, if
-//! a unit touches more than [`Costs::strip`] bytes in them and a strip touches fewer.
+//! row to row; `columns` may have taken several rows at a time, and `collapse` have joined a row with
+//! its elements. Statements between them that have nothing to do with the loops before come first.
+//! Out: one loop over strips around those loops, if a unit touches more than [`Costs::strip`] bytes in
+//! them.
 //!
 //! A strip of a loop runs before the later strips of the loops before it. That is allowed if no loop
 //! touches in a strip what another one writes in another strip: taken as shown if all that is
-//! touched of a memory is a sum with the same terms of what is around the loops, the same step from strip to
-//! strip, and a rest that is less than this step. Two memories of one type and length may be the same
-//! one (see [`may_overwrite`](crate::fuse::may_overwrite)). No value changes. Linear in the accesses
-//! of a unit times its loops.
+//! touched of a memory is a sum with the same terms of what is around the loops, the same step from
+//! row to row, and a rest that is less than this step. Two memories of one type and length may be the
+//! same one (see [`may_overwrite`](crate::fuse::may_overwrite)). No value changes. From each statement
+//! of a unit on linear in those that follow, which are as few as a group's members.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -65,8 +65,8 @@ struct Accesses {
     called: Vec<PlaceId>,
     /// The axes of the loops.
     axes: FxHashSet<AxisId>,
-    /// Whether it holds what must stay where it is: a check, whose failures are reported in order, or
-    /// a call of the library.
+    /// Whether it holds what must stay as it is: a check, whose failures are reported in order, a call
+    /// of the library, a loop as long as one around it says.
     stays: bool,
     seen: FxHashSet<ExprId>,
 }
@@ -86,6 +86,8 @@ impl Accesses {
         self.stays |= matches!(stmt, Stmt::Check { .. } | Stmt::Tile(_) | Stmt::Chunk(_));
         match stmt {
             Stmt::For(l) => {
+                let around = |axis| self.axes.contains(&axis);
+                self.stays |= matches!(l.extent, Extent::Block { axis, .. } if around(axis));
                 self.axes.insert(l.axis);
                 let folded = l.folds.iter().flat_map(|f| f.init.iter().chain(&f.values));
                 folded.for_each(|&value| self.expr(exprs, value));
