@@ -15,8 +15,10 @@
 //! touches in a strip what another one writes in another strip: taken as shown if all that is
 //! touched of a memory is a sum with the same terms of what is around the loops, the same step from
 //! row to row, and a rest that is less than this step. Two memories of one type and length may be the
-//! same one (see [`may_overwrite`](crate::fuse::may_overwrite)). No value changes. From each statement
-//! of a unit on linear in those that follow, which are as few as a group's members.
+//! same one (see [`may_overwrite`](crate::fuse::may_overwrite)). No value changes. Linear in
+//! the statements of a unit.
+
+use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -28,32 +30,35 @@ use crate::ir::{AxisId, Costs, Expr, ExprId, Exprs, Index, IndexId, PlaceId, Rei
 /// The fewest lanes of a vector loop.
 const FEWEST_LANES: usize = 4;
 
+/// The most statements of a run: a group of so many loops is rare, and what is looked at from each
+/// statement on must not grow with the kernel.
+const LONGEST: usize = 64;
+
 /// Cuts what pays in a kernel.
 pub fn strips(kernel: &mut Kernel, costs: &Costs) {
-    let mut rest = std::mem::take(&mut kernel.body);
-    let mut accesses: Vec<Accesses> =
+    let rest = std::mem::take(&mut kernel.body);
+    let mut accesses: VecDeque<Accesses> =
         rest.iter().map(|stmt| Accesses::of(&kernel.exprs, stmt)).collect();
-    let mut body = vec![];
+    let mut uses = FxHashMap::default();
+    accesses.iter().for_each(|accesses| accesses.count(&mut uses));
+    let mut rest: VecDeque<Stmt> = rest.into();
     let mut before = FxHashSet::default();
     while !rest.is_empty() {
-        let run = Run::at_the_start(kernel, &rest, &accesses, &before);
+        let near = rest.iter().zip(&accesses).take(LONGEST).collect::<Vec<_>>();
+        let run = Run::at_the_start(kernel, &near, &before);
         let run = run.and_then(|run| Some((run.rows_of_a_strip(kernel, costs)?, run)));
         let n = run.as_ref().map_or(1, |(_, run)| run.parts.len());
-        let (after, accesses_after) = (rest.split_off(n), accesses.split_off(n));
+        let (stmts, accesses): (Vec<Stmt>, Vec<Accesses>) =
+            (rest.drain(..n).collect(), accesses.drain(..n).collect());
         before.extend(accesses.iter().flat_map(Accesses::places));
         match run {
             Some((rows, run)) => {
-                let elsewhere = body.iter().map(|stmt| Accesses::of(&kernel.exprs, stmt));
-                let mut used: FxHashSet<PlaceId> = FxHashSet::default();
-                elsewhere.for_each(|accesses| used.extend(accesses.places()));
-                used.extend(accesses_after.iter().flat_map(Accesses::places));
-                body.extend(run.in_strips(kernel, rest, rows, used));
+                let body = run.in_strips(kernel, (stmts, &accesses), rows, &uses);
+                kernel.body.extend(body);
             }
-            None => body.append(&mut rest),
+            None => kernel.body.extend(stmts),
         }
-        (rest, accesses) = (after, accesses_after);
     }
-    kernel.body = body;
 }
 
 /// What a statement reads and writes.
@@ -80,6 +85,12 @@ impl Accesses {
 
     fn places(&self) -> impl Iterator<Item = PlaceId> {
         self.elements.iter().map(|(place, ..)| place).chain(&self.called).copied()
+    }
+
+    /// Counts the statement with each memory that it touches.
+    fn count(&self, uses: &mut FxHashMap<PlaceId, usize>) {
+        let places: FxHashSet<PlaceId> = self.places().collect();
+        places.into_iter().for_each(|place| *uses.entry(place).or_default() += 1);
     }
 
     fn stmt(&mut self, exprs: &Exprs, stmt: &Stmt) {
@@ -172,8 +183,8 @@ struct Run {
     parts: Vec<Part>,
     /// Whether every loop touches what one before it does.
     near: bool,
-    /// What statements before touch.
-    before: FxHashSet<PlaceId>,
+    /// What those statements touch that come first.
+    first: FxHashSet<PlaceId>,
     /// Whether elements are found by what memories hold.
     follows_data: bool,
     /// What its loops touch of each memory, of those that may be the same together.
@@ -259,40 +270,38 @@ impl Run {
     /// The one of the most loops that a list of statements begins with.
     fn at_the_start(
         kernel: &Kernel,
-        stmts: &[Stmt],
-        accesses: &[Accesses],
+        stmts: &[(&Stmt, &Accesses)],
         before: &FxHashSet<PlaceId>,
     ) -> Option<Run> {
-        let mut rows: Vec<usize> = stmts.iter().filter_map(rows_of).collect();
+        let mut rows: Vec<usize> = stmts.iter().filter_map(|(stmt, _)| rows_of(stmt)).collect();
         rows.sort_unstable();
         rows.dedup();
         // A loop that is not known to be near may be one that later ones need, or be in their way.
         let ways = rows.into_iter().flat_map(|rows| [(rows, false), (rows, true)]);
-        let stmts = || stmts.iter().zip(accesses);
-        let runs = ways.filter_map(|way| Run::over(kernel, stmts(), way, before.clone()));
+        let runs = ways.filter_map(|way| Run::over(kernel, stmts, way, before));
         runs.max_by_key(|run| run.parts.iter().filter(|p| matches!(p, Part::Rows(_))).count())
     }
 
     /// The longest one over so many rows that a list of statements begins with; whether every loop
     /// touches what one before it does.
-    fn over<'a>(
+    fn over(
         kernel: &Kernel,
-        stmts: impl Iterator<Item = (&'a Stmt, &'a Accesses)>,
+        stmts: &[(&Stmt, &Accesses)],
         (rows, near): (usize, bool),
-        before: FxHashSet<PlaceId>,
+        before: &FxHashSet<PlaceId>,
     ) -> Option<Run> {
-        let mut run = Run { rows, near, before, ..Run::default() };
-        for (stmt, accesses) in stmts {
+        let mut run = Run { rows, near, ..Run::default() };
+        for &(stmt, accesses) in stmts {
             let part = match stmt {
                 _ if accesses.stays => break,
-                Stmt::For(l) => run.take(kernel, l, accesses),
+                Stmt::For(l) => run.take(kernel, l, accesses, before),
                 _ => None,
             };
             match part {
                 Some(part) => run.parts.push(part),
                 None if run.parts.is_empty() || run.meets(kernel, accesses) => break,
                 None => {
-                    run.before.extend(accesses.places());
+                    run.first.extend(accesses.places());
                     run.parts.push(Part::First);
                 }
             }
@@ -305,7 +314,13 @@ impl Run {
 
     /// Takes a loop, if it is over the rows, touches what the others do, and may run in strips with
     /// them.
-    fn take(&mut self, kernel: &Kernel, l: &Loop, accesses: &Accesses) -> Option<Part> {
+    fn take(
+        &mut self,
+        kernel: &Kernel,
+        l: &Loop,
+        accesses: &Accesses,
+        before: &FxHashSet<PlaceId>,
+    ) -> Option<Part> {
         let Extent::Const(n) = l.extent else { return None };
         let pace = Pace::of(n, self.rows).filter(|_| l.folds.is_empty())?;
         let is_near = |(place, ..): &(PlaceId, _, _)| self.steps.contains_key(place);
@@ -318,7 +333,7 @@ impl Run {
             let step = found.as_ref().map_or(0, |rows| rows.step);
             steps.push((place, step));
             // The verifier must see all that is written of a row in one loop.
-            if written && step != 0 && self.before.contains(&place) {
+            if written && step != 0 && (before.contains(&place) || self.first.contains(&place)) {
                 return None;
             }
             let own = Touched { loops: 1, written, rows: found };
@@ -371,33 +386,32 @@ impl Run {
         (at_once..self.rows).step_by(at_once).rfind(fits)
     }
 
-    /// The statements, what comes first and the loop over strips of so many rows; `elsewhere` are the
-    /// memories that the rest of the unit touches.
+    /// The statements, what comes first and the loop over strips of so many rows; `uses` counts the
+    /// statements of the unit that touch a memory.
     fn in_strips(
         self,
         kernel: &mut Kernel,
-        stmts: Vec<Stmt>,
+        (stmts, accesses): (Vec<Stmt>, &[Accesses]),
         rows: usize,
-        mut elsewhere: FxHashSet<PlaceId>,
+        uses: &FxHashMap<PlaceId, usize>,
     ) -> Vec<Stmt> {
         let strip = kernel.exprs.axis(self.rows / rows);
         let (mut first, mut loops) = (vec![], vec![]);
-        for (part, stmt) in self.parts.iter().zip(stmts) {
+        let mut own_uses = FxHashMap::default();
+        for ((part, stmt), accesses) in self.parts.iter().zip(stmts).zip(accesses) {
             match (part, stmt) {
                 (Part::Rows(pace), Stmt::For(l)) => {
+                    accesses.count(&mut own_uses);
                     loops.extend(of_strip(&mut kernel.exprs, l, strip, pace.iterations(rows)));
                 }
                 (_, stmt) => first.push(stmt),
             }
         }
-        for stmt in &first {
-            elsewhere.extend(Accesses::of(&kernel.exprs, stmt).places());
-        }
         let mut steps = FxHashMap::default();
         for (&place, touched) in &self.touched {
             if let (PlaceId::Local(local), Some(own)) = (place, &touched.rows)
                 && !self.follows_data
-                && !elsewhere.contains(&place)
+                && uses.get(&place) == own_uses.get(&place)
                 && own.base.is_empty()
             {
                 steps.insert(place, own.step * rows as i64);
