@@ -53,6 +53,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    #[inline(always)]
     pub(super) fn gathered<T>(tile: &Tile) -> Rows {
         let bytes = |step: isize| step.wrapping_mul(size_of::<T>() as isize);
         let (m, a, c) = (tile.m, tile.a_row.map(bytes), tile.c_row.map(bytes));
@@ -135,26 +136,33 @@ impl Levels {
     /// continue each other become one. So the innermost loop is as long as can be.
     ///
     /// The tile is read word by word and never copied: its caller has just written it word by word,
-    /// and a load of two words waits until all earlier stores have left the processor.
+    /// and a load of two words waits until all earlier stores have left the processor. What is
+    /// gathered is in registers for the same reason: no index into it but constants.
+    #[inline(always)]
     pub(super) fn gathered<T>(tile: &Tile) -> Levels {
-        let (mut len, mut a_step, mut b_step) = ([1; 3], [0isize; 3], [0isize; 3]);
-        let mut to = 3;
-        for from in (0..3).rev().filter(|&from| tile.len[from] != 1) {
-            let (n, a, b) = (tile.len[from], tile.a_step[from], tile.b_step[from]);
-            let continues = to < 3
-                && a == a_step[to].wrapping_mul(len[to] as isize)
-                && b == b_step[to].wrapping_mul(len[to] as isize);
-            if continues {
-                len[to] *= n;
+        // Outermost first, each its length and its steps in A and in B.
+        let (mut outer, mut middle, mut inner) = ((1, 0, 0), (1, 0, 0), (1, 0, 0));
+        for level in 0..3 {
+            let (n, a, b) = (tile.len[level], tile.a_step[level], tile.b_step[level]);
+            let whole = |step: isize| step.wrapping_mul(n as isize);
+            if n == 1 {
+                continue;
+            }
+            if inner.0 == 1 || (inner.1, inner.2) == (whole(a), whole(b)) {
+                inner = (inner.0 * n, a, b);
             } else {
-                to -= 1;
-                (len[to], a_step[to], b_step[to]) = (n, a, b);
+                (outer, middle, inner) = (middle, inner, (n, a, b));
             }
         }
-        let mut levels = Levels { len, a_step, b_step, ahead: 0 };
+        let mut levels = Levels {
+            len: [outer.0, middle.0, inner.0],
+            a_step: [outer.1, middle.1, inner.1],
+            b_step: [outer.2, middle.2, inner.2],
+            ahead: 0,
+        };
         // Rows that scatter would evict each other.
         if !levels.scatters::<T>() {
-            levels.ahead = b_step[2].wrapping_mul(AHEAD);
+            levels.ahead = inner.2.wrapping_mul(AHEAD);
         }
         levels
     }

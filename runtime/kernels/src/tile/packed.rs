@@ -49,6 +49,9 @@ struct Part<'a, T: 'static> {
 ///
 /// # Safety
 /// As for [`super::blocking::product`].
+// Inlined, its memory for copies would be the caller's: each page of it is touched when a function
+// begins, which takes as long as a small tile.
+#[inline(never)]
 pub(super) unsafe fn packed<T>(
     blocks: &Microkernels<T>,
     tile: &Tile,
@@ -69,6 +72,7 @@ pub(super) unsafe fn packed<T>(
 ///
 /// # Safety
 /// As there.
+#[inline(never)]
 unsafe fn in_parts<T>(
     blocks: &Microkernels<T>,
     tile: &Tile,
