@@ -199,17 +199,15 @@ fn choose_rows(
     }
     let alone =
         |(u, of): (usize, &OfProduct)| (u, blocks(draft.dims[u].0, of, (draft.cost, 1), cx));
-    // Rows that are by far too few for a large right factor are taken whole, with a part of that
-    // factor: the left one is read anew by each unit then.
     if let &[(u, rows)] = chosen.as_slice()
         && product[u].kind == Kind::Row
-        && 2 * rows.block < product[u].least
+        && rows.block < product[u].least
+        && let Some(v) = product.iter().position(|of| of.kind == Kind::Column)
+        && let Some((rows, columns)) = grid((draft.dims[u].0, product[u].scale), draft.dims[v].0, cx)
     {
-        let columns = product.iter().enumerate().filter(|(_, of)| of.kind == Kind::Column);
-        let columns = columns.map(alone).find(|&unit| number(&[unit]) >= cx.costs.min_units);
-        if let Some(columns) = columns {
-            return vec![columns];
-        }
+        let mut grid = vec![(u, rows), (v, columns)];
+        grid.retain(|(_, unit)| unit.block < unit.extent);
+        return grid;
     }
     let most = product.iter().enumerate().map(alone).max_by_key(|&unit| number(&[unit]));
     match most {
@@ -256,9 +254,43 @@ fn even_rows((extent, scale): (usize, usize), outer: usize, least: usize, tile: 
     let cost = |block: usize| {
         let (rows, units) = (block * scale, outer * extent.div_ceil(block));
         let full = rows.max(rows.div_ceil(tile) * tile * 3 / 4);
-        [2, 4].iter().map(|threads| units.div_ceil(*threads) * threads * full).sum::<usize>()
+        busy(units) * full
     };
     (first..=extent.min(3 * first)).min_by_key(|&block| cost(block)).unwrap_or(extent)
+}
+
+/// A copy of a panel of the right factor takes as long as so many rows of it.
+const ROWS_OF_COPY: usize = 5;
+/// To read rows of the left factor takes as long as so many columns of them.
+const COLUMNS_OF_ROWS: usize = 2;
+
+/// Blocks of rows (given with how many each is of the tile) and columns of a product with a large right
+/// factor, whose rows are too few to be cut alone: what is read of both factors by all units takes
+/// least. `None` if that is too few units.
+fn grid(
+    (rows, scale): (usize, usize),
+    columns: usize,
+    cx: &FuseContext<'_>,
+) -> Option<(UnitDim, UnitDim)> {
+    let wanted = cx.costs.min_units;
+    let blocks = |row_parts: usize| {
+        let row = rows.div_ceil(row_parts);
+        let column = columns.div_ceil(wanted.div_ceil(row_parts));
+        let column = column.next_multiple_of(cx.target.tile.1).min(columns);
+        (UnitDim { extent: rows, block: row }, UnitDim { extent: columns, block: column })
+    };
+    let units = |(row, column): &(UnitDim, UnitDim)| number(&[(0, *row), (1, *column)]);
+    let cost = |grid: &(UnitDim, UnitDim)| {
+        let unit = (grid.0.block * scale + ROWS_OF_COPY) * (grid.1.block + COLUMNS_OF_ROWS);
+        busy(units(grid)).saturating_mul(unit)
+    };
+    (1..=wanted).map(blocks).filter(|grid| units(grid) >= wanted).min_by_key(cost)
+}
+
+/// How many units two and four threads are busy for, together: those of the last round as if it were
+/// full.
+fn busy(units: usize) -> usize {
+    [2, 4].iter().map(|threads| units.div_ceil(*threads) * threads).sum()
 }
 
 /// How many indices of a dimension a unit has at least: the last one of a group as

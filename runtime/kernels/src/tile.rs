@@ -15,9 +15,10 @@
 //! C. So its bits do not depend on how rows and columns are split, here, by the caller or over
 //! threads, nor on the instruction set, as long as that has fused multiply-add ([`Isa::fuses`]).
 //!
-//! A panel of two vectors of columns and up to so many rows is held in registers (`Microkernels`);
-//! of four and fewer rows where A has columns and the sum is short, so that what is read of A is
-//! longer.
+//! A panel of columns and up to so many rows is held in registers (`Microkernels`): two vectors of
+//! columns, and more where the rows are few, as a dozen sums must be under way for none to wait. Where A
+//! has columns and the sum is short the rows are few and the vectors four, so that what is read of A
+//! is longer.
 
 mod blocking;
 mod levels;
@@ -169,10 +170,8 @@ struct Microkernels<T: 'static> {
 
 /// Kernels by the columns of a panel, each a list by the number of rows less one.
 struct Panels<T: 'static> {
-    /// Four whole vectors of columns, if there are such kernels.
-    broad: &'static [Microkernel<T>],
-    /// Two whole vectors of columns.
-    wide: &'static [Microkernel<T>],
+    /// Whole vectors of columns: how many there are, the most first, two last.
+    whole: &'static [&'static [(usize, Microkernel<T>)]],
     /// More than one vector of columns, at most two.
     edge: &'static [Microkernel<T>],
     /// At most one vector of columns.
@@ -195,23 +194,33 @@ impl<T> Microkernels<T> {
 impl<T> Panels<T> {
     /// The most rows of a block.
     fn rows(&self) -> usize {
-        if self.broad.is_empty() { self.wide.len() } else { self.broad.len() }
+        self.whole.len()
     }
 
-    /// The widest kernels that `columns` fill, or that hold them all; and how many columns they do.
+    /// For so many rows the widest kernel of at most so many vectors that `columns` fill, and of which
+    /// none, or more than a vector, are left; or one that holds them all. And how many columns it does.
     /// A vector has so many lanes.
-    fn panel(&self, lanes: usize, columns: usize) -> (&'static [Microkernel<T>], usize) {
-        if columns >= 4 * lanes && !self.broad.is_empty() {
-            (self.broad, 4 * lanes)
-        } else if columns >= 2 * lanes {
-            (self.wide, 2 * lanes)
-        } else if columns > lanes {
-            (self.edge, columns)
-        } else if columns > lanes / 2 {
-            (self.narrow, columns)
-        } else {
-            (self.slim, columns)
+    fn panel(
+        &self,
+        rows: usize,
+        (lanes, most): (usize, usize),
+        columns: usize,
+    ) -> (Microkernel<T>, usize) {
+        let fills = |&&(vectors, _): &&(usize, Microkernel<T>)| {
+            let rest = columns.checked_sub(vectors * lanes);
+            vectors <= most && rest.is_some_and(|rest| rest == 0 || rest > lanes || vectors <= 2)
+        };
+        if let Some(&(vectors, kernel)) = self.whole[rows - 1].iter().find(fills) {
+            return (kernel, vectors * lanes);
         }
+        let kernels = if columns > lanes {
+            self.edge
+        } else if columns > lanes / 2 {
+            self.narrow
+        } else {
+            self.slim
+        };
+        (kernels[rows - 1], columns)
     }
 }
 
@@ -247,30 +256,40 @@ unsafe fn block<
                 }
             }
         }
+        // Read once: nothing says that what is asked for is not where it lies.
+        let ahead = levels.ahead;
         let (mut a0, mut b0) = (a, b);
         for _ in 0..levels.len[0] {
             let (mut a1, mut b1) = (a0, b0);
             for _ in 0..levels.len[1] {
                 let (mut a2, mut b2) = (a1, b1);
                 for _ in 0..levels.len[2] {
-                    let mut row = [V::zero(); W];
+                    let of_row = |i: usize| a2.byte_offset(rows.a[i]);
+                    let column = |w: usize| load::<V>(b2.add(w * V::LANES), last(w), mask);
                     for w in 0..W {
-                        row[w] = load::<V>(b2.add(w * V::LANES), last(w), mask);
                         if (w * size_of::<V>()).is_multiple_of(CACHE_LINE) {
-                            fetch(b2.wrapping_offset(levels.ahead).wrapping_add(w * V::LANES));
+                            fetch(b2.wrapping_offset(ahead).wrapping_add(w * V::LANES));
                         }
                     }
-                    for i in 0..R {
-                        let of_row = a2.byte_offset(rows.a[i]);
-                        if COLUMNS {
-                            for w in 0..W {
-                                let x = load::<V>(of_row.add(w * V::LANES), last(w), mask);
-                                acc[i][w] = x.mul_add(row[w], acc[i][w]);
+                    // The side of fewer vectors stays in registers.
+                    if W > R && !COLUMNS {
+                        let x: [V; R] = core::array::from_fn(|i| V::splat(of_row(i)));
+                        for w in 0..W {
+                            let y = column(w);
+                            for i in 0..R {
+                                acc[i][w] = x[i].mul_add(y, acc[i][w]);
                             }
-                        } else {
-                            let x = V::splat(of_row);
+                        }
+                    } else {
+                        let y: [V; W] = core::array::from_fn(column);
+                        for i in 0..R {
                             for w in 0..W {
-                                acc[i][w] = x.mul_add(row[w], acc[i][w]);
+                                let x = if COLUMNS {
+                                    load::<V>(of_row(i).add(w * V::LANES), last(w), mask)
+                                } else {
+                                    V::splat(of_row(i))
+                                };
+                                acc[i][w] = x.mul_add(y[w], acc[i][w]);
                             }
                         }
                     }
@@ -408,12 +427,12 @@ macro_rules! by_rows {
     };
 }
 
-/// The lists of [`Panels`]; `$half` is the vector for at most half the columns.
+/// The lists of [`Panels`], given the vectors of a panel by its rows; `$half` is the vector for at most
+/// half the columns.
 macro_rules! panels {
-    ($block:ident<$v:ty, $half:ty, $columns:literal>, $($rows:literal)*; $($few:literal)*) => {
+    ($block:ident<$v:ty, $half:ty, $columns:literal>, $($rows:literal: $($vectors:literal)*,)*) => {
         Panels {
-            broad: by_rows!($block<$v, 4, false, $columns>, $($few)*),
-            wide: by_rows!($block<$v, 2, false, $columns>, $($rows)*),
+            whole: &[$(&[$(($vectors, $block::<$v, $rows, $vectors, false, $columns>)),*]),*],
             edge: by_rows!($block<$v, 2, true, $columns>, $($rows)*),
             narrow: by_rows!($block<$v, 1, true, $columns>, $($rows)*),
             slim: by_rows!($block<$half, 1, true, $columns>, $($rows)*),
@@ -421,14 +440,18 @@ macro_rules! panels {
     };
 }
 
-/// The [`Microkernels`] of so many rows; of so few where A has columns and a panel is broad.
+/// The [`Microkernels`] of an instruction set: by the rows of a block, the whole vectors of its panels
+/// where A has no columns, where it has, and where it has and the sum is short.
 macro_rules! blocks {
-    ($block:ident<$v:ty, $half:ty>, $pack:ident, $pack_rows:ident, $($rows:literal)*; $($few:literal)*) => {
+    (
+        $block:ident<$v:ty, $half:ty>, $pack:ident, $pack_rows:ident;
+        matrix { $($matrix:tt)* } columns { $($by_columns:tt)* } short { $($short:tt)* }
+    ) => {
         Microkernels {
             lanes: <$v as Vector>::LANES,
-            matrix: panels!($block<$v, $half, false>, $($rows)*;),
-            columns: panels!($block<$v, $half, true>, $($rows)*;),
-            short: panels!($block<$v, $half, true>, $($rows)*; $($few)*),
+            matrix: panels!($block<$v, $half, false>, $($matrix)*),
+            columns: panels!($block<$v, $half, true>, $($by_columns)*),
+            short: panels!($block<$v, $half, true>, $($short)*),
             pack: $pack::<$v>,
             pack_rows: $pack_rows::<$v>,
         }
@@ -471,10 +494,22 @@ unsafe fn pack_rows_portable<V: Vector>(
     unsafe { pack_rows::<V>(to, a, levels, rows) }
 }
 
-/// 4 rows of 8 columns: 8 accumulators of 128 bits.
-static F32_PORTABLE: Microkernels<f32> = blocks!(block_portable<Lanes<f32, 4>, Lanes<f32, 2>>, pack_portable, pack_rows_portable, 1 2 3 4;);
-/// 4 rows of 4 columns: 8 accumulators of 128 bits.
-static F64_PORTABLE: Microkernels<f64> = blocks!(block_portable<Lanes<f64, 2>, Lanes<f64, 1>>, pack_portable, pack_rows_portable, 1 2 3 4;);
+/// [`blocks`] of any instruction set: 4 rows of two vectors, 8 accumulators of 128 bits.
+macro_rules! portable_blocks {
+    ($v:ty, $half:ty) => {
+        blocks!(
+            block_portable<$v, $half>, pack_portable, pack_rows_portable;
+            matrix { 1: 8 4 3 2, 2: 4 3 2, 3: 2, 4: 2, }
+            columns { 1: 2, 2: 2, 3: 2, 4: 2, }
+            short { 1: 2, 2: 2, 3: 2, 4: 2, }
+        )
+    };
+}
+
+/// 4 rows of 8 columns.
+static F32_PORTABLE: Microkernels<f32> = portable_blocks!(Lanes<f32, 4>, Lanes<f32, 2>);
+/// 4 rows of 4 columns.
+static F64_PORTABLE: Microkernels<f64> = portable_blocks!(Lanes<f64, 2>, Lanes<f64, 1>);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -559,16 +594,46 @@ mod x86 {
         unsafe { pack_rows::<V>(to, a, levels, rows) }
     }
 
-    /// 14 rows of 32 columns: 28 of 32 registers accumulate, two hold B, one A.
-    pub(super) static F32_AVX512: Microkernels<f32> = blocks!(block_avx512<F32x16, F32x8Vl>, pack_avx512, pack_rows_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1 2 3 4 5 6);
+    /// [`blocks`] of AVX-512: 14 rows of two vectors, of which 28 of 32 registers accumulate, two hold
+    /// B, one A.
+    macro_rules! avx512_blocks {
+        ($v:ty, $half:ty) => {
+            blocks!(
+                block_avx512<$v, $half>, pack_avx512, pack_rows_avx512;
+                matrix {
+                    1: 8 4 3 2, 2: 8 4 3 2, 3: 4 3 2, 4: 4 3 2, 5: 4 3 2, 6: 4 3 2, 7: 4 3 2,
+                    8: 3 2, 9: 3 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2,
+                }
+                columns {
+                    1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2,
+                    8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2,
+                }
+                short { 1: 4 2, 2: 4 2, 3: 4 2, 4: 4 2, 5: 4 2, 6: 4 2, }
+            )
+        };
+    }
+
+    /// [`blocks`] of AVX2: 6 rows of two vectors, of which 12 of 16 registers accumulate, two hold B,
+    /// one A.
+    macro_rules! avx2_blocks {
+        ($v:ty) => {
+            blocks!(
+                block_avx2<$v, $v>, pack_avx2, pack_rows_avx2;
+                matrix { 1: 8 4 3 2, 2: 6 4 3 2, 3: 4 3 2, 4: 3 2, 5: 2, 6: 2, }
+                columns { 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, }
+                short { 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, }
+            )
+        };
+    }
+
+    /// 14 rows of 32 columns.
+    pub(super) static F32_AVX512: Microkernels<f32> = avx512_blocks!(F32x16, F32x8Vl);
     /// 14 rows of 16 columns.
-    pub(super) static F64_AVX512: Microkernels<f64> = blocks!(block_avx512<F64x8, F64x4Vl>, pack_avx512, pack_rows_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1 2 3 4 5 6);
-    /// 6 rows of 16 columns: 12 of 16 registers accumulate, two hold B, one A.
-    pub(super) static F32_AVX2: Microkernels<f32> =
-        blocks!(block_avx2<F32x8, F32x8>, pack_avx2, pack_rows_avx2, 1 2 3 4 5 6;);
+    pub(super) static F64_AVX512: Microkernels<f64> = avx512_blocks!(F64x8, F64x4Vl);
+    /// 6 rows of 16 columns.
+    pub(super) static F32_AVX2: Microkernels<f32> = avx2_blocks!(F32x8);
     /// 6 rows of 8 columns.
-    pub(super) static F64_AVX2: Microkernels<f64> =
-        blocks!(block_avx2<F64x4, F64x4>, pack_avx2, pack_rows_avx2, 1 2 3 4 5 6;);
+    pub(super) static F64_AVX2: Microkernels<f64> = avx2_blocks!(F64x4);
 }
 
 #[cfg(test)]

@@ -1,21 +1,31 @@
 //! In which order the blocks of a tile are computed, so that operands are read from near caches.
 
-use super::levels::{Levels, Rows, even_parts};
-use super::packed::{PACKED_STEPS, packed};
+use super::levels::{Levels, Rows, full_parts};
+use super::packed::packed;
 use super::{Block, Microkernels, Tile};
 
 /// Half of a second cache of 1 MB, in bytes: what is to stay there.
 const L2_SHARE: usize = 512 << 10;
 
-/// Of so many blocks of rows each panel of a B that is larger than the second cache is copied once:
-/// a copy costs about a third of a block.
+/// Of so many blocks of rows each panel of a B that is larger than that is copied once: a copy takes
+/// most of a block's time.
 const BLOCKS_TO_PACK: usize = 4;
-/// Of so many where the rows of B or the steps of A scatter: to read them three times costs more.
+/// Of so many where B is at least half as large: from the second cache it comes nearly in time. Of
+/// fewer where its rows evict each other.
+const NEAR_TO_PACK: usize = 12;
+const STRIDES_TO_PACK: usize = 6;
+/// Of so many where the rows of B scatter: to read them three times costs more.
 const SCATTERED_TO_PACK: usize = 3;
+/// Where the steps of A are lines apart, of so many rows times steps: its lines crowd B's out of the
+/// first cache.
+const JUMPS_TO_PACK: usize = 9 << 10;
+/// Steps of a sum of which so much is read of A that it is worth a copy.
+const LONG_SUM: usize = 256;
 
 /// Of so many panels of columns a copy of A's rows is read at least: it takes as long as a block or
-/// two.
+/// two. Of fewer where its steps evict each other.
 const PANELS_TO_COPY: usize = 16;
+const STRIDES_TO_COPY: usize = 8;
 
 /// Computes the tile. Goes through strips of columns, whose part of B stays in the second cache; in
 /// each through blocks of rows, whose part of A stays in the first; in each through panels of
@@ -31,12 +41,17 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let bytes = steps.saturating_mul(tile.n).saturating_mul(size_of::<T>());
     let a_column = usize::from(tile.a_columns != 0);
     let panel = 2 * blocks.lanes;
-    let jumps = steps >= PACKED_STEPS && levels.jumps::<T>();
-    let evict = steps >= PACKED_STEPS && rows.evict();
-    let copies_rows = (jumps || evict) && tile.n >= PANELS_TO_COPY * panel;
-    let scatters = jumps || levels.scatters::<T>();
-    let is_far = scatters && rows.count() > (SCATTERED_TO_PACK - 1) * at_once
-        || bytes > L2_SHARE && rows.count() > (BLOCKS_TO_PACK - 1) * at_once;
+    let jumps = levels.jumps::<T>();
+    let has_panels = |n: usize| tile.n >= n * panel;
+    let copies_rows = steps >= LONG_SUM
+        && ((jumps || rows.evict()) && has_panels(PANELS_TO_COPY)
+            || levels.a_strides::<T>() && has_panels(STRIDES_TO_COPY));
+    let near = if levels.strides::<T>() { STRIDES_TO_PACK } else { NEAR_TO_PACK };
+    let has_blocks = |n: usize| rows.count() > (n - 1) * at_once;
+    let is_far = levels.scatters::<T>() && has_blocks(SCATTERED_TO_PACK)
+        || bytes > L2_SHARE && has_blocks(BLOCKS_TO_PACK)
+        || bytes >= L2_SHARE / 2 && has_blocks(near)
+        || jumps && steps.saturating_mul(rows.count()) > JUMPS_TO_PACK;
     // Of an A with columns as much is read as of B.
     if is_far && tile.a_columns == 0 {
         // SAFETY: the caller's promises.
@@ -47,11 +62,11 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let strip = panels.max(1) * panel;
     for first in (0..tile.n).step_by(strip) {
         let end = tile.n.min(first.saturating_add(strip));
-        for (i, n) in even_parts(rows.count(), at_once) {
+        for (i, n) in full_parts(rows.count(), at_once) {
             let rows = &rows.offsets(i, n);
             let mut j = first;
             while j < end {
-                let (by_rows, columns) = kernels.panel(blocks.lanes, end - j);
+                let (kernel, columns) = kernels.panel(n, (blocks.lanes, usize::MAX), end - j);
                 let block = Block {
                     c: tile.c.cast::<T>().wrapping_add(j),
                     a: tile.a.cast::<T>().wrapping_add(j * a_column),
@@ -62,7 +77,7 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
                     accumulates: tile.accumulate != 0,
                 };
                 // SAFETY: the block lies within the tile, whose elements are accessible.
-                unsafe { by_rows[n - 1](&block) };
+                unsafe { kernel(&block) };
                 j += columns;
             }
         }

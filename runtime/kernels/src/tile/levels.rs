@@ -8,6 +8,8 @@ const MAX_ROWS: usize = 14;
 /// Bytes of a page, and pages that the first translation buffer of a core holds (more on some).
 const PAGE: usize = 4096;
 const PAGES: usize = 64;
+/// Rows of a panel that are too few to be copied.
+const FEW_ROWS: usize = 32;
 
 /// Sets of the first cache, on x86 processors of every size.
 const L1_SETS: usize = 64;
@@ -29,10 +31,16 @@ pub(super) struct Levels {
 /// So many rows ahead a row of B is asked for: rows apart are not always fetched ahead by themselves.
 const AHEAD: isize = 8;
 
-/// Where the rows of a block lie, in bytes from the first of the tile.
+/// Where the rows of a block lie, in bytes from some row of the tile.
 pub(super) struct RowOffsets {
     pub(super) a: [isize; MAX_ROWS],
     pub(super) c: [isize; MAX_ROWS],
+}
+
+/// Bytes from the first row of the tile to another one.
+pub(super) struct RowAt {
+    pub(super) a: isize,
+    pub(super) c: isize,
 }
 
 /// Splits `0..m` into the fewest parts of at most `limit`, as even as can be: `(first, length)`.
@@ -42,6 +50,26 @@ pub(super) fn even_parts(m: usize, limit: usize) -> impl Iterator<Item = (usize,
     (0..n)
         .map(move |p| (p * short + p.min(longer), short + usize::from(p < longer)))
         .filter(|&(_, length)| length > 0)
+}
+
+/// Splits `0..m` into parts of `limit`, and what is left into a part, or two even ones with the last
+/// whole part if it is less than half of one: `(first, length)`.
+pub(super) fn full_parts(m: usize, limit: usize) -> impl Iterator<Item = (usize, usize)> {
+    let rest = m % limit;
+    let last = if rest * 2 < limit { m.min(limit + rest) } else { rest };
+    let whole = m - last;
+    let parts = even_parts(last, limit).map(move |(first, length)| (whole + first, length));
+    (0..whole / limit).map(move |p| (p * limit, limit)).chain(parts)
+}
+
+/// Whether so many lines, so many bytes apart, do not fit into the first cache's sets.
+fn evicts(lines: usize, apart: usize) -> bool {
+    // Whole lines apart fall into every so many-th set.
+    let sets = match apart % CACHE_LINE {
+        0 => L1_SETS >> (apart / CACHE_LINE).trailing_zeros().min(L1_SETS.ilog2()),
+        _ => L1_SETS,
+    };
+    lines > sets * L1_WAYS
 }
 
 /// The rows of a tile: as there, but as one level (the inner one) where they continue each other,
@@ -83,7 +111,18 @@ impl Rows {
         self.m[0] * self.m[1]
     }
 
-    /// Where `n` rows from the `first` on lie.
+    /// Moves offsets, those of some rows before, on to `n` rows from the `first` on; returns where they
+    /// are from. Rows of one level are as far from their first one as any others: nothing is written.
+    pub(super) fn move_to(&self, first: usize, n: usize, offsets: &mut RowOffsets) -> RowAt {
+        if self.m[0] == 1 {
+            let at = |step: isize| (first as isize).wrapping_mul(step);
+            return RowAt { a: at(self.a[1]), c: at(self.c[1]) };
+        }
+        *offsets = self.offsets(first, n);
+        RowAt { a: 0, c: 0 }
+    }
+
+    /// Where `n` rows from the `first` on lie, from the first of the tile.
     pub(super) fn offsets(&self, first: usize, n: usize) -> RowOffsets {
         if self.m[0] == 1 {
             return RowOffsets { a: series(first, self.a[1]), c: series(first, self.c[1]) };
@@ -113,18 +152,26 @@ pub(super) fn series(first: usize, step: isize) -> [isize; MAX_ROWS] {
 }
 
 impl Levels {
-    /// Whether a panel's rows are half a page or more apart, in more pages than the first translation
-    /// buffer holds, and evict each other from the first cache: they come late each time.
+    /// Whether a panel's rows are a page or more apart, or half a page and in more pages than the first
+    /// translation buffer holds, and evict each other from the first cache: they come late each time.
     pub(super) fn scatters<T>(&self) -> bool {
         let apart = self.b_step[2].wrapping_mul(size_of::<T>() as isize).unsigned_abs();
-        // Whole lines apart fall into every so many-th set.
-        let sets = match apart % CACHE_LINE {
-            0 => L1_SETS >> (apart / CACHE_LINE).trailing_zeros().min(L1_SETS.ilog2()),
-            _ => L1_SETS,
-        };
-        apart >= PAGE / 2
-            && self.len[2].saturating_mul(apart) > PAGES * PAGE
-            && self.len[2] > sets * L1_WAYS
+        let are_far = apart >= PAGE && self.len[2] >= FEW_ROWS
+            || apart >= PAGE / 2 && self.len[2].saturating_mul(apart) > PAGES * PAGE;
+        are_far && evicts(self.len[2], apart)
+    }
+
+    /// Whether a panel's rows are so far apart that no two of them are fetched ahead together, and
+    /// evict each other from the first cache.
+    pub(super) fn strides<T>(&self) -> bool {
+        let apart = self.b_step[2].wrapping_mul(size_of::<T>() as isize).unsigned_abs();
+        apart >= PAGE / 2 && evicts(self.len[2], apart)
+    }
+
+    /// The same of the steps of A, where each is in another line.
+    pub(super) fn a_strides<T>(&self) -> bool {
+        let apart = self.a_step[2].wrapping_mul(size_of::<T>() as isize).unsigned_abs();
+        apart >= PAGE / 4 && evicts(self.len[2], apart)
     }
 
     /// Whether each step of A is in another line.

@@ -6,17 +6,19 @@ use super::levels::{Levels, Rows, even_parts, series};
 use super::vector::fetch;
 use super::{Block, Microkernels, Tile};
 
-/// Steps of a sum that are copied at once: a panel of B and A's for a block of rows are in the first
-/// cache then.
-pub(super) const PACKED_STEPS: usize = 256;
+/// The most bytes of a panel of B, and of a row of A, of the steps of a sum that are copied at once: the
+/// panel is in the first cache while blocks of rows stream through it, and C is read and written
+/// once for so many steps.
+const PANEL_BYTES: usize = 32 << 10;
+const ROW_BYTES: usize = 2 << 10;
 
 /// Bytes of B's copy, in the second cache: as many panels as fit. Rows of B may be in a page each, and
 /// so several lines of each are read.
-const COLUMN_BYTES: usize = 64 << 10;
+const COLUMN_BYTES: usize = 128 << 10;
 
-/// Bytes of A's copy, or of as much of A, in the second cache: all blocks of rows that fit read B's
-/// copy.
-const ROW_BYTES: usize = 112 << 10;
+/// The most rows of which A's part, or its copy, is in the second cache beside B's: all blocks of them
+/// read that.
+const ROWS: usize = 132;
 
 /// The most bytes that are written after the end of a copy: two vectors.
 const SLACK: usize = 128;
@@ -49,9 +51,6 @@ struct Part<'a, T: 'static> {
 ///
 /// # Safety
 /// As for [`super::blocking::product`].
-// Inlined, its memory for copies would be the caller's: each page of it is touched when a function
-// begins, which takes as long as a small tile.
-#[inline(never)]
 pub(super) unsafe fn packed<T>(
     blocks: &Microkernels<T>,
     tile: &Tile,
@@ -59,21 +58,40 @@ pub(super) unsafe fn packed<T>(
     levels: &Levels,
     copies_rows: bool,
 ) {
-    if !copies_rows {
-        // SAFETY: the caller's promises.
-        return unsafe { in_parts(blocks, tile, rows, levels, None) };
-    }
-    let mut copy = MaybeUninit::<Aligned<{ ROW_BYTES + SLACK }>>::uninit();
     // SAFETY: the caller's promises.
-    unsafe { in_parts(blocks, tile, rows, levels, Some(copy.as_mut_ptr().cast())) }
+    unsafe {
+        if copies_rows {
+            with_row_copy(blocks, tile, rows, levels);
+        } else {
+            with_column_copy(blocks, tile, rows, levels, None);
+        }
+    }
 }
 
-/// [`packed`], with memory for a copy of rows if they are copied.
+/// [`packed`], with memory for a copy of rows.
+///
+/// # Safety
+/// As there.
+// Memory for copies is that of a function of its own, never inlined: each page of it is touched when
+// the function begins, which takes as long as a small tile.
+#[inline(never)]
+unsafe fn with_row_copy<T>(
+    blocks: &Microkernels<T>,
+    tile: &Tile,
+    rows: &Rows,
+    levels: &Levels,
+) {
+    let mut copy = MaybeUninit::<Aligned<{ ROWS * ROW_BYTES + SLACK }>>::uninit();
+    // SAFETY: the caller's promises.
+    unsafe { with_column_copy(blocks, tile, rows, levels, Some(copy.as_mut_ptr().cast())) }
+}
+
+/// [`packed`], with memory for a copy of columns, and of rows if they are copied.
 ///
 /// # Safety
 /// As there.
 #[inline(never)]
-unsafe fn in_parts<T>(
+unsafe fn with_column_copy<T>(
     blocks: &Microkernels<T>,
     tile: &Tile,
     rows: &Rows,
@@ -83,7 +101,7 @@ unsafe fn in_parts<T>(
     let mut copy = MaybeUninit::<Aligned<{ COLUMN_BYTES + SLACK }>>::uninit();
     let columns = copy.as_mut_ptr().cast::<T>();
     let mut accumulates = tile.accumulate != 0;
-    levels.parts(PACKED_STEPS, |levels, a, b| {
+    levels.parts(blocks.steps(), |levels, a, b| {
         let a = tile.a.cast::<T>().wrapping_offset(a);
         let b = tile.b.cast::<T>().wrapping_offset(b);
         let part = Part { blocks, tile, rows, levels, a, b, columns, row_copy, accumulates };
@@ -91,6 +109,14 @@ unsafe fn in_parts<T>(
         unsafe { part.compute() };
         accumulates = true;
     });
+}
+
+impl<T> Microkernels<T> {
+    /// The most steps of a sum that are copied at once.
+    fn steps(&self) -> usize {
+        let panel = 2 * self.lanes * size_of::<T>();
+        (PANEL_BYTES / panel).min(ROW_BYTES / size_of::<T>())
+    }
 }
 
 impl<T> Part<'_, T> {
@@ -103,10 +129,9 @@ impl<T> Part<'_, T> {
             Some(_) => registers,
             None => self.rows.at_once(registers),
         };
-        let fit = ROW_BYTES / (PACKED_STEPS * size_of::<T>()) / at_once * at_once;
         let panel = 2 * self.blocks.lanes;
-        let strip = COLUMN_BYTES / (PACKED_STEPS * panel * size_of::<T>()) * panel;
-        for group in even_parts(self.rows.count(), fit) {
+        let strip = COLUMN_BYTES / (self.blocks.steps() * panel * size_of::<T>()) * panel;
+        for group in even_parts(self.rows.count(), ROWS) {
             let blocks = || even_parts(group.1, at_once).map(|(i, n)| (group.0, i, n));
             // SAFETY: rows of a group and panels of a strip are no more than fit.
             unsafe {
@@ -151,25 +176,30 @@ impl<T> Part<'_, T> {
         blocks: impl Iterator<Item = (usize, usize, usize)>,
     ) -> usize {
         let lanes = self.blocks.lanes;
-        let (by_rows, columns) = self.blocks.matrix.panel(lanes, end - first);
+        let columns = (2 * lanes).min(end - first);
         let c = self.tile.c.cast::<T>().wrapping_add(first);
         let mut levels =
             Levels { b_step: self.levels.adjacent(2 * lanes), ahead: 0, ..*self.levels };
+        let (mut rows, mut next) = (self.rows.offsets(0, 0), self.rows.offsets(0, 0));
         for (group, i, n) in blocks {
-            let (mut a, mut rows) = (self.a, self.rows.offsets(group + i, n));
+            let first = group + i;
+            let at = self.rows.move_to(first, n, &mut rows);
+            let mut a = self.a.wrapping_byte_offset(at.a);
             if let Some(copy) = self.row_copy {
                 a = copy.wrapping_add(i * levels.steps());
                 rows.a = series(0, size_of::<T>() as isize);
                 levels.a_step = levels.adjacent(n);
             }
             // What the next block begins with or ends at is far by now.
-            let next = self.rows.offsets(group + i + n, n);
-            next.c[..n].iter().for_each(|&row| fetch(c.wrapping_byte_offset(row)));
+            let after = c.wrapping_byte_offset(self.rows.move_to(first + n, n, &mut next).c);
+            next.c[..n].iter().for_each(|&row| fetch(after.wrapping_byte_offset(row)));
+            let c = c.wrapping_byte_offset(at.c);
             let accumulates = self.accumulates;
+            let (kernel, _) = self.blocks.matrix.panel(n, (lanes, 2), columns);
             let (rows, levels) = (&rows, &levels);
             let block = Block { c, a, b, columns, rows, levels, accumulates };
             // SAFETY: the block lies within the part.
-            unsafe { by_rows[n - 1](&block) };
+            unsafe { kernel(&block) };
         }
         columns
     }

@@ -1,6 +1,6 @@
 //! How a tile is cut.
 
-use super::{Levels, even_parts};
+use super::{Levels, even_parts, full_parts};
 
 #[test]
 fn rows_are_split_evenly() {
@@ -10,6 +10,18 @@ fn rows_are_split_evenly() {
     assert_eq!(parts(14, 14), [14]);
     assert_eq!(parts(0, 14), []);
     assert_eq!(even_parts(32, 14).map(|(first, _)| first).collect::<Vec<_>>(), [0, 11, 22]);
+}
+
+#[test]
+fn rows_are_split_into_full_parts() {
+    let parts = |m, limit| full_parts(m, limit).collect::<Vec<_>>();
+    assert_eq!(parts(16, 6), [(0, 6), (6, 6), (12, 4)]);
+    assert_eq!(parts(14, 6), [(0, 6), (6, 4), (10, 4)]);
+    assert_eq!(parts(7, 6), [(0, 4), (4, 3)]);
+    assert_eq!(parts(5, 6), [(0, 5)]);
+    assert_eq!(parts(1, 6), [(0, 1)]);
+    assert_eq!(parts(0, 6), []);
+    assert_eq!(parts(12, 6), [(0, 6), (6, 6)]);
 }
 
 /// The levels of a tile with these.
@@ -48,6 +60,9 @@ fn rows_scatter_that_evict_each_other() {
         (128, 784, false),
         (784, 128, false),
         (8, 1024, false),
+        (32, 1024, true),
+        (64, 512, false),
+        (128, 512, false),
     ] {
         let levels = rows(n, apart);
         assert_eq!(levels.scatters::<f32>(), scatters, "{n} x {apart}");
