@@ -79,6 +79,8 @@ struct OfProduct {
     scale: usize,
     /// How many indices of the unit dimension a unit has at least, where there are units enough.
     least: usize,
+    /// Whether the left factor is read across its rows.
+    is_turned: bool,
 }
 
 /// What a dimension of a product is for its tile.
@@ -102,11 +104,12 @@ fn product(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Option<Vec<O
         _ if rows == Some(dim) => Kind::Row,
         _ => Kind::Outer,
     };
+    let is_turned = left_is_turned(values, value);
     let of = |(_, members): &(usize, Vec<Along>)| {
         let Along { dim, scale } = members[at];
         let kind = kind(dim);
         let rows = if kind == Kind::Row { cx.costs.many_rows } else { cx.costs.few_rows };
-        OfProduct { kind, scale, least: indices_of(rows, values, draft, members, cx) }
+        OfProduct { kind, scale, least: indices_of(rows, values, draft, members, cx), is_turned }
     };
     Some(draft.dims.iter().map(of).collect())
 }
@@ -138,6 +141,15 @@ fn indices_of(
         wanted.div_ceil(rows.max(1))
     };
     draft.members.iter().zip(along).map(each).max().unwrap_or(1)
+}
+
+/// Whether the left factor of a product is read across its rows, as a transposed one is.
+fn left_is_turned(values: &Values, product: &Value) -> bool {
+    let Work::Contract(boxes) = &product.work else { return false };
+    boxes.iter().any(|b| {
+        let along = |i: IndexId| b.reduced.iter().any(|&axis| values.exprs.has_axis(i, axis));
+        !b.a.index.last().is_some_and(|&last| along(last))
+    })
 }
 
 /// Whether the right factor of a product has one of its dimensions.
@@ -201,9 +213,11 @@ fn choose_rows(
         |(u, of): (usize, &OfProduct)| (u, blocks(draft.dims[u].0, of, (draft.cost, 1), cx));
     if let &[(u, rows)] = chosen.as_slice()
         && product[u].kind == Kind::Row
-        && rows.block < product[u].least
+        && product[u].least > 1
+        && let wanted = number(&[(u, rows)]).min(cx.costs.plenty_units).max(cx.costs.min_units)
         && let Some(v) = product.iter().position(|of| of.kind == Kind::Column)
-        && let Some((rows, columns)) = grid((draft.dims[u].0, product[u].scale), draft.dims[v].0, cx)
+        && let (rows, columns) = ((draft.dims[u].0, &product[u]), draft.dims[v].0)
+        && let Some((rows, columns)) = grid(rows, columns, wanted, cx)
     {
         let mut grid = vec![(u, rows), (v, columns)];
         grid.retain(|(_, unit)| unit.block < unit.extent);
@@ -261,18 +275,24 @@ fn even_rows((extent, scale): (usize, usize), outer: usize, least: usize, tile: 
 
 /// A copy of a panel of the right factor takes as long as so many rows of it.
 const ROWS_OF_COPY: usize = 5;
-/// To read rows of the left factor takes as long as so many columns of them.
+/// To read rows of the left factor takes as long as so many columns of them; so many, if it is read
+/// across long rows of its own, which are worth a copy.
 const COLUMNS_OF_ROWS: usize = 2;
+const COLUMNS_OF_COPY: usize = 8;
+/// Such a row has at least so many elements.
+const LONG_ROW: usize = 256;
 
-/// Blocks of rows (given with how many each is of the tile) and columns of a product with a large right
-/// factor, whose rows are too few to be cut alone: what is read of both factors by all units takes
-/// least. `None` if that is too few units.
+/// Blocks of so many rows and columns of a product with a large right factor, so many units or somewhat
+/// more: what all units read of both factors takes least. `None` if they would be too few.
 fn grid(
-    (rows, scale): (usize, usize),
+    (rows, of_rows): (usize, &OfProduct),
     columns: usize,
+    wanted: usize,
     cx: &FuseContext<'_>,
 ) -> Option<(UnitDim, UnitDim)> {
-    let wanted = cx.costs.min_units;
+    let scale = of_rows.scale;
+    let copies = of_rows.is_turned && rows * scale >= LONG_ROW;
+    let columns_of_rows = if copies { COLUMNS_OF_COPY } else { COLUMNS_OF_ROWS };
     let blocks = |row_parts: usize| {
         let row = rows.div_ceil(row_parts);
         let column = columns.div_ceil(wanted.div_ceil(row_parts));
@@ -281,10 +301,10 @@ fn grid(
     };
     let units = |(row, column): &(UnitDim, UnitDim)| number(&[(0, *row), (1, *column)]);
     let cost = |grid: &(UnitDim, UnitDim)| {
-        let unit = (grid.0.block * scale + ROWS_OF_COPY) * (grid.1.block + COLUMNS_OF_ROWS);
+        let unit = (grid.0.block * scale + ROWS_OF_COPY) * (grid.1.block + columns_of_rows);
         busy(units(grid)).saturating_mul(unit)
     };
-    (1..=wanted).map(blocks).filter(|grid| units(grid) >= wanted).min_by_key(cost)
+    (1..=wanted.min(rows)).map(blocks).filter(|grid| units(grid) >= wanted).min_by_key(cost)
 }
 
 /// How many units two and four threads are busy for, together: those of the last round as if it were

@@ -277,7 +277,10 @@ impl Planner {
     ) {
         for k in 0..scan.n_carries {
             let (carry, next) = (scan.body.inputs[k], scan.body.outputs[k].1);
-            let first = &scope.places[&scope.graph.operands(repeat.node)[k]];
+            let first = scope.graph.operands(repeat.node)[k];
+            // No kernel has written what has no elements, if it would hold no statement.
+            self.touch(scope, first);
+            let first = &scope.places[&first];
             let Base::Arena(memory, 0) = first.base else {
                 unreachable!("the pass `own_roots` gives every carry a first value of its own")
             };

@@ -44,7 +44,7 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let jumps = levels.jumps::<T>();
     let has_panels = |n: usize| tile.n >= n * panel;
     let copies_rows = steps >= LONG_SUM
-        && ((jumps || rows.evict()) && has_panels(PANELS_TO_COPY)
+        && (jumps && has_panels(PANELS_TO_COPY)
             || levels.a_strides::<T>() && has_panels(STRIDES_TO_COPY));
     let near = if levels.strides::<T>() { STRIDES_TO_PACK } else { NEAR_TO_PACK };
     let has_blocks = |n: usize| rows.count() > (n - 1) * at_once;

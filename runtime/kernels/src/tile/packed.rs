@@ -16,9 +16,11 @@ const ROW_BYTES: usize = 2 << 10;
 /// so several lines of each are read.
 const COLUMN_BYTES: usize = 128 << 10;
 
-/// The most rows of which A's part, or its copy, is in the second cache beside B's: all blocks of them
-/// read that.
-const ROWS: usize = 132;
+/// The most rows of which A's copy is in the second cache beside B's: all blocks of them read that.
+const COPIED_ROWS: usize = 132;
+/// The most rows of which A's part is in a cache from one strip of columns to the next, if it is not
+/// copied: a copy of B's is made for so many.
+const ROWS: usize = 264;
 
 /// The most bytes that are written after the end of a copy: two vectors.
 const SLACK: usize = 128;
@@ -75,13 +77,8 @@ pub(super) unsafe fn packed<T>(
 // Memory for copies is that of a function of its own, never inlined: each page of it is touched when
 // the function begins, which takes as long as a small tile.
 #[inline(never)]
-unsafe fn with_row_copy<T>(
-    blocks: &Microkernels<T>,
-    tile: &Tile,
-    rows: &Rows,
-    levels: &Levels,
-) {
-    let mut copy = MaybeUninit::<Aligned<{ ROWS * ROW_BYTES + SLACK }>>::uninit();
+unsafe fn with_row_copy<T>(blocks: &Microkernels<T>, tile: &Tile, rows: &Rows, levels: &Levels) {
+    let mut copy = MaybeUninit::<Aligned<{ COPIED_ROWS * ROW_BYTES + SLACK }>>::uninit();
     // SAFETY: the caller's promises.
     unsafe { with_column_copy(blocks, tile, rows, levels, Some(copy.as_mut_ptr().cast())) }
 }
@@ -125,13 +122,13 @@ impl<T> Part<'_, T> {
     /// they are said to be.
     unsafe fn compute(&self) {
         let registers = self.blocks.matrix.rows();
-        let at_once = match self.row_copy {
-            Some(_) => registers,
-            None => self.rows.at_once(registers),
+        let (at_once, most) = match self.row_copy {
+            Some(_) => (registers, COPIED_ROWS),
+            None => (self.rows.at_once(registers), ROWS),
         };
         let panel = 2 * self.blocks.lanes;
         let strip = COLUMN_BYTES / (self.blocks.steps() * panel * size_of::<T>()) * panel;
-        for group in even_parts(self.rows.count(), ROWS) {
+        for group in even_parts(self.rows.count(), most) {
             let blocks = || even_parts(group.1, at_once).map(|(i, n)| (group.0, i, n));
             // SAFETY: rows of a group and panels of a strip are no more than fit.
             unsafe {
