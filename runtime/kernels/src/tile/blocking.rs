@@ -16,9 +16,11 @@ const NEAR_TO_PACK: usize = 12;
 const STRIDES_TO_PACK: usize = 6;
 /// Of so many where the rows of B scatter: to read them three times costs more.
 const SCATTERED_TO_PACK: usize = 3;
-/// Where the steps of A are lines apart, of so many rows times steps: its lines crowd B's out of the
-/// first cache.
+/// Where the steps of A are lines apart, of so many rows times steps: its lines crowd a B that fills it
+/// out of the first cache.
 const JUMPS_TO_PACK: usize = 9 << 10;
+/// Bytes of the first cache.
+const L1: usize = 32 << 10;
 /// Steps of a sum of which so much is read of A that it is worth a copy.
 const LONG_SUM: usize = 256;
 
@@ -51,7 +53,7 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let is_far = levels.scatters::<T>() && has_blocks(SCATTERED_TO_PACK)
         || bytes > L2_SHARE && has_blocks(BLOCKS_TO_PACK)
         || bytes >= L2_SHARE / 2 && has_blocks(near)
-        || jumps && steps.saturating_mul(rows.count()) > JUMPS_TO_PACK;
+        || jumps && bytes > L1 && steps.saturating_mul(rows.count()) > JUMPS_TO_PACK;
     // Of an A with columns as much is read as of B.
     if is_far && tile.a_columns == 0 {
         // SAFETY: the caller's promises.
