@@ -176,8 +176,8 @@ macro_rules! suite {
 
             #[test]
             fn every_small_shape() {
-                for m in [0, 1, 2, 7, 14, 15, 26, 33] {
-                    for n in [0, 1, 3, 4, 7, 8, 9, 10, 16, 17, 31, 32, 33, 48, 77] {
+                for m in [0, 1, 2, 3, 4, 5, 7, 14, 15, 26, 33] {
+                    for n in [0, 1, 3, 4, 7, 8, 9, 10, 16, 17, 24, 31, 32, 33, 48, 77, 130, 200] {
                         for k in [0, 1, 7] {
                             for accumulate in [false, true] {
                                 let case = Case::plain(m, n, [1, 1, k], accumulate);
@@ -318,7 +318,8 @@ macro_rules! suite {
             /// Some columns of a wide right factor: its rows are a page apart or nearly so.
             #[test]
             fn rows_in_pages_of_their_own() {
-                for (m, n, apart) in [(15, 33, 1024), (9, 1, 1000), (30, 64, 512), (57, 17, 1024)] {
+                let narrow = [(15, 33, 1024), (9, 1, 1000), (30, 64, 512), (57, 17, 1024)];
+                for (m, n, apart) in narrow.into_iter().chain([(281, 20, 1024)]) {
                     for accumulate in [false, true] {
                         let b_step = [300 * apart, 0, apart];
                         check(Case { b_step, ..Case::plain(m, n, [2, 1, 300], accumulate) });
@@ -330,9 +331,14 @@ macro_rules! suite {
             /// other. More than are copied at once, of more steps, for more columns.
             #[test]
             fn copied_rows() {
-                for (m, accumulate) in [(113, false), (57, true)] {
-                    check(Case::transposed(m, 515, [1, 1, 261], accumulate));
+                for (m, k, accumulate) in [(139, 261, false), (57, 523, true)] {
+                    check(Case::transposed(m, 515, [1, 1, k], accumulate));
                 }
+                check(Case {
+                    a_row: [0, 1],
+                    a_step: [0, 0, 256],
+                    ..Case::plain(20, 140, [1, 1, 300], true)
+                });
                 check(Case::transposed(19, 520, [3, 5, 40], true));
                 let apart = Case { a_row: [0, 1024], ..Case::plain(31, 530, [1, 1, 600], false) };
                 check(apart);
