@@ -5,7 +5,8 @@
 //! The three strided reduction levels let it read operands where they lie: a transposed matrix, the
 //! windows of a convolution (rows of the filter; its columns and channels), the images of a batch.
 //! The rows have two levels, as those of an image's window. Nothing is copied unless many
-//! rows read a B that no near cache holds, or long sums an A whose steps are lines apart ([`packed`]).
+//! rows read a B that is far, or whose lines or A's evict each other from the first cache, or long sums
+//! for many columns an A whose steps are lines apart ([`packed`]).
 //!
 //! A may have columns too, `A[i, r, j]`: as many products as there are columns, side by side, such
 //! as those of the channels of a depthwise convolution. Then vectors of A are loaded where else a

@@ -103,7 +103,7 @@ impl Rows {
     }
 
     /// Whether rows are a multiple of the first cache's period apart, as those of 1024 numbers are.
-    pub(super) fn evict(&self) -> bool {
+    fn evict(&self) -> bool {
         self.a[1] != 0 && self.a[1] % L1_PERIOD == 0
     }
 

@@ -327,8 +327,8 @@ macro_rules! suite {
                 }
             }
 
-            /// Rows of the left factor that are copied: their steps are lines apart, or they evict each
-            /// other. More than are copied at once, of more steps, for more columns.
+            /// Rows of the left factor that are copied, as their steps are lines apart: more than are
+            /// copied at once, of more steps, for more columns. Rows that evict each other.
             #[test]
             fn copied_rows() {
                 for (m, k, accumulate) in [(139, 261, false), (57, 523, true)] {
