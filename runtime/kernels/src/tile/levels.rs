@@ -29,18 +29,12 @@ pub(super) struct Levels {
 }
 
 /// So many rows ahead a row of B is asked for: rows apart are not always fetched ahead by themselves.
-const AHEAD: isize = 8;
+pub(super) const AHEAD: usize = 8;
 
 /// Where the rows of a block lie, in bytes from some row of the tile.
 pub(super) struct RowOffsets {
     pub(super) a: [isize; MAX_ROWS],
     pub(super) c: [isize; MAX_ROWS],
-}
-
-/// Bytes from the first row of the tile to another one.
-pub(super) struct RowAt {
-    pub(super) a: isize,
-    pub(super) c: isize,
 }
 
 /// Splits `0..m` into the fewest parts of at most `limit`, as even as can be: `(first, length)`.
@@ -109,17 +103,6 @@ impl Rows {
 
     pub(super) fn count(&self) -> usize {
         self.m[0] * self.m[1]
-    }
-
-    /// Moves offsets, those of some rows before, on to `n` rows from the `first` on; returns where they
-    /// are from. Rows of one level are as far from their first one as any others: nothing is written.
-    pub(super) fn move_to(&self, first: usize, n: usize, offsets: &mut RowOffsets) -> RowAt {
-        if self.m[0] == 1 {
-            let at = |step: isize| (first as isize).wrapping_mul(step);
-            return RowAt { a: at(self.a[1]), c: at(self.c[1]) };
-        }
-        *offsets = self.offsets(first, n);
-        RowAt { a: 0, c: 0 }
     }
 
     /// Where `n` rows from the `first` on lie, from the first of the tile.
@@ -209,7 +192,7 @@ impl Levels {
         };
         // Rows that scatter would evict each other.
         if !levels.scatters::<T>() {
-            levels.ahead = inner.2.wrapping_mul(AHEAD);
+            levels.ahead = inner.2.wrapping_mul(AHEAD as isize);
         }
         levels
     }

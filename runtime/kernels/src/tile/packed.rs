@@ -2,25 +2,18 @@
 
 use core::mem::MaybeUninit;
 
-use super::levels::{Levels, Rows, even_parts, series};
-use super::vector::fetch;
+use super::levels::{AHEAD, Levels, Rows, even_parts, series};
 use super::{Block, Microkernels, Tile};
 
-/// The most bytes of a panel of B, and of a row of A, of the steps of a sum that are copied at once: the
-/// panel is in the first cache while blocks of rows stream through it, and C is read and written
-/// once for so many steps.
-const PANEL_BYTES: usize = 32 << 10;
+/// Bytes of the steps of a sum that are gone through at once, in a row of A: C is read and written once
+/// for so many.
 const ROW_BYTES: usize = 2 << 10;
 
-/// Bytes of B's copy, in the second cache: as many panels as fit. Rows of B may be in a page each, and
-/// so several lines of each are read.
-const COLUMN_BYTES: usize = 128 << 10;
+/// The most bytes of B's copy, of any instruction set: see [`Microkernels::near`].
+pub(super) const NEAR: usize = 256 << 10;
 
-/// The most rows of which A's copy is in the second cache beside B's: all blocks of them read that.
-const COPIED_ROWS: usize = 132;
-/// The most rows of which A's part is in a cache from one strip of columns to the next, if it is not
-/// copied: a copy of B's is made for so many.
-const ROWS: usize = 264;
+/// The most rows for which a copy of B's is made, if A is not copied: what it takes is little then.
+const ROWS: usize = 1056;
 
 /// The most bytes that are written after the end of a copy: two vectors.
 const SLACK: usize = 128;
@@ -47,9 +40,11 @@ struct Part<'a, T: 'static> {
 
 /// Computes a tile of many rows whose A has no columns. Goes through parts of the sum; in each
 /// through groups of rows, of which A is copied if `copies_rows` and stays in the second cache; in
-/// each through strips of columns, of which B is copied; in each through panels and blocks of rows.
-/// Sums go on from what C holds, so they are the chains that they are without. (The order is that
-/// of Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008, section 4.)
+/// each through strips of columns, of which B is copied and stays there too; in each through blocks
+/// of rows, of which A's part stays in the first cache; in each through panels, along the rows of C.
+/// Sums go on from what C holds, so they are the chains that they are without. (What is copied and
+/// where it stays: Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008,
+/// section 4.)
 ///
 /// # Safety
 /// As for [`super::blocking::product`].
@@ -78,7 +73,7 @@ pub(super) unsafe fn packed<T>(
 // the function begins, which takes as long as a small tile.
 #[inline(never)]
 unsafe fn with_row_copy<T>(blocks: &Microkernels<T>, tile: &Tile, rows: &Rows, levels: &Levels) {
-    let mut copy = MaybeUninit::<Aligned<{ COPIED_ROWS * ROW_BYTES + SLACK }>>::uninit();
+    let mut copy = MaybeUninit::<Aligned<{ 2 * NEAR + SLACK }>>::uninit();
     // SAFETY: the caller's promises.
     unsafe { with_column_copy(blocks, tile, rows, levels, Some(copy.as_mut_ptr().cast())) }
 }
@@ -95,7 +90,7 @@ unsafe fn with_column_copy<T>(
     levels: &Levels,
     row_copy: Option<*mut T>,
 ) {
-    let mut copy = MaybeUninit::<Aligned<{ COLUMN_BYTES + SLACK }>>::uninit();
+    let mut copy = MaybeUninit::<Aligned<{ NEAR + SLACK }>>::uninit();
     let columns = copy.as_mut_ptr().cast::<T>();
     let mut accumulates = tile.accumulate != 0;
     levels.parts(blocks.steps(), |levels, a, b| {
@@ -109,10 +104,14 @@ unsafe fn with_column_copy<T>(
 }
 
 impl<T> Microkernels<T> {
-    /// The most steps of a sum that are copied at once.
+    /// The most steps of a sum that are gone through at once.
     fn steps(&self) -> usize {
-        let panel = 2 * self.lanes * size_of::<T>();
-        (PANEL_BYTES / panel).min(ROW_BYTES / size_of::<T>())
+        ROW_BYTES / size_of::<T>()
+    }
+
+    /// Columns of a panel of a copy.
+    fn panel(&self) -> usize {
+        2 * self.lanes
     }
 }
 
@@ -123,37 +122,34 @@ impl<T> Part<'_, T> {
     unsafe fn compute(&self) {
         let registers = self.blocks.matrix.rows();
         let (at_once, most) = match self.row_copy {
-            Some(_) => (registers, COPIED_ROWS),
+            Some(_) => (registers, 2 * self.blocks.near / ROW_BYTES),
             None => (self.rows.at_once(registers), ROWS),
         };
-        let panel = 2 * self.blocks.lanes;
-        let strip = COLUMN_BYTES / (self.blocks.steps() * panel * size_of::<T>()) * panel;
-        for group in even_parts(self.rows.count(), most) {
-            let blocks = || even_parts(group.1, at_once).map(|(i, n)| (group.0, i, n));
+        let panel = self.blocks.panel();
+        let strip = self.blocks.near / (self.blocks.steps() * panel * size_of::<T>()) * panel;
+        for (first, n) in even_parts(self.rows.count(), most) {
+            let blocks = || even_parts(n, at_once);
             // SAFETY: rows of a group and panels of a strip are no more than fit.
             unsafe {
-                blocks().for_each(|block| self.copy_rows(block));
-                for first in (0..self.tile.n).step_by(strip) {
-                    let end = self.tile.n.min(first + strip);
-                    let from = self.b.wrapping_add(first);
-                    (self.blocks.pack)(self.columns, from, self.levels, end - first);
-                    let mut j = first;
-                    while j < end {
-                        let panel = self.columns.wrapping_add((j - first) * self.levels.steps());
-                        j += self.panel(panel, (j, end), blocks());
-                    }
+                blocks().for_each(|(i, n)| self.copy_rows(first, i, n));
+                for left in (0..self.tile.n).step_by(strip) {
+                    let right = self.tile.n.min(left + strip);
+                    let from = self.b.wrapping_add(left);
+                    (self.blocks.pack)(self.columns, from, self.levels, right - left);
+                    blocks().for_each(|(i, n)| self.panels((first, i, n), left, right));
                 }
             }
         }
     }
 
-    /// Copies a block of rows, if rows are copied.
+    /// Copies the `n` rows from the `i`-th of a group on, which begins with the `first` row, if rows are
+    /// copied.
     ///
     /// # Safety
     /// As for [`Part::compute`].
-    unsafe fn copy_rows(&self, (group, i, n): (usize, usize, usize)) {
+    unsafe fn copy_rows(&self, first: usize, i: usize, n: usize) {
         let Some(copy) = self.row_copy else { return };
-        let rows = self.rows.offsets(group + i, n);
+        let rows = self.rows.offsets(first + i, n);
         // SAFETY: the caller's promises.
         unsafe {
             let to = copy.add(i * self.levels.steps());
@@ -161,43 +157,38 @@ impl<T> Part<'_, T> {
         }
     }
 
-    /// Computes the blocks of a panel, the first of those that are left, of which B's copy is given.
-    /// Returns how many columns it has.
+    /// Computes the columns from `left` to `right`, those of which B is copied, of a block of rows,
+    /// named as in [`Part::copy_rows`].
     ///
     /// # Safety
     /// As for [`Part::compute`].
-    unsafe fn panel(
-        &self,
-        b: *const T,
-        (first, end): (usize, usize),
-        blocks: impl Iterator<Item = (usize, usize, usize)>,
-    ) -> usize {
-        let lanes = self.blocks.lanes;
-        let columns = (2 * lanes).min(end - first);
-        let c = self.tile.c.cast::<T>().wrapping_add(first);
-        let mut levels =
-            Levels { b_step: self.levels.adjacent(2 * lanes), ahead: 0, ..*self.levels };
-        let (mut rows, mut next) = (self.rows.offsets(0, 0), self.rows.offsets(0, 0));
-        for (group, i, n) in blocks {
-            let first = group + i;
-            let at = self.rows.move_to(first, n, &mut rows);
-            let mut a = self.a.wrapping_byte_offset(at.a);
-            if let Some(copy) = self.row_copy {
-                a = copy.wrapping_add(i * levels.steps());
-                rows.a = series(0, size_of::<T>() as isize);
-                levels.a_step = levels.adjacent(n);
-            }
-            // What the next block begins with or ends at is far by now.
-            let after = c.wrapping_byte_offset(self.rows.move_to(first + n, n, &mut next).c);
-            next.c[..n].iter().for_each(|&row| fetch(after.wrapping_byte_offset(row)));
-            let c = c.wrapping_byte_offset(at.c);
-            let accumulates = self.accumulates;
-            let (kernel, _) = self.blocks.matrix.panel(n, (lanes, 2), columns);
-            let (rows, levels) = (&rows, &levels);
-            let block = Block { c, a, b, columns, rows, levels, accumulates };
+    unsafe fn panels(&self, (first, i, n): (usize, usize, usize), left: usize, right: usize) {
+        let panel = self.blocks.panel();
+        let mut levels = Levels {
+            b_step: self.levels.adjacent(panel),
+            ahead: (AHEAD * panel) as isize,
+            ..*self.levels
+        };
+        let (mut a, mut rows) = (self.a, self.rows.offsets(first + i, n));
+        if let Some(copy) = self.row_copy {
+            a = copy.wrapping_add(i * levels.steps());
+            rows.a = series(0, size_of::<T>() as isize);
+            levels.a_step = levels.adjacent(n);
+        }
+        for j in (left..right).step_by(panel) {
+            let columns = panel.min(right - j);
+            let (kernel, _) = self.blocks.matrix.panel(n, (self.blocks.lanes, 2), columns);
+            let block = Block {
+                c: self.tile.c.cast::<T>().wrapping_add(j),
+                a,
+                b: self.columns.wrapping_add((j - left) * levels.steps()),
+                columns,
+                rows: &rows,
+                levels: &levels,
+                accumulates: self.accumulates,
+            };
             // SAFETY: the block lies within the part.
             unsafe { kernel(&block) };
         }
-        columns
     }
 }
