@@ -13,7 +13,7 @@ use super::error::CodegenError;
 use super::externs::Extern;
 use super::origins::Emission;
 use crate::ir::{DType, Expr, ExprId, Exprs, OriginId, PlaceId};
-use crate::loop_ir::{Chunk, ChunkFn, Fold, Kernel, Loop, LoopKind, Stmt, Tile, failure};
+use crate::loop_ir::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile, failure};
 use crate::program::Frame;
 
 pub(super) type Result<T> = std::result::Result<T, CodegenError>;
@@ -111,6 +111,21 @@ pub(super) fn written(body: &[Stmt]) -> Places {
 /// Whether statements hold neither a loop nor a call.
 pub(super) fn is_straight(body: &[Stmt]) -> bool {
     body.iter().all(|s| matches!(s, Stmt::Let(..) | Stmt::Store { .. }))
+}
+
+/// How many elements a loop folds of a window, which is straight but for other such loops: `None` if it
+/// is no such loop.
+fn windows(l: &Loop) -> Option<i64> {
+    let Extent::Const(n) = l.extent else { return None };
+    let inside = |stmt: &Stmt| match stmt {
+        Stmt::Let(..) => Some(1),
+        Stmt::For(l) if l.kind == LoopKind::Serial => windows(l),
+        Stmt::For(_) | Stmt::Store { .. } | Stmt::Check { .. } | Stmt::Tile(_) | Stmt::Chunk(_) => {
+            None
+        }
+    };
+    let most = l.body.iter().map(inside).try_fold(1, |most, n| Some(n?.max(most)))?;
+    (!l.folds.is_empty() && n as i64 <= FEW).then_some(n as i64 * most)
 }
 
 /// Whether something is so of any expression in statements without loops and in folds.
@@ -251,7 +266,10 @@ impl Emitter<'_> {
             self.enter(None, false);
             self.axes.insert(l.axis, Int::Const(i));
             self.body(&l.body, externs)?;
-            acc = self.fold_in(l, acc, rises)?;
+            acc = match i {
+                0 => self.fold_first(l, acc, rises)?,
+                _ => self.fold_in(l, acc, rises)?,
+            };
             acc = Self::settled(acc, self.here() - 1);
             self.leave();
         }
@@ -277,6 +295,9 @@ impl Emitter<'_> {
             (Int::Const(a), Int::Const(b)) if a >= b => return Ok(acc),
             (Int::Const(a @ 1..), Int::Const(b)) if b - a <= FEW && is_straight(&l.body) => {
                 return self.unrolled(l, a..b, acc, externs);
+            }
+            (Int::Const(0), Int::Const(_)) if windows(l).is_some_and(|n| n <= FEW * FEW) => {
+                return self.unrolled(l, 0..l.extent.max() as i64, acc, externs);
             }
             (Int::Const(_), Int::Const(_)) => return self.counted(l, range, acc, externs),
             // A block has at least one row.
@@ -463,13 +484,26 @@ impl Emitter<'_> {
 
     /// `acc ⊕ value` for every fold of a loop; `rises` as [`Self::rises`].
     fn fold_in(&mut self, l: &Loop, acc: Vec<Emitted>, rises: bool) -> Result<Vec<Emitted>> {
-        let mut values = vec![];
-        for fold in &l.folds {
-            for &value in &fold.values {
-                values.push(self.expr(value)?);
-            }
-        }
+        let values = self.folded(l)?;
         self.combine_all(l, &acc, &values, rises)
+    }
+
+    /// The same where nothing was folded yet: of what chooses among values, and starts from what it never
+    /// chooses, the value.
+    fn fold_first(&mut self, l: &Loop, acc: Vec<Emitted>, rises: bool) -> Result<Vec<Emitted>> {
+        let values = self.folded(l)?;
+        let mut done = self.combine_all(l, &acc, &values, rises)?;
+        let chooses = |fold: &Fold| vec![fold.chooses(&self.kernel.exprs); fold.values.len()];
+        let chosen = l.folds.iter().flat_map(chooses);
+        let values = done.iter_mut().zip(values).zip(chosen);
+        values.filter(|(_, is_chosen)| *is_chosen).for_each(|((done, value), _)| *done = value);
+        Ok(done)
+    }
+
+    /// The values that the folds of a loop fold in.
+    fn folded(&mut self, l: &Loop) -> Result<Vec<Emitted>> {
+        let values = l.folds.iter().flat_map(|fold| &fold.values);
+        values.map(|&value| self.expr(value)).collect()
     }
 
     pub(super) fn combine_all(

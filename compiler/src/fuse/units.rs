@@ -160,13 +160,17 @@ fn right_has(values: &Values, product: &Value, dim: usize) -> bool {
 }
 
 /// The dimension that is the rows of a product's tile: the right factor has it not. The inner one
-/// that fills a tile, else the longest.
+/// that fills a tile, with those inside of it, else the longest.
 fn rows(values: &Values, product: &Value, cx: &FuseContext<'_>) -> Option<usize> {
     let is_row = |&dim: &usize| !right_has(values, product, dim);
     let dims: Vec<usize> = (0..product.column()).filter(is_row).collect();
-    let fills = |dim: &&usize| product.sizes[**dim] >= cx.target.tile.0;
+    let mut inside = 1;
+    let mut fills = |dim: &&usize| {
+        inside *= product.sizes[**dim];
+        inside >= cx.target.tile.0
+    };
     let longest = || dims.iter().max_by_key(|&&dim| product.sizes[dim]);
-    dims.iter().rev().find(fills).or_else(longest).copied()
+    dims.iter().rev().find(&mut fills).or_else(longest).copied()
 }
 
 /// Into how many units dimensions can be cut, each given with whether it is columns of a product;
@@ -249,7 +253,8 @@ fn blocks(
     let block = match of.kind {
         Kind::Outer => {
             let long = (f64::from(cx.costs.unit) * extent as f64 / cost).ceil() as usize;
-            long.max(least).max(1)
+            let block = long.max(least).clamp(1, extent.max(1));
+            extent.div_ceil(extent.div_ceil(block).max(1))
         }
         Kind::Row => even_rows((extent, of.scale), outer, least, rows),
         Kind::Column => {

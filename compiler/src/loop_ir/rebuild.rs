@@ -1,6 +1,6 @@
 //! The walk that passes over expressions share: the same statements with other expressions.
 
-use super::{Fold, Loop, Stmt};
+use super::{Fold, Loop, Stmt, View};
 use crate::ir::{ExprId, Exprs, IndexId, Reindex};
 
 /// Says what takes the place of an expression, and with it of every statement.
@@ -21,7 +21,8 @@ pub(super) trait Rebuild {
         new
     }
 
-    /// What takes the place of the index of a store; the index itself, unless a pass says more.
+    /// What takes the place of the index of a store or the offset of a view; itself, unless a pass says
+    /// more.
     fn index(&mut self, id: IndexId) -> IndexId {
         id
     }
@@ -49,8 +50,11 @@ pub(super) trait Rebuild {
             Stmt::Check { value, size, number, origin } => {
                 Stmt::Check { value: self.expr(value), size, number, origin }
             }
+            Stmt::Tile(tile) => {
+                Stmt::Tile(tile.map_views(|view| View { offset: self.index(view.offset), ..view }))
+            }
             // Offsets read axes alone.
-            Stmt::For(_) | Stmt::Tile(_) | Stmt::Chunk(_) => stmt,
+            Stmt::For(_) | Stmt::Chunk(_) => stmt,
         }
     }
 

@@ -7,7 +7,8 @@
 //!
 //! In: a unit after `columns`. Loops over the same rows, each after the other, that fold nothing from
 //! row to row; `columns` may have taken several rows at a time, and `collapse` have joined a row with
-//! its elements. Statements between them that have nothing to do with the loops before come first.
+//! its elements. A loop may hold tiles, which touch what lies between their first and last elements.
+//! Statements between them that have nothing to do with the loops before come first.
 //! Out: one loop over strips around those loops, if a unit touches more than [`Costs::strip`] bytes in
 //! them.
 //!
@@ -24,7 +25,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::columns::ROWS;
 use super::rebuild::Rebuild;
-use super::{Buffer, ChunkFn, Extent, Kernel, Loop, LoopKind, Stmt};
+use super::{Buffer, ChunkFn, Extent, Kernel, Loop, LoopKind, Stmt, Tile, View};
 use crate::ir::{AxisId, Costs, Expr, ExprId, Exprs, Index, IndexId, PlaceId, Reindex, Term};
 
 /// The fewest lanes of a vector loop.
@@ -64,16 +65,40 @@ pub fn strips(kernel: &mut Kernel, costs: &Costs) {
 /// What a statement reads and writes.
 #[derive(Default)]
 struct Accesses {
-    /// The elements, each with whether it is written.
-    elements: Vec<(PlaceId, IndexId, bool)>,
-    /// The memories that the library reaches.
+    elements: Vec<Access>,
+    /// The memories that library functions reach.
     called: Vec<PlaceId>,
     /// The axes of the loops.
     axes: FxHashSet<AxisId>,
     /// Whether it holds what must stay as it is: a check, whose failures are reported in order, a call
-    /// of the library, a loop as long as one around it says.
+    /// of a library function, a loop as long as one around it says.
     stays: bool,
     seen: FxHashSet<ExprId>,
+}
+
+/// What is read or written at once: the element at an index, or that of a tile and those that are up to
+/// so many before and behind it.
+#[derive(Clone, Copy)]
+struct Access {
+    place: PlaceId,
+    index: IndexId,
+    before: i64,
+    behind: i64,
+    writes: bool,
+}
+
+impl Access {
+    fn element(place: PlaceId, index: IndexId, writes: bool) -> Access {
+        Access { place, index, before: 0, behind: 0, writes }
+    }
+
+    /// A view of a tile, which has so many elements so far apart on each level.
+    fn view(view: &View, levels: &[(usize, i64)], writes: bool) -> Access {
+        let far = |&(n, step): &(usize, i64)| n.saturating_sub(1) as i64 * step;
+        let before = levels.iter().map(|level| -far(level).min(0)).sum();
+        let behind = levels.iter().map(|level| far(level).max(0)).sum();
+        Access { place: view.place, index: view.offset, before, behind, writes }
+    }
 }
 
 impl Accesses {
@@ -84,7 +109,7 @@ impl Accesses {
     }
 
     fn places(&self) -> impl Iterator<Item = PlaceId> {
-        self.elements.iter().map(|(place, ..)| place).chain(&self.called).copied()
+        self.elements.iter().map(|access| &access.place).chain(&self.called).copied()
     }
 
     /// Counts the statement with each memory that it touches.
@@ -94,7 +119,7 @@ impl Accesses {
     }
 
     fn stmt(&mut self, exprs: &Exprs, stmt: &Stmt) {
-        self.stays |= matches!(stmt, Stmt::Check { .. } | Stmt::Tile(_) | Stmt::Chunk(_));
+        self.stays |= matches!(stmt, Stmt::Check { .. } | Stmt::Chunk(_));
         match stmt {
             Stmt::For(l) => {
                 let around = |axis| self.axes.contains(&axis);
@@ -108,10 +133,21 @@ impl Accesses {
             Stmt::Store { place, index, value, .. } => {
                 self.expr(exprs, *value);
                 exprs.data_of(*index).into_iter().for_each(|data| self.expr(exprs, data));
-                self.elements.push((*place, *index, true));
+                self.elements.push(Access::element(*place, *index, true));
             }
             Stmt::Tile(tile) => {
-                self.called.extend([tile.c.place, tile.a.place, tile.b.place]);
+                let Tile { c, a, b, .. } = tile;
+                let rows = |view: &View| [0, 1].map(|level| (tile.m[level].max(), view.row[level]));
+                let column = |view: &View| (tile.n.max(), view.column);
+                let sums = |steps: [i64; 3]| [0, 1, 2].map(|level| (tile.len[level], steps[level]));
+                let of_c = [&rows(c)[..], &[column(c)]].concat();
+                let of_a = [&rows(a)[..], &[column(a)], &sums(tile.a_step)].concat();
+                let of_b = [&[column(b)][..], &sums(tile.b_step)].concat();
+                self.elements.extend([
+                    Access::view(c, &of_c, true),
+                    Access::view(a, &of_a, false),
+                    Access::view(b, &of_b, false),
+                ]);
             }
             Stmt::Chunk(chunk) => {
                 self.called.push(chunk.to.0);
@@ -134,7 +170,7 @@ impl Accesses {
             }
             match exprs.expr(id) {
                 &Expr::Load { place, index, .. } => {
-                    self.elements.push((place, index, false));
+                    self.elements.push(Access::element(place, index, false));
                     stack.extend(exprs.data_of(index));
                 }
                 Expr::Index(index, _) => stack.extend(exprs.data_of(*index)),
@@ -220,20 +256,21 @@ impl Rows {
         exprs: &Exprs,
         (axis, pace): (AxisId, Pace),
         inside: &FxHashSet<AxisId>,
-        index: IndexId,
+        access: &Access,
     ) -> Option<Rows> {
         let [rows, iterations] = [pace.rows, pace.iterations].map(|n| n as i64);
-        let step = exprs.step(index, axis)?;
+        let step = exprs.step(access.index, axis)?;
         let own = step * iterations / rows;
         let varies = |(term, _): &&(Term, i64)| match term {
             Term::Axis(axis) => inside.contains(axis),
             Term::Div(..) | Term::Mod(..) | Term::Data(..) => true,
         };
-        let Index { terms, constant } = exprs.index(index).clone();
+        let Index { terms, constant } = exprs.index(access.index).clone();
         let terms = terms.into_iter().filter(|(term, _)| *term != Term::Axis(axis));
         let (varying, base): (Vec<_>, Vec<_>) = terms.partition(|term| varies(&term));
         let (from, to) = exprs.range_of(&varying, constant);
-        let to = to + (iterations - 1) * step - (rows - 1) * own;
+        let from = from - access.before;
+        let to = to + access.behind + (iterations - 1) * step - (rows - 1) * own;
         (step % rows == 0).then_some(Rows { step: own, base, from, to })?.checked()
     }
 
@@ -293,7 +330,7 @@ impl Run {
         let mut run = Run { rows, near, ..Run::default() };
         for &(stmt, accesses) in stmts {
             let part = match stmt {
-                _ if accesses.stays => break,
+                _ if accesses.stays || matches!(stmt, Stmt::Tile(_)) => break,
                 Stmt::For(l) => run.take(kernel, l, accesses, before),
                 _ => None,
             };
@@ -323,20 +360,20 @@ impl Run {
     ) -> Option<Part> {
         let Extent::Const(n) = l.extent else { return None };
         let pace = Pace::of(n, self.rows).filter(|_| l.folds.is_empty())?;
-        let is_near = |(place, ..): &(PlaceId, _, _)| self.steps.contains_key(place);
+        let is_near = |access: &Access| self.steps.contains_key(&access.place);
         if self.near && !self.parts.is_empty() && !accesses.elements.iter().any(is_near) {
             return None;
         }
         let (mut touched, mut steps) = (FxHashMap::<PlaceId, Touched>::default(), vec![]);
-        for &(place, index, written) in &accesses.elements {
-            let found = Rows::of(&kernel.exprs, (l.axis, pace), &accesses.axes, index);
+        for access @ &Access { place, writes, .. } in &accesses.elements {
+            let found = Rows::of(&kernel.exprs, (l.axis, pace), &accesses.axes, access);
             let step = found.as_ref().map_or(0, |rows| rows.step);
             steps.push((place, step));
             // The verifier must see all that is written of a row in one loop.
-            if written && step != 0 && (before.contains(&place) || self.first.contains(&place)) {
+            if writes && step != 0 && (before.contains(&place) || self.first.contains(&place)) {
                 return None;
             }
-            let own = Touched { loops: 1, written, rows: found };
+            let own = Touched { loops: 1, written: writes, rows: found };
             let of_place =
                 touched.entry(one_of_alike(kernel, place)).or_insert_with(|| own.clone());
             *of_place = Touched { loops: 1, ..of_place.with(&own) };
@@ -347,7 +384,7 @@ impl Run {
             }
         }
         touched.values().all(Touched::may_run_in_strips).then(|| {
-            let by_data = |&(_, index, _): &_| !kernel.exprs.data_of(index).is_empty();
+            let by_data = |access: &Access| !kernel.exprs.data_of(access.index).is_empty();
             self.follows_data |= accesses.elements.iter().any(by_data);
             self.touched.extend(touched);
             for (place, step) in steps {
@@ -360,7 +397,7 @@ impl Run {
 
     /// Whether a statement touches what the loops write, or writes what they touch.
     fn meets(&self, kernel: &Kernel, accesses: &Accesses) -> bool {
-        accesses.elements.iter().any(|&(place, _, writes)| {
+        accesses.elements.iter().any(|&Access { place, writes, .. }| {
             let touched = self.touched.get(&one_of_alike(kernel, place));
             touched.is_some_and(|touched| writes || touched.written)
         })
@@ -514,7 +551,13 @@ impl Rebuild for Shrunk<'_> {
                 Stmt::Store { place, index, value, origin }
             }
             Stmt::Let(var, value) => Stmt::Let(var, self.expr(value)),
-            other => other,
+            Stmt::Tile(tile) => {
+                Stmt::Tile(tile.map_views(|view| View {
+                    offset: self.element(view.place, view.offset),
+                    ..view
+                }))
+            }
+            Stmt::For(_) | Stmt::Check { .. } | Stmt::Chunk(_) => stmt,
         }
     }
 }

@@ -1,11 +1,16 @@
 //! A contraction as a product tile inside serial loops over the axes that a tile has not.
 
+use std::cmp::Reverse;
+
 use rustc_hash::FxHashMap;
 
 use super::{Dimension, KernelBuilder, wrap};
 use crate::fuse::{Factor, ProductBox};
 use crate::ir::{AxisId, DType, IndexId, PlaceId};
 use crate::loop_ir::{Extent, Stmt, Tile, View};
+
+/// A tile of so many full blocks of rows reads the right factor often enough for each time it comes.
+const BLOCKS: usize = 4;
 
 /// A factor or the result in a memory.
 #[derive(Clone, Copy)]
@@ -45,16 +50,28 @@ impl Level {
     }
 }
 
-/// Takes a level of the tile's rows out of the loops around it: a level that only the left factor
-/// and the result have, with those that continue it. The inner one that has so many rows as the
-/// tile keeps in registers, else the longest.
-fn take_rows(outer: &mut Vec<Level>, enough: usize) -> Level {
-    let rows = (0..outer.len()).filter(|&at| outer[at].b == 0).map(|at| continued(outer, at));
-    let longest = rows.max_by_key(|(row, taken)| (row.extent.max().min(enough), taken[0]));
-    let (row, taken) = longest.unwrap_or_else(|| (Level::one(), vec![]));
+/// Takes the two levels of the tile's rows, the outer one first, out of the loops around it: levels
+/// that only the left factor and the result have, each with those that continue it. The inner two that
+/// have so many rows together, whose parts of the factor lie near each other, else the longest.
+fn take_rows(outer: &mut Vec<Level>, enough: usize) -> [Level; 2] {
+    let mut rows: Vec<(Level, Vec<usize>)> = vec![];
+    for at in (0..outer.len()).rev().filter(|&at| outer[at].b == 0) {
+        if !rows.iter().any(|(_, taken)| taken.contains(&at)) {
+            rows.push(continued(outer, at));
+        }
+    }
+    // Innermost first; a level that is not there counts once.
+    rows.resize_with(rows.len().max(2), || (Level::one(), vec![]));
+    let pairs = (0..rows.len()).flat_map(|o| (0..o).map(move |i| (o, i)));
+    let number = |&(o, i): &(usize, usize)| {
+        let n = |at: usize| rows[at].0.extent.max();
+        (n(o).saturating_mul(n(i)).min(enough), Reverse(o + i))
+    };
+    let (o, i) = pairs.max_by_key(number).expect("there are two levels or more");
+    let taken: Vec<usize> = [o, i].iter().flat_map(|&at| rows[at].1.clone()).collect();
     let mut at = 0..;
     outer.retain(|_| at.next().is_some_and(|at| !taken.contains(&at)));
-    row
+    [o, i].map(|at| rows[at].0.clone())
 }
 
 /// A level and all that continue it as one, with their positions.
@@ -96,8 +113,7 @@ impl KernelBuilder<'_> {
         let level = |d: &Dimension| d.axis.map(|loops| self.level(abc, loops));
         let column = level(&dims[product.column]).unwrap_or_else(Level::one);
         let mut outer: Vec<Level> = dims[..product.column].iter().filter_map(level).collect();
-        let inner = take_rows(&mut outer, self.target.tile.0);
-        let rows = [take_rows(&mut outer, self.target.tile.0), inner];
+        let rows = take_rows(&mut outer, BLOCKS * self.target.tile.0);
         let sums: Vec<Level> = sums.iter().filter_map(level).collect();
         let mut tile = self.tile(value.tensor_type.dtype, abc, &rows, &column, &sums);
         tile.accumulate = product.accumulates;

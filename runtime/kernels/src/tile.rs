@@ -518,7 +518,9 @@ static F64_PORTABLE: Microkernels<f64> = portable_blocks!(Lanes<f64, 2>, Lanes<f
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::vector::x86::{F32x8, F32x8Vl, F32x16, F64x4, F64x4Vl, F64x8};
-    use super::{Block, Levels, Microkernels, Panels, RowOffsets, Vector, block, pack, pack_rows, packed};
+    use super::{
+        Block, Levels, Microkernels, Panels, RowOffsets, Vector, block, pack, pack_rows, packed,
+    };
 
     /// [`block`] compiled for AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
