@@ -24,10 +24,10 @@ const L1: usize = 32 << 10;
 /// Steps of a sum of which so much is read of A that it is worth a copy.
 const LONG_SUM: usize = 256;
 
-/// Of so many panels of columns a copy of A's rows is read at least: it takes as long as a block or
-/// two. Of fewer where its steps evict each other.
-const PANELS_TO_COPY: usize = 16;
-const STRIDES_TO_COPY: usize = 8;
+/// Bytes of a row of C for which a copy of A's rows is made: it takes as long as to compute some of them.
+/// Fewer where A's steps evict each other.
+const ROW_TO_COPY: usize = 1 << 10;
+const STRIDES_TO_COPY: usize = 512;
 
 /// Computes the tile. Goes through strips of columns, whose part of B stays in the second cache; in
 /// each through blocks of rows, whose part of A stays in the first; in each through panels of
@@ -40,14 +40,13 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let steps = levels.steps();
     let kernels = blocks.panels(tile, steps);
     let at_once = rows.at_once(kernels.rows());
-    let bytes = steps.saturating_mul(tile.n).saturating_mul(size_of::<T>());
+    let row = tile.n.saturating_mul(size_of::<T>());
+    let bytes = steps.saturating_mul(row);
     let a_column = usize::from(tile.a_columns != 0);
     let panel = 2 * blocks.lanes;
     let jumps = levels.jumps::<T>();
-    let has_panels = |n: usize| tile.n >= n * panel;
     let copies_rows = steps >= LONG_SUM
-        && (jumps && has_panels(PANELS_TO_COPY)
-            || levels.a_strides::<T>() && has_panels(STRIDES_TO_COPY));
+        && (jumps && row >= ROW_TO_COPY || levels.a_strides::<T>() && row >= STRIDES_TO_COPY);
     let near = if levels.strides::<T>() { STRIDES_TO_PACK } else { NEAR_TO_PACK };
     let has_blocks = |n: usize| rows.count() > (n - 1) * at_once;
     let is_far = levels.scatters::<T>() && has_blocks(SCATTERED_TO_PACK)
