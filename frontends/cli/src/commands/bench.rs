@@ -167,7 +167,7 @@ impl Measured {
         let prepared = &stepping.prepared;
         self.eval_calls = self.eval_calls.max(prepared.eval_calls());
         if self.losses.len() < LOSSES {
-            let metrics = prepared.results()?.metrics;
+            let metrics = prepared.batch_metrics()?;
             let loss = metrics.get("loss").and_then(|loss| loss.scalars().next());
             self.losses.extend(loss.map(|loss| loss.to_f64()));
         }
