@@ -157,8 +157,8 @@ struct Block<'a, T> {
 struct Microkernels<T: 'static> {
     /// Columns of a vector.
     lanes: usize,
-    /// Bytes of a copy of B: a quarter of a second cache. A copy of A has twice as many.
-    near: usize,
+    /// Whether processors that have these instructions have second caches of 1 MB and more.
+    has_wide_copies: bool,
     /// Those where A has no columns.
     matrix: Panels<T>,
     /// Those where it has.
@@ -447,12 +447,12 @@ macro_rules! panels {
 /// where A has no columns, where it has, and where it has and the sum is short.
 macro_rules! blocks {
     (
-        $block:ident<$v:ty, $half:ty>, $pack:ident, $pack_rows:ident, $near:expr;
+        $block:ident<$v:ty, $half:ty>, $pack:ident, $pack_rows:ident, $has_wide_copies:literal;
         matrix { $($matrix:tt)* } columns { $($by_columns:tt)* } short { $($short:tt)* }
     ) => {
         Microkernels {
             lanes: <$v as Vector>::LANES,
-            near: $near,
+            has_wide_copies: $has_wide_copies,
             matrix: panels!($block<$v, $half, false>, $($matrix)*),
             columns: panels!($block<$v, $half, true>, $($by_columns)*),
             short: panels!($block<$v, $half, true>, $($short)*),
@@ -502,7 +502,7 @@ unsafe fn pack_rows_portable<V: Vector>(
 macro_rules! portable_blocks {
     ($v:ty, $half:ty) => {
         blocks!(
-            block_portable<$v, $half>, pack_portable, pack_rows_portable, packed::NEAR / 2;
+            block_portable<$v, $half>, pack_portable, pack_rows_portable, false;
             matrix { 1: 8 4 3 2, 2: 4 3 2, 3: 2, 4: 2, }
             columns { 1: 2, 2: 2, 3: 2, 4: 2, }
             short { 1: 2, 2: 2, 3: 2, 4: 2, }
@@ -518,9 +518,7 @@ static F64_PORTABLE: Microkernels<f64> = portable_blocks!(Lanes<f64, 2>, Lanes<f
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::vector::x86::{F32x8, F32x8Vl, F32x16, F64x4, F64x4Vl, F64x8};
-    use super::{
-        Block, Levels, Microkernels, Panels, RowOffsets, Vector, block, pack, pack_rows, packed,
-    };
+    use super::{Block, Levels, Microkernels, Panels, RowOffsets, Vector, block, pack, pack_rows};
 
     /// [`block`] compiled for AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
@@ -605,7 +603,7 @@ mod x86 {
     macro_rules! avx512_blocks {
         ($v:ty, $half:ty) => {
             blocks!(
-                block_avx512<$v, $half>, pack_avx512, pack_rows_avx512, packed::NEAR;
+                block_avx512<$v, $half>, pack_avx512, pack_rows_avx512, true;
                 matrix {
                     1: 8 4 3 2, 2: 8 4 3 2, 3: 4 3 2, 4: 4 3 2, 5: 4 3 2, 6: 4 3 2, 7: 4 3 2,
                     8: 3 2, 9: 3 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2,
@@ -624,7 +622,7 @@ mod x86 {
     macro_rules! avx2_blocks {
         ($v:ty) => {
             blocks!(
-                block_avx2<$v, $v>, pack_avx2, pack_rows_avx2, packed::NEAR / 2;
+                block_avx2<$v, $v>, pack_avx2, pack_rows_avx2, false;
                 matrix { 1: 8 4 3 2, 2: 6 4 3 2, 3: 4 3 2, 4: 3 2, 5: 2, 6: 2, }
                 columns { 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, }
                 short { 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, }

@@ -9,18 +9,21 @@ use super::{Block, Microkernels, Tile};
 /// for so many.
 const ROW_BYTES: usize = 2 << 10;
 
-/// The most bytes of B's copy, of any instruction set: see [`Microkernels::near`].
-pub(super) const NEAR: usize = 256 << 10;
-
+/// Bytes of B's copy in a second cache of 512 KB, beside one of A or where that is read as it lies; and
+/// alone in one of 1 MB. Copies are on the stack, of which a step may take 512 KB in all.
+const COLUMN_BYTES: usize = 128 << 10;
+const WIDE_COLUMN_BYTES: usize = 256 << 10;
+/// The most rows of which A's copy is in the second cache beside B's: all blocks of them read that.
+const COPIED_ROWS: usize = 132;
 /// The most rows for which a copy of B's is made, if A is not copied: what it takes is little then.
 const ROWS: usize = 1056;
 
 /// The most bytes that are written after the end of a copy: two vectors.
 const SLACK: usize = 128;
 
-/// Memory of a copy, in whole cache lines.
-#[repr(align(64))]
-struct Aligned<const N: usize>([u8; N]);
+/// Memory of a copy of so many bytes, in whole cache lines.
+#[repr(C, align(64))]
+struct Aligned<const N: usize>([u8; N], [u8; SLACK]);
 
 /// A part of the sum of a tile.
 struct Part<'a, T: 'static> {
@@ -31,8 +34,9 @@ struct Part<'a, T: 'static> {
     /// The factors at the part's first step.
     a: *const T,
     b: *const T,
-    /// Where B is copied to, and A if it is.
+    /// Where B is copied to, so many bytes of it at once, and A if it is.
     columns: *mut T,
+    column_bytes: usize,
     row_copy: Option<*mut T>,
     /// Whether to start from what C holds.
     accumulates: bool,
@@ -59,8 +63,10 @@ pub(super) unsafe fn packed<T>(
     unsafe {
         if copies_rows {
             with_row_copy(blocks, tile, rows, levels);
+        } else if blocks.has_wide_copies {
+            with_column_copy::<T, WIDE_COLUMN_BYTES>(blocks, tile, rows, levels, None);
         } else {
-            with_column_copy(blocks, tile, rows, levels, None);
+            with_column_copy::<T, COLUMN_BYTES>(blocks, tile, rows, levels, None);
         }
     }
 }
@@ -73,9 +79,10 @@ pub(super) unsafe fn packed<T>(
 // the function begins, which takes as long as a small tile.
 #[inline(never)]
 unsafe fn with_row_copy<T>(blocks: &Microkernels<T>, tile: &Tile, rows: &Rows, levels: &Levels) {
-    let mut copy = MaybeUninit::<Aligned<{ 2 * NEAR + SLACK }>>::uninit();
+    let mut copy = MaybeUninit::<Aligned<{ COPIED_ROWS * ROW_BYTES }>>::uninit();
+    let copy = Some(copy.as_mut_ptr().cast());
     // SAFETY: the caller's promises.
-    unsafe { with_column_copy(blocks, tile, rows, levels, Some(copy.as_mut_ptr().cast())) }
+    unsafe { with_column_copy::<T, COLUMN_BYTES>(blocks, tile, rows, levels, copy) }
 }
 
 /// [`packed`], with memory for a copy of columns, and of rows if they are copied.
@@ -83,20 +90,22 @@ unsafe fn with_row_copy<T>(blocks: &Microkernels<T>, tile: &Tile, rows: &Rows, l
 /// # Safety
 /// As there.
 #[inline(never)]
-unsafe fn with_column_copy<T>(
+unsafe fn with_column_copy<T, const BYTES: usize>(
     blocks: &Microkernels<T>,
     tile: &Tile,
     rows: &Rows,
     levels: &Levels,
     row_copy: Option<*mut T>,
 ) {
-    let mut copy = MaybeUninit::<Aligned<{ NEAR + SLACK }>>::uninit();
+    let mut copy = MaybeUninit::<Aligned<BYTES>>::uninit();
     let columns = copy.as_mut_ptr().cast::<T>();
     let mut accumulates = tile.accumulate != 0;
     levels.parts(blocks.steps(), |levels, a, b| {
         let a = tile.a.cast::<T>().wrapping_offset(a);
         let b = tile.b.cast::<T>().wrapping_offset(b);
-        let part = Part { blocks, tile, rows, levels, a, b, columns, row_copy, accumulates };
+        let column_bytes = BYTES;
+        let part =
+            Part { blocks, tile, rows, levels, a, b, columns, column_bytes, row_copy, accumulates };
         // SAFETY: the part lies within the tile.
         unsafe { part.compute() };
         accumulates = true;
@@ -122,11 +131,11 @@ impl<T> Part<'_, T> {
     unsafe fn compute(&self) {
         let registers = self.blocks.matrix.rows();
         let (at_once, most) = match self.row_copy {
-            Some(_) => (registers, 2 * self.blocks.near / ROW_BYTES),
+            Some(_) => (registers, COPIED_ROWS),
             None => (self.rows.at_once(registers), ROWS),
         };
         let panel = self.blocks.panel();
-        let strip = self.blocks.near / (self.blocks.steps() * panel * size_of::<T>()) * panel;
+        let strip = self.column_bytes / (self.blocks.steps() * panel * size_of::<T>()) * panel;
         for (first, n) in even_parts(self.rows.count(), most) {
             let blocks = || even_parts(n, at_once);
             // SAFETY: rows of a group and panels of a strip are no more than fit.
