@@ -126,6 +126,12 @@ impl Emitter<'_> {
             }
             return Ok(vec![self.binary_of(f, dtypes[0], &acc[0], &value[0])?]);
         }
+        let none = [monoid.neutral(dtypes[0]), Scalar::I64(i64::MAX).cast(dtypes[1])];
+        let none = none.map(Scalar::bits);
+        let is_none = |at: usize| matches!(acc[at].val, Val::Const(bits) if bits == none[at]);
+        if is_none(0) && is_none(1) {
+            return Ok(value.to_vec());
+        }
         let replaces = match rises {
             true => self.replaces_earlier(monoid, dtypes[0], &acc[0], &value[0])?,
             false => self.replaces(monoid, dtypes, acc, value)?,

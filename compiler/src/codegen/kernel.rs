@@ -21,7 +21,8 @@ pub(super) type Result<T> = std::result::Result<T, CodegenError>;
 /// Bytes of the descriptor that a tile takes.
 const TILE_BYTES: u32 = 21 * 8;
 
-/// So many iterations that whole vectors leave are written out: a loop would cost as much again.
+/// So many iterations that whole vectors leave, or that an axis of a window has, are written out: a loop
+/// would cost as much again.
 const FEW: i64 = 3;
 
 /// The runtime's functions that a kernel calls.
@@ -266,10 +267,7 @@ impl Emitter<'_> {
             self.enter(None, false);
             self.axes.insert(l.axis, Int::Const(i));
             self.body(&l.body, externs)?;
-            acc = match i {
-                0 => self.fold_first(l, acc, rises)?,
-                _ => self.fold_in(l, acc, rises)?,
-            };
+            acc = self.fold_in(l, acc, rises)?;
             acc = Self::settled(acc, self.here() - 1);
             self.leave();
         }
@@ -484,26 +482,9 @@ impl Emitter<'_> {
 
     /// `acc ⊕ value` for every fold of a loop; `rises` as [`Self::rises`].
     fn fold_in(&mut self, l: &Loop, acc: Vec<Emitted>, rises: bool) -> Result<Vec<Emitted>> {
-        let values = self.folded(l)?;
-        self.combine_all(l, &acc, &values, rises)
-    }
-
-    /// The same where nothing was folded yet: of what chooses among values, and starts from what it never
-    /// chooses, the value.
-    fn fold_first(&mut self, l: &Loop, acc: Vec<Emitted>, rises: bool) -> Result<Vec<Emitted>> {
-        let values = self.folded(l)?;
-        let mut done = self.combine_all(l, &acc, &values, rises)?;
-        let chooses = |fold: &Fold| vec![fold.chooses(&self.kernel.exprs); fold.values.len()];
-        let chosen = l.folds.iter().flat_map(chooses);
-        let values = done.iter_mut().zip(values).zip(chosen);
-        values.filter(|(_, is_chosen)| *is_chosen).for_each(|((done, value), _)| *done = value);
-        Ok(done)
-    }
-
-    /// The values that the folds of a loop fold in.
-    fn folded(&mut self, l: &Loop) -> Result<Vec<Emitted>> {
         let values = l.folds.iter().flat_map(|fold| &fold.values);
-        values.map(|&value| self.expr(value)).collect()
+        let values: Vec<Emitted> = values.map(|&value| self.expr(value)).collect::<Result<_>>()?;
+        self.combine_all(l, &acc, &values, rises)
     }
 
     pub(super) fn combine_all(

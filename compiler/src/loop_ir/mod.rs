@@ -174,21 +174,6 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Whether it chooses one of its values, and starts from what is never chosen where there is another.
-    pub(crate) fn chooses(&self, exprs: &Exprs) -> bool {
-        use Monoid::{All, Any, ArgMax, ArgMin, Max, Min, Product, Sum};
-        let is = |init: ExprId, scalar: Scalar| exprs.as_constant(init) == Some(scalar);
-        let (dtype, neutral) = (exprs.dtype(self.values[0]), |d| self.monoid.neutral(d));
-        match (self.monoid, &self.init[..]) {
-            (Max | Min, &[init]) => is(init, neutral(dtype)),
-            (ArgMax | ArgMin, &[init, none]) => {
-                let none_yet = Scalar::I64(i64::MAX).cast(exprs.dtype(self.values[1]));
-                is(init, neutral(dtype)) && is(none, none_yet)
-            }
-            (Sum | Product | All | Any | Max | Min | ArgMax | ArgMin, _) => false,
-        }
-    }
-
     /// Whether it is of pairs whose index rises along an axis, and starts from the neutral one.
     pub(crate) fn rises(&self, exprs: &Exprs, axis: AxisId) -> bool {
         let ([_, at], [first, none]) = (&self.values[..], &self.init[..]) else { return false };
