@@ -71,7 +71,7 @@ struct Accesses {
     /// The axes of the loops.
     axes: FxHashSet<AxisId>,
     /// Whether it holds what must stay as it is: a check, whose failures are reported in order, a call
-    /// of a library function, a loop as long as one around it says.
+    /// of a library function, a loop or a tile as long as a loop around it says.
     stays: bool,
     seen: FxHashSet<ExprId>,
 }
@@ -122,8 +122,7 @@ impl Accesses {
         self.stays |= matches!(stmt, Stmt::Check { .. } | Stmt::Chunk(_));
         match stmt {
             Stmt::For(l) => {
-                let around = |axis| self.axes.contains(&axis);
-                self.stays |= matches!(l.extent, Extent::Block { axis, .. } if around(axis));
+                self.stays |= self.is_said_around(l.extent);
                 self.axes.insert(l.axis);
                 let folded = l.folds.iter().flat_map(|f| f.init.iter().chain(&f.values));
                 folded.for_each(|&value| self.expr(exprs, value));
@@ -137,6 +136,8 @@ impl Accesses {
             }
             Stmt::Tile(tile) => {
                 let Tile { c, a, b, .. } = tile;
+                let extents = [tile.m[0], tile.m[1], tile.n];
+                self.stays |= extents.into_iter().any(|extent| self.is_said_around(extent));
                 let rows = |view: &View| [0, 1].map(|level| (tile.m[level].max(), view.row[level]));
                 let column = |view: &View| (tile.n.max(), view.column);
                 let sums = |steps: [i64; 3]| [0, 1, 2].map(|level| (tile.len[level], steps[level]));
@@ -160,6 +161,11 @@ impl Accesses {
                 }
             }
         }
+    }
+
+    /// Whether a loop around what is looked at says how far this goes.
+    fn is_said_around(&self, extent: Extent) -> bool {
+        matches!(extent, Extent::Block { axis, .. } if self.axes.contains(&axis))
     }
 
     fn expr(&mut self, exprs: &Exprs, root: ExprId) {
