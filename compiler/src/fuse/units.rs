@@ -81,6 +81,8 @@ struct OfProduct {
     least: usize,
     /// Whether the left factor is read across its rows.
     is_turned: bool,
+    /// Whether units along it read the same right factor, each a copy of its own.
+    shares_right: bool,
 }
 
 /// What a dimension of a product is for its tile.
@@ -105,11 +107,14 @@ fn product(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Option<Vec<O
         _ => Kind::Outer,
     };
     let is_turned = left_is_turned(values, value);
+    let is_near = right_bytes(values, value) <= cx.costs.near_factor;
     let of = |(_, members): &(usize, Vec<Along>)| {
         let Along { dim, scale } = members[at];
         let kind = kind(dim);
         let rows = if kind == Kind::Row { cx.costs.many_rows } else { cx.costs.few_rows };
-        OfProduct { kind, scale, least: indices_of(rows, values, draft, members, cx), is_turned }
+        let least = indices_of(rows, values, draft, members, cx);
+        let shares_right = kind != Kind::Column && !is_near && !right_has(values, value, dim);
+        OfProduct { kind, scale, least, is_turned, shares_right }
     };
     Some(draft.dims.iter().map(of).collect())
 }
@@ -125,14 +130,8 @@ fn indices_of(
 ) -> usize {
     let each = |(&m, along): (&usize, &Along)| {
         let value = &values.list[m];
-        let Work::Contract(boxes) = &value.work else { return 1 };
-        let extent = |&axis: &AxisId| values.exprs.extent(axis) as usize;
-        let steps = boxes.iter().map(|b| b.reduced.iter().map(extent).product::<usize>()).max();
-        let columns = value.sizes.get(value.column()).copied().unwrap_or(1);
-        let elements = steps.unwrap_or(0).saturating_mul(columns);
-        let bytes = elements.saturating_mul(value.tensor_type.dtype.size());
-        let is_large = bytes >= cx.costs.large_factor;
-        if !is_large || right_has(values, value, along.dim) {
+        let is_large = right_bytes(values, value) >= cx.costs.large_factor;
+        if !is_product(value) || !is_large || right_has(values, value, along.dim) {
             return 1;
         }
         let dims = 0..value.column();
@@ -141,6 +140,16 @@ fn indices_of(
         wanted.div_ceil(rows.max(1))
     };
     draft.members.iter().zip(along).map(each).max().unwrap_or(1)
+}
+
+/// Bytes of the right factor of a product that one of its tiles reads.
+fn right_bytes(values: &Values, product: &Value) -> usize {
+    let Work::Contract(boxes) = &product.work else { return 0 };
+    let extent = |&axis: &AxisId| values.exprs.extent(axis) as usize;
+    let steps = boxes.iter().map(|b| b.reduced.iter().map(extent).product::<usize>()).max();
+    let columns = product.sizes.get(product.column()).copied().unwrap_or(1);
+    let elements = steps.unwrap_or(0).saturating_mul(columns);
+    elements.saturating_mul(product.tensor_type.dtype.size())
 }
 
 /// Whether the left factor of a product is read across its rows, as a transposed one is.
@@ -213,6 +222,7 @@ fn choose_rows(
         }
         cost /= unit.extent as f64;
     }
+    chosen.truncate(worth_cutting(draft, product, &chosen, cx));
     let alone =
         |(u, of): (usize, &OfProduct)| (u, blocks(draft.dims[u].0, of, (draft.cost, 1), cx));
     if let &[(u, rows)] = chosen.as_slice()
@@ -232,6 +242,30 @@ fn choose_rows(
         Some(one) if number(&chosen) < number(&[one]).min(cx.costs.min_units) => vec![one],
         _ => chosen,
     }
+}
+
+/// How many of the chosen dimensions of a product are worth cutting: fewer, if units then are enough and what
+/// they copy of the right factor serves more rows.
+fn worth_cutting(
+    draft: &Draft,
+    product: &[OfProduct],
+    chosen: &[(usize, UnitDim)],
+    cx: &FuseContext<'_>,
+) -> usize {
+    let shares = |u: &usize| product[*u].shares_right;
+    let cost = |n: usize| {
+        let block = |u: usize| {
+            let unit = chosen[..n].iter().find(|(v, _)| *v == u);
+            unit.map_or(draft.dims[u].0, |(_, unit)| unit.block) * product[u].scale
+        };
+        let rows: usize = (0..product.len()).filter(shares).map(block).product();
+        busy(number(&chosen[..n])).saturating_mul(rows + ROWS_OF_COPY)
+    };
+    let is_enough = |n: &usize| {
+        number(&chosen[..*n]) >= cx.costs.min_units
+            && chosen[*n..].iter().all(|(u, _)| product[*u].shares_right)
+    };
+    (1..chosen.len()).filter(is_enough).chain([chosen.len()]).min_by_key(|&n| cost(n)).unwrap_or(0)
 }
 
 /// How many units that makes.

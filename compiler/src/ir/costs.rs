@@ -67,6 +67,11 @@ pub struct Costs {
     /// A shorter part of the axis that a product sums over is not wanted: each part writes a whole
     /// result.
     pub shortest_product: usize,
+    /// A right factor of so many bytes stays in a first-level cache: any larger one that many rows read
+    /// is copied.
+    pub near_factor: usize,
+    /// Of fewer rows than this a tile is so narrow that products wait for each other.
+    pub narrow_rows: usize,
     /// A right factor of fewer bytes stays in a cache from one unit to the next: any other is read
     /// anew by each.
     pub large_factor: usize,
@@ -121,6 +126,8 @@ impl Default for Costs {
             long_product: 1 << 19,
             long_example: 1 << 17,
             shortest_product: 256,
+            near_factor: 32 << 10,
+            narrow_rows: 12,
             large_factor: 512 << 10,
             few_rows: 32,
             many_rows: 112,

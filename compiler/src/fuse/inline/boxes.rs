@@ -9,10 +9,10 @@
 //! boxes are the product of such cuts along all dimensions. The sum of an element has the order of
 //! all its terms in whichever box it is.
 //!
-//! The gradient by a filter has few indices of the first axis, and many of the second. Where its
-//! rows are no others, the second is cut instead: the inner places of an output, which meet the
-//! whole filter, are a box of all elements; a few at the edges are added to some of them. The sum
-//! of an element has the order of the boxes.
+//! The gradient by a filter has few indices of the first axis, and many of the second. Along the last
+//! dimension, or along all of them, the second can be cut instead: the inner places of an output, which
+//! meet the whole filter, are a box of all elements; a few at the edges are added to some of them. So
+//! all of the filter's columns are rows of one tile. The sum of an element has the order of the boxes.
 //!
 //! Linear in the sizes of the result's axes and in the boxes.
 
@@ -42,8 +42,9 @@ pub(super) struct Piece {
 pub(super) enum Cut {
     /// That of the result.
     Kept,
-    /// Of all positions together that of which there are more indices, if the positions have no
-    /// step.
+    /// That of the result, but along the last dimension the other if it has more than twice the indices.
+    LongerLast,
+    /// Along every dimension the one of which there are more indices.
     Longer,
 }
 
@@ -80,45 +81,39 @@ pub(super) fn boxes(
         }
         windows.push(window);
     }
-    let extent = |axis: Option<AxisId>| axis.map_or(1, |axis| exprs.extent(axis));
-    let kept: i64 = windows.iter().map(|w| extent(w.kept)).product();
-    let summed: i64 = windows.iter().map(|w| extent(w.summed)).product();
-    if cut == Cut::Longer && summed > kept && windows.iter().all(|w| w.step == 1) {
-        let pieces = windows.iter().map(|w| w.pieces_of_sum(exprs));
-        return Some(added_up(product(pieces, most)?, axes, reduced[0]));
-    }
-    // Where nothing counts no axis may be left to be summed over.
-    let pieces = windows
-        .iter()
-        .map(|w| w.pieces(exprs, reduced.first().copied().filter(|_| w.summed.is_none())));
-    let boxes = product(pieces, most)?.into_iter();
-    Some(boxes.map(|runs| Piece { runs, accumulates: false }).collect())
+    let last = windows.len().saturating_sub(1);
+    let pieces = |(at, window): (usize, &Window)| {
+        let longer = match cut {
+            Cut::Kept => false,
+            // Edges that are as much as what is inside are worth no tiles of their own.
+            Cut::LongerLast => at == last && window.sums_over_more(exprs, 2),
+            Cut::Longer => window.sums_over_more(exprs, 1),
+        };
+        if longer { window.pieces_of_sum(exprs) } else { window.pieces(exprs, reduced) }
+    };
+    product(windows.iter().enumerate().map(pieces), most)
 }
 
 /// Every combination of the pieces along each dimension; `None` if they are more than `most`.
-fn product(pieces: impl Iterator<Item = Vec<Runs>>, most: usize) -> Option<Vec<Runs>> {
-    let mut boxes: Vec<Runs> = vec![vec![]];
+fn product(pieces: impl Iterator<Item = Vec<Piece>>, most: usize) -> Option<Vec<Piece>> {
+    let mut boxes: Vec<Piece> = vec![Piece { runs: vec![], accumulates: false }];
     for pieces in pieces {
         if boxes.len() * pieces.len() > most {
             return None;
         }
-        let product = |runs: &Runs| {
-            pieces.iter().map(|p| runs.iter().chain(p).copied().collect()).collect::<Vec<Runs>>()
-        };
+        let product = |piece: &Piece| pieces.iter().map(|p| piece.with(p)).collect::<Vec<Piece>>();
         boxes = boxes.iter().flat_map(product).collect();
     }
+    boxes.retain(|piece| !piece.accumulates || piece.runs.iter().all(|(_, run)| run.count > 0));
     Some(boxes)
 }
 
-/// Boxes of a sum over `reduced`, to which the others are added: first one with all elements.
-fn added_up(mut boxes: Vec<Runs>, axes: &[AxisId], reduced: AxisId) -> Vec<Piece> {
-    let has_all = |runs: &Runs| runs.iter().all(|(axis, _)| !axes.contains(axis));
-    let first = match boxes.iter().position(has_all) {
-        Some(at) => boxes.remove(at),
-        None => vec![(reduced, Run::NOTHING)],
-    };
-    let rest = boxes.into_iter().map(|runs| Piece { runs, accumulates: true });
-    [Piece { runs: first, accumulates: false }].into_iter().chain(rest).collect()
+impl Piece {
+    /// What is in this piece and in one along another dimension.
+    fn with(&self, other: &Piece) -> Piece {
+        let runs = self.runs.iter().chain(&other.runs).copied().collect();
+        Piece { runs, accumulates: self.accumulates || other.accumulates }
+    }
 }
 
 impl Run {
@@ -164,32 +159,47 @@ impl Window {
         self.kept.into_iter().chain(self.summed)
     }
 
-    /// The runs of the kept axis, with the run of the summed axis that counts there. If there is no
-    /// summed axis, `empty` becomes empty where nothing counts.
-    fn pieces(&self, exprs: &Exprs, empty: Option<AxisId>) -> Vec<Runs> {
-        let runs = |(kept, summed): (Run, Run)| {
+    /// Whether there are more indices of the summed axis than so many times those of the kept one, and
+    /// every position is whole.
+    fn sums_over_more(&self, exprs: &Exprs, times: i64) -> bool {
+        let extent = |axis: Option<AxisId>| axis.map_or(1, |axis| exprs.extent(axis));
+        self.step == 1 && extent(self.summed) > times * extent(self.kept)
+    }
+
+    /// The runs of the kept axis, with the run of the summed axis that counts there. Where nothing
+    /// counts an axis of `reduced` is empty.
+    fn pieces(&self, exprs: &Exprs, reduced: &[AxisId]) -> Vec<Piece> {
+        let empty = reduced.first().copied().filter(|_| self.summed.is_none());
+        let piece = |(kept, summed): (Run, Run)| {
             let of_kept = self.kept.map(|axis| (axis, kept));
             let of_summed = self.summed.map(|axis| (axis, summed));
             let nothing = empty.filter(|_| summed.count == 0).map(|axis| (axis, summed));
-            of_kept.into_iter().chain(of_summed).chain(nothing).collect()
+            let runs = of_kept.into_iter().chain(of_summed).chain(nothing).collect();
+            Piece { runs, accumulates: false }
         };
-        self.runs(exprs).into_iter().map(runs).collect()
+        self.runs(exprs).into_iter().map(piece).collect()
     }
 
     /// The runs of the summed axis for which something of the kept axis counts, with the run of
-    /// that unless it is all.
-    fn pieces_of_sum(&self, exprs: &Exprs) -> Vec<Runs> {
+    /// that unless it is all. First what counts for all of it, be that nothing; the others are added.
+    fn pieces_of_sum(&self, exprs: &Exprs) -> Vec<Piece> {
         let whole = self.kept.map_or(1, |axis| exprs.extent(axis)) as usize;
         let (kept, summed) = (self.summed, self.kept);
         let (of_kept, of_summed) = (self.of_summed, self.of_kept);
         let turned = Window { kept, summed, of_kept, of_summed, ..*self };
         let counting = turned.runs(exprs).into_iter().filter(|(_, kept)| kept.count > 0);
-        let runs = |(summed, kept): (Run, Run)| {
+        let mut counting: Vec<(Run, Run)> = counting.collect();
+        let first = counting.iter().position(|(_, kept)| kept.count == whole);
+        let first = first.map_or(Run::NOTHING, |at| counting.remove(at).0);
+        let runs = |summed: Run, kept: Option<Run>| {
             let of_summed = self.summed.map(|axis| (axis, summed));
-            let of_kept = self.kept.filter(|_| kept.count < whole).map(|axis| (axis, kept));
+            let of_kept = self.kept.zip(kept);
             of_summed.into_iter().chain(of_kept).collect()
         };
-        counting.map(runs).collect()
+        let rest = counting.into_iter();
+        let rest =
+            rest.map(|(summed, kept)| Piece { runs: runs(summed, Some(kept)), accumulates: true });
+        [Piece { runs: runs(first, None), accumulates: false }].into_iter().chain(rest).collect()
     }
 
     /// The runs of the kept axis, with the run of the summed axis that counts there.
@@ -339,6 +349,32 @@ mod tests {
         };
         let inside = Piece { runs: vec![(axes[1], run(1, 26))], accumulates: false };
         assert_eq!(found, Some(vec![inside, edge(0, 1), edge(27, 0)]));
+    }
+
+    #[test]
+    fn along_the_last_dimension_the_gradient_of_a_filter_is_added_up() {
+        let mut exprs = Exprs::default();
+        let axes = exprs.axes(&[3, 3, 8, 8]);
+        let indices = exprs.index_axes(&axes);
+        let position = |exprs: &mut Exprs, d: usize| {
+            let sum = exprs.index_add(indices[d], indices[d + 2], 1);
+            Reading { index: exprs.index_scale(sum, 1, -1), step: 1 }
+        };
+        let factors = [(position(&mut exprs, 0), 8), (position(&mut exprs, 1), 8)];
+        let cut = |most| boxes(&exprs, [&axes[..2], &axes[2..]], &factors, (Cut::LongerLast, most));
+        let run = |d: usize, first, count| (axes[d], Run { first, step: 1, count });
+        let rows = [(0, 1, 7), (1, 0, 8), (2, 0, 7)];
+        let want = rows.iter().flat_map(|&(row, first, count)| {
+            let [row, places] = [run(0, row, 1), run(2, first, count)];
+            let edge = |place, kept| Piece {
+                runs: vec![row, places, run(3, place, 1), run(1, kept, 2)],
+                accumulates: true,
+            };
+            let inside = Piece { runs: vec![row, places, run(3, 1, 6)], accumulates: false };
+            [inside, edge(0, 1), edge(7, 0)]
+        });
+        assert_eq!(cut(9), Some(want.collect()));
+        assert_eq!(cut(8), None);
     }
 
     #[test]

@@ -12,7 +12,9 @@ use rustc_hash::FxHashMap;
 use super::boxes::{Cut, Piece, Run, Runs, boxes};
 use super::{Form, Inliner, Lowered, lower};
 use crate::fuse::values::{Factor, ProductBox, Span};
-use crate::ir::{AxisId, Expr, ExprId, Graph, IndexId, Lowering, NodeId, Origin, Reading, strides};
+use crate::ir::{
+    AxisId, Costs, Expr, ExprId, Graph, IndexId, Lowering, NodeId, Origin, Reading, strides,
+};
 use crate::ops::Movement;
 
 /// The copies that contractions read in the place of operands.
@@ -54,19 +56,32 @@ impl Loops {
 
 /// How a node is computed, with the boxes of its loops if it is a contraction: one that would have
 /// too many is a reduction.
-pub(super) fn lower_in_boxes(graph: &Graph, node: NodeId, most: usize) -> (Lowered, Vec<Piece>) {
+pub(super) fn lower_in_boxes(graph: &Graph, node: NodeId, costs: &Costs) -> (Lowered, Vec<Piece>) {
     let lowered = lower(graph, node, true);
     let Lowering::Contract { axes, column, reduced, a, b } = &lowered.lowering else {
         return (lowered, vec![]);
     };
-    // A left factor with columns has no rows but those of the window.
-    let has_column = |reading: &Reading| lowered.exprs.has_axis(reading.index, axes[*column]);
-    let cut = if a.iter().any(has_column) { Cut::Longer } else { Cut::Kept };
+    let extent = |axis: AxisId| lowered.exprs.extent(axis) as usize;
+    let has = |factor: &[Reading], axis: AxisId| {
+        factor.iter().any(|reading| lowered.exprs.has_axis(reading.index, axis))
+    };
+    // Rows beside those of the window.
+    let own_rows = a.iter().filter_map(|reading| lowered.exprs.as_axis(reading.index));
+    let own_rows = own_rows.filter(|&axis| axes.contains(&axis) && !has(b, axis));
+    let rows: usize = own_rows.map(extent).product();
+    let cut = if has(a, axes[*column]) {
+        // A left factor with columns has no rows but those of the window.
+        Cut::Longer
+    } else if rows < costs.narrow_rows {
+        Cut::LongerLast
+    } else {
+        Cut::Kept
+    };
     let sizes = |k: usize| graph.tensor_type(graph.operands(node)[k]).sizes().expect("numbers");
     let factors = [(a, sizes(0)), (b, sizes(1))];
     let factors = factors.iter().flat_map(|(at, sizes)| at.iter().copied().zip(sizes.clone()));
     let factors: Vec<(Reading, usize)> = factors.collect();
-    match boxes(&lowered.exprs, [axes, reduced], &factors, (cut, most)) {
+    match boxes(&lowered.exprs, [axes, reduced], &factors, (cut, costs.max_boxes)) {
         Some(boxes) => (lowered, boxes),
         None => (lower(graph, node, false), vec![]),
     }

@@ -87,10 +87,9 @@ struct Inliner<'a> {
 impl<'a> Inliner<'a> {
     fn new(graph: Graph, order: &[NodeId], cx: &'a FuseContext<'a>) -> Inliner<'a> {
         let roots: FxHashSet<NodeId> = graph.roots().into_iter().collect();
-        let most = cx.costs.max_boxes;
         let (mut lowered, mut boxes) = (FxHashMap::default(), FxHashMap::default());
         for &node in order {
-            let (of_node, boxes_of_node) = lower_in_boxes(&graph, node, most);
+            let (of_node, boxes_of_node) = lower_in_boxes(&graph, node, cx.costs);
             lowered.insert(node, of_node);
             boxes.insert(node, boxes_of_node);
         }

@@ -17,7 +17,8 @@ const STRIDES_TO_PACK: usize = 6;
 /// Of so many where the rows of B scatter: to read them three times costs more.
 const SCATTERED_TO_PACK: usize = 3;
 /// Where the steps of A are lines apart, of so many rows times steps: its lines crowd a B that fills it
-/// out of the first cache.
+/// out of a first cache of 32 KB. Out of one of 48 KB if they evict each other besides: else B comes as
+/// fast from a second one of 1 MB and more.
 const JUMPS_TO_PACK: usize = 9 << 10;
 /// Bytes of the first cache.
 const L1: usize = 32 << 10;
@@ -45,6 +46,7 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let a_column = usize::from(tile.a_columns != 0);
     let panel = 2 * blocks.lanes;
     let jumps = levels.jumps::<T>();
+    let crowds = jumps && (!blocks.has_wide_copies || levels.a_strides::<T>());
     let copies_rows = steps >= LONG_SUM
         && (jumps && row >= ROW_TO_COPY || levels.a_strides::<T>() && row >= STRIDES_TO_COPY);
     let near = if levels.strides::<T>() { STRIDES_TO_PACK } else { NEAR_TO_PACK };
@@ -52,7 +54,7 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let is_far = levels.scatters::<T>() && has_blocks(SCATTERED_TO_PACK)
         || bytes > L2_SHARE && has_blocks(BLOCKS_TO_PACK)
         || bytes >= L2_SHARE / 2 && has_blocks(near)
-        || jumps && bytes > L1 && steps.saturating_mul(rows.count()) > JUMPS_TO_PACK;
+        || crowds && bytes > L1 && steps.saturating_mul(rows.count()) > JUMPS_TO_PACK;
     // Of an A with columns as much is read as of B.
     if is_far && tile.a_columns == 0 {
         // SAFETY: the caller's promises.
