@@ -6,7 +6,8 @@
 //! a block of it, `a · r .. a · r + a` for its own index `r`, and then a unit has `a` times as many
 //! indices of the producer. Dimensions for which this fails are dropped, as long as enough units are left for the work.
 //! Two values over the same loops that read the same large value, and not each other, share their
-//! loops too: what they read passes through the cache once.
+//! loops too: what they read passes through the cache once. A sum that is made in parts goes through
+//! a row in two loops, and so does then what goes through it in one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,8 +26,27 @@ pub struct Member {
     pub value: usize,
     /// For each unit dimension, the dimension of the value that it is.
     pub dims: Vec<Along>,
+    /// The first dimension is gone through in blocks of so many, which are a loop of their own; 1
+    /// where it is a loop itself.
+    pub cut: usize,
     /// Where the value lives.
     pub residence: Residence,
+}
+
+impl Member {
+    /// For each unit dimension, the loop of the member that it is.
+    pub(super) fn unit_loops(&self) -> Vec<Along> {
+        let of = |along: &Along| match along.dim {
+            0 => Along { dim: 0, scale: along.scale / self.cut },
+            dim => Along { dim: dim + self.cuts(), ..*along },
+        };
+        self.dims.iter().map(of).collect()
+    }
+
+    /// How many loops it has more than its value has dimensions and axes.
+    pub fn cuts(&self) -> usize {
+        usize::from(self.cut > 1)
+    }
 }
 
 /// Values that are computed by one kernel.
@@ -45,6 +65,7 @@ pub(super) fn one_group(values: &Values) -> Group {
     let members = (0..values.list.len()).map(|value| Member {
         value,
         dims: vec![],
+        cut: 1,
         residence: Residence::Register,
     });
     Group { members: members.collect(), units: vec![], stages: vec![] }
@@ -384,14 +405,63 @@ impl Grouper<'_> {
                 if read.contains(&g) || !self.joinable(draft) || self.order.would_close(g, &read) {
                     return None;
                 }
-                let twin = draft.members.iter().position(|&m| {
-                    let other = &values.list[m];
-                    other.sizes == value.sizes && loops(values, other).as_ref() == Some(&own)
-                })?;
-                let keep = |u: usize| Kept { unit: u, merged: 1, along: draft.dims[u].1[twin] };
-                Some((g, (0..draft.dims.len()).map(keep).collect()))
+                let beside = |(at, &m): (usize, &usize)| {
+                    let nesting = Nesting::of(&own, &loops(values, &values.list[m])?)?;
+                    let units = draft.dims.iter().enumerate();
+                    let kept = |(unit, (extent, members)): (usize, &(usize, Vec<Along>))| {
+                        let kept = nesting.kept(unit, *extent, members[at]);
+                        kept.filter(|kept| kept.along.dim < value.sizes.len())
+                    };
+                    Some(units.filter_map(kept).collect::<Vec<Kept>>())
+                };
+                let kept = draft.members.iter().enumerate().find_map(beside)?;
+                units::enough(values, draft, value, &kept, self.cx).then_some((g, kept))
             },
         )
+    }
+}
+
+/// How the loops of a value become those of another: their first loop is one, or two of the other's.
+#[derive(Clone, Copy)]
+enum Nesting {
+    /// They are the same.
+    Same,
+    /// That of the value becomes two, the inner one of so many indices.
+    OwnCut(usize),
+    /// That of the other.
+    OtherCut(usize),
+}
+
+impl Nesting {
+    fn of(own: &[usize], other: &[usize]) -> Option<Nesting> {
+        // What is left of `two` if its first two loops are the first of `one`.
+        let cut = |one: &[usize], two: &[usize]| match (one, two) {
+            ([n, one @ ..], [p, q, two @ ..]) => (*n == p * q && one == two).then_some(*q),
+            _ => None,
+        };
+        if own == other {
+            return Some(Nesting::Same);
+        }
+        let own_is_cut = cut(own, other).map(Nesting::OwnCut);
+        own_is_cut.or_else(|| cut(other, own).map(Nesting::OtherCut))
+    }
+
+    /// A unit dimension of a group, of `extent` indices and along `of_other` in the other value, as it
+    /// is kept if the value joins; its dimension is that of the value's loops.
+    fn kept(self, unit: usize, extent: usize, of_other: Along) -> Option<Kept> {
+        let Along { dim, scale } = of_other;
+        let (merged, dim, scale) = match self {
+            Nesting::Same => (1, dim, scale),
+            Nesting::OwnCut(_) if dim == 1 => return None,
+            Nesting::OwnCut(inner) if dim == 0 => (1, 0, scale * inner),
+            Nesting::OwnCut(_) => (1, dim - 1, scale),
+            Nesting::OtherCut(inner) if dim == 0 => {
+                let whole = scale == 1 && extent.is_multiple_of(inner);
+                return whole.then_some(Kept { unit, merged: inner, along: Along { dim, scale } });
+            }
+            Nesting::OtherCut(_) => (1, dim + 1, scale),
+        };
+        Some(Kept { unit, merged, along: Along { dim, scale } })
     }
 }
 
@@ -527,7 +597,7 @@ fn finish(values: &Values, draft: &Draft, cx: &FuseContext<'_>) -> Group {
     let chosen = units::choose(values, draft, cx);
     let members = draft.members.iter().enumerate().map(|(at, &value)| {
         let dims = chosen.iter().map(|(u, _)| draft.dims[*u].1[at]).collect();
-        Member { value, dims, residence: Residence::Register }
+        Member { value, dims, cut: 1, residence: Residence::Register }
     });
     Group {
         members: members.collect(),
@@ -546,7 +616,8 @@ fn kernel_loop<'a>(values: &'a Values, draft: &Draft) -> Option<&'a Group> {
 
 /// A loop has the units of its body. Its results need no dimensions: the loop writes them.
 fn in_units_of(body: &Group, draft: &Draft) -> Group {
-    let member = |&value: &usize| Member { value, dims: vec![], residence: Residence::Register };
+    let member =
+        |&value: &usize| Member { value, dims: vec![], cut: 1, residence: Residence::Register };
     let members = draft.members.iter().map(member).collect();
     Group { members, units: body.units.clone(), stages: vec![] }
 }

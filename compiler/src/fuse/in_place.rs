@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::stages::is_own_index;
+use super::stages::is_own_place;
 use super::{Group, Value, Values, Work};
 use crate::ir::{IndexId, NodeId};
 
@@ -22,7 +22,7 @@ pub fn may_overwrite(values: &Values, group: &Group, old: &[NodeId], value: Node
             Ordering::Greater => false,
             Ordering::Equal => {
                 let is_nest = matches!(reader.work, Work::Map(_) | Work::Reduce { .. });
-                is_nest && is_own_index(values, reader, index)
+                is_nest && is_own_place(values, [at, m].map(|m| &group.members[m]), index)
             }
             Ordering::Less => {
                 let repeats = matches!(reader.work, Work::Repeat { .. });

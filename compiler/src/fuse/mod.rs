@@ -30,7 +30,7 @@ mod values;
 
 pub use body::{Body, Form};
 pub use draft::{Along, UnitDim};
-pub use groups::Group;
+pub use groups::{Group, Member};
 pub use in_place::may_overwrite;
 pub use stages::{Residence, Stage};
 pub use values::{DataIndex, Factor, PlacedPart, ProductBox, Span, Value, Values, Work, is_memory};

@@ -7,9 +7,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::groups::Group;
+use super::groups::{Group, Member};
 use super::values::{Value, Values, Work};
-use crate::ir::{Graph, NodeId};
+use crate::ir::{AxisId, Graph, IndexId, NodeId};
 
 /// Where a value lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +50,34 @@ fn domain(values: &Values, value: &Value) -> Option<Vec<usize>> {
     }
 }
 
+/// The loops of each member. One whose first dimension has several indices to one of a unit dimension
+/// goes through these in a loop of their own, where that makes its loops those of another.
+fn domains(values: &Values, group: &mut Group) -> Vec<Option<Vec<usize>>> {
+    let of = |member: &Member| domain(values, &values.list[member.value]);
+    let whole: Vec<Option<Vec<usize>>> = group.members.iter().map(of).collect();
+    let cut = |(member, domain): (&mut Member, &Option<Vec<usize>>)| {
+        let block = member.dims.iter().find(|along| along.dim == 0 && along.scale > 1);
+        let (Some(along), Some([n, rest @ ..])) = (block, domain.as_deref()) else {
+            return domain.clone();
+        };
+        let loops = Some([&[n / along.scale, along.scale], rest].concat());
+        if !whole.contains(&loops) {
+            return domain.clone();
+        }
+        member.cut = along.scale;
+        loops
+    };
+    group.members.iter_mut().zip(&whole).map(cut).collect()
+}
+
 pub(super) fn stage(values: &Values, group: &mut Group) {
+    let domains = domains(values, group);
     let mut stages: Vec<Stage> = vec![];
-    // The stage of each member's node.
-    let mut stage_of: FxHashMap<NodeId, usize> = FxHashMap::default();
-    for at in 0..group.members.len() {
+    // The member that each node is, and its stage.
+    let mut made: FxHashMap<NodeId, (usize, usize)> = FxHashMap::default();
+    for (at, domain) in domains.into_iter().enumerate() {
         let value = &values.list[group.members[at].value];
-        let domain = domain(values, value);
-        let earliest = earliest(values, group, at, &domain, &stages, &stage_of);
+        let earliest = earliest(values, group, at, &domain, &stages, &made);
         let found = (earliest..stages.len()).find(|&s| {
             domain.is_some() && stages[s].domain == domain && same_units(group, &stages[s], at)
         });
@@ -66,7 +86,7 @@ pub(super) fn stage(values: &Values, group: &mut Group) {
             stages.len() - 1
         });
         stages[s].members.push(at);
-        stage_of.insert(value.node, s);
+        made.insert(value.node, (at, s));
     }
     group.stages = stages;
 }
@@ -79,37 +99,51 @@ fn earliest(
     at: usize,
     domain: &Option<Vec<usize>>,
     stages: &[Stage],
-    stage_of: &FxHashMap<NodeId, usize>,
+    made: &FxHashMap<NodeId, (usize, usize)>,
 ) -> usize {
     let value = &values.list[group.members[at].value];
     let mut earliest = 0;
     for (node, index) in values.elements(value) {
-        let Some(&s) = stage_of.get(&node) else { continue };
+        let Some(&(producer_at, s)) = made.get(&node) else { continue };
         let producer = values.get(node).expect("a member is a value");
+        let members = [producer_at, at].map(|m| &group.members[m]);
         let shares = matches!(producer.work, Work::Map(_))
             && stages[s].domain == *domain
-            && is_own_index(values, value, &index);
+            && is_own_place(values, members, &index);
         earliest = earliest.max(if shares { s } else { s + 1 });
     }
     earliest
 }
 
-/// Whether an index is the value's own position in its loops.
-pub(super) fn is_own_index(values: &Values, value: &Value, index: &[crate::ir::IndexId]) -> bool {
-    let reduced: &[_] = if let Work::Reduce { reduced, .. } = &value.work { reduced } else { &[] };
-    let loops: Vec<_> = value.axes.iter().chain(reduced).collect();
-    loops.len() == index.len()
-        && loops.iter().zip(index).all(|(&&axis, &i)| {
-            values.exprs.as_axis(i) == Some(axis)
-                || (values.exprs.extent(axis) == 1 && values.exprs.range(i) == (0, 0))
-        })
+/// Whether the second of two members over the same loops reads in each iteration, at `index`, just what
+/// the first makes then.
+pub(super) fn is_own_place(values: &Values, [made, own]: [&Member; 2], index: &[IndexId]) -> bool {
+    let (exprs, reader) = (&values.exprs, &values.list[own.value]);
+    let reduced: &[AxisId] = match &reader.work {
+        Work::Reduce { reduced, .. } => reduced,
+        _ => &[],
+    };
+    let loops: Vec<AxisId> = reader.axes.iter().chain(reduced).copied().collect();
+    let is_at = |(&axis, &i): (&AxisId, &IndexId)| {
+        exprs.as_axis(i) == Some(axis) || (exprs.extent(axis) == 1 && exprs.range(i) == (0, 0))
+    };
+    let are_at = |loops: &[AxisId], index: &[IndexId]| {
+        loops.len() == index.len() && loops.iter().zip(index).all(is_at)
+    };
+    match (loops.as_slice(), index) {
+        (loops, index) if made.cut == own.cut => are_at(loops, index),
+        (&[block, within, ref loops @ ..], [first, index @ ..]) if own.cut == 1 => {
+            exprs.is_sum(*first, [(block, made.cut as i64), (within, 1)]) && are_at(loops, index)
+        }
+        _ => false,
+    }
 }
 
 /// Whether the unit dimensions are the same dimensions of the domain for the member as for those
 /// of the stage, which are the same for all of them.
 fn same_units(group: &Group, stage: &Stage, at: usize) -> bool {
     let first = stage.members.first();
-    first.is_none_or(|&m| group.members[m].dims == group.members[at].dims)
+    first.is_none_or(|&m| group.members[m].unit_loops() == group.members[at].unit_loops())
 }
 
 /// Decides where each member lives.
@@ -124,10 +158,15 @@ pub(super) fn settle(graph: &Graph, values: &Values, groups: &mut [Group]) {
                 let value = &values.list[group.members[at].value];
                 for (node, index) in values.elements(value) {
                     let Some(&producer) = values.position.get(&node) else { continue };
-                    let needs = match home[&producer] {
-                        (h, _) if h != g => Residence::Memory,
-                        (_, t) if t == s && is_own_index(values, value, &index) => continue,
-                        _ => Residence::Local,
+                    let Home { group: h, stage: t, member } = home[&producer];
+                    let needs = if h != g {
+                        Residence::Memory
+                    } else if t == s
+                        && is_own_place(values, [member, at].map(|m| &group.members[m]), &index)
+                    {
+                        continue;
+                    } else {
+                        Residence::Local
                     };
                     if residence[producer] != Residence::Memory {
                         residence[producer] = needs;
@@ -158,13 +197,22 @@ pub(super) fn settle_locally(body: &Graph, values: &Values, group: &mut Group) {
     }
 }
 
-/// The group and the stage of each value.
-fn homes(groups: &[Group]) -> FxHashMap<usize, (usize, usize)> {
+/// Where a value is computed, by number.
+#[derive(Clone, Copy)]
+struct Home {
+    group: usize,
+    stage: usize,
+    member: usize,
+}
+
+/// That of each value.
+fn homes(groups: &[Group]) -> FxHashMap<usize, Home> {
     let mut homes = FxHashMap::default();
     for (g, group) in groups.iter().enumerate() {
         for (s, stage) in group.stages.iter().enumerate() {
             for &at in &stage.members {
-                homes.insert(group.members[at].value, (g, s));
+                let home = Home { group: g, stage: s, member: at };
+                homes.insert(group.members[at].value, home);
             }
         }
     }

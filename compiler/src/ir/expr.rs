@@ -360,6 +360,13 @@ impl Exprs {
         self.data_terms(id).into_iter().map(|(x, _)| x).collect()
     }
 
+    /// Whether an index is the sum of two axes, each so many times.
+    pub fn is_sum(&self, id: IndexId, of: [(AxisId, i64); 2]) -> bool {
+        let index = self.index(id);
+        let has = |(axis, factor)| index.terms.contains(&(Term::Axis(axis), factor));
+        index.constant == 0 && index.terms.len() == of.len() && of.into_iter().all(has)
+    }
+
     /// The axis that an index is the value of, if it is just that.
     pub fn as_axis(&self, id: IndexId) -> Option<AxisId> {
         let index = self.index(id);

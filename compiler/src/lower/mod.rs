@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::fuse::{Along, Fusion, Group, Residence, UnitDim, Value, Values, Work};
+use crate::fuse::{Along, Fusion, Group, Member, Residence, UnitDim, Value, Values, Work};
 use crate::ir::{
     AxisId, Costs, Expr, ExprId, Exprs, Graph, IndexId, Literal, Name, NodeId, PlaceId, Provenance,
     Rewrite, Target, strides,
@@ -261,23 +261,30 @@ impl<'a> KernelBuilder<'a> {
         &self.values.list[self.group.members[at].value]
     }
 
-    /// The loops over the dimensions of a member: those of its result, in their order.
+    /// The loops over the dimensions of a member: those of its result, in their order; of one that is cut
+    /// two over the first.
     fn dimensions(&mut self, at: usize) -> Vec<Dimension> {
         let sizes = &self.value(at).sizes;
-        self.dimensions_of(at, sizes)
+        let Member { dims, cut, .. } = &self.group.members[at];
+        let first = dims.iter().position(|along| along.dim == 0).filter(|_| *cut > 1);
+        let Some(u) = first else { return self.dimensions_of(at, sizes) };
+        let blocks = self.unit_dimension(u, dims[u].scale / cut);
+        let within = self.free_dimension(*cut);
+        let rest = (1..sizes.len()).map(|d| self.dimension(at, d, sizes[d]));
+        [blocks, within].into_iter().chain(rest).collect()
     }
 
     /// Loops over as many dimensions of these sizes: those that are units of a member within the unit.
     fn dimensions_of(&mut self, at: usize, sizes: &[usize]) -> Vec<Dimension> {
+        sizes.iter().enumerate().map(|(d, &n)| self.dimension(at, d, n)).collect()
+    }
+
+    fn dimension(&mut self, at: usize, d: usize, n: usize) -> Dimension {
         let dims = &self.group.members[at].dims;
-        sizes
-            .iter()
-            .enumerate()
-            .map(|(d, &n)| match dims.iter().position(|along| along.dim == d) {
-                Some(u) => self.unit_dimension(u, dims[u].scale),
-                None => self.free_dimension(n),
-            })
-            .collect()
+        match dims.iter().position(|along| along.dim == d) {
+            Some(u) => self.unit_dimension(u, dims[u].scale),
+            None => self.free_dimension(n),
+        }
     }
 
     /// The rows of the unit's block, of which `scale` are one index of the unit dimension.

@@ -40,7 +40,7 @@ impl KernelBuilder<'_> {
     /// The loops over the stage's domain. Every member has the same; the one with the fewest
     /// reduced dimensions shows which of them are units.
     fn domain(&mut self, stage: &Stage) -> Vec<Dimension> {
-        let widest = stage.members.iter().copied().max_by_key(|&at| self.value(at).sizes.len());
+        let widest = stage.members.iter().copied().max_by_key(|&at| self.kept_loops(at));
         let at = widest.expect("a stage has members");
         let mut domain = self.dimensions(at);
         let sizes = stage.domain.as_deref().unwrap_or_default();
@@ -63,18 +63,36 @@ impl KernelBuilder<'_> {
                 Work::Reduce { reduced, monoid, body } => (*body, &reduced[..], Some(*monoid)),
                 _ => unreachable!("a nest holds maps and reductions"),
             };
+            let position = self.position_in(at, domain);
             let axes = value.axes.iter().chain(reduced).copied();
-            let pairs: Vec<(AxisId, IndexId)> = axes.zip(domain.iter().map(|d| d.index)).collect();
+            let pairs: Vec<(AxisId, IndexId)> = axes.zip(position.iter().copied()).collect();
             checks.extend(self.checks_of(&pairs, &registers, &value.indices));
             let body = self.rewrite(&pairs, &registers, body);
             if monoid.is_none() {
                 registers.insert(value.node, body);
             }
-            let kept = value.axes.len();
-            let index = domain[..kept].iter().map(|d| d.index).collect();
-            items.push(Item { at, body, fold: monoid.map(|m| (m, kept)), index });
+            let index = position[..value.axes.len()].to_vec();
+            items.push(Item { at, body, fold: monoid.map(|m| (m, self.kept_loops(at))), index });
         }
         (items, checks)
+    }
+
+    /// How many of the loops of its stage are over the result of a member.
+    fn kept_loops(&self, at: usize) -> usize {
+        self.value(at).sizes.len() + self.group.members[at].cuts()
+    }
+
+    /// The indices of a member along its dimensions, then along what it reduces over.
+    fn position_in(&mut self, at: usize, domain: &[Dimension]) -> Vec<IndexId> {
+        let index: Vec<IndexId> = domain.iter().map(|d| d.index).collect();
+        match (self.group.members[at].cut, index.as_slice()) {
+            (1, _) => index,
+            (cut, &[block, within, ref rest @ ..]) => {
+                let first = self.exprs.index_add(within, block, cut as i64);
+                [&[first], rest].concat()
+            }
+            (_, _) => unreachable!("a loop that is cut is two"),
+        }
     }
 
     /// A check for each index from data.
