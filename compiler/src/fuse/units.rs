@@ -239,9 +239,24 @@ fn choose_rows(
     }
     let most = product.iter().enumerate().map(alone).max_by_key(|&unit| number(&[unit]));
     match most {
-        Some(one) if number(&chosen) < number(&[one]).min(cx.costs.min_units) => vec![one],
+        Some(one) if number(&chosen) < number(&[one]).min(cx.costs.min_units) => {
+            short_rows(product, &chosen, cx).unwrap_or(vec![one])
+        }
         _ => chosen,
     }
+}
+
+/// The rows that are chosen in blocks as short as makes enough units, if each still has those of a tile:
+/// what follows goes through whole rows then, and not through a few columns of all.
+fn short_rows(
+    product: &[OfProduct],
+    chosen: &[(usize, UnitDim)],
+    cx: &FuseContext<'_>,
+) -> Option<Vec<(usize, UnitDim)>> {
+    let &[(u, UnitDim { extent, .. })] = chosen else { return None };
+    let block = extent / cx.costs.min_units.max(1);
+    let is_full = product[u].kind == Kind::Row && block * product[u].scale >= cx.target.tile.0;
+    is_full.then(|| vec![(u, UnitDim { extent, block: extent.div_ceil(extent / block) })])
 }
 
 /// How many of the chosen dimensions of a product are worth cutting: fewer, if units then are enough and what
