@@ -22,6 +22,7 @@ mod draft;
 mod groups;
 mod in_place;
 mod inline;
+mod nesting;
 mod order;
 mod print;
 mod stages;
