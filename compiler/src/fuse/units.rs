@@ -31,7 +31,7 @@ pub(super) fn enough(
         (d.0, of_draft.as_ref().is_some_and(|product| product[u].kind == Kind::Column))
     });
     let before = width(before, cx);
-    if is_tall(values, draft, value, kept, cx) {
+    if is_tall(values, draft, value, kept, cx) || streams(values, draft, value, kept, cx) {
         return false;
     }
     let keeps_first = draft.dims.is_empty() || kept.first().is_some_and(|k| k.unit == 0);
@@ -66,6 +66,29 @@ fn is_tall(
     let [only] = kept else { return false };
     let members = draft.members.iter().zip(&draft.dims[only.unit].1);
     tall(value, &only.along) || members.into_iter().any(|(&m, along)| tall(&values.list[m], along))
+}
+
+/// Whether a group would have products whose large right factor every unit reads all of, for a few rows.
+fn streams(
+    values: &Values,
+    draft: &Draft,
+    value: &Value,
+    kept: &[Kept],
+    cx: &FuseContext<'_>,
+) -> bool {
+    let streams = |product: &Value, is_own: &dyn Fn(&Kept) -> usize| {
+        let is_large = right_bytes(values, product) >= cx.costs.large_factor;
+        let shared = |kept: &Kept| !right_has(values, product, is_own(kept));
+        let rows = (0..product.column()).filter(|&dim| !right_has(values, product, dim));
+        let rows: usize = rows.map(|dim| product.sizes[dim]).product();
+        is_large && kept.iter().all(shared) && rows < cx.costs.few_rows * cx.costs.min_units
+    };
+    let of_draft = |(at, &m): (usize, &usize)| {
+        let product = &values.list[m];
+        is_product(product) && streams(product, &|kept| draft.dims[kept.unit].1[at].dim)
+    };
+    is_product(value) && streams(value, &|kept| kept.along.dim)
+        || draft.members.iter().enumerate().any(of_draft)
 }
 
 fn is_product(value: &Value) -> bool {
@@ -225,13 +248,13 @@ fn choose_rows(
     chosen.truncate(worth_cutting(draft, product, &chosen, cx));
     let alone =
         |(u, of): (usize, &OfProduct)| (u, blocks(draft.dims[u].0, of, (draft.cost, 1), cx));
+    let dim = |u: usize| (draft.dims[u].0, &product[u]);
     if let &[(u, rows)] = chosen.as_slice()
         && product[u].kind == Kind::Row
         && product[u].least > 1
         && let wanted = number(&[(u, rows)]).min(cx.costs.plenty_units).max(cx.costs.min_units)
         && let Some(v) = product.iter().position(|of| of.kind == Kind::Column)
-        && let (rows, columns) = ((draft.dims[u].0, &product[u]), draft.dims[v].0)
-        && let Some((rows, columns)) = grid(rows, columns, wanted, cx)
+        && let Some((rows, columns)) = grid(dim(u), dim(v), wanted, cx)
     {
         let mut grid = vec![(u, rows), (v, columns)];
         grid.retain(|(_, unit)| unit.block < unit.extent);
@@ -340,23 +363,23 @@ const LONG_ROW: usize = 256;
 /// more: what all units read of both factors takes least. `None` if they would be too few.
 fn grid(
     (rows, of_rows): (usize, &OfProduct),
-    columns: usize,
+    (columns, of_columns): (usize, &OfProduct),
     wanted: usize,
     cx: &FuseContext<'_>,
 ) -> Option<(UnitDim, UnitDim)> {
-    let scale = of_rows.scale;
-    let copies = of_rows.is_turned && rows * scale >= LONG_ROW;
+    let tile = cx.target.tile.1.div_ceil(of_columns.scale);
+    let copies = of_rows.is_turned && rows * of_rows.scale >= LONG_ROW;
     let columns_of_rows = if copies { COLUMNS_OF_COPY } else { COLUMNS_OF_ROWS };
     let blocks = |row_parts: usize| {
         let row = rows.div_ceil(row_parts);
         let column = columns.div_ceil(wanted.div_ceil(row_parts));
-        let column = column.next_multiple_of(cx.target.tile.1).min(columns);
+        let column = column.next_multiple_of(tile).min(columns);
         (UnitDim { extent: rows, block: row }, UnitDim { extent: columns, block: column })
     };
     let units = |(row, column): &(UnitDim, UnitDim)| number(&[(0, *row), (1, *column)]);
     let cost = |grid: &(UnitDim, UnitDim)| {
-        let unit = (grid.0.block * scale + ROWS_OF_COPY) * (grid.1.block + columns_of_rows);
-        busy(units(grid)).saturating_mul(unit)
+        let (rows, columns) = (grid.0.block * of_rows.scale, grid.1.block * of_columns.scale);
+        busy(units(grid)).saturating_mul((rows + ROWS_OF_COPY) * (columns + columns_of_rows))
     };
     (1..=wanted.min(rows)).map(blocks).filter(|grid| units(grid) >= wanted).min_by_key(cost)
 }

@@ -138,7 +138,7 @@ fn split_filter(graph: &mut Graph, costs: &Costs, node: NodeId, conv: &Conv) -> 
         let each = products / n >= costs.long_example && n <= costs.most_parts;
         if each { n } else { (2..=most).rev().find(|&parts| n.is_multiple_of(parts))? }
     } else {
-        near_parts(graph, costs, [x, dy, node], n)?
+        near_parts(graph, costs, [x, dy, node], (n, positions))?
     };
     let mut split = Parts::new(graph, costs, node, ReduceFn::Sum, BinaryFn::Add);
     Some(split.filter(Conv { parts, ..conv.clone() }, x, dy))
@@ -150,7 +150,7 @@ fn near_parts(
     graph: &Graph,
     costs: &Costs,
     [x, dy, filter]: [NodeId; 3],
-    examples: usize,
+    (examples, positions): (usize, usize),
 ) -> Option<usize> {
     let bytes = |node: NodeId| {
         let of_node = graph.tensor_type(node);
@@ -159,7 +159,8 @@ fn near_parts(
     let (operands, partial) = (bytes(x)?.saturating_add(bytes(dy)?), bytes(filter)?);
     let least = operands.div_ceil(costs.large_factor.max(1));
     let parts = (least..=examples).find(|&parts| examples.is_multiple_of(parts))?;
-    let are_small = parts.saturating_mul(partial) <= operands / 2;
+    let are_small = parts.saturating_mul(partial) <= operands / 2
+        || examples / parts * positions >= costs.shortest_product;
     (parts > 1 && are_small).then_some(parts)
 }
 
