@@ -77,11 +77,10 @@ fn streams(
     cx: &FuseContext<'_>,
 ) -> bool {
     let streams = |product: &Value, is_own: &dyn Fn(&Kept) -> usize| {
-        let is_large = right_bytes(values, product) >= cx.costs.large_factor;
         let shared = |kept: &Kept| !right_has(values, product, is_own(kept));
         let rows = (0..product.column()).filter(|&dim| !right_has(values, product, dim));
         let rows: usize = rows.map(|dim| product.sizes[dim]).product();
-        is_large && kept.iter().all(shared) && rows < cx.costs.few_rows * cx.costs.min_units
+        cx.costs.streams(rows, right_bytes(values, product)) && kept.iter().all(shared)
     };
     let of_draft = |(at, &m): (usize, &usize)| {
         let product = &values.list[m];

@@ -19,6 +19,7 @@ mod scan_hoist;
 mod scan_sink;
 mod simplify;
 mod split_reductions;
+mod turn_products;
 
 use crate::error::CompileError;
 use crate::ir::{Costs, Graph, verify};
@@ -128,6 +129,13 @@ pub static PIPELINE: &[Pass] = &[
         name: "carry_stacks",
         doc: "keeps the values of carries once",
         run: |graph, _| carry_stacks::run(graph),
+        required: false,
+    },
+    // After simplification, which would turn them back.
+    Pass {
+        name: "turn_products",
+        doc: "reads large transposed matrices where they lie",
+        run: turn_products::run,
         required: false,
     },
     // After simplification, which would join them again.
