@@ -1,14 +1,18 @@
 //! Memory for compiled programs: zeroed blocks that start on a cache line, taken from a budget.
 //!
 //! A block is asked for with its final size, may be refused, and is touched once here, so that no
-//! step pays for the first touch of a page.
+//! step pays for the first touch of a page. All blocks are in large pages, where the system has them:
+//! a step goes through many matrices, a few elements of each of their rows at a time, and to
+//! translate the addresses of thousands of small pages takes longer than to read what is there. A block
+//! that fills no large page shares one with others.
 
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc, dealloc};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use brolga_compiler::loop_ir::CACHE_LINE;
 
@@ -22,12 +26,14 @@ pub struct Budget(Arc<Count>);
 struct Count {
     limit: usize,
     taken: AtomicUsize,
+    shared: Mutex<SharedPages>,
 }
 
 impl Budget {
     /// A budget of so many bytes.
     pub fn new(limit: usize) -> Budget {
-        Budget(Arc::new(Count { limit, taken: AtomicUsize::new(0) }))
+        let (taken, shared) = (AtomicUsize::new(0), Mutex::default());
+        Budget(Arc::new(Count { limit, taken, shared }))
     }
 
     /// Bytes that may be taken in all.
@@ -48,7 +54,7 @@ impl Budget {
         let taken = self.take(bytes, purpose)?;
         let refused =
             || RunError::OutOfMemory { purpose: purpose.to_string(), bytes: bytes as u64 };
-        let start = allocate(taken.size).ok_or_else(refused)?;
+        let start = self.0.allocate(taken.size).ok_or_else(refused)?;
         Ok(Memory { start, taken })
     }
 
@@ -73,29 +79,131 @@ impl Budget {
     }
 }
 
-/// So many zeroed bytes, a multiple of the cache line, all of whose pages have been written to.
-fn allocate(size: usize) -> Option<NonNull<u8>> {
-    if size == 0 {
-        return Some(CacheLine::dangling());
+impl Count {
+    /// So many zeroed bytes, a multiple of the cache line, all of whose pages have been written to.
+    fn allocate(&self, size: usize) -> Option<NonNull<u8>> {
+        let start = match size {
+            0 => return Some(CacheLine::dangling()),
+            LARGE_PAGE.. => allocate(size)?,
+            _ => self.shared().allocate(size)?,
+        };
+        // SAFETY: the bytes are those of the allocation.
+        unsafe { start.write_bytes(0, size) };
+        Some(start)
     }
-    let layout = layout(size)?;
-    // SAFETY: the size is not 0.
-    let start = NonNull::new(unsafe { alloc(layout) })?;
-    if layout.align() == LARGE_PAGE {
-        ask_for_large_pages(start, size);
+
+    /// Gives back what [`Count::allocate`] gave.
+    ///
+    /// # Safety
+    /// It did so for this size, and nothing uses the bytes any more.
+    unsafe fn free(&self, start: NonNull<u8>, size: usize) {
+        // SAFETY: the caller's promises.
+        unsafe {
+            match size {
+                0 => {}
+                LARGE_PAGE.. => free(start, size),
+                _ => self.shared().free(start, size),
+            }
+        }
     }
-    // SAFETY: the bytes are those of the allocation.
-    unsafe { start.write_bytes(0, size) };
-    Some(start)
+
+    fn shared(&self) -> MutexGuard<'_, SharedPages> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Large pages that smaller blocks share: what is free in them, by its size and by where it begins.
+/// A page that is free as a whole is given back. Each call takes the logarithm of the free parts.
+#[derive(Debug, Default)]
+struct SharedPages {
+    by_size: BTreeSet<(usize, NonNull<u8>)>,
+    by_start: BTreeMap<NonNull<u8>, usize>,
+}
+
+// SAFETY: only addresses, of bytes that no one else uses.
+unsafe impl Send for SharedPages {}
+
+impl SharedPages {
+    /// So many bytes: of the smallest free part that has them, else of a new page.
+    fn allocate(&mut self, size: usize) -> Option<NonNull<u8>> {
+        let least = (size, NonNull::dangling());
+        let found = self.by_size.range(least..).next().copied();
+        let (all, start) = match found {
+            Some(part) => part,
+            None => (LARGE_PAGE, allocate(LARGE_PAGE)?),
+        };
+        self.by_size.remove(&(all, start));
+        self.by_start.remove(&start);
+        if all > size {
+            // SAFETY: the part has more bytes.
+            self.insert(unsafe { start.add(size) }, all - size);
+        }
+        Some(start)
+    }
+
+    /// Gives so many bytes back.
+    ///
+    /// # Safety
+    /// [`SharedPages::allocate`] gave them for this size, and nothing uses them any more.
+    unsafe fn free(&mut self, mut start: NonNull<u8>, mut size: usize) {
+        // What ends where a page begins is of another page.
+        let begins_page = |at: NonNull<u8>| at.addr().get().is_multiple_of(LARGE_PAGE);
+        let before = self.by_start.range(..start).next_back().map(|(&at, &n)| (at, n));
+        if let Some((at, n)) = before
+            && at.addr().get() + n == start.addr().get()
+            && !begins_page(start)
+        {
+            self.remove(at, n);
+            (start, size) = (at, n + size);
+        }
+        // SAFETY: the end of what is in the page, or the page's.
+        let end = unsafe { start.add(size) };
+        if !begins_page(end)
+            && let Some(&n) = self.by_start.get(&end)
+        {
+            self.remove(end, n);
+            size += n;
+        }
+        if size == LARGE_PAGE {
+            // SAFETY: as a page it was allocated, and all of it is free.
+            unsafe { free(start, size) };
+        } else {
+            self.insert(start, size);
+        }
+    }
+
+    fn insert(&mut self, start: NonNull<u8>, size: usize) {
+        self.by_size.insert((size, start));
+        self.by_start.insert(start, size);
+    }
+
+    fn remove(&mut self, start: NonNull<u8>, size: usize) {
+        self.by_size.remove(&(size, start));
+        self.by_start.remove(&start);
+    }
 }
 
 /// Bytes of a large page of x86-64 and, usually, of 64-bit ARM.
 const LARGE_PAGE: usize = 2 << 20;
 
-/// How a block of so many bytes is allocated: one that holds a large page begins with one.
+/// So many bytes, at least a large page, from the begin of one on.
+fn allocate(size: usize) -> Option<NonNull<u8>> {
+    // SAFETY: the size is not 0.
+    let start = NonNull::new(unsafe { alloc(layout(size)?) })?;
+    ask_for_large_pages(start, size);
+    Some(start)
+}
+
+/// # Safety
+/// [`allocate`] gave these bytes, and nothing uses them any more.
+unsafe fn free(start: NonNull<u8>, size: usize) {
+    let layout = layout(size).expect("that which it was allocated with");
+    // SAFETY: allocated with this layout, and not freed before.
+    unsafe { dealloc(start.as_ptr(), layout) };
+}
+
 fn layout(size: usize) -> Option<Layout> {
-    let align = if size >= LARGE_PAGE { LARGE_PAGE } else { CACHE_LINE };
-    Layout::from_size_align(size, align).ok()
+    Layout::from_size_align(size, LARGE_PAGE).ok()
 }
 
 /// Asks for large pages in a block that was not touched yet: there are fewer to touch, and a step
@@ -175,11 +283,8 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        if self.taken.size > 0 {
-            let layout = layout(self.taken.size).expect("that which it was allocated with");
-            // SAFETY: allocated with this layout, and not freed before.
-            unsafe { dealloc(self.start.as_ptr(), layout) };
-        }
+        // SAFETY: the budget gave the block, whose bytes end with it.
+        unsafe { self.taken.budget.0.free(self.start, self.taken.size) };
     }
 }
 
@@ -223,6 +328,45 @@ mod tests {
         assert_eq!(budget.taken(), 128);
         drop((block, empty));
         assert_eq!(budget.taken(), 0);
+    }
+
+    #[test]
+    fn small_blocks_share_pages_and_give_them_back() {
+        let budget = Budget::new(64 << 20);
+        let free = || -> Vec<usize> { budget.0.shared().by_start.values().copied().collect() };
+        let block = |bytes: usize| budget.block(bytes, "a test").expect("it fits");
+        let page = |block: &Memory| block.pointer().addr() / LARGE_PAGE;
+        let (a, mut b, c) = (block(1 << 20), block(512 << 10), block(512 << 10));
+        assert_eq!((page(&a), page(&b), free()), (page(&c), page(&c), vec![]));
+        b.bytes_mut().fill(7);
+        drop(b);
+        assert_eq!(free(), [512 << 10]);
+        // What was used is zeroed again. What fits goes where it fits best.
+        let d = block(64);
+        assert!(d.bytes().iter().all(|&byte| byte == 0) && page(&d) == page(&a));
+        let e = block(LARGE_PAGE - 64);
+        assert!(page(&e) != page(&a) && free().iter().sum::<usize>() == (512 << 10));
+        let f = block(64);
+        assert_eq!(page(&f), page(&e));
+        // Parts that touch become one, in whichever order they are given back, and pages go.
+        drop(a);
+        drop((d, c));
+        assert_eq!(free(), [0; 0]);
+        drop((f, e));
+        assert_eq!((free(), budget.taken()), (vec![], 0));
+        let mut held: Vec<Memory> = vec![];
+        for round in 0..2000_usize {
+            let bytes = round.wrapping_mul(0x9E37_79B9) % (LARGE_PAGE / 2) + 1;
+            held.push(block(bytes));
+            held.last_mut().expect("one was put there").bytes_mut().fill(round as u8);
+            if held.len() > 20 {
+                let block = held.swap_remove(round * 7 % held.len());
+                let first = block.bytes()[0];
+                assert!(block.bytes().iter().all(|&byte| byte == first), "{round}");
+            }
+        }
+        drop(held);
+        assert_eq!((free(), budget.taken()), (vec![], 0));
     }
 
     #[test]
