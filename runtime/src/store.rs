@@ -4,7 +4,7 @@
 //! it is from then on.
 
 use brolga_compiler::ir::{
-    Binding, Dim, Literal, Module, Name, TensorType, Variable, VariableKind,
+    Binding, Dim, Literal, Module, Name, Scalar, TensorType, Variable, VariableKind,
 };
 use indexmap::IndexMap;
 
@@ -75,10 +75,7 @@ impl Store {
         variable: &Variable,
         binding: &Binding,
     ) -> Result<bool, RunError> {
-        let wanted = variable
-            .tensor_type
-            .bind(binding)
-            .map_err(|error| RunError::Dimension { name: name.clone(), error })?;
+        let wanted = bound(name, variable, binding)?;
         if let Some(stored) = self.variables.get(name) {
             let bound = &stored.tensor_type;
             return if *bound == wanted {
@@ -115,6 +112,34 @@ impl Store {
         };
         self.variables.insert(name.clone(), Stored { kind, tensor_type, value });
         Ok(())
+    }
+
+    /// Adds a variable whose elements are all `fill`, if variables are kept as bytes.
+    ///
+    /// # Errors
+    /// If it is too large for the budget.
+    pub fn fill(
+        &mut self,
+        name: &Name,
+        variable: &Variable,
+        binding: &Binding,
+        fill: Scalar,
+    ) -> Result<bool, RunError> {
+        if self.keep == Keep::Arrays {
+            return Ok(false);
+        }
+        let tensor_type = bound(name, variable, binding)?;
+        let bytes = tensor_type.n_bytes().unwrap_or(usize::MAX);
+        let mut block = self.budget.block(bytes, &format!("the variable `{name}`"))?;
+        let element = Literal::scalar(fill).to_bytes();
+        // A block comes with zeros.
+        if element.iter().any(|&byte| byte != 0) {
+            let places = block.bytes_mut()[..bytes].chunks_exact_mut(element.len());
+            places.for_each(|place| place.copy_from_slice(&element));
+        }
+        let value = Value::Memory(block);
+        self.variables.insert(name.clone(), Stored { kind: variable.kind, tensor_type, value });
+        Ok(true)
     }
 
     /// The variables by name.
@@ -220,6 +245,12 @@ impl Stored {
             }
         }
     }
+}
+
+/// The type that a variable has under a binding.
+fn bound(name: &Name, variable: &Variable, binding: &Binding) -> Result<TensorType, RunError> {
+    let bound = variable.tensor_type.bind(binding);
+    bound.map_err(|error| RunError::Dimension { name: name.clone(), error })
 }
 
 /// The value, if it has the type.

@@ -226,6 +226,19 @@ impl Op {
     }
 }
 
+/// The value of every element of a node, if it is a constant seen through broadcasts and reshapes.
+pub fn splat_value(graph: &Graph, mut node: NodeId) -> Option<Scalar> {
+    loop {
+        match graph.op(node) {
+            Op::Leaf(Leaf::Constant(literal)) => return literal.splat_value(),
+            Op::Movement(Movement::Broadcast { .. } | Movement::Reshape { .. }) => {
+                node = graph.operands(node)[0];
+            }
+            _ => return None,
+        }
+    }
+}
+
 /// Whether every operation of a graph is [exact](OpRules::is_exact).
 pub fn is_exact(graph: &Graph) -> bool {
     graph.order().into_iter().all(|id| graph.op(id).is_exact())

@@ -4,7 +4,7 @@
 
 use crate::error::CompileError;
 use crate::ir::{BinaryFn, Graph, NodeId, Scalar, UnaryFn};
-use crate::ops::{Control, Elementwise, Leaf, Movement, Op, Reduce, TypeError};
+use crate::ops::{Control, Elementwise, Leaf, Movement, Op, Reduce, TypeError, splat_value};
 
 /// A rewrite of one node.
 pub struct Rule {
@@ -87,28 +87,15 @@ fn unary(graph: &Graph, node: NodeId, f: UnaryFn) -> Option<NodeId> {
     }
 }
 
-/// The value of every element, through broadcasts and reshapes.
-fn splat(graph: &Graph, mut node: NodeId) -> Option<Scalar> {
-    loop {
-        match graph.op(node) {
-            Op::Leaf(Leaf::Constant(literal)) => return literal.splat_value(),
-            Op::Movement(Movement::Broadcast { .. } | Movement::Reshape { .. }) => {
-                node = graph.operands(node)[0];
-            }
-            _ => return None,
-        }
-    }
-}
-
 fn is_splat(graph: &Graph, node: NodeId, value: f64) -> bool {
-    splat(graph, node).is_some_and(|s| s.to_f64() == value)
+    splat_value(graph, node).is_some_and(|s| s.to_f64() == value)
 }
 
 fn add_zero(graph: &mut Graph, node: NodeId) -> Rewritten {
     let (a, b) = binary(graph, node, BinaryFn::Add)?;
     let float = graph.tensor_type(node).dtype.is_float();
     let neutral = |n| {
-        splat(graph, n)
+        splat_value(graph, n)
             .is_some_and(|s| s.to_f64() == 0.0 && (!float || s.to_f64().is_sign_negative()))
     };
     if neutral(b) {
@@ -119,7 +106,7 @@ fn add_zero(graph: &mut Graph, node: NodeId) -> Rewritten {
 
 fn sub_zero(graph: &mut Graph, node: NodeId) -> Rewritten {
     let (a, b) = binary(graph, node, BinaryFn::Sub)?;
-    let zero = splat(graph, b)?.to_f64();
+    let zero = splat_value(graph, b)?.to_f64();
     (zero == 0.0 && zero.is_sign_positive()).then_some(Ok(a))
 }
 
@@ -138,7 +125,7 @@ fn div_one(graph: &mut Graph, node: NodeId) -> Rewritten {
 
 fn div_power_of_two(graph: &mut Graph, node: NodeId) -> Rewritten {
     let (a, b) = binary(graph, node, BinaryFn::Div)?;
-    let divisor = splat(graph, b)?;
+    let divisor = splat_value(graph, b)?;
     let c = divisor.to_f64();
     // Within ±2^100 the inverse is a normal number of every float type.
     let exact = c.is_normal() && c.to_bits() << 12 == 0 && c.abs().log2().abs() <= 100.0;
@@ -162,7 +149,7 @@ fn splat_like(graph: &mut Graph, node: NodeId, value: Scalar) -> Result<NodeId, 
 
 fn pow_small(graph: &mut Graph, node: NodeId) -> Rewritten {
     let (a, b) = binary(graph, node, BinaryFn::Pow)?;
-    let exponent = splat(graph, b)?.to_f64();
+    let exponent = splat_value(graph, b)?.to_f64();
     if exponent == 1.0 {
         return Some(Ok(a));
     }

@@ -3,7 +3,9 @@
 
 use brolga_compiler::compile::compile_initial;
 use brolga_compiler::ir::{Binding, Graph, Literal, Name, NodeId, Scalar, Variable};
-use brolga_compiler::ops::{Contraction, Leaf, Leaves, Op, Random, Reference, is_exact};
+use brolga_compiler::ops::{
+    Contraction, Leaf, Leaves, Op, Random, Reference, is_exact, splat_value,
+};
 use brolga_compiler::specialise::specialise;
 use rustc_hash::FxHashMap;
 
@@ -82,6 +84,13 @@ impl Session {
         binding: &Binding,
     ) -> Result<(), RunError> {
         if self.store.bind(name, variable, binding)? {
+            return Ok(());
+        }
+        // Zeros are what most variables begin with: those of optimisers.
+        let fill = splat_value(&variable.initial, variable.initial.outputs[0].1);
+        if let Some(fill) = fill
+            && self.store.fill(name, variable, binding, fill)?
+        {
             return Ok(());
         }
         // A compiled model begins with what its code computes, and so do the variables that its
