@@ -31,7 +31,11 @@ pub(super) fn enough(
         (d.0, of_draft.as_ref().is_some_and(|product| product[u].kind == Kind::Column))
     });
     let before = width(before, cx);
-    if is_tall(values, draft, value, kept, cx) || streams(values, draft, value, kept, cx) {
+    let turns = |k: &Kept| turns(values, value, k.along.dim) && !has_lines(k.extent(draft), cx);
+    if is_tall(values, draft, value, kept, cx)
+        || streams(values, draft, value, kept, cx)
+        || kept.iter().any(turns)
+    {
         return false;
     }
     let keeps_first = draft.dims.is_empty() || kept.first().is_some_and(|k| k.unit == 0);
@@ -337,10 +341,10 @@ fn blocks(
 }
 
 /// The block of rows, in each of so many outer units, by which two and four threads are busy alike and
-/// tiles are full, of one to three tiles' rows where `least` is no more: for fewer rows than a tile has,
-/// its time is not less by as much.
+/// tiles are full, of one to three tiles' rows, or of a quarter of all if a tile has more, where `least`
+/// is no more: for fewer rows than a tile has, its time is not less by as much.
 fn even_rows((extent, scale): (usize, usize), outer: usize, least: usize, tile: usize) -> usize {
-    let first = tile.div_ceil(scale).min(extent.div_ceil(2)).max(least).min(extent);
+    let first = tile.div_ceil(scale).min(extent.div_ceil(4)).max(least).min(extent);
     let cost = |block: usize| {
         let (rows, units) = (block * scale, outer * extent.div_ceil(block));
         let full = rows.max(rows.div_ceil(tile) * tile * 3 / 4);
@@ -389,17 +393,27 @@ fn busy(units: usize) -> usize {
     [2, 4].iter().map(|threads| units.div_ceil(*threads) * threads).sum()
 }
 
+/// Whether units along a dimension of a map go across lines of memory: its last one, along which it writes,
+/// or another, along which it reads what it writes across.
+fn turns(values: &Values, value: &Value, dim: usize) -> bool {
+    let Some((&last, others)) = value.axes.split_last() else { return false };
+    let reads_along = |&axis: &AxisId| values.reads_across(value, axis, last);
+    matches!(value.work, Work::Map(_))
+        && others.get(dim).map_or(others.iter().any(reads_along), reads_along)
+}
+
+/// Whether the units of a dimension are enough if each has those of whole cache lines.
+fn has_lines(extent: usize, cx: &FuseContext<'_>) -> bool {
+    extent / LINE >= cx.costs.min_units
+}
+
 /// How many indices of a dimension a unit has at least: the last one of a group as
-/// [`least_columns`] says, another one those of a cache line where something is read along it.
+/// [`least_columns`] says, another one those of a cache line where something is read or written along it.
 fn least_block(values: &Values, draft: &Draft, u: usize, cx: &FuseContext<'_>) -> usize {
     let (extent, along) = &draft.dims[u];
     let members = draft.members.iter().map(|&m| &values.list[m]).zip(along);
-    let turned = |(value, along): (&Value, &Along)| {
-        along.dim + 1 < value.sizes.len()
-            && matches!(value.work, Work::Map(_))
-            && values.reads_adjacent(value, value.axes[along.dim])
-    };
-    let turns = members.into_iter().any(turned) && extent / LINE >= cx.costs.min_units;
+    let turned = |(value, along): (&Value, &Along)| turns(values, value, along.dim);
+    let turns = members.into_iter().any(turned) && has_lines(*extent, cx);
     let columns = if u + 1 == draft.dims.len() { least_columns(values, draft, cx) } else { 1 };
     columns.max(if turns { LINE } else { 1 })
 }

@@ -200,6 +200,16 @@ impl Values {
         self.elements(value).iter().any(|(_, index)| is_adjacent(index))
     }
 
+    /// Whether a value reads adjacent elements along an axis, and far ones along another.
+    pub(super) fn reads_across(&self, value: &Value, along: AxisId, across: AxisId) -> bool {
+        let is_across = |index: &[IndexId]| {
+            let Some((&last, outer)) = index.split_last() else { return false };
+            self.exprs.coefficient(last, along) == Some(1)
+                && outer.iter().any(|&i| self.exprs.has_axis(i, across))
+        };
+        self.elements(value).iter().any(|(_, index)| is_across(index))
+    }
+
     /// Every read of an element by a value: the node and the index per dimension.
     pub fn elements(&self, value: &Value) -> Vec<(NodeId, Vec<IndexId>)> {
         let mut found = Elements { exprs: &self.exprs, seen: FxHashSet::default(), list: vec![] };
