@@ -94,7 +94,7 @@ impl Costs {
     /// Whether units of a product of so many rows would each read all of a right factor of so many bytes,
     /// which is large, for few of them.
     pub fn streams(&self, rows: usize, bytes: usize) -> bool {
-        bytes >= self.large_factor && rows < self.few_rows.saturating_mul(self.min_units)
+        bytes >= self.large_factor && rows < self.many_rows.saturating_mul(self.min_units)
     }
 
     /// Whether work of so many nanoseconds is not worth sharing.
