@@ -144,8 +144,9 @@ fn split_filter(graph: &mut Graph, costs: &Costs, node: NodeId, conv: &Conv) -> 
     Some(split.filter(Conv { parts, ..conv.clone() }, x, dy))
 }
 
-/// Into how many parts of one length the examples are cut so that those of a part stay in a cache; if
-/// they are more than one, and the partial results are much smaller than the operands.
+/// Into how many parts of one length the examples are cut so that those of a part stay in a cache, or each
+/// is a part; if they are more than one, and a part sums up enough, or the partial results are much
+/// smaller than the operands.
 fn near_parts(
     graph: &Graph,
     costs: &Costs,
@@ -157,7 +158,7 @@ fn near_parts(
         Some(of_node.n_elements()?.saturating_mul(of_node.dtype.size()))
     };
     let (operands, partial) = (bytes(x)?.saturating_add(bytes(dy)?), bytes(filter)?);
-    let least = operands.div_ceil(costs.large_factor.max(1));
+    let least = operands.div_ceil(costs.large_factor.max(1)).min(examples);
     let parts = (least..=examples).find(|&parts| examples.is_multiple_of(parts))?;
     let are_small = parts.saturating_mul(partial) <= operands / 2
         || examples / parts * positions >= costs.shortest_product;
