@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::codegen::{self, CodeOrigins, CodeText, CodegenError, Described};
+use crate::codegen::{self, CodeFunction, CodegenError, Described, Part};
 use crate::compile::{Options, fused, kernels, optimized, program, verified};
 use crate::entry::{Entry, EntryGraph, check_rows, entry_graph};
 use crate::error::CompileError;
@@ -241,20 +241,25 @@ fn code_texts(
     let code = codegen::code(program, target)?;
     let (all, by_kernel) = program.calls_by_kernel();
     let mut texts = vec![];
-    for (number, (code, origins)) in code.texts.iter().zip(&code.origins).enumerate() {
-        let described = match by_kernel.get(number) {
-            Some(calls) => Described::kernel(program, calls),
-            None => Described::step(program, &all),
+    for function in &code.functions {
+        let (number, described) = match function.part {
+            Part::Kernel(n) | Part::Loops(n) => (n, Described::kernel(program, &by_kernel[n])),
+            Part::Step => (program.kernels.len(), Described::step(program, &all)),
         };
-        texts.push(code_text(number, code, origins, (&described, target), stage));
+        let mut text = code_text(number, function, (&described, target), stage);
+        if function.part == Part::Kernel(number) {
+            let refused = code.refused.iter().filter(|(kernel, _)| *kernel == number);
+            let lines = refused.map(|(_, what)| format!("; not in the longest vectors: {what}\n"));
+            text.text.insert_str(0, &lines.collect::<String>());
+        }
+        texts.push(text);
     }
     Ok(texts)
 }
 
 fn code_text(
     number: usize,
-    code: &CodeText,
-    origins: &CodeOrigins,
+    CodeFunction { text: code, origins, .. }: &CodeFunction,
     (described, target): (&Described<'_>, &Target),
     stage: Stage,
 ) -> KernelText {

@@ -61,8 +61,8 @@ fn faults(compiled: &Compiled) -> Vec<String> {
     };
     let code = |program| code(program, TARGET).expect("a verified program has code");
     let (before, after) = (code(&compiled.program), code(&read));
-    for (a, b) in before.texts.iter().zip(&after.texts) {
-        let (a, b) = (instructions(a), instructions(b));
+    for (a, b) in before.functions.iter().zip(&after.functions) {
+        let (a, b) = (instructions(&a.text), instructions(&b.text));
         let other = a.iter().zip(&b).find(|(a, b)| a != b);
         faults.extend(other.map(|(a, b)| format!("other code: `{a}` and `{b}`")));
     }

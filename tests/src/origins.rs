@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use brolga_compiler::codegen::code;
+use brolga_compiler::codegen::{Part, code};
 use brolga_compiler::compile::Compiled;
 use brolga_compiler::ir::{Position, Site, Target};
 use brolga_compiler::ops::Op;
@@ -21,20 +21,23 @@ fn faults(file: (&str, &str), compiled: &Compiled, target: &Target) -> Vec<Strin
     let code = code(program, target).expect("a verified program has code");
     let mut faults = vec![];
     let mut known: BTreeSet<String> = BTreeSet::new();
-    for (kernel, origins) in program.kernels.iter().zip(&code.origins) {
+    let mut with_code: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); program.kernels.len()];
+    for function in &code.functions {
+        let (Part::Kernel(kernel) | Part::Loops(kernel)) = function.part else { continue };
+        let name = &program.kernels[kernel].name;
         let mut end = 0;
-        for (range, numbers) in origins.iter() {
-            assert_eq!(range.start, end, "{}: the ranges follow each other", kernel.name);
+        for (range, numbers) in function.origins.iter() {
+            assert_eq!(range.start, end, "{name}: the ranges follow each other");
             end = range.end;
             if numbers.is_empty() {
-                faults.push(format!("{}: {range:?} is for nobody", kernel.name));
+                faults.push(format!("{name}: {range:?} is for nobody"));
             }
+            with_code[kernel].extend(numbers);
         }
     }
     for (call, _) in program.calls() {
         let kernel = &program.kernels[call.kernel];
-        let with_code: BTreeSet<u32> =
-            code.origins[call.kernel].iter().flat_map(|(_, numbers)| numbers.to_vec()).collect();
+        let with_code = &with_code[call.kernel];
         for (number, (name, provenance)) in (0..).zip(&call.nodes) {
             known.insert(name.to_string());
             let lines = provenance.sites().iter().map(Site::line);

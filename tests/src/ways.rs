@@ -92,6 +92,7 @@ pub(crate) fn extremes() -> Vec<Way> {
         shortest_product: 3,
         siblings: 2,
         serial: 0,
+        loops: 0,
         ..measured
     };
     // A unit is one index.

@@ -2,7 +2,7 @@
 
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
-use super::emitter::{Emitted, Emitter, Places, Val, little, scalar_type, vector_type};
+use super::emitter::{Emitted, Emitter, Places, Val, little, scalar_type};
 use super::error::CodegenError;
 use super::index::{Address, Stride};
 use super::ops::Registers;
@@ -50,6 +50,32 @@ impl Emitter<'_> {
         self.rearranged(x, |lane| last - lane.min(last))
     }
 
+    /// Registers of 128 bits with the lanes of longer ones.
+    pub(super) fn narrowed(&mut self, registers: Registers) -> Registers {
+        let mut narrow = vec![];
+        for register in registers {
+            let ty = self.type_of(register);
+            let n = ty.bits() / types::F128.bits();
+            if n == 1 {
+                narrow.push(register);
+                continue;
+            }
+            let (Some(parts), Some(part)) =
+                (types::F128.by(n), ty.lane_type().by(ty.lane_count() / n))
+            else {
+                narrow.push(register);
+                continue;
+            };
+            let mut at = self.ins();
+            let parts = at.ins().bitcast(parts, little(), register);
+            for i in 0..n {
+                let found = at.ins().extractlane(parts, i as u8);
+                narrow.push(at.ins().bitcast(part, little(), found));
+            }
+        }
+        narrow
+    }
+
     /// A register whose lane `l` is lane `from(l)` of another.
     pub(super) fn rearranged(&mut self, x: Value, from: impl Fn(usize) -> usize) -> Value {
         self.chosen(x, x, from)
@@ -79,12 +105,13 @@ impl Emitter<'_> {
 
     fn load_many(&mut self, dtype: DType, address: Address, n: usize) -> Registers {
         if dtype.size() > 1 {
-            let ty = vector_type(dtype);
+            let ty = self.vector_type(dtype);
             let per = ty.lane_count() as usize;
             if n < per {
                 return vec![self.load_half(ty, address)];
             }
-            return (0..n / per).map(|r| self.load_at(ty, address, 16 * r as i32)).collect();
+            let size = ty.bytes() as i32;
+            return (0..n / per).map(|r| self.load_at(ty, address, size * r as i32)).collect();
         }
         let wide = self.load_bytes(address, n);
         if dtype == DType::U8 {
@@ -176,15 +203,17 @@ impl Emitter<'_> {
     }
 
     fn store_many(&mut self, dtype: DType, registers: &[Value], address: Address, n: usize) {
-        if dtype.size() > 1 && n < vector_type(dtype).lane_count() as usize {
+        if dtype.size() > 1 && n < self.vector_type(dtype).lane_count() as usize {
             let mut at = self.ins();
             let halves = at.ins().bitcast(types::F64X2, little(), registers[0]);
             let half = at.ins().extractlane(halves, 0);
             return self.store_at(half, address, 0);
         }
         if dtype.size() > 1 {
-            for (r, &register) in registers.iter().enumerate() {
-                self.store_at(register, address, 16 * r as i32);
+            let mut offset = 0;
+            for &register in registers {
+                self.store_at(register, address, offset);
+                offset += self.type_of(register).bytes() as i32;
             }
             return;
         }

@@ -21,6 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::error::CodegenError;
 use super::origins::location;
 use super::pressure::CONSTANTS;
+use super::runs::Outlined;
 use crate::ir::{AxisId, DType, Expr, ExprId, OriginId, Origins, PlaceId, VarId};
 use crate::loop_ir::Kernel;
 
@@ -98,7 +99,7 @@ struct Level {
     constants_in_registers: usize,
     exprs: FxHashMap<ExprId, Emitted>,
     numbered: FxHashMap<(IntOp, Value, Option<Value>, i64), Value>,
-    constants: FxHashMap<(Type, [u8; 16]), Value>,
+    constants: FxHashMap<(Type, Bytes), Value>,
     splats: FxHashMap<(Type, Value), Value>,
     places: FxHashMap<PlaceId, Value>,
 }
@@ -132,9 +133,35 @@ pub(super) struct Emitter<'a> {
     pub(super) uses: FxHashSet<(OriginId, OriginId)>,
     /// The origin of each variable's value.
     bound_for: FxHashMap<VarId, OriginId>,
-    /// Whether the machine has comparisons of lanes that also hold where one is NaN.
-    pub(super) compares_unordered: bool,
+    /// What the machine has.
+    pub(super) machine: Machine,
+    /// The runs of loops that are functions of their own.
+    pub(super) outlined: Outlined,
 }
+
+/// What the code generator's input may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Machine {
+    /// Whether there are comparisons of lanes that also hold where one is NaN.
+    pub(super) compares_unordered: bool,
+    /// Bytes of a register of lanes, and how many constants a loop keeps in registers.
+    pub(super) register: u32,
+    pub(super) constants: usize,
+}
+
+impl Machine {
+    /// Vectors of 512 bits, of which there are 32.
+    pub(super) const WIDE: Machine =
+        Machine { compares_unordered: true, register: 64, constants: 12 };
+
+    /// Vectors of 128 bits.
+    pub(super) fn narrow(compares_unordered: bool) -> Machine {
+        Machine { compares_unordered, register: 16, constants: CONSTANTS }
+    }
+}
+
+/// The bytes of a register that all have the same lanes, or of the longest register.
+pub(super) type Bytes = [u8; 64];
 
 /// The flags of every access to data: in bounds, at any alignment.
 pub(super) fn data() -> MemFlagsData {
@@ -148,14 +175,14 @@ pub(super) fn little() -> MemFlagsData {
 
 impl<'a> Emitter<'a> {
     /// An emitter at the entry of a function; returns also its parameters.
-    pub(super) fn new(
+    pub(super) fn new<const N: usize>(
         kernel: &'a Kernel,
         mut func: Function,
-        compares_unordered: bool,
-    ) -> (Emitter<'a>, [Value; 5]) {
+        machine: Machine,
+    ) -> (Emitter<'a>, [Value; N]) {
         let block = func.dfg.make_block();
         func.layout.append_block(block);
-        let parameters = [(); 5].map(|()| func.dfg.append_block_param(block, types::I64));
+        let parameters = [(); N].map(|()| func.dfg.append_block_param(block, types::I64));
         let emitter = Emitter {
             kernel,
             func,
@@ -165,14 +192,15 @@ impl<'a> Emitter<'a> {
             axes: FxHashMap::default(),
             vars: FxHashMap::default(),
             frame: parameters[0],
-            args: parameters[1],
-            scratch: parameters[4],
+            args: parameters[1.min(N - 1)],
+            scratch: parameters[N - 1],
             local_offsets: kernel.scratch_layout().0,
             origins: kernel.exprs.origins().clone(),
             origin: OriginId::default(),
             uses: FxHashSet::default(),
             bound_for: FxHashMap::default(),
-            compares_unordered,
+            machine,
+            outlined: Outlined::default(),
         };
         (emitter, parameters)
     }
@@ -305,7 +333,7 @@ impl<'a> Emitter<'a> {
             let mask = if ty.bits() == 64 { -1 } else { (1i64 << ty.bits()) - 1 };
             return self.at(level).ins().iconst(ty, bits as i64 & mask);
         }
-        let mut bytes = [0; 16];
+        let mut bytes = [0; 64];
         let size = ty.lane_type().bytes() as usize;
         for lane in bytes.chunks_exact_mut(size) {
             lane.copy_from_slice(&bits.to_le_bytes()[..size]);
@@ -315,7 +343,7 @@ impl<'a> Emitter<'a> {
 
     /// A vector or a float of these bytes as an operand of what is computed at `level`. The first
     /// few of a loop are made before it.
-    pub(super) fn constant_bytes(&mut self, level: usize, ty: Type, bytes: [u8; 16]) -> Value {
+    pub(super) fn constant_bytes(&mut self, level: usize, ty: Type, bytes: Bytes) -> Value {
         let key = (ty, bytes);
         let outer = &self.levels[..=level];
         if let Some(&value) = outer.iter().rev().find_map(|l| l.constants.get(&key)) {
@@ -328,8 +356,9 @@ impl<'a> Emitter<'a> {
         }
         // Zero is made by one instruction without memory.
         let innermost = self.levels.iter().rposition(|l| l.repeats);
-        let hoisted = innermost
-            .filter(|&l| self.levels[l].constants_in_registers < CONSTANTS && bytes != [0; 16]);
+        let hoisted = innermost.filter(|&l| {
+            self.levels[l].constants_in_registers < self.machine.constants && bytes != [0; 64]
+        });
         let Some(inside) = hoisted else {
             return self.make_constant(level, ty, bytes);
         };
@@ -339,7 +368,7 @@ impl<'a> Emitter<'a> {
         value
     }
 
-    fn make_constant(&mut self, level: usize, ty: Type, bytes: [u8; 16]) -> Value {
+    fn make_constant(&mut self, level: usize, ty: Type, bytes: Bytes) -> Value {
         let low = u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|i| bytes[i]));
         if ty == types::F32 {
             return self.at(level).ins().f32const(Ieee32::with_bits(low as u32));
@@ -347,7 +376,8 @@ impl<'a> Emitter<'a> {
         if ty == types::F64 {
             return self.at(level).ins().f64const(Ieee64::with_bits(low));
         }
-        let constant = self.func.dfg.constants.insert(ConstantData::from(&bytes[..]));
+        let constant =
+            self.func.dfg.constants.insert(ConstantData::from(&bytes[..ty.bytes() as usize]));
         self.at(level).ins().vconst(ty, constant)
     }
 
@@ -498,6 +528,15 @@ impl<'a> Emitter<'a> {
         self.ins().ins().icmp(cc, a, b)
     }
 
+    /// The type of a register of elements, of as many lanes as there are or as it has; of at least 128
+    /// bits.
+    pub(super) fn vector_type(&self, dtype: DType) -> Type {
+        let lane = lane_type(dtype);
+        let all = self.lanes.map_or(1, |l| l.n as u32) * lane.bytes();
+        let bytes = all.next_power_of_two().clamp(16, self.machine.register);
+        lane.by(bytes / lane.bytes()).unwrap_or(lane)
+    }
+
     /// The error for what cannot be emitted.
     pub(super) fn unsupported(&self, what: impl Into<String>) -> CodegenError {
         CodegenError::Unsupported { kernel: self.kernel.name.clone(), what: what.into() }
@@ -515,12 +554,17 @@ pub(super) fn scalar_type(dtype: DType) -> Type {
     }
 }
 
-/// The type of a register of elements; a bool's where it is 32 bits wide.
-pub(super) fn vector_type(dtype: DType) -> Type {
+/// The type of an element in a lane; a bool's where it is 32 bits wide.
+fn lane_type(dtype: DType) -> Type {
     match dtype {
-        DType::F32 => types::F32X4,
-        DType::F64 => types::F64X2,
-        DType::I32 | DType::U8 | DType::Bool => types::I32X4,
-        DType::I64 => types::I64X2,
+        DType::F32 => types::F32,
+        DType::F64 => types::F64,
+        DType::I32 | DType::U8 | DType::Bool => types::I32,
+        DType::I64 => types::I64,
     }
+}
+
+/// The type of as many elements as another type has.
+pub(super) fn vector_like(like: Type, dtype: DType) -> Type {
+    lane_type(dtype).by(like.lane_count()).unwrap_or(like)
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
-use super::emitter::{Emitted, Emitter, Int, Places, Val, scalar_type, vector_type};
+use super::emitter::{Emitted, Emitter, Int, Places, Val, scalar_type, vector_like};
 use super::error::CodegenError;
 use super::index::Stride;
 use super::ops::Registers;
@@ -288,7 +288,8 @@ impl Emitter<'_> {
             Function::Cast(to) => self.cast(level, dtype, to, &x[0]),
             Function::Bits(to) => {
                 let vector = self.type_of(x[0][0]).is_vector();
-                let to = if vector { vector_type(to) } else { scalar_type(to) };
+                let like = self.type_of(x[0][0]);
+                let to = if vector { vector_like(like, to) } else { scalar_type(to) };
                 Some(self.bits(level, to, &x[0]))
             }
             Function::Shift(bits, left) => Some(self.shift(level, dtype, &x[0], bits, left)),
@@ -367,7 +368,7 @@ impl Emitter<'_> {
     /// A value as registers of lanes.
     pub(super) fn many(&mut self, level: usize, dtype: DType, value: &Emitted) -> Registers {
         let n = self.lanes.map_or(1, |l| l.n);
-        let ty = vector_type(dtype);
+        let ty = self.vector_type(dtype);
         let count = n.div_ceil(ty.lane_count() as usize);
         let register = match &value.val {
             Val::Many(registers) => return registers.to_vec(),
@@ -400,7 +401,7 @@ impl Emitter<'_> {
 
     /// Scalars as the lanes of registers.
     pub(super) fn packed(&mut self, level: usize, dtype: DType, lanes: &[Value]) -> Registers {
-        let ty = vector_type(dtype);
+        let ty = self.vector_type(dtype);
         let lanes: Vec<Value> =
             lanes.iter().map(|&lane| self.in_lane(level, dtype, lane)).collect();
         let mut at = self.at(level);
@@ -423,7 +424,7 @@ impl Emitter<'_> {
         lane: usize,
         value: Value,
     ) {
-        let per = vector_type(dtype).lane_count() as usize;
+        let per = self.vector_type(dtype).lane_count() as usize;
         let value = self.in_lane(level, dtype, value);
         let register = &mut registers[lane / per];
         *register = self.at(level).ins().insertlane(*register, value, (lane % per) as u8);
@@ -471,7 +472,7 @@ impl Emitter<'_> {
 
     /// `first`, `first + step`, ... in the lanes.
     fn count_up(&mut self, first: Int, step: i64, dtype: DType, n: usize) -> Registers {
-        let ty = vector_type(dtype);
+        let ty = self.vector_type(dtype);
         let (per, here) = (ty.lane_count() as usize, self.here());
         let first = self.int_value(first);
         let first =
@@ -479,8 +480,8 @@ impl Emitter<'_> {
         let first = self.ins().ins().splat(ty, first);
         let size = dtype.size();
         let register = |r: usize| {
-            let mut bytes = [0; 16];
-            for (l, lane) in bytes.chunks_exact_mut(size).enumerate() {
+            let mut bytes = [0; 64];
+            for (l, lane) in bytes.chunks_exact_mut(size).take(per).enumerate() {
                 let value = (r * per + l) as i64 * step;
                 lane.copy_from_slice(&value.to_le_bytes()[..size]);
             }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use cranelift_codegen::ir::condcodes::IntCC;
 
-use super::emitter::{Emitted, Emitter, Int, IntOp, Lanes, Places, Val, vector_type};
+use super::emitter::{Emitted, Emitter, Int, IntOp, Lanes, Places, Val};
 use super::kernel::{Externs, Result, any_expr, is_straight, written};
 use super::ops::Registers;
 use super::pressure::{self, lanes_at_once};
@@ -16,6 +16,8 @@ use crate::loop_ir::{Fold, Loop, Stmt};
 pub(super) const NARROW: i64 = pressure::NARROW as i64;
 /// The lanes of half a register.
 const HALF: i64 = NARROW / 2;
+/// Bytes of the longest registers.
+const WIDEST: u32 = 64;
 
 impl Emitter<'_> {
     /// The iterations of a vector loop, and what it folds.
@@ -84,7 +86,11 @@ impl Emitter<'_> {
         rises: bool,
         externs: &Externs,
     ) -> Result<Vec<Emitted>> {
-        let at_once = lanes_at_once(&self.kernel.exprs, l, lanes.n);
+        let at_once = match self.machine.register {
+            // There are registers for all.
+            WIDEST => lanes.n,
+            _ => lanes_at_once(&self.kernel.exprs, l, lanes.n),
+        };
         if at_once == lanes.n {
             return self.iteration(l, acc, rises, externs);
         }
@@ -95,7 +101,7 @@ impl Emitter<'_> {
             self.lanes = Some(Lanes { n: at_once, first, ..lanes });
             let part = |(x, &dtype): (&Emitted, &DType)| match &x.val {
                 Val::Many(registers) => {
-                    let per = vector_type(dtype).lane_count() as usize;
+                    let per = self.vector_type(dtype).lane_count() as usize;
                     let val = Val::Many(registers[first / per..(first + at_once) / per].into());
                     Emitted { val, ..x.clone() }
                 }
@@ -202,7 +208,8 @@ impl Emitter<'_> {
         let mut kept = vec![];
         let mut before = vec![];
         for ((&dtype, x), new) in dtypes.iter().zip(partial).zip(&registers) {
-            let mut all = self.in_lanes(l, lanes, |e| Ok(e.lanes_of(level, dtype, x)))?;
+            let all = self.in_lanes(l, lanes, |e| Ok(e.lanes_of(level, dtype, x)))?;
+            let mut all = self.narrowed(all);
             kept.push(all.split_off(new.len()));
             let is_start = matches!(x.val, Val::Const(_));
             before.push(if is_start { x.clone() } else { emitted(all) });
@@ -315,7 +322,7 @@ impl Emitter<'_> {
     ) -> Result<Vec<Emitted>> {
         let dtypes = self.dtypes(l);
         let per: Vec<usize> =
-            dtypes.iter().map(|&d| vector_type(d).lane_count() as usize).collect();
+            dtypes.iter().map(|&d| self.vector_type(d).lane_count() as usize).collect();
         let alike = per.iter().all(|&p| p == per[0]);
         while let Some(lanes) = self.lanes
             && lanes.n > least
@@ -337,6 +344,7 @@ impl Emitter<'_> {
             if dtype == DType::Bool {
                 registers = self.narrow_masks(level, &registers);
             }
+            registers = self.narrowed(registers);
             let upper = match registers[..] {
                 [one] => vec![self.rearranged(one, |lane| (lane + half) % (2 * half))],
                 _ => registers.split_off(registers.len() / 2),

@@ -21,9 +21,11 @@ mod ops;
 mod origins;
 mod pressure;
 mod rows;
+mod runs;
 mod step;
 #[cfg(feature = "inspect")]
 mod text;
+mod wide;
 
 pub use described::{Described, MachineCode, legend};
 pub use error::CodegenError;
@@ -38,19 +40,22 @@ pub use text::code;
 use std::time::Instant;
 
 use cranelift_codegen::ir::{FuncRef, Function};
-use cranelift_codegen::isa::{OwnedTargetIsa, lookup_by_name};
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CompiledCode, Context, ir::UserFuncName};
 use cranelift_module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
 use rustc_hash::FxHashMap;
 
+use self::emitter::Machine;
 use self::origins::Emission;
-use crate::ir::Target;
+use self::runs::{Outlined, Run};
+use self::wide::Unsupported;
+use crate::ir::{Costs, Target};
 use crate::loop_ir::Kernel;
 use crate::program::Program;
 
 /// What else to do while code is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodegenOptions {
     /// Keep the text of the code before Cranelift.
     pub keep_clif: bool,
@@ -58,6 +63,15 @@ pub struct CodegenOptions {
     pub keep_assembly: bool,
     /// Let the runtime run every kernel, so that it can see what each call does.
     pub observe: bool,
+    /// [`Costs::loops`].
+    pub loops: usize,
+}
+
+impl Default for CodegenOptions {
+    fn default() -> CodegenOptions {
+        let loops = Costs::default().loops;
+        CodegenOptions { keep_clif: false, keep_assembly: false, observe: false, loops }
+    }
 }
 
 /// The functions of a program in a module.
@@ -67,14 +81,39 @@ pub struct Code {
     pub step: FuncId,
     /// `extern "C" fn(frame, args, first_unit, end_unit, scratch)`, per kernel of the program.
     pub kernels: Vec<FuncId>,
-    /// For which nodes the code of the kernels is and, last, for which calls the step's.
-    pub origins: Vec<CodeOrigins>,
+    /// All functions: each kernel after its loops that are functions of their own, and the step.
+    pub functions: Vec<CodeFunction>,
+    /// The kernels of which loops are not in the machine's longest vectors, and what they hold that
+    /// those have no instruction for.
+    pub refused: Vec<(usize, String)>,
     /// Milliseconds that making the code of each kernel took.
     pub kernel_ms: Vec<f64>,
     /// Bytes of machine code of all of them.
     pub bytes: usize,
-    /// The texts of the kernels and, last, of the step, as far as the options keep them.
-    pub texts: Vec<CodeText>,
+}
+
+/// What a function is of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A kernel, by its number.
+    Kernel(usize),
+    /// Loops of a kernel, by its number, in the machine's longest vectors.
+    Loops(usize),
+    /// The step.
+    Step,
+}
+
+/// A function of machine code.
+#[derive(Clone, Debug)]
+pub struct CodeFunction {
+    /// The function in its module.
+    pub id: FuncId,
+    /// What it is.
+    pub part: Part,
+    /// For which nodes its code is or, of the step's, for which calls.
+    pub origins: CodeOrigins,
+    /// Its texts, as far as the options keep them.
+    pub text: CodeText,
 }
 
 /// The texts of a function.
@@ -134,16 +173,12 @@ pub fn compile_program<M: Module>(
     prefix: &str,
     options: CodegenOptions,
 ) -> Result<Code, CodegenError> {
-    let mut maker = Maker { module, options, externs: FxHashMap::default(), bytes: 0 };
-    let mut kernels = vec![];
-    let (mut origins, mut texts, mut kernel_ms) = (vec![], vec![], vec![]);
+    let mut maker = Maker::new(module, options);
+    let (mut kernels, mut kernel_ms) = (vec![], vec![]);
     for (i, kernel) in program.kernels.iter().enumerate() {
         let start = Instant::now();
-        let made = maker.kernel(&format!("{prefix}_kernel_{i}"), kernel)?;
+        kernels.push(maker.kernel(&format!("{prefix}_kernel_{i}"), i, kernel)?);
         kernel_ms.push(start.elapsed().as_secs_f64() * 1e3);
-        kernels.push(made.id);
-        origins.push(made.origins);
-        texts.push(made.text);
     }
     let mut callees = vec![];
     for (number, (call, _)) in program.calls().enumerate() {
@@ -154,16 +189,11 @@ pub fn compile_program<M: Module>(
         });
     }
     let step = maker.step(&format!("{prefix}_step"), program, &callees)?;
-    origins.push(step.origins);
-    texts.push(step.text);
-    let bytes = maker.bytes;
-    if !options.keep_clif && !options.keep_assembly {
-        texts.clear();
-    }
-    Ok(Code { step: step.id, kernels, origins, kernel_ms, bytes, texts })
+    let Maker { functions, refused, bytes, .. } = maker;
+    Ok(Code { step, kernels, functions, refused, kernel_ms, bytes })
 }
 
-/// Declares and defines one kernel under a symbol:
+/// Declares and defines one kernel under a symbol, with the functions that it is made of:
 /// `extern "C" fn(frame, args, first_unit, end_unit, scratch)`.
 ///
 /// # Errors
@@ -173,11 +203,14 @@ pub fn define_kernel<M: Module>(
     symbol: &str,
     kernel: &Kernel,
     options: CodegenOptions,
-) -> Result<(FuncId, CodeText), CodegenError> {
-    let mut maker = Maker { module, options, externs: FxHashMap::default(), bytes: 0 };
-    let Made { id, text, .. } = maker.kernel(symbol, kernel)?;
-    Ok((id, text))
+) -> Result<(FuncId, Vec<CodeFunction>), CodegenError> {
+    let mut maker = Maker::new(module, options);
+    let id = maker.kernel(symbol, 0, kernel)?;
+    Ok((id, maker.functions))
 }
+
+/// What a machine with vectors of 512 bits has, by Cranelift's names.
+const WIDE: [&str; 3] = ["has_avx512f", "has_avx512dq", "has_avx512vl"];
 
 /// How many parameters a kernel has.
 const KERNEL_PARAMETERS: usize = 5;
@@ -186,18 +219,35 @@ struct Maker<'a, M> {
     module: &'a mut M,
     options: CodegenOptions,
     externs: FxHashMap<Extern, FuncId>,
+    functions: Vec<CodeFunction>,
+    refused: Vec<(usize, String)>,
     bytes: usize,
+    /// Whether the machine has vectors of 512 bits.
+    is_wide: bool,
 }
 
-/// A function that is defined.
-struct Made {
-    id: FuncId,
-    origins: CodeOrigins,
-    text: CodeText,
-}
+impl<'a, M: Module> Maker<'a, M> {
+    fn new(module: &'a mut M, options: CodegenOptions) -> Maker<'a, M> {
+        let flags = module.isa().isa_flags();
+        let has = |name: &str| flags.iter().any(|f| f.name == name && f.as_bool() == Some(true));
+        let is_wide = WIDE.into_iter().all(has);
+        Maker {
+            module,
+            options,
+            externs: FxHashMap::default(),
+            functions: vec![],
+            refused: vec![],
+            bytes: 0,
+            is_wide,
+        }
+    }
 
-impl<M: Module> Maker<'_, M> {
-    fn kernel(&mut self, symbol: &str, kernel: &Kernel) -> Result<Made, CodegenError> {
+    fn kernel(
+        &mut self,
+        symbol: &str,
+        number: usize,
+        kernel: &Kernel,
+    ) -> Result<FuncId, CodegenError> {
         let (id, mut func) = self.declare(symbol, Linkage::Local, KERNEL_PARAMETERS)?;
         let mut externs = FxHashMap::default();
         for function in kernel::externs_of(kernel) {
@@ -205,8 +255,64 @@ impl<M: Module> Maker<'_, M> {
         }
         // NEON compares for what holds of numbers alone.
         let is_arm = self.module.isa().name() == "aarch64";
-        let emitted = kernel::emit(kernel, func, &externs, !is_arm)?;
-        self.define(id, emitted, &kernel.name)
+        let machine = Machine::narrow(!is_arm);
+        let runs = if self.is_wide { runs::runs(kernel, self.options.loops) } else { vec![] };
+        let mut outlined = Outlined::default();
+        for run in runs {
+            let symbol = format!("{symbol}_loops_{}", outlined.len());
+            if let Some(id) = self.loops(&symbol, number, kernel, &run)? {
+                let callee = self.module.declare_func_in_func(id, &mut func);
+                outlined.insert(run, callee);
+            }
+        }
+        let emitted = kernel::emit(kernel, func, &externs, machine, outlined)?;
+        self.define(id, Part::Kernel(number), emitted, &kernel.name)?;
+        Ok(id)
+    }
+
+    /// A run of loops as a function of its own; `None` if it holds what the machine's longest vectors
+    /// have no instruction for.
+    fn loops(
+        &mut self,
+        symbol: &str,
+        number: usize,
+        kernel: &Kernel,
+        run: &Run<'_>,
+    ) -> Result<Option<FuncId>, CodegenError> {
+        let signature = externs::words(1, CallConv::SystemV);
+        let func = Function::with_name_signature(UserFuncName::default(), signature.clone());
+        let emitted = kernel::emit_run(kernel, func, run)?;
+        let func = &emitted.func;
+        if self.module.isa().flags().enable_verifier() {
+            let flags = self.module.isa().flags();
+            cranelift_codegen::verify_function(func, flags)
+                .map_err(|e| CodegenError::Machine(format!("{symbol}: {e}")))?;
+        }
+        let compiled = match wide::compile(func) {
+            Ok(compiled) => compiled,
+            Err(Unsupported(what)) => {
+                self.refused.push((number, what));
+                return Ok(None);
+            }
+        };
+        let declared = self.module.declare_function(symbol, Linkage::Local, &signature);
+        let id = declared.map_err(Box::new)?;
+        let defined = self.module.define_function_bytes(id, wide::ALIGNMENT, &compiled.bytes, &[]);
+        defined.map_err(Box::new)?;
+        self.bytes += compiled.bytes.len();
+        // What is not of these loops is of the kernel.
+        let own = emitted.origins.get(emitted.all);
+        let others = (0..=emitted.origins.largest().unwrap_or(0)).filter(|n| !own.contains(n));
+        let origins = CodeOrigins::of(&compiled.locations, &emitted, &others.collect());
+        let mut text = CodeText { name: kernel.name.clone(), ..CodeText::default() };
+        if self.options.keep_clif {
+            text.clif = func.display().to_string();
+        }
+        if self.options.keep_assembly {
+            text.code = MachineCode { bytes: compiled.bytes, relocations: vec![] };
+        }
+        self.functions.push(CodeFunction { id, part: Part::Loops(number), origins, text });
+        Ok(Some(id))
     }
 
     /// A function that lets the runtime run a kernel for the call of that number.
@@ -231,7 +337,7 @@ impl<M: Module> Maker<'_, M> {
         symbol: &str,
         program: &Program,
         callees: &[FuncId],
-    ) -> Result<Made, CodegenError> {
+    ) -> Result<FuncId, CodegenError> {
         let (id, mut func) = self.declare(symbol, Linkage::Local, 1)?;
         let wave = self.import(Extern::Wave, &mut func)?;
         let mut known: FxHashMap<FuncId, FuncRef> = FxHashMap::default();
@@ -241,7 +347,8 @@ impl<M: Module> Maker<'_, M> {
         });
         let callees = step::Callees { calls: calls.collect(), wave };
         let emitted = step::emit(program, func, &callees)?;
-        self.define(id, emitted, "step")
+        self.define(id, Part::Step, emitted, "step")?;
+        Ok(id)
     }
 
     fn declare(
@@ -274,9 +381,11 @@ impl<M: Module> Maker<'_, M> {
     fn define(
         &mut self,
         id: FuncId,
-        Emission { func, origins, all, uses }: Emission,
+        part: Part,
+        mut emitted: Emission,
         name: &str,
-    ) -> Result<Made, CodegenError> {
+    ) -> Result<(), CodegenError> {
+        let func = std::mem::replace(&mut emitted.func, Function::new());
         let mut context = Context::for_function(func);
         context.set_disasm(self.options.keep_assembly);
         let clif =
@@ -289,8 +398,18 @@ impl<M: Module> Maker<'_, M> {
             true => self.machine_code(compiled, &context.func, id),
             false => MachineCode::default(),
         };
-        let origins = CodeOrigins::of(compiled, origins, all, &uses);
-        Ok(Made { id, origins, text: CodeText { name: name.into(), clif, assembly, code } })
+        let found = compiled.buffer.get_srclocs_sorted().iter();
+        let found: Vec<_> = found.map(|f| (f.start..f.end, f.loc)).collect();
+        let loops = self.functions.iter().filter(|f| match (f.part, part) {
+            (Part::Loops(a), Part::Kernel(b)) => a == b,
+            _ => false,
+        });
+        let elsewhere = loops.flat_map(|f| f.origins.iter().flat_map(|(_, numbers)| numbers));
+        let elsewhere = elsewhere.copied().collect();
+        let origins = CodeOrigins::of(&found, &emitted, &elsewhere);
+        let text = CodeText { name: name.into(), clif, assembly, code };
+        self.functions.push(CodeFunction { id, part, origins, text });
+        Ok(())
     }
 
     fn machine_code(&self, compiled: &CompiledCode, func: &Function, id: FuncId) -> MachineCode {

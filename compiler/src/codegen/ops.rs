@@ -8,7 +8,7 @@ use cranelift_codegen::cursor::FuncCursor;
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
-use super::emitter::{Emitter, little, scalar_type};
+use super::emitter::{Emitter, little, scalar_type, vector_like};
 use crate::ir::{BinaryFn, CompareFn, DType, UnaryFn};
 use crate::ops::Instruction;
 
@@ -406,7 +406,7 @@ impl Emitter<'_> {
         b: &[Value],
     ) -> Registers {
         let cc = float_condition(f);
-        if self.compares_unordered || !self.is_vector(a) {
+        if self.machine.compares_unordered || !self.is_vector(a) {
             let cc = cc.complement();
             return self.map2(level, a, b, |at, a, b| at.ins().fcmp(cc, a, b));
         }
@@ -581,7 +581,8 @@ impl Emitter<'_> {
                 })
             }
             (d, DType::F32) if int(d) => {
-                self.map(level, x, |at, x| at.ins().fcvt_from_sint(types::F32X4, x))
+                let ty = vector_like(self.type_of(x[0]), DType::F32);
+                self.map(level, x, |at, x| at.ins().fcvt_from_sint(ty, x))
             }
             (d, DType::F64) if int(d) => {
                 let wide = self.doubled(level, x);
@@ -589,10 +590,12 @@ impl Emitter<'_> {
             }
             (d, DType::I64) if int(d) => self.doubled(level, x),
             (DType::F32, DType::I32) => {
-                self.map(level, x, |at, x| at.ins().fcvt_to_sint_sat(types::I32X4, x))
+                let ty = vector_like(self.type_of(x[0]), DType::I32);
+                self.map(level, x, |at, x| at.ins().fcvt_to_sint_sat(ty, x))
             }
             (DType::F32, DType::U8) => {
-                let x = self.map(level, x, |at, x| at.ins().fcvt_to_sint_sat(types::I32X4, x));
+                let ty = vector_like(self.type_of(x[0]), DType::I32);
+                let x = self.map(level, x, |at, x| at.ins().fcvt_to_sint_sat(ty, x));
                 return self.cast(level, DType::I32, to, &x);
             }
             (DType::F32, DType::F64) => {

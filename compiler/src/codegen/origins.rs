@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use cranelift_codegen::CompiledCode;
 use cranelift_codegen::ir::{Function, SourceLoc};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -42,33 +41,33 @@ impl CodeOrigins {
         self.ranges.last().map_or(0, |(range, _)| range.end)
     }
 
-    /// How the code of a function is divided, of which every instruction had the [`location`] of a
+    /// How the code of a function is divided, from ranges in their order with the [`location`] of a
     /// set. What the code generator adds of itself, as the saving of registers, is for `all`; what it
     /// does within an instruction of another set that uses its value, as the reading of an operand from
-    /// memory, is in that one's code. What has no code then is done by none, as what only renames a
-    /// value or a loop that never runs, and goes with `all`.
+    /// memory, is in that one's code. What has no code then, nor `elsewhere`, is done by none, as what
+    /// only renames a value or a loop that never runs, and goes with `all`.
     pub(super) fn of(
-        compiled: &CompiledCode,
-        mut sets: Origins,
-        all: OriginId,
-        uses: &[(OriginId, OriginId)],
+        found: &[(Range<u32>, SourceLoc)],
+        Emission { origins, all, uses, .. }: &Emission,
+        elsewhere: &FxHashSet<u32>,
     ) -> CodeOrigins {
-        let found = compiled.buffer.get_srclocs_sorted();
-        let own: Vec<OriginId> = found.iter().map(|f| set(f.loc).unwrap_or(all)).collect();
+        let (mut sets, all) = (origins.clone(), *all);
+        let own: Vec<OriginId> = found.iter().map(|(_, loc)| set(*loc).unwrap_or(all)).collect();
         let mut within = merged(&mut sets, &own, uses);
         let told = own.iter().filter(|id| **id != all).map(|id| within.get(id).unwrap_or(id));
         let told: FxHashSet<u32> = told.flat_map(|id| sets.get(*id)).copied().collect();
-        let silent = (0..=sets.largest().unwrap_or(0)).filter(|n| !told.contains(n));
+        let silent = (0..=sets.largest().unwrap_or(0))
+            .filter(|n| !told.contains(n) && !elsewhere.contains(n));
         let silent = sets.of(silent.collect::<Vec<u32>>());
         let all_in_it = within.get(&all).copied().unwrap_or(all);
         let everything = sets.union(all_in_it, silent);
         within.insert(all, everything);
         let mut code = CodeOrigins { ranges: vec![], sets };
         let mut end = 0;
-        for (found, own) in found.iter().zip(own) {
-            code.push(end..found.start, everything);
-            code.push(found.start..found.end, within.get(&own).copied().unwrap_or(own));
-            end = end.max(found.end);
+        for ((range, _), own) in found.iter().zip(own) {
+            code.push(end..range.start, everything);
+            code.push(range.clone(), within.get(&own).copied().unwrap_or(own));
+            end = end.max(range.end);
         }
         code
     }

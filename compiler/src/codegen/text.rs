@@ -16,6 +16,7 @@ pub fn code(program: &Program, target: &Target) -> Result<Code, CodegenError> {
     let isa = isa(target, false, true)?;
     let builder = ObjectBuilder::new(isa, "brolga", default_libcall_names()).map_err(Box::new)?;
     let mut module = ObjectModule::new(builder);
-    let options = CodegenOptions { keep_clif: true, keep_assembly: true, observe: false };
+    let options =
+        CodegenOptions { keep_clif: true, keep_assembly: true, ..CodegenOptions::default() };
     compile_program(&mut module, program, "brolga", options)
 }

@@ -88,6 +88,9 @@ pub struct Costs {
     /// A wave that one thread does in so many nanoseconds is not shared: waking the others costs
     /// some 0.3 microseconds.
     pub serial: u32,
+    /// Loops of so many instructions on the machine's longest vectors are a function of their own,
+    /// where Cranelift has no such vectors: a call takes as long as some thirty others.
+    pub loops: usize,
 }
 
 impl Costs {
@@ -140,6 +143,7 @@ impl Default for Costs {
             max_boxes: 1024,
             siblings: 8,
             serial: 1_500,
+            loops: 40,
         }
     }
 }

@@ -14,7 +14,7 @@ use gimli::write::{
 use gimli::{Encoding, Format, LineEncoding, LittleEndian};
 use rustc_hash::FxHashMap;
 
-use crate::codegen::{Code, CodeOrigins, CodegenError, Described};
+use crate::codegen::{Code, CodeFunction, CodeOrigins, CodegenError, Described, Part};
 use crate::ir::Position;
 use crate::program::Program;
 
@@ -33,16 +33,15 @@ pub(super) struct Function {
 pub(super) fn functions(program: &Program, code: &Code, prefix: &str) -> Vec<Function> {
     let (all, by_kernel) = program.calls_by_kernel();
     let mut functions = vec![];
-    for (number, (&id, origins)) in code.kernels.iter().zip(&code.origins).enumerate() {
-        let described = Described::kernel(program, &by_kernel[number]);
-        let name = program.kernels[number].name.clone();
-        functions.push(Function::new(id, name, origins, &described));
+    for CodeFunction { id, part, origins, .. } in &code.functions {
+        let (name, described) = match *part {
+            Part::Kernel(n) | Part::Loops(n) => {
+                (program.kernels[n].name.clone(), Described::kernel(program, &by_kernel[n]))
+            }
+            Part::Step => (format!("{prefix}_step"), Described::step(program, &all)),
+        };
+        functions.push(Function::new(*id, name, origins, &described));
     }
-    let step = code.origins.last().map(|origins| {
-        let described = Described::step(program, &all);
-        Function::new(code.step, format!("{prefix}_step"), origins, &described)
-    });
-    functions.extend(step);
     functions
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 #[cfg(target_os = "linux")]
 use brolga_compiler::codegen::Described;
-use brolga_compiler::codegen::{CodegenOptions, compile_program, isa};
+use brolga_compiler::codegen::{CodeFunction, CodegenOptions, Part, compile_program, isa};
 use brolga_compiler::ir::Target;
 use brolga_compiler::program::{Frame, Program};
 use cranelift_jit::{JITBuilder, JITModule};
@@ -40,6 +40,8 @@ pub(crate) struct Making {
     pub(crate) observe: bool,
     /// Tell `perf` of it.
     pub(crate) perf: bool,
+    /// From how many instructions on loops are functions of their own.
+    pub(crate) loops: usize,
 }
 
 impl Executable {
@@ -54,8 +56,8 @@ impl Executable {
     ) -> Result<Executable, RunError> {
         let start = Instant::now();
         let mut code = Code::new(target, making.verify)?;
-        let observe = making.observe;
-        let options = CodegenOptions { observe, ..CodegenOptions::default() };
+        let Making { observe, loops, .. } = making;
+        let options = CodegenOptions { observe, loops, ..CodegenOptions::default() };
         let made = compile_program(code.module(), &program, "brolga", options);
         let made = made.map_err(|error| RunError::Code(error.to_string()))?;
         let code_ms = milliseconds(start);
@@ -156,15 +158,14 @@ impl Code {
         let (all, by_kernel) = program.calls_by_kernel();
         let module = self.module();
         let mut functions = vec![];
-        for (number, origins) in made.origins.iter().enumerate() {
-            let (id, name, described) = match made.kernels.get(number) {
-                Some(&id) => {
-                    let name = program.kernels[number].name.clone();
-                    (id, name, Described::kernel(program, &by_kernel[number]))
+        for CodeFunction { id, part, origins, .. } in &made.functions {
+            let (name, described) = match *part {
+                Part::Kernel(n) | Part::Loops(n) => {
+                    (program.kernels[n].name.clone(), Described::kernel(program, &by_kernel[n]))
                 }
-                None => (made.step, "step".to_string(), Described::step(program, &all)),
+                Part::Step => ("step".to_string(), Described::step(program, &all)),
             };
-            let address = module.get_finalized_function(id);
+            let address = module.get_finalized_function(*id);
             // SAFETY: the function has so many bytes of instructions, which nobody writes.
             let code = unsafe { std::slice::from_raw_parts(address, origins.end() as usize) };
             let lines = described.rows(origins);

@@ -654,6 +654,7 @@ impl Session {
             verify: self.options.compiler.passes.verify,
             observe: self.options.observe,
             perf: self.options.perf,
+            loops: self.options.compiler.costs.loops,
         }
     }
 
