@@ -4,6 +4,7 @@
   ./run.py                                        everything; writes RESULTS.md
   ./run.py --quick                                a few minutes: two cases, short; prints alone
   ./run.py --cases mlp_b32,matmul_512 --modes brolga_jit,burn_flex,candle --threads 1
+  ./run.py --more                                 other models, in more/; writes RESULTS.more.md
 
 Builds Brolga and the program in rust/, and runs each case in all modes one after another, so that
 they meet the machine in the same state. Needs the standard library alone; the frameworks of Python
@@ -40,6 +41,12 @@ OPERATIONS = [
     "elementwise", "adam_update", "reduce_sum",
 ]
 QUICK = ["mlp_b32", "softmax"]
+# Models and batches that the shared folder does not have, in more/.
+MORE = [
+    "mlp_wide_b64", "mlp_deep_b50", "mlp_odd_b37", "mlp_big_b256", "lenet_b64", "filters5_b50",
+    "vgg_b16", "vae_b128", "gru_b64", "cnn_mnist_b50", "lstm_b20",
+]
+MORE_MODES = ["brolga_jit", "tf1_session", "tf_function", "jax_jit", "torch_eager"]
 # What a framework lacks, and what a mode changes nothing of.
 NOT_IN = {
     "candle": ["resnet_small_b32", "rnn_b64"], "keras_fit": OPERATIONS, "tf1_session": OPERATIONS,
@@ -60,7 +67,8 @@ def arguments():
     a = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     listed = lambda text: text.split(",")
-    a.add_argument("--cases", type=listed, help="of " + ", ".join(MODELS + OPERATIONS))
+    a.add_argument("--cases", type=listed, help="of " + ", ".join(MODELS + OPERATIONS + MORE))
+    a.add_argument("--more", action="store_true", help="the cases of more/, with modes of Python")
     a.add_argument("--modes", type=listed, help="of " + ", ".join(MODES))
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--rounds", type=int, default=1, help="the fastest of so many runs counts")
@@ -76,7 +84,11 @@ def arguments():
     a.add_argument("--results", type=Path, help="the page to write (default: RESULTS.md)")
     a.add_argument("--raw", type=Path, help="a file that every result is added to as a line")
     a = a.parse_args()
-    for name, given, known in (("case", a.cases, MODELS + OPERATIONS), ("mode", a.modes, MODES)):
+    if a.more:
+        a.cases, a.modes = a.cases or MORE, a.modes or MORE_MODES
+        a.results = a.results or HERE / "RESULTS.more.md"
+    every = MODELS + OPERATIONS + MORE
+    for name, given, known in (("case", a.cases, every), ("mode", a.modes, MODES)):
         if unknown := set(given or []) - set(known):
             sys.exit(f"no {name} {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     a.peers, a.environments = a.shared.resolve() / "peers", a.environments.absolute()
@@ -135,12 +147,25 @@ def available(a):
     return [m for m in modes if MODES[m] not in missing]
 
 
+def merge(a, folder):
+    """The shared folder's scripts and those of more/, which import them under other names."""
+    for script in a.peers.glob("*.py"):
+        base = script.name.replace("bench_", "base_").replace("common.py", "base_common.py")
+        (folder / base).write_bytes(script.read_bytes())
+    for script in (HERE / "more").glob("*.py"):
+        (folder / script.name).write_bytes(script.read_bytes())
+    (folder / "graphs").mkdir()
+    for graph in [*(a.peers / "graphs").iterdir(), *(HERE / "more/graphs").iterdir()]:
+        (folder / "graphs" / graph.name).write_bytes(graph.read_bytes())
+
+
 # ---------------------------------------------------------------- running
 def run_peers(a, case, mode, env):
     """A result of the shared folder's run.py, which takes the lock itself."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "result.jsonl")
-        call = [sys.executable, str(a.peers / "run.py"), "--cases", case, "--modes", mode,
+        scripts = a.merged if case in MORE else a.peers
+        call = [sys.executable, str(scripts / "run.py"), "--cases", case, "--modes", mode,
                 "--threads", str(a.threads), "--retries", "0", "--out", str(out)]
         run = subprocess.run(call, env=env, capture_output=True, text=True)
         if not out.exists():
@@ -212,8 +237,9 @@ def run_once(a, case, mode):
 def run_all(a, cases, modes):
     """(case, mode) -> the fastest result; the modes of a case in turns."""
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        a.inputs = Path(folder)
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as merged:
+        a.inputs, a.merged = Path(folder), Path(merged)
+        merge(a, a.merged)
         for case in cases:
             here = [m for m in modes if case not in NOT_IN.get(m, [])]
             if any(MODES[m] == "rust" for m in here):
@@ -284,9 +310,11 @@ def disagreements(found, cases, modes):
 def rooflines(a, cases):
     """Of each model, what part of its step the machine would need at least, and of its longest kernels."""
     lines = []
-    for case in (c for c in cases if c in MODELS):
+    for case in (c for c in cases if c in MODELS + MORE):
         model, batch = case.rsplit("_b", 1)
-        call = [str(a.brolga), "profile", str(a.peers / "graphs" / f"{model}.graph"), "--json",
+        graph = HERE / "more/graphs" / f"{model}.graph"
+        graph = graph if graph.exists() else a.peers / "graphs" / graph.name
+        call = [str(a.brolga), "profile", str(graph), "--json",
                 "--batch-size", batch, "--threads", str(a.threads)]
         run = subprocess.run(call, capture_output=True, text=True)
         if run.returncode:
@@ -332,14 +360,15 @@ def page(a, found, modes):
 - Versions: {names}.
 - Measured: {' '.join(how(a).split())}
 """]
-    for title, known in (("Models: milliseconds of a training step", MODELS),
+    for title, known in (("Models: milliseconds of a training step", MODELS + MORE),
                          ("Operations: milliseconds", OPERATIONS)):
         if here := [c for c in cases if c in known]:
             ran = [m for m in modes if any((c, m) in found for c in here)]
             out.append(f"## {title}\n\n{table(found, here, ran)}\n")
     out.append(f"## Losses that differ by more than {AGREES:.0%}\n\n"
                f"{disagreements(found, cases, modes)}\n\n"
-               "PyTorch and burn pad `resnet_small_b32` in another way: see README.md.\n")
+               + ("PyTorch and burn pad `resnet_small_b32` in another way: see README.md.\n"
+                  if "resnet_small_b32" in cases else ""))
     if "brolga_jit" in modes:
         out.append(f"## Where Brolga's steps are against the machine's limits\n\n"
                    f"By `brolga profile`: what the operations and the bytes of the kernels would take "

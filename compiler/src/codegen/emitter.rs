@@ -20,8 +20,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::error::CodegenError;
 use super::origins::location;
+use super::outlined::Outlined;
 use super::pressure::CONSTANTS;
-use super::runs::Outlined;
 use crate::ir::{AxisId, DType, Expr, ExprId, OriginId, Origins, PlaceId, VarId};
 use crate::loop_ir::Kernel;
 
@@ -147,16 +147,18 @@ pub(super) struct Machine {
     /// Bytes of a register of lanes, and how many constants a loop keeps in registers.
     pub(super) register: u32,
     pub(super) constants: usize,
+    /// So many iterations of a vector loop are written out.
+    pub(super) unrolled: i64,
 }
 
 impl Machine {
     /// Vectors of 512 bits, of which there are 32.
     pub(super) const WIDE: Machine =
-        Machine { compares_unordered: true, register: 64, constants: 12 };
+        Machine { compares_unordered: true, register: 64, constants: 20, unrolled: 4 };
 
     /// Vectors of 128 bits.
     pub(super) fn narrow(compares_unordered: bool) -> Machine {
-        Machine { compares_unordered, register: 16, constants: CONSTANTS }
+        Machine { compares_unordered, register: 16, constants: CONSTANTS, unrolled: 1 }
     }
 }
 

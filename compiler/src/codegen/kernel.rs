@@ -12,9 +12,11 @@ use super::emitter::{Emitted, Emitter, Int, Machine, Places, Val, data, scalar_t
 use super::error::CodegenError;
 use super::externs::Extern;
 use super::origins::Emission;
-use super::runs::{Call, Outlined, Run};
+use super::outlined::{Call, Outlined};
 use crate::ir::{DType, Expr, ExprId, Exprs, OriginId, PlaceId};
-use crate::loop_ir::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt, Tile, failure};
+use crate::loop_ir::{
+    Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Run, Stmt, Tile, failure,
+};
 use crate::program::Frame;
 
 pub(super) type Result<T> = std::result::Result<T, CodegenError>;
@@ -443,17 +445,21 @@ impl Emitter<'_> {
         l: &Loop,
         (first, end, step): (Int, Int, i64),
         acc: Vec<Emitted>,
-        iteration: impl FnOnce(&mut Self, Vec<Emitted>) -> Result<Vec<Emitted>>,
+        iteration: impl Fn(&mut Self, Vec<Emitted>) -> Result<Vec<Emitted>>,
     ) -> Result<Vec<Emitted>> {
         self.forget(written(&l.body));
+        let at_once = if step > 1 { self.machine.unrolled } else { 1 };
         if let (Int::Const(a), Int::Const(b)) = (first, end)
-            && a + step >= b
+            && a + at_once * step >= b
         {
-            self.enter(None, false);
-            self.axes.insert(l.axis, first);
-            let acc = iteration(self, acc)?;
-            let acc = Self::settled(acc, self.here() - 1);
-            self.leave();
+            let mut acc = acc;
+            for at in (a..b).step_by(step as usize) {
+                self.enter(None, false);
+                self.axes.insert(l.axis, Int::Const(at));
+                acc = iteration(self, acc)?;
+                acc = Self::settled(acc, self.here() - 1);
+                self.leave();
+            }
             return Ok(acc);
         }
         let start = self.int_value(first);

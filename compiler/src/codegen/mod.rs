@@ -19,9 +19,9 @@ mod listing;
 mod observed;
 mod ops;
 mod origins;
+mod outlined;
 mod pressure;
 mod rows;
-mod runs;
 mod step;
 #[cfg(feature = "inspect")]
 mod text;
@@ -48,10 +48,10 @@ use rustc_hash::FxHashMap;
 
 use self::emitter::Machine;
 use self::origins::Emission;
-use self::runs::{Outlined, Run};
+use self::outlined::Outlined;
 use self::wide::Unsupported;
 use crate::ir::{Costs, Target};
-use crate::loop_ir::Kernel;
+use crate::loop_ir::{Kernel, Run, runs};
 use crate::program::Program;
 
 /// What else to do while code is made.
@@ -256,7 +256,7 @@ impl<'a, M: Module> Maker<'a, M> {
         // NEON compares for what holds of numbers alone.
         let is_arm = self.module.isa().name() == "aarch64";
         let machine = Machine::narrow(!is_arm);
-        let runs = if self.is_wide { runs::runs(kernel, self.options.loops) } else { vec![] };
+        let runs = if self.is_wide { runs(kernel, self.options.loops) } else { vec![] };
         let mut outlined = Outlined::default();
         for run in runs {
             let symbol = format!("{symbol}_loops_{}", outlined.len());

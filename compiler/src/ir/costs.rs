@@ -143,7 +143,7 @@ impl Default for Costs {
             max_boxes: 1024,
             siblings: 8,
             serial: 1_500,
-            loops: 40,
+            loops: 20,
         }
     }
 }

@@ -12,6 +12,8 @@ pub struct Target {
     pub features: &'static [&'static str],
     /// Whether fused multiply-add is a single instruction. Without it a product is rounded.
     pub fma: bool,
+    /// Whether vector loops can be in registers of 512 bits.
+    pub long_vectors: bool,
     /// Rows and columns (of f32) that the product's tile keeps in registers.
     pub tile: (usize, usize),
     /// Bytes of the first-level data cache of a core.
@@ -29,6 +31,7 @@ impl Target {
         // The presets name the newest features alone.
         features: &["x86-64-v4", "has_avx", "has_avx512f"],
         fma: true,
+        long_vectors: true,
         tile: (14, 32),
         l1: 32 << 10,
         l2: 1 << 20,
@@ -39,6 +42,7 @@ impl Target {
         triple: "x86_64-unknown-linux-gnu",
         features: &["x86-64-v3", "has_avx"],
         fma: true,
+        long_vectors: false,
         tile: (6, 16),
         l1: 32 << 10,
         l2: 512 << 10,
@@ -49,6 +53,7 @@ impl Target {
         triple: "x86_64-unknown-linux-gnu",
         features: &["x86-64-v2"],
         fma: false,
+        long_vectors: false,
         tile: (4, 8),
         l1: 32 << 10,
         l2: 256 << 10,
@@ -62,6 +67,7 @@ impl Target {
         triple: "aarch64-unknown-linux-gnu",
         features: &[],
         fma: true,
+        long_vectors: false,
         tile: (4, 8),
         l1: 32 << 10,
         l2: 256 << 10,

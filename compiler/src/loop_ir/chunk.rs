@@ -7,16 +7,18 @@
 //! [`Costs::chunk`] elements first, so that the arguments stay in the nearest cache. Of a short loop
 //! in a serial one, as over the elements of short rows, all rows together are one chunk. Arguments
 //! that stand in a memory as they are, are read there, and results that the loop stores as they are
-//! are written where it stores them; else both are in a local. Linear in the expressions for each
-//! function that is taken out.
+//! are written where it stores them; else both are in a local. Where the loop itself may be in the
+//! longest vectors of the machine, its functions stay, but for those of rare arguments. Linear in the
+//! expressions for each function that is taken out.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::rebuild::Rebuild;
+use super::runs::can_be_of_a_run;
 use super::{Chunk, ChunkFn, Extent, Kernel, Local, Loop, LoopKind, Stmt};
 use crate::ir::{
     AxisId, Costs, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, OriginId, PlaceId, Reindex,
-    Term, VarId,
+    Target, Term, VarId,
 };
 
 /// From so many elements on a function is called of which the library computes what only few arguments
@@ -24,9 +26,10 @@ use crate::ir::{
 const SHORTEST_RARE: usize = 16;
 
 /// Takes the transcendental functions out of the long vector loops of a kernel.
-pub fn chunk(kernel: &mut Kernel, costs: &Costs) {
+pub fn chunk(kernel: &mut Kernel, costs: &Costs, target: &Target) {
     let body = std::mem::take(&mut kernel.body);
-    let mut chunker = Chunker { exprs: &mut kernel.exprs, locals: &mut kernel.locals, costs };
+    let (exprs, locals) = (&mut kernel.exprs, &mut kernel.locals);
+    let mut chunker = Chunker { exprs, locals, costs, long_vectors: target.long_vectors };
     kernel.body = chunker.stmts(body);
 }
 
@@ -34,6 +37,8 @@ struct Chunker<'a> {
     exprs: &'a mut Exprs,
     locals: &'a mut Vec<Local>,
     costs: &'a Costs,
+    /// Whether loops may be in vectors as long as the library's.
+    long_vectors: bool,
 }
 
 /// A function of an element, in a statement of a loop's body (or in its folds).
@@ -66,7 +71,8 @@ impl Chunker<'_> {
     }
 
     fn vector_loop(&mut self, l: Loop, done: &mut Vec<Stmt>) {
-        let Some(call) = self.find(&l, l.extent.max()) else {
+        let call = self.find(&l, l.extent.max());
+        let Some(call) = call.filter(|call| !self.expands(&l, call)) else {
             done.push(Stmt::For(l));
             return;
         };
@@ -82,6 +88,15 @@ impl Chunker<'_> {
             }
             Extent::Const(_) | Extent::Block { .. } => done.push(Stmt::For(l)),
         }
+    }
+
+    /// Whether a function is better computed in its loop, which then needs no memory for the arguments
+    /// and the results.
+    fn expands(&self, l: &Loop, call: &Application) -> bool {
+        self.long_vectors
+            && call.dtype == DType::F32
+            && !call.function.has_rare(call.dtype)
+            && can_be_of_a_run(self.exprs, l)
     }
 
     /// The loop as a loop of blocks.

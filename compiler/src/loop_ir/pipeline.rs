@@ -90,7 +90,7 @@ pub static LOOP_PIPELINE: &[LoopPass] = &[
     LoopPass {
         name: "chunk",
         doc: "calls the library for functions of many elements",
-        run: |kernel, cx| chunk(kernel, cx.costs),
+        run: |kernel, cx| chunk(kernel, cx.costs, cx.target),
         required: false,
     },
     LoopPass {

@@ -107,7 +107,7 @@ fn chunks_keep_the_bits() {
         let run = |chunked: bool| {
             let mut kernel = two_functions(n, folds);
             if chunked {
-                chunk(&mut kernel, &Costs::default());
+                chunk(&mut kernel, &Costs::default(), &Target::X86_64_V3);
             }
             expand_math(&mut kernel, &Target::X86_64_V4);
             assert_eq!(verify(&kernel), Ok(()), "{kernel}");

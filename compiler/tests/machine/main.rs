@@ -3,5 +3,6 @@
 #![allow(unsafe_code)]
 
 mod harness;
+mod long_vectors;
 mod operations;
 mod statements;

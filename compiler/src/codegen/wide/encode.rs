@@ -52,6 +52,8 @@ struct Evex {
     zeros: bool,
     /// Of 64 bits.
     wide: bool,
+    /// Bytes that it reads or writes.
+    unit: i32,
     imm: Option<u8>,
 }
 
@@ -68,6 +70,7 @@ impl Evex {
             mask: 0,
             zeros: false,
             wide: false,
+            unit: 1,
             imm: None,
         }
     }
@@ -146,8 +149,9 @@ impl Assembler {
         self.bytes.extend_from_slice(&word.to_le_bytes());
     }
 
-    /// The bytes that say which operands; `behind` bytes of the instruction follow.
-    fn operands(&mut self, reg: u8, rm: Rm, behind: usize) {
+    /// The bytes that say which operands; `behind` bytes of the instruction follow. A distance of one
+    /// byte counts in so many bytes.
+    fn operands(&mut self, reg: u8, rm: Rm, unit: i32, behind: usize) {
         let reg = (reg & 7) << 3;
         match rm {
             Rm::Reg(rm) => self.bytes.push(0xC0 | reg | rm & 7),
@@ -159,13 +163,25 @@ impl Assembler {
             }
             Rm::Mem(At { base: Some(base), index, offset }) => {
                 let (base, low) = (base & 7, base & 7 == STACK);
-                self.bytes.push(0x80 | reg | if index.is_some() || low { 4 } else { base });
+                let short = (offset % unit == 0).then_some(offset / unit);
+                let short = short.and_then(|n| i8::try_from(n).ok());
+                let size = match short {
+                    // That of the frame's register means another thing without a distance.
+                    Some(0) if base != FRAME => 0x00,
+                    Some(_) => 0x40,
+                    None => 0x80,
+                };
+                self.bytes.push(size | reg | if index.is_some() || low { 4 } else { base });
                 if let Some((index, scale)) = index {
                     self.bytes.push((scale.trailing_zeros() as u8) << 6 | (index & 7) << 3 | base);
                 } else if low {
                     self.bytes.push(0x20 | base);
                 }
-                self.word(offset);
+                match (size, short) {
+                    (0x00, _) => {}
+                    (_, Some(n)) => self.bytes.push(n as u8),
+                    (_, None) => self.word(offset),
+                }
             }
         }
     }
@@ -191,7 +207,7 @@ impl Assembler {
         let zeros = u8::from(e.zeros) << 7;
         self.bytes.push(zeros | e.length << 5 | (second >> 4 & 1) << 3 | e.mask);
         self.bytes.push(e.opcode);
-        self.operands(e.reg, e.rm, usize::from(e.imm.is_some()));
+        self.operands(e.reg, e.rm, e.unit, usize::from(e.imm.is_some()));
         self.bytes.extend(e.imm);
     }
 
@@ -205,7 +221,7 @@ impl Assembler {
             (!second & 0xF) << 3 | u8::from(long) << 2,
             opcode,
         ]);
-        self.operands(reg, rm, 0);
+        self.operands(reg, rm, 1, 0);
     }
 
     /// An instruction on integers.
@@ -217,7 +233,7 @@ impl Assembler {
             self.bytes.push(rex);
         }
         self.bytes.extend_from_slice(opcode);
-        self.operands(reg, rm, behind);
+        self.operands(reg, rm, 1, behind);
     }
 
     pub(super) fn push(&mut self, reg: u8) {
@@ -263,18 +279,28 @@ impl Assembler {
             // Chosen for registers alone.
             IntOp::Min | IntOp::Max => unreachable!("a limit is in a register"),
         };
-        self.int(wide, &[0x81], digit, Rm::Reg(to), 4);
-        self.word(imm);
+        self.arithmetic(wide, digit, to, imm);
+    }
+
+    /// The operation of a number on a register and a number.
+    fn arithmetic(&mut self, wide: bool, digit: u8, to: u8, imm: i32) {
+        match i8::try_from(imm) {
+            Ok(imm) => {
+                self.int(wide, &[0x83], digit, Rm::Reg(to), 1);
+                self.bytes.push(imm as u8);
+            }
+            Err(_) => {
+                self.int(wide, &[0x81], digit, Rm::Reg(to), 4);
+                self.word(imm);
+            }
+        }
     }
 
     /// Compares for a jump.
     pub(super) fn compare(&mut self, a: u8, b: Result<u8, i32>) {
         match b {
             Ok(b) => self.int(true, &[0x3B], a, Rm::Reg(b), 0),
-            Err(imm) => {
-                self.int(true, &[0x81], 7, Rm::Reg(a), 4);
-                self.word(imm);
-            }
+            Err(imm) => self.arithmetic(true, 7, a, imm),
         }
     }
 
@@ -329,9 +355,19 @@ impl Assembler {
                 };
                 let (opcode, reg) = if op == Op::Load { (0x10, to) } else { (0x11, a) };
                 let moved = e(MAP_0F, prefix, opcode, length, reg, 0, memory());
-                self.evex(Evex { wide: width == Width::Two, ..moved });
+                let unit = match width {
+                    Width::One => 4,
+                    Width::Two => 8,
+                    Width::Xmm => 16,
+                    Width::Ymm => 32,
+                    Width::Zmm => 64,
+                };
+                self.evex(Evex { wide: width == Width::Two, unit, ..moved });
             }
-            Op::LoadBroadcast => self.evex(e(MAP_0F38, P66, 0x18, length, to, 0, memory())),
+            Op::LoadBroadcast => {
+                let moved = e(MAP_0F38, P66, 0x18, length, to, 0, memory());
+                self.evex(Evex { unit: 4, ..moved });
+            }
             Op::Broadcast => self.evex(e(MAP_0F38, P66, 0x18, length, to, 0, Rm::Reg(a))),
             Op::BroadcastInt => self.evex(e(MAP_0F38, P66, 0x7C, length, to, 0, Rm::Reg(a))),
             Op::Zero => self.evex(e(MAP_0F, P66, 0xEF, 0, to, to, Rm::Reg(to))),
@@ -476,7 +512,7 @@ impl Assembler {
     fn int_op(&mut self, op: IntOp, wide: bool, to: u8, a: u8, b: Option<u8>, imm: i32) {
         let Some(b) = b else {
             match op {
-                IntOp::Add if wide => {
+                IntOp::Add if wide && to != a => {
                     let at = At { base: Some(a), index: None, offset: imm };
                     self.int(true, &[0x8D], to, Rm::Mem(at), 0);
                 }
@@ -522,3 +558,6 @@ impl Assembler {
         self.int(wide, opcode, to, Rm::Reg(b), 0);
     }
 }
+
+#[cfg(all(test, feature = "inspect"))]
+mod tests;

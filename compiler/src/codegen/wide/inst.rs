@@ -1,6 +1,7 @@
 //! Instructions of x86-64 with AVX-512 on registers that are still to be chosen.
 
 use cranelift_codegen::ir::SourceLoc;
+use cranelift_codegen::ir::condcodes::IntCC;
 
 /// What a register holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -257,6 +258,22 @@ pub(super) enum End {
 pub(super) struct Condition(pub(super) u8);
 
 impl Condition {
+    /// That of a comparison.
+    pub(super) fn of(cc: IntCC) -> Condition {
+        Condition(match cc {
+            IntCC::Equal => 0x4,
+            IntCC::NotEqual => 0x5,
+            IntCC::SignedLessThan => 0xC,
+            IntCC::SignedGreaterThanOrEqual => 0xD,
+            IntCC::SignedLessThanOrEqual => 0xE,
+            IntCC::SignedGreaterThan => 0xF,
+            IntCC::UnsignedLessThan => 0x2,
+            IntCC::UnsignedGreaterThanOrEqual => 0x3,
+            IntCC::UnsignedLessThanOrEqual => 0x6,
+            IntCC::UnsignedGreaterThan => 0x7,
+        })
+    }
+
     /// When this one does not hold.
     pub(super) fn not(self) -> Condition {
         Condition(self.0 ^ 1)

@@ -9,6 +9,8 @@
 mod allocate;
 mod encode;
 mod inst;
+mod operations;
+mod parts;
 mod select;
 
 use std::ops::Range;
@@ -52,9 +54,10 @@ pub(super) fn compile(func: &Function) -> Result<Compiled, Unsupported> {
         code: &code,
         places,
         kept: vec![],
+        stack: stack as i32,
         locations: vec![],
     };
-    writer.function(stack);
+    writer.function();
     let Writer { assembler, locations, .. } = writer;
     Ok(Compiled { bytes: assembler.finish(&code.pool), locations })
 }
@@ -67,13 +70,15 @@ struct Writer<'a> {
     labels: Vec<Label>,
     /// Registers to give back.
     kept: Vec<u8>,
+    /// Bytes of stack.
+    stack: i32,
     locations: Vec<(Range<u32>, SourceLoc)>,
 }
 
 impl Writer<'_> {
-    fn function(&mut self, stack: usize) {
+    fn function(&mut self) {
         self.labels = self.code.blocks.iter().map(|_| self.assembler.label()).collect();
-        self.enter(stack as i32);
+        self.enter();
         for (number, block) in self.code.blocks.iter().enumerate() {
             self.assembler.bind(self.labels[number]);
             for inst in &block.body {
@@ -102,7 +107,7 @@ impl Writer<'_> {
         self.code.classes[reg.0 as usize]
     }
 
-    fn enter(&mut self, stack: i32) {
+    fn enter(&mut self) {
         let ints = (0..self.places.len() as u32).map(Reg).filter(|&r| self.class(r) == Class::Int);
         let mut used = vec![];
         for reg in ints {
@@ -114,18 +119,20 @@ impl Writer<'_> {
         for &register in &self.kept {
             self.assembler.push(register);
         }
-        self.assembler.push(FRAME);
-        self.assembler.move_int(FRAME, STACK);
-        if stack > 0 {
-            self.assembler.int_imm(IntOp::Sub, true, STACK, stack);
+        if self.stack > 0 {
+            self.assembler.push(FRAME);
+            self.assembler.move_int(FRAME, STACK);
+            self.assembler.int_imm(IntOp::Sub, true, STACK, self.stack);
             self.assembler.int_imm(IntOp::And, true, STACK, -(ALIGNMENT as i32));
         }
     }
 
     fn leave(&mut self) {
         self.assembler.zero_upper();
-        self.assembler.move_int(STACK, FRAME);
-        self.assembler.pop(FRAME);
+        if self.stack > 0 {
+            self.assembler.move_int(STACK, FRAME);
+            self.assembler.pop(FRAME);
+        }
         for &register in self.kept.iter().rev() {
             self.assembler.pop(register);
         }
