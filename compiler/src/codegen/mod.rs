@@ -1,6 +1,10 @@
 //! Machine code: each kernel and the step function through Cranelift, into any of its modules (a
 //! JIT's or an object file's).
 //!
+//! Cranelift has vectors of 128 bits. Where the machine has longer ones, the [runs](crate::loop_ir)
+//! of a kernel's loops that are worth a call are functions of their own: emitted as all code is, with
+//! longer types, and made by [`wide`]. What that refuses stays in the kernel, and the dump says so.
+//!
 //! The code of a kernel is a pure function of the kernel, so equal kernels may
 //! share it and each can be made on any thread. Its meaning is that of the loop IR, bit for bit;
 //! of a NaN only that it is one is kept, not its bits. No data makes it trap.

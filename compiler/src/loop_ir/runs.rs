@@ -11,6 +11,9 @@ use rustc_hash::FxHashSet;
 use super::{ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt};
 use crate::ir::{AxisId, BinaryFn, DType, Expr, ExprId, Exprs, IndexId, Term, VarId};
 
+/// The most statements of a run: what is looked at from each on must not grow with the kernel.
+const LONGEST: usize = 64;
+
 /// The fewest lanes of a vector loop that longer vectors are for.
 const FEWEST_LANES: u8 = 8;
 
@@ -55,7 +58,8 @@ fn find<'k>(
             at += 1;
             continue;
         };
-        let n = found[at..body.len()].iter().take_while(|reads| reads.allowed).count();
+        let near = found[at..body.len()].iter().take(LONGEST);
+        let n = near.take_while(|reads| reads.allowed).count();
         match (1..=n).rev().find(|&n| is_closed(&found, at, n)) {
             Some(n) => {
                 if found[at..at + n].iter().map(|reads| reads.work).sum::<usize>() >= least {

@@ -32,6 +32,9 @@ const PARAMETER: u8 = 7;
 /// its constants, if its code does.
 pub(super) const ALIGNMENT: u64 = 64;
 
+/// The most bytes of stack of a function: what is within a page needs no probe.
+const MOST_STACK: usize = 3 << 10;
+
 /// A function's machine code.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Compiled {
@@ -48,6 +51,9 @@ pub(super) struct Compiled {
 pub(super) fn compile(func: &Function) -> Result<Compiled, Unsupported> {
     let code = select::select(func)?;
     let (places, stack) = allocate(&code);
+    if stack > MOST_STACK {
+        return Err(Unsupported(format!("{stack} bytes of values at once")));
+    }
     let mut writer = Writer {
         labels: vec![],
         assembler: Assembler::default(),
