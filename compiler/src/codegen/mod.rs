@@ -44,7 +44,7 @@ pub use text::code;
 use std::time::Instant;
 
 use cranelift_codegen::ir::{FuncRef, Function};
-use cranelift_codegen::isa::{CallConv, OwnedTargetIsa, lookup_by_name};
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa, TargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CompiledCode, Context, ir::UserFuncName};
 use cranelift_module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
@@ -213,8 +213,13 @@ pub fn define_kernel<M: Module>(
     Ok((id, maker.functions))
 }
 
-/// What a machine with vectors of 512 bits has, by Cranelift's names.
-const WIDE: [&str; 3] = ["has_avx512f", "has_avx512dq", "has_avx512vl"];
+/// Whether a machine has vectors of 512 bits, with all that is made of them here.
+fn is_wide(isa: &dyn TargetIsa) -> bool {
+    let flags = isa.isa_flags();
+    ["has_avx512f", "has_avx512dq", "has_avx512vl"]
+        .into_iter()
+        .all(|name| flags.iter().any(|f| f.name == name && f.as_bool() == Some(true)))
+}
 
 /// How many parameters a kernel has.
 const KERNEL_PARAMETERS: usize = 5;
@@ -232,9 +237,7 @@ struct Maker<'a, M> {
 
 impl<'a, M: Module> Maker<'a, M> {
     fn new(module: &'a mut M, options: CodegenOptions) -> Maker<'a, M> {
-        let flags = module.isa().isa_flags();
-        let has = |name: &str| flags.iter().any(|f| f.name == name && f.as_bool() == Some(true));
-        let is_wide = WIDE.into_iter().all(has);
+        let is_wide = is_wide(module.isa());
         Maker {
             module,
             options,
@@ -465,6 +468,7 @@ mod tests {
                     isa.isa_flags().iter().any(|f| f.name == feature && f.as_bool() == Some(true));
                 assert_eq!(is_on, lower.contains(&feature), "{}: {feature}", target.name);
             }
+            assert_eq!(is_wide(&*isa), target.long_vectors, "{}", target.name);
         }
     }
 }
