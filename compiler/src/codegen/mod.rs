@@ -26,6 +26,7 @@ mod origins;
 mod outlined;
 mod pressure;
 mod rows;
+mod run;
 mod step;
 #[cfg(feature = "inspect")]
 mod text;
@@ -288,7 +289,7 @@ impl<'a, M: Module> Maker<'a, M> {
     ) -> Result<Option<FuncId>, CodegenError> {
         let signature = externs::words(1, CallConv::SystemV);
         let func = Function::with_name_signature(UserFuncName::default(), signature.clone());
-        let emitted = kernel::emit_run(kernel, func, run)?;
+        let emitted = run::emit_run(kernel, func, run)?;
         let func = &emitted.func;
         if self.module.isa().flags().enable_verifier() {
             let flags = self.module.isa().flags();

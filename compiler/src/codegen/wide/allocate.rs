@@ -6,7 +6,7 @@
 //! values that are used least, counted by loops, go to the stack. A value takes the register of one
 //! that ends where it begins if they are to be the same, as those that a loop carries.
 
-use super::inst::{Block, Class, Code, Edge, End, Op, Reg};
+use super::inst::{Block, Class, Code, Edge, End, Reg};
 
 /// Where a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,8 +143,7 @@ fn lives(code: &Code) -> (Vec<Life>, Vec<Vec<Reg>>) {
             }
             if let Some(to) = inst.to {
                 touch(to, at + 1, scale);
-                if let (Some(a), true) = (inst.from[0], inst.writes_early() || inst.op == Op::Move)
-                {
+                if let (Some(a), true) = (inst.from[0], inst.writes_early()) {
                     wishes[to.0 as usize].push(a);
                 }
             }

@@ -340,7 +340,7 @@ impl Assembler {
         let memory = || Rm::Mem(p.at.expect("it has an address"));
         let e = Evex::new;
         match op {
-            Op::Entry | Op::Move => unreachable!("moves know the class of their registers"),
+            Op::Entry => unreachable!("the parameter is copied to its place"),
             Op::IntConst => self.int_const(to, imm),
             Op::IntLoad { wide } => self.int(wide, &[0x8B], to, memory(), 0),
             Op::IntStore { wide } => self.int(wide, &[0x89], a, memory(), 0),

@@ -55,8 +55,6 @@ pub(super) struct Mem {
 pub(super) enum Op {
     /// `to` is the function's parameter.
     Entry,
-    /// `to = a`, of any class.
-    Move,
     /// `to` is a number of 64 bits: `imm`.
     IntConst,
     /// `to` is the word there, of 32 (zeros above) or 64 bits.

@@ -185,14 +185,8 @@ impl Writer<'_> {
     }
 
     fn inst(&mut self, inst: &Inst) {
-        match (inst.op, inst.to, inst.from[0]) {
-            (Op::Entry, Some(to), _) => {
-                return self.copy(Class::Int, self.place(to), Place::Register(PARAMETER));
-            }
-            (Op::Move, Some(to), Some(from)) => {
-                return self.copy(self.class(to), self.place(to), self.place(from));
-            }
-            _ => {}
+        if let (Op::Entry, Some(to)) = (inst.op, inst.to) {
+            return self.copy(Class::Int, self.place(to), Place::Register(PARAMETER));
         }
         // Values on the stack come to spare registers. What is written may take the first: it is
         // either read before, or a copy of the operand that it is to begin with.
