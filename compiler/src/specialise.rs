@@ -49,8 +49,7 @@ fn specialise_node(graph: &mut Graph, id: NodeId, binding: &Binding) -> Result<(
         Some(region) => op.with_region(region),
         None => op,
     };
-    let operands = graph.operand_types(&op, graph.operands(id));
-    let types = op.infer(&operands).map_err(fail)?;
+    let types = op.infer(&graph.operand_types(&op, graph.operands(id))).map_err(fail)?;
     types.iter().try_for_each(check_size).map_err(fail)?;
     graph.retype(id, op, types);
     Ok(())

@@ -32,8 +32,9 @@ fn widen(graph: &mut Graph, id: NodeId) -> Result<(), CompileError> {
         Some(region) => old.with_region(region),
         None => in_f64(old),
     };
-    let operands = graph.operand_types(&op, graph.operands(id));
-    let types = op.infer(&operands).map_err(|e| CompileError::of_type(e, graph, id))?;
+    let types = op
+        .infer(&graph.operand_types(&op, graph.operands(id)))
+        .map_err(|e| CompileError::of_type(e, graph, id))?;
     graph.retype(id, op, types);
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::groups::{self, Group};
 use super::inline::values;
 use super::values::{Value, Values, Work};
 use super::{FuseContext, Fusion, groups_of, stages};
-use crate::ir::{AxisId, Costs, IndexId, NodeId};
+use crate::ir::{AxisId, Costs, Indices, NodeId};
 use crate::ops::Scan;
 
 /// The body of a loop, which repeats.
@@ -78,7 +78,7 @@ fn unit_dims(scan: &Scan, values: &Values, costs: &Costs) -> Option<(usize, Vec<
     {
         return None;
     }
-    let reads: Vec<Vec<(NodeId, Vec<IndexId>)>> =
+    let reads: Vec<Vec<(NodeId, Indices)>> =
         values.list.iter().map(|v| values.elements(v)).collect();
     let first = scan.body.inputs.first().filter(|_| scan.n_carries > 0)?;
     let sizes = scan.body.tensor_type(*first).sizes()?;
@@ -119,7 +119,7 @@ struct Search<'a> {
     scan: &'a Scan,
     values: &'a Values,
     /// What each value reads, and at which index.
-    reads: &'a [Vec<(NodeId, Vec<IndexId>)>],
+    reads: &'a [Vec<(NodeId, Indices)>],
     /// The number of units.
     n: usize,
     /// The dimension of values and carries, as far as it is known.

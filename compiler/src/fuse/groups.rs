@@ -18,7 +18,7 @@ use super::nesting::Nesting;
 use super::order::Order;
 use super::values::{Value, Values, Work};
 use super::{Form, FuseContext, Residence, Stage, units};
-use crate::ir::{AxisId, IndexId, NodeId, Term};
+use crate::ir::{AxisId, IndexId, Indices, NodeId, Term};
 
 /// A value as a member of a group.
 #[derive(Clone, Debug)]
@@ -507,7 +507,7 @@ fn kept_dims(
     values: &Values,
     draft: &Draft,
     value: &Value,
-    elements: &[(NodeId, Vec<IndexId>)],
+    elements: &[(NodeId, Indices)],
 ) -> Vec<Kept> {
     let member_at: FxHashMap<NodeId, usize> =
         draft.members.iter().enumerate().map(|(at, &m)| (values.list[m].node, at)).collect();

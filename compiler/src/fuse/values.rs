@@ -4,8 +4,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Body;
 use crate::ir::{
-    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Monoid, Name, NodeId, Running, Scalar, Sorted,
-    TensorType,
+    AxisId, Expr, ExprId, Exprs, Graph, IndexId, Indices, Monoid, Name, NodeId, Running, Scalar,
+    Sorted, TensorType,
 };
 use crate::ops::{Leaf, Op};
 
@@ -211,13 +211,13 @@ impl Values {
     }
 
     /// Every read of an element by a value: the node and the index per dimension.
-    pub fn elements(&self, value: &Value) -> Vec<(NodeId, Vec<IndexId>)> {
+    pub fn elements(&self, value: &Value) -> Vec<(NodeId, Indices)> {
         let mut found = Elements { exprs: &self.exprs, seen: FxHashSet::default(), list: vec![] };
         match &value.work {
             Work::Map(body) | Work::Reduce { body, .. } => found.visit(*body),
             Work::Contract(boxes) => {
                 for factor in boxes.iter().flat_map(|b| [&b.a, &b.b]) {
-                    found.list.push((number(factor.source), factor.index.clone()));
+                    found.list.push((factor.source, Indices::from_slice(&factor.index)));
                     factor.index.iter().for_each(|&i| found.visit_index(i));
                 }
             }
@@ -234,14 +234,14 @@ impl Values {
             Work::Prefix(running) => running.bodies().for_each(|body| found.visit(body)),
             Work::Sort(sorted) => found.visit(sorted.key),
             Work::Random { seed, step, .. } => {
-                found.list.extend([(number(*seed), vec![]), (number(*step), vec![])]);
+                found.list.extend([seed, step].map(|&node| (node, Indices::new())));
             }
             Work::Repeat { .. } | Work::Result => {
-                found.list.extend(value.reads.iter().map(|&n| (number(n), vec![])));
+                found.list.extend(value.reads.iter().map(|&node| (node, Indices::new())));
             }
         }
         value.indices.iter().for_each(|i| found.visit(i.value));
-        found.list.into_iter().map(|(n, index)| (NodeId::from_number(n), index)).collect()
+        found.list
     }
 }
 
@@ -253,7 +253,7 @@ pub(crate) fn number(node: NodeId) -> u32 {
 struct Elements<'a> {
     exprs: &'a Exprs,
     seen: FxHashSet<ExprId>,
-    list: Vec<(u32, Vec<IndexId>)>,
+    list: Vec<(NodeId, Indices)>,
 }
 
 impl Elements<'_> {
@@ -263,7 +263,7 @@ impl Elements<'_> {
         }
         match self.exprs.expr(id) {
             Expr::Element { operand, index, .. } => {
-                self.list.push((*operand, index.to_vec()));
+                self.list.push((NodeId::from_number(*operand), index.clone()));
                 index.iter().for_each(|&i| self.visit_index(i));
             }
             Expr::Index(index, _) => self.visit_index(*index),

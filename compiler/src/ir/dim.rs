@@ -2,7 +2,8 @@
 //! normal form, so that equality of dimensions is equality of values of this type.
 //!
 //! Invariant: terms are sorted by monomial, no coefficient is zero, factors of a monomial are
-//! sorted and have positive powers. Every symbol stands for a number of at least 1.
+//! sorted and have positive powers, and there is at least one. Every symbol stands for a number of at
+//! least 1.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,10 +29,12 @@ enum Atom {
 
 type Monomial = Vec<(Atom, u32)>;
 
-/// One dimension of a shape.
+/// One dimension of a shape. A number, which most are, owns no memory, and copies share theirs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Dim {
-    terms: Vec<(Monomial, i64)>,
+    constant: i64,
+    /// What is added to it.
+    terms: Arc<[(Monomial, i64)]>,
 }
 
 /// Whether two dimensions agree.
@@ -92,21 +95,21 @@ impl<'a> FromIterator<(&'a str, u64)> for Binding {
 impl Dim {
     /// The dimension that a symbol names.
     pub fn symbol(name: &str) -> Dim {
-        Dim { terms: vec![(vec![(Atom::Symbol(Symbol(name.into())), 1)], 1)] }
+        Dim::atom(Atom::Symbol(Symbol(name.into())))
+    }
+
+    fn atom(atom: Atom) -> Dim {
+        Dim { constant: 0, terms: [(vec![(atom, 1)], 1)].into() }
     }
 
     /// A number.
     pub fn number(n: i64) -> Dim {
-        Dim { terms: if n == 0 { vec![] } else { vec![(vec![], n)] } }
+        Dim { constant: n, ..Dim::default() }
     }
 
     /// The number that this is, if it holds no symbol.
     pub fn as_number(&self) -> Option<i64> {
-        match self.terms.as_slice() {
-            [] => Some(0),
-            [(monomial, n)] if monomial.is_empty() => Some(*n),
-            _ => None,
-        }
+        self.terms.is_empty().then_some(self.constant)
     }
 
     /// Whether this is the literal number 1, the only dimension that broadcasts.
@@ -116,12 +119,20 @@ impl Dim {
 
     /// How many terms the polynomial has.
     pub fn n_terms(&self) -> usize {
-        self.terms.len()
+        self.each_term().count()
     }
 
     /// `self + other`.
     pub fn add(&self, other: &Dim) -> Result<Dim, DimError> {
-        Dim::from_terms(self.terms.iter().chain(&other.terms).cloned())
+        let terms = match (self.as_number(), other.as_number()) {
+            (_, Some(_)) => &self.terms,
+            (Some(_), None) => &other.terms,
+            (None, None) => {
+                return Dim::from_terms(self.owned_terms().chain(other.owned_terms()));
+            }
+        };
+        let constant = self.constant.checked_add(other.constant).ok_or(DimError::Overflow)?;
+        Ok(Dim { constant, terms: terms.clone() })
     }
 
     /// `self - other`.
@@ -131,10 +142,13 @@ impl Dim {
 
     /// `self * other`.
     pub fn mul(&self, other: &Dim) -> Result<Dim, DimError> {
-        let mut terms = Vec::with_capacity(self.terms.len() * other.terms.len());
-        for (m, a) in &self.terms {
-            for (n, b) in &other.terms {
-                terms.push((multiply(m, n), a.checked_mul(*b).ok_or(DimError::Overflow)?));
+        if let (Some(a), Some(b)) = (self.as_number(), other.as_number()) {
+            return a.checked_mul(b).map(Dim::number).ok_or(DimError::Overflow);
+        }
+        let mut terms = Vec::with_capacity(self.n_terms() * other.n_terms());
+        for (m, a) in self.each_term() {
+            for (n, b) in other.each_term() {
+                terms.push((multiply(m, n), a.checked_mul(b).ok_or(DimError::Overflow)?));
             }
         }
         Dim::from_terms(terms)
@@ -150,28 +164,24 @@ impl Dim {
             })?;
             return Ok(Dim::number(q));
         }
-        let [(divisor, c)] = other.terms.as_slice() else {
-            return if other.terms.is_empty() {
-                Err(DimError::DivisionByZero)
-            } else {
-                self.opaque_div(other)
-            };
-        };
+        let mut divisors = other.each_term();
+        let Some((divisor, c)) = divisors.next() else { return Err(DimError::DivisionByZero) };
+        if divisors.next().is_some() {
+            return Ok(self.opaque_div(other));
+        }
         let (mut whole, mut rest) = (vec![], vec![]);
-        for (m, a) in &self.terms {
+        for (m, a) in self.each_term() {
             match divide(m, divisor) {
-                Some(q) if a % c == 0 => whole.push((q, a / c)),
-                _ => rest.push((m.clone(), *a)),
+                Some(q) if a.checked_rem(c) == Some(0) => whole.push((q, a / c)),
+                _ => rest.push((m.to_vec(), a)),
             }
         }
         // floor((c·q + r) / c) = q + floor(r / c) for every integer q.
         let rest = Dim::from_terms(rest)?;
-        let tail = if rest.terms.is_empty() {
-            rest
-        } else if rest.as_number().is_some() && other.as_number().is_some() {
-            rest.floor_div(other)?
-        } else {
-            rest.opaque_div(other)?
+        let tail = match (rest.as_number(), other.as_number()) {
+            (Some(0), _) => rest,
+            (Some(_), Some(_)) => rest.floor_div(other)?,
+            _ => rest.opaque_div(other),
         };
         Dim::from_terms(whole)?.add(&tail)
     }
@@ -183,8 +193,10 @@ impl Dim {
 
     /// Whether the two agree.
     pub fn agreement(&self, other: &Dim) -> Agreement {
+        if self == other {
+            return Agreement::Equal;
+        }
         match self.sub(other) {
-            Ok(d) if d.terms.is_empty() => Agreement::Equal,
             Ok(d) if d.has_division() => Agreement::Open,
             Ok(_) | Err(_) => Agreement::Different,
         }
@@ -192,8 +204,8 @@ impl Dim {
 
     /// The number that this is under `binding`. Errors: an unbound symbol, overflow, `x // 0`.
     pub fn evaluate(&self, binding: &Binding) -> Result<i64, DimError> {
-        let mut sum = 0i64;
-        for (monomial, coefficient) in &self.terms {
+        let mut sum = self.constant;
+        for (monomial, coefficient) in &*self.terms {
             let mut product = *coefficient;
             for (atom, power) in monomial {
                 let value = match atom {
@@ -239,9 +251,18 @@ impl Dim {
         self.terms.iter().flat_map(|(m, _)| m).any(|(a, _)| matches!(a, Atom::FloorDiv(_)))
     }
 
-    fn opaque_div(&self, other: &Dim) -> Result<Dim, DimError> {
-        let atom = Atom::FloorDiv(Arc::new((self.clone(), other.clone())));
-        Ok(Dim { terms: vec![(vec![(atom, 1)], 1)] })
+    fn opaque_div(&self, other: &Dim) -> Dim {
+        Dim::atom(Atom::FloorDiv(Arc::new((self.clone(), other.clone()))))
+    }
+
+    /// The terms, the lowest first: the number, unless it is 0, is one of no factors.
+    fn each_term(&self) -> impl DoubleEndedIterator<Item = (&[(Atom, u32)], i64)> {
+        let number = (self.constant != 0).then_some((&[][..], self.constant));
+        number.into_iter().chain(self.terms.iter().map(|(monomial, n)| (&monomial[..], *n)))
+    }
+
+    fn owned_terms(&self) -> impl Iterator<Item = (Monomial, i64)> {
+        self.each_term().map(|(monomial, n)| (monomial.to_vec(), n))
     }
 
     fn from_terms(terms: impl IntoIterator<Item = (Monomial, i64)>) -> Result<Dim, DimError> {
@@ -250,7 +271,8 @@ impl Dim {
             let sum = sums.entry(monomial).or_insert(0);
             *sum = sum.checked_add(n).ok_or(DimError::Overflow)?;
         }
-        Ok(Dim { terms: sums.into_iter().filter(|(_, n)| *n != 0).collect() })
+        let constant = sums.remove(&[][..]).unwrap_or(0);
+        Ok(Dim { constant, terms: sums.into_iter().filter(|(_, n)| *n != 0).collect() })
     }
 }
 
@@ -266,7 +288,7 @@ fn floor_div(a: i64, b: i64) -> Option<i64> {
     Some(if a % b != 0 && (a < 0) != (b < 0) { q - 1 } else { q })
 }
 
-fn multiply(a: &Monomial, b: &Monomial) -> Monomial {
+fn multiply(a: &[(Atom, u32)], b: &[(Atom, u32)]) -> Monomial {
     let mut powers: BTreeMap<Atom, u32> = a.iter().cloned().collect();
     for (atom, power) in b {
         *powers.entry(atom.clone()).or_insert(0) += power;
@@ -275,7 +297,7 @@ fn multiply(a: &Monomial, b: &Monomial) -> Monomial {
 }
 
 /// `a / b` where every factor of `b` divides `a`.
-fn divide(a: &Monomial, b: &Monomial) -> Option<Monomial> {
+fn divide(a: &[(Atom, u32)], b: &[(Atom, u32)]) -> Option<Monomial> {
     let mut powers: BTreeMap<Atom, u32> = a.iter().cloned().collect();
     for (atom, power) in b {
         let left = powers.get_mut(atom)?;
@@ -287,11 +309,11 @@ fn divide(a: &Monomial, b: &Monomial) -> Option<Monomial> {
 /// Prints in the language: the highest terms first, `batch * 4 + 1`, `(batch + 1) // 2`.
 impl fmt::Display for Dim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.terms.is_empty() {
+        if *self == Dim::default() {
             return f.write_str("0");
         }
-        for (i, (monomial, n)) in self.terms.iter().rev().enumerate() {
-            match (i, *n < 0) {
+        for (i, (monomial, n)) in self.each_term().rev().enumerate() {
+            match (i, n < 0) {
                 (0, true) => f.write_str("-")?,
                 (0, false) => {}
                 (_, true) => f.write_str(" - ")?,
@@ -308,7 +330,7 @@ impl fmt::Display for Dim {
                 match atom {
                     Atom::Symbol(s) => write!(f, "{star}{s}")?,
                     Atom::FloorDiv(p)
-                        if self.terms.len() == 1 && monomial.len() == 1 && size == 1 =>
+                        if self.n_terms() == 1 && monomial.len() == 1 && size == 1 =>
                     {
                         write!(f, "{star}{} // {}", Factor(&p.0), Factor(&p.1))?;
                     }

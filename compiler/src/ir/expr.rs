@@ -9,6 +9,7 @@ use std::fmt;
 
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashSet};
+use smallvec::{SmallVec, smallvec};
 
 use super::{BinaryFn, CompareFn, DType, OriginId, Origins, Scalar, UnaryFn};
 
@@ -50,11 +51,17 @@ pub enum Term {
     Data(ExprId, i64),
 }
 
+/// IndexTerms of an index, each with its coefficient. Few have more than these.
+pub type IndexTerms = SmallVec<[(Term, i64); 4]>;
+
+/// Indices of an element, one per dimension.
+pub type Indices = SmallVec<[IndexId; 4]>;
+
 /// A sum of terms and a constant, in normal form: terms sorted, no coefficient zero.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Index {
     /// `(term, coefficient)`.
-    pub terms: Vec<(Term, i64)>,
+    pub terms: IndexTerms,
     /// The constant part.
     pub constant: i64,
 }
@@ -70,7 +77,7 @@ pub enum Expr {
         /// The number of the operand.
         operand: u32,
         /// One index per dimension of the operand.
-        index: Box<[IndexId]>,
+        index: Indices,
         /// The operand's element type.
         dtype: DType,
     },
@@ -341,7 +348,13 @@ impl Exprs {
 
     /// A constant index.
     pub fn index_constant(&mut self, n: i64) -> IndexId {
-        self.intern_index(Index { terms: vec![], constant: n })
+        self.intern_index(Index { terms: IndexTerms::new(), constant: n })
+    }
+
+    /// Whether the value of an expression is in any index. Linear in the indices.
+    pub fn indexes_by_data(&self) -> bool {
+        let is_data = |(term, _): &(Term, i64)| matches!(term, Term::Data(..));
+        self.indices.iter().any(|index| index.terms.iter().any(is_data))
     }
 
     /// The expressions whose values an index uses, each with the size of what it indexes.
@@ -464,7 +477,7 @@ impl Exprs {
     }
 
     fn index_term(&mut self, term: Term) -> IndexId {
-        self.intern_index(Index { terms: vec![(term, 1)], constant: 0 })
+        self.intern_index(Index { terms: smallvec![(term, 1)], constant: 0 })
     }
 
     /// An integer element as an index, clamped to `0..n`.
@@ -474,9 +487,9 @@ impl Exprs {
 
     /// `a + b · k`.
     pub fn index_add(&mut self, a: IndexId, b: IndexId, k: i64) -> IndexId {
-        let (x, y) = (self.index(a).clone(), self.index(b));
-        let mut terms = x.terms;
-        terms.extend(y.terms.iter().map(|(t, c)| (*t, c * k)));
+        let (x, y) = (self.index(a), self.index(b));
+        let scaled = y.terms.iter().map(|(t, c)| (*t, c * k));
+        let terms = x.terms.iter().copied().chain(scaled).collect();
         let constant = x.constant + y.constant * k;
         self.normal(terms, constant)
     }
@@ -493,22 +506,20 @@ impl Exprs {
         indices.iter().zip(strides).fold(zero, |sum, (&i, &s)| self.index_add(sum, i, s))
     }
 
-    fn normal(&mut self, mut terms: Vec<(Term, i64)>, constant: i64) -> IndexId {
+    fn normal(&mut self, mut terms: IndexTerms, constant: i64) -> IndexId {
         terms.sort_unstable();
-        let mut merged: Vec<(Term, i64)> = Vec::with_capacity(terms.len());
-        for (t, c) in terms {
-            match merged.last_mut() {
-                Some((last, sum)) if *last == t => *sum += c,
-                _ => merged.push((t, c)),
-            }
-        }
-        merged.retain(|(_, c)| *c != 0);
-        self.join_division(&mut merged);
-        self.intern_index(Index { terms: merged, constant })
+        terms.dedup_by(|(later, c), (first, sum)| {
+            let alike = later == first;
+            *sum += if alike { *c } else { 0 };
+            alike
+        });
+        terms.retain(|(_, c)| *c != 0);
+        self.join_division(&mut terms);
+        self.intern_index(Index { terms, constant })
     }
 
     /// `n · (x / n) + x mod n = x`: what reshaping there and back leaves behind.
-    fn join_division(&mut self, terms: &mut Vec<(Term, i64)>) {
+    fn join_division(&mut self, terms: &mut IndexTerms) {
         for i in 0..terms.len() {
             let (Term::Mod(x, n), c) = terms[i] else { continue };
             let Some(j) = terms.iter().position(|t| *t == (Term::Div(x, n), c * n)) else {
@@ -530,12 +541,16 @@ impl Exprs {
     /// The smallest and the largest value of an index.
     pub fn range(&self, id: IndexId) -> (i64, i64) {
         let index = self.index(id);
-        self.range_of(&index.terms, index.constant)
+        self.range_of(index.terms.iter(), index.constant)
     }
 
     /// The smallest and the largest value of a sum of terms and a constant.
-    pub fn range_of(&self, terms: &[(Term, i64)], constant: i64) -> (i64, i64) {
-        terms.iter().fold((constant, constant), |(lo, hi), (term, c)| {
+    pub fn range_of<'a>(
+        &self,
+        terms: impl Iterator<Item = &'a (Term, i64)>,
+        constant: i64,
+    ) -> (i64, i64) {
+        terms.fold((constant, constant), |(lo, hi), (term, c)| {
             let (a, b) = self.term_range(*term);
             (lo + (a * c).min(b * c), hi + (a * c).max(b * c))
         })
@@ -555,7 +570,8 @@ impl Exprs {
     /// Splits `index` into `n · quotient + rest`, as far as coefficients show it.
     fn split(&mut self, id: IndexId, n: i64) -> (IndexId, IndexId) {
         let index = self.index(id).clone();
-        let (whole, rest): (Vec<_>, Vec<_>) = index.terms.iter().partition(|(_, c)| c % n == 0);
+        let (whole, rest): (IndexTerms, IndexTerms) =
+            index.terms.into_iter().partition(|(_, c)| c % n == 0);
         let quotient = whole.into_iter().map(|(t, c)| (t, c / n)).collect();
         let q = self.normal(quotient, index.constant.div_euclid(n));
         (q, self.normal(rest, index.constant.rem_euclid(n)))

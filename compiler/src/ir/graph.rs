@@ -9,6 +9,7 @@ use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use super::module::TrainingStep;
 use super::{Provenance, TensorType};
@@ -121,7 +122,8 @@ impl MetricKind {
 /// A static dataflow graph with its roots.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    nodes: StableDiGraph<Node, ()>,
+    /// Those that copies of a graph have in common are shared until one changes them.
+    nodes: StableDiGraph<Arc<Node>, ()>,
     names: FxHashMap<Name, NodeId>,
     /// The next number to try after a name that was taken.
     suffixes: FxHashMap<Name, u32>,
@@ -147,10 +149,11 @@ impl Graph {
     ) -> Result<NodeId, TypeError> {
         let op = op.into();
         let types = op.infer(&self.operand_types(&op, operands))?;
-        let name = self.unique_name(origin.name.as_deref().unwrap_or(op.signature().name));
+        let wish = origin.name.clone().unwrap_or_else(|| op.signature().name.into());
+        let name = self.unique_name(wish);
         let provenance = origin.provenance.clone();
         let node = Node { op, operands: operands.to_vec(), types, name: name.clone(), provenance };
-        let id = NodeId(self.nodes.add_node(node).index() as u32);
+        let id = NodeId(self.nodes.add_node(node.into()).index() as u32);
         for operand in operands {
             self.nodes.add_edge(operand.at(), id.at(), ());
         }
@@ -160,18 +163,17 @@ impl Graph {
 
     /// The wish, or with `.1`, `.2` ... where it is taken; a wish that ends in a dot always gets a
     /// number.
-    fn unique_name(&mut self, wish: &str) -> Name {
-        let stem = wish.strip_suffix('.');
-        if stem.is_none() && !self.names.contains_key(wish) {
-            return wish.into();
-        }
-        let wish = stem.unwrap_or(wish);
-        let mut n = self.suffixes.get(wish).copied().unwrap_or(1);
+    fn unique_name(&mut self, wish: Name) -> Name {
+        let stem = match wish.strip_suffix('.') {
+            Some(stem) => stem.into(),
+            None if !self.names.contains_key(&wish) => return wish,
+            None => wish,
+        };
+        let next = self.suffixes.entry(stem.clone()).or_insert(1);
         loop {
-            let name: Name = format!("{wish}.{n}").into();
-            n += 1;
+            let name: Name = format!("{stem}.{next}").into();
+            *next += 1;
             if !self.names.contains_key(&name) {
-                self.suffixes.insert(wish.into(), n);
                 return name;
             }
         }
@@ -180,6 +182,10 @@ impl Graph {
     /// The node of an id of this graph.
     pub fn node(&self, id: NodeId) -> &Node {
         self.nodes.node_weight(id.at()).expect("an id of this graph")
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> Option<&mut Node> {
+        self.nodes.node_weight_mut(id.at()).map(Arc::make_mut)
     }
 
     /// The operation of a node.
@@ -199,7 +205,7 @@ impl Graph {
 
     /// The types that the rules of `op` see: the first of each operand; all of them where it
     /// picks one.
-    pub fn operand_types(&self, op: &Op, operands: &[NodeId]) -> Vec<&TensorType> {
+    pub fn operand_types(&self, op: &Op, operands: &[NodeId]) -> SmallVec<[&TensorType; 4]> {
         let n = if op.picks_result() { usize::MAX } else { 1 };
         operands.iter().flat_map(|&o| self.node(o).types.iter().take(n)).collect()
     }
@@ -219,9 +225,9 @@ impl Graph {
     pub fn rename(&mut self, id: NodeId, wish: &str) -> Name {
         let old = self.node(id).name.clone();
         self.names.remove(&old);
-        let name = self.unique_name(wish);
+        let name = self.unique_name(wish.into());
         self.names.insert(name.clone(), id);
-        if let Some(node) = self.nodes.node_weight_mut(id.at()) {
+        if let Some(node) = self.node_mut(id) {
             node.name = name.clone();
         }
         name
@@ -229,7 +235,7 @@ impl Graph {
 
     /// Adds to the provenance of a node.
     pub fn add_provenance(&mut self, id: NodeId, more: &Provenance) {
-        if let Some(node) = self.nodes.node_weight_mut(id.at()) {
+        if let Some(node) = self.node_mut(id) {
             node.provenance = node.provenance.merge(more);
         }
     }
@@ -272,7 +278,8 @@ impl Graph {
     pub fn order(&self) -> Vec<NodeId> {
         let mut roots = self.inputs.clone();
         roots.extend(self.roots());
-        self.order_from(&roots)
+        let mut seen = vec![false; self.n_numbers()];
+        self.walk(&roots, |id| !std::mem::replace(&mut seen[id.number()], true))
     }
 
     /// What the given nodes need, operands before users.
@@ -283,14 +290,20 @@ impl Graph {
     /// What the given nodes need but for what is `known` and what only that needs, operands before
     /// users.
     pub fn order_after(&self, roots: &[NodeId], known: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
-        let mut order = vec![];
         let mut seen = FxHashSet::default();
+        self.walk(roots, |id| !known(id) && seen.insert(id))
+    }
+
+    /// The nodes to which `enter` says yes, and it is asked of each as often as there is a way to it,
+    /// operands before users.
+    fn walk(&self, roots: &[NodeId], mut enter: impl FnMut(NodeId) -> bool) -> Vec<NodeId> {
+        let mut order = vec![];
         // A node is pushed twice: to visit its operands, then to be listed after them.
         let mut stack: Vec<(NodeId, bool)> = roots.iter().rev().map(|&n| (n, false)).collect();
         while let Some((id, done)) = stack.pop() {
             if done {
                 order.push(id);
-            } else if !known(id) && seen.insert(id) {
+            } else if enter(id) {
                 stack.push((id, true));
                 stack.extend(self.operands(id).iter().rev().map(|&o| (o, false)));
             }
@@ -313,7 +326,7 @@ impl Graph {
 
     /// Makes one node read `new` wherever it reads `old`; the types are the same.
     pub fn replace_operand(&mut self, user: NodeId, old: NodeId, new: NodeId) {
-        let Some(node) = self.nodes.node_weight_mut(user.at()) else { return };
+        let Some(node) = self.node_mut(user) else { return };
         for operand in node.operands.iter_mut().filter(|o| **o == old) {
             *operand = new;
         }
@@ -372,9 +385,13 @@ impl Graph {
 
     /// Replaces the op and the types of a node: for `specialise`, which binds dimensions in both.
     pub(crate) fn retype(&mut self, id: NodeId, op: Op, types: Vec<TensorType>) {
-        if let Some(node) = self.nodes.node_weight_mut(id.at()) {
-            node.op = op;
-            node.types = types;
+        let Some(node) = self.nodes.node_weight_mut(id.at()) else { return };
+        if let Some(own) = Arc::get_mut(node) {
+            (own.op, own.types) = (op, types);
+        } else {
+            let Node { operands, name, provenance, .. } = &**node;
+            let (operands, name) = (operands.clone(), name.clone());
+            *node = Arc::new(Node { op, operands, types, name, provenance: provenance.clone() });
         }
     }
 
@@ -388,7 +405,7 @@ impl Graph {
         for operand in operands {
             self.nodes.add_edge(operand.at(), id.at(), ());
         }
-        if let Some(node) = self.nodes.node_weight_mut(id.at()) {
+        if let Some(node) = self.node_mut(id) {
             node.op = op;
             node.operands = operands.to_vec();
         }

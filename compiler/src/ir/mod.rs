@@ -24,7 +24,9 @@ pub use crate::ops::functions::{BinaryFn, LibraryFn, UnaryFn};
 pub use costs::Costs;
 pub use dim::{Agreement, Binding, Dim, DimError, Symbol};
 pub use dtype::DType;
-pub use expr::{AxisId, Expr, ExprId, Exprs, Index, IndexId, PlaceId, Term, VarId, strides};
+pub use expr::{
+    AxisId, Expr, ExprId, Exprs, Index, IndexId, IndexTerms, Indices, PlaceId, Term, VarId, strides,
+};
 pub use flow::{Network, UNCUT};
 pub use functions::{CompareFn, LARGEST_QUOTIENT};
 pub(crate) use functions::{Float, Int};

@@ -2,38 +2,35 @@
 
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
+use smallvec::SmallVec;
 
 /// An interned set of numbers of nodes; the default is the empty set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OriginId(pub u32);
 
 /// The pool in which sets of origins are interned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Origins {
-    sets: IndexSet<Box<[u32]>, FxBuildHasher>,
+    /// Those that are not empty, from number 1 on. Most are of one number.
+    sets: IndexSet<SmallVec<[u32; 4]>, FxBuildHasher>,
     unions: FxHashMap<(OriginId, OriginId), OriginId>,
-}
-
-impl Default for Origins {
-    fn default() -> Origins {
-        let mut sets = IndexSet::default();
-        sets.insert(Box::default());
-        Origins { sets, unions: FxHashMap::default() }
-    }
 }
 
 impl Origins {
     /// The set of these numbers.
     pub fn of(&mut self, numbers: impl IntoIterator<Item = u32>) -> OriginId {
-        let mut numbers: Vec<u32> = numbers.into_iter().collect();
+        let mut numbers: SmallVec<[u32; 4]> = numbers.into_iter().collect();
         numbers.sort_unstable();
         numbers.dedup();
-        OriginId(self.sets.insert_full(numbers.into()).0 as u32)
+        if numbers.is_empty() {
+            return OriginId::default();
+        }
+        OriginId(self.sets.insert_full(numbers).0 as u32 + 1)
     }
 
     /// The numbers in a set, in ascending order.
     pub fn get(&self, id: OriginId) -> &[u32] {
-        &self.sets[id.0 as usize]
+        id.0.checked_sub(1).map_or(&[], |at| &self.sets[at as usize])
     }
 
     /// The largest number in any set.
@@ -53,7 +50,7 @@ impl Origins {
         if let Some(&known) = self.unions.get(&key) {
             return known;
         }
-        let both: Vec<u32> = self.get(a).iter().chain(self.get(b)).copied().collect();
+        let both: SmallVec<[u32; 8]> = self.get(a).iter().chain(self.get(b)).copied().collect();
         let union = self.of(both);
         self.unions.insert(key, union);
         union

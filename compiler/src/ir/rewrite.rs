@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{AxisId, DType, Expr, ExprId, Exprs, IndexId, OriginId, Term};
+use super::{AxisId, DType, Expr, ExprId, Exprs, IndexId, Indices, OriginId, Term};
 
 /// Copies expressions of one pool into another, with indices for axes and expressions for
 /// elements: the substitution of producers into consumers.
@@ -80,7 +80,7 @@ where
         let new = match from.expr(id) {
             Expr::Const(..) | Expr::Var(..) => self.into.intern(from.expr(id).clone()),
             Expr::Element { operand, index, dtype } => {
-                let index: Vec<IndexId> = index.iter().map(|&i| self.index(i)).collect();
+                let index: Indices = index.iter().map(|&i| self.index(i)).collect();
                 (self.element)(self.into, *operand, &index, *dtype)
             }
             Expr::Load { place, index, dtype } => {

@@ -36,12 +36,16 @@ impl TensorType {
 
     /// The dimensions as numbers, if every one is a number that is not negative.
     pub fn sizes(&self) -> Option<Vec<usize>> {
-        self.shape.iter().map(|d| d.as_number().and_then(|n| usize::try_from(n).ok())).collect()
+        self.each_size().collect()
+    }
+
+    fn each_size(&self) -> impl Iterator<Item = Option<usize>> {
+        self.shape.iter().map(|d| d.as_number().and_then(|n| usize::try_from(n).ok()))
     }
 
     /// The number of elements, if all dimensions are numbers and their product fits.
     pub fn n_elements(&self) -> Option<usize> {
-        self.sizes()?.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
+        self.each_size().try_fold(1usize, |n, size| n.checked_mul(size?))
     }
 
     /// The size in bytes, if all dimensions are numbers and the size fits in 63 bits.

@@ -57,6 +57,7 @@ pub use origins::{Settled, Sites, settle};
 pub use pipeline::{LOOP_PIPELINE, LoopContext, LoopPass, optimize_loops};
 pub(crate) use runs::{Run, runs};
 pub use strips::strips;
+pub(crate) use text::text_without_names;
 pub use text::{TextError, parse_kernels};
 pub use vectorise::vectorise;
 pub use verify::{KernelError, Problem, verify};

@@ -56,7 +56,7 @@ pub fn settle(kernel: &mut Kernel, part_of: &[u32]) -> Settled {
     let n_known = settled.nodes.len() as u32;
     settled.nodes.extend((0..part_of.len() as u32).filter(|node| !numbers.contains_key(node)));
     let mut origins = Origins::default();
-    let old = exprs.origins().clone();
+    let old = exprs.origins();
     let mut renumber = |id: OriginId| {
         let own = old.get(id).iter();
         let all =

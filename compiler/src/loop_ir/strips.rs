@@ -26,7 +26,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::columns::ROWS;
 use super::rebuild::Rebuild;
 use super::{Buffer, ChunkFn, Extent, Kernel, Loop, LoopKind, Stmt, Tile, View};
-use crate::ir::{AxisId, Costs, Expr, ExprId, Exprs, Index, IndexId, PlaceId, Reindex, Term};
+use crate::ir::{
+    AxisId, Costs, Expr, ExprId, Exprs, Index, IndexId, IndexTerms, PlaceId, Reindex, Term,
+};
 
 /// The fewest lanes of a vector loop.
 const FEWEST_LANES: usize = 4;
@@ -251,7 +253,7 @@ struct Touched {
 struct Rows {
     step: i64,
     /// The terms that are the same in all iterations.
-    base: Vec<(Term, i64)>,
+    base: IndexTerms,
     from: i64,
     to: i64,
 }
@@ -271,10 +273,10 @@ impl Rows {
             Term::Axis(axis) => inside.contains(axis),
             Term::Div(..) | Term::Mod(..) | Term::Data(..) => true,
         };
-        let Index { terms, constant } = exprs.index(access.index).clone();
-        let terms = terms.into_iter().filter(|(term, _)| *term != Term::Axis(axis));
-        let (varying, base): (Vec<_>, Vec<_>) = terms.partition(|term| varies(&term));
-        let (from, to) = exprs.range_of(&varying, constant);
+        let Index { terms, constant } = exprs.index(access.index);
+        let terms = || terms.iter().filter(|(term, _)| *term != Term::Axis(axis));
+        let base = terms().filter(|term| !varies(term)).copied().collect();
+        let (from, to) = exprs.range_of(terms().filter(varies), *constant);
         let from = from - access.before;
         let to = to + access.behind + (iterations - 1) * step - (rows - 1) * own;
         (step % rows == 0).then_some(Rows { step: own, base, from, to })?.checked()

@@ -68,7 +68,7 @@ impl KernelBuilder<'_> {
         let [part] = parts else { return None };
         let start = part.index.iter().zip(&part.axes).map(|(&index, &axis)| {
             let index = self.values.exprs.index(index);
-            (index.terms == [(Term::Axis(axis), 1)]).then_some(index.constant)
+            (index.terms[..] == [(Term::Axis(axis), 1)]).then_some(index.constant)
         });
         let start: Vec<i64> = start.collect::<Option<_>>()?;
         let sizes: Vec<usize> =

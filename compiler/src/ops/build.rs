@@ -131,8 +131,8 @@ impl Build<'_> {
 
     /// Two operands of one element type, broadcast to each other.
     fn together(&mut self, name: &str, [a, b]: [NodeId; 2]) -> Result<[NodeId; 2], TypeError> {
-        let (of_a, of_b) = (self.tensor_type(a), self.tensor_type(b));
-        same_dtype(name, &of_a, &of_b)?;
+        let (of_a, of_b) = (self.graph.tensor_type(a), self.graph.tensor_type(b));
+        same_dtype(name, of_a, of_b)?;
         let shape = broadcast_shapes(&of_a.shape, &of_b.shape)?;
         Ok([self.stretch(a, &shape)?, self.stretch(b, &shape)?])
     }

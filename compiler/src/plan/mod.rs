@@ -14,6 +14,8 @@
 mod arena;
 mod copy;
 
+use std::cell::OnceCell;
+
 use rustc_hash::FxHashMap;
 
 use self::arena::{Arena, Layout};
@@ -22,7 +24,7 @@ use crate::fuse::{Fusion, is_memory};
 use crate::ir::{
     Costs, Graph, Literal, MetricKind, Name, NodeId, Provenance, Scalar, TensorType, stream_key,
 };
-use crate::loop_ir::{CACHE_LINE, Kernel, Settled, Sites, settle};
+use crate::loop_ir::{CACHE_LINE, Kernel, Settled, Sites, settle, text_without_names};
 use crate::lower::{self, Argument, Checks, Code, Lowered};
 use crate::ops::{Leaf, Op, Scan};
 use crate::program::{
@@ -138,8 +140,20 @@ struct Planner {
     layout: Layout,
     /// The number of the wave that is looked at, each counted once.
     now: usize,
-    /// The kernels by their text.
-    known: FxHashMap<(String, Sites), usize>,
+    /// The kernels by their cost and what they are for.
+    known: FxHashMap<(u64, Sites), Vec<Known>>,
+}
+
+/// A kernel of the program, with its text once one was compared with it.
+struct Known {
+    number: usize,
+    text: OnceCell<String>,
+}
+
+impl Known {
+    fn text(&self, kernel: &Kernel) -> &str {
+        self.text.get_or_init(|| text_without_names(kernel))
+    }
 }
 
 impl Planner {
@@ -392,12 +406,16 @@ impl Planner {
     fn kernel(&mut self, kernel: Kernel, sites: Sites) -> usize {
         let (_, scratch) = kernel.scratch_layout();
         self.program.scratch_bytes = self.program.scratch_bytes.max(scratch);
-        let next = self.program.kernels.len();
-        let number = *self.known.entry((anonymous(&kernel), sites)).or_insert(next);
-        if number == next {
-            self.program.kernels.push(kernel);
+        let kernels = &mut self.program.kernels;
+        let known = self.known.entry((kernel.cost, sites)).or_default();
+        let own = Known { number: kernels.len(), text: OnceCell::new() };
+        let is_equal = |known: &&Known| known.text(&kernels[known.number]) == own.text(&kernel);
+        if let Some(equal) = known.iter().find(is_equal) {
+            return equal.number;
         }
-        number
+        kernels.push(kernel);
+        known.push(own);
+        kernels.len() - 1
     }
 
     fn wave(&self, calls: Vec<Call>) -> Wave {
@@ -458,13 +476,4 @@ fn repeat_of(lowered: &Lowered) -> &lower::Repeat {
         Code::Repeat(repeat) => repeat,
         Code::Kernel(_) => unreachable!("the schedule repeats loops alone"),
     }
-}
-
-/// A kernel's text without the names: kernels with equal texts are compiled once.
-fn anonymous(kernel: &Kernel) -> String {
-    let mut kernel = kernel.clone();
-    kernel.name.clear();
-    kernel.buffers.iter_mut().enumerate().for_each(|(i, b)| b.name = format!("b{i}"));
-    kernel.locals.iter_mut().enumerate().for_each(|(i, l)| l.name = format!("l{i}"));
-    kernel.to_string()
 }

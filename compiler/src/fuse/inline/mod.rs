@@ -470,6 +470,9 @@ fn note(list: &mut Vec<DataIndex>, more: &[DataIndex]) {
 
 /// The elements of operands that an expression takes as indices, with the sizes of what they index.
 fn data_indices(exprs: &Exprs, body: ExprId) -> Vec<(ExprId, i64)> {
+    if !exprs.indexes_by_data() {
+        return vec![];
+    }
     let (mut seen, mut found) = (FxHashSet::default(), vec![]);
     let mut stack = vec![body];
     while let Some(id) = stack.pop() {

@@ -6,8 +6,8 @@ use super::line::{Line, TextError};
 use super::tokens::Token;
 use super::{Strength, literals};
 use crate::ir::{
-    AxisId, BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, Index, IndexId, PlaceId, Scalar, Term,
-    UnaryFn, VarId,
+    AxisId, BinaryFn, CompareFn, DType, Expr, ExprId, Exprs, Index, IndexId, IndexTerms, PlaceId,
+    Scalar, Term, UnaryFn, VarId,
 };
 use crate::loop_ir::Extent;
 
@@ -280,7 +280,7 @@ impl<'a> Cursor<'a> {
 
     /// `2 i0 + (i1) // 4 - 1`.
     pub(super) fn index(&mut self) -> Read<IndexId> {
-        let mut terms: Vec<(Term, i64)> = vec![];
+        let mut terms = IndexTerms::new();
         let mut constant = 0i64;
         let mut sign = if self.take("-") { -1 } else { 1 };
         loop {

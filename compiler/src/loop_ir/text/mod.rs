@@ -21,6 +21,7 @@ mod tokens;
 pub use line::TextError;
 pub use parse::parse_kernels;
 pub(super) use print::place_names;
+pub(crate) use print::text_without_names;
 
 use crate::ir::{BinaryFn, DType};
 

@@ -12,10 +12,21 @@ use crate::loop_ir::{Chunk, ChunkFn, Extent, Fold, Kernel, Loop, LoopKind, Stmt,
 
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut printer = Printer::new(self);
+        let mut printer = Printer::new(self, place_names(self));
+        printer.line(&format!("kernel {}, cost {}", self.name, self.cost))?;
         printer.kernel()?;
         f.write_str(&printer.text)
     }
+}
+
+/// The text of a kernel without names of its own and of its memories: kernels of equal texts do the
+/// same.
+pub(crate) fn text_without_names(kernel: &Kernel) -> String {
+    let buffers = (0..kernel.buffers.len()).map(|i| (PlaceId::Buffer(i as u32), format!("b{i}")));
+    let locals = (0..kernel.locals.len()).map(|i| (PlaceId::Local(i as u32), format!("l{i}")));
+    let mut printer = Printer::new(kernel, buffers.chain(locals).collect());
+    printer.kernel().expect("text is written to memory");
+    printer.text
 }
 
 /// The names of a kernel's memories: its own, made distinct by a number where two are equal, and in
@@ -56,11 +67,11 @@ struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(kernel: &'a Kernel) -> Printer<'a> {
+    fn new(kernel: &'a Kernel, places: FxHashMap<PlaceId, String>) -> Printer<'a> {
         let axes = kernel.units.iter().enumerate().map(|(i, &a)| (a, format!("u{i}"))).collect();
         Printer {
             kernel,
-            places: place_names(kernel),
+            places,
             axes,
             vars: FxHashMap::default(),
             shared: FxHashMap::default(),
@@ -75,7 +86,6 @@ impl<'a> Printer<'a> {
 
     fn kernel(&mut self) -> fmt::Result {
         let kernel = self.kernel;
-        self.line(&format!("kernel {}, cost {}", kernel.name, kernel.cost))?;
         self.depth = 1;
         for (i, buffer) in kernel.buffers.iter().enumerate() {
             let name = &self.places[&PlaceId::Buffer(i as u32)];

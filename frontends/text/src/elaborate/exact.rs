@@ -2,7 +2,7 @@
 //! the node that was printed: nothing is broadcast, simplified or renamed.
 
 use brolga_compiler::ir::{BinaryFn, CompareFn, Literal, Origin, TensorType, UnaryFn};
-use brolga_compiler::ops::{Contract, Leaf, Op, build_op, signatures};
+use brolga_compiler::ops::{Contract, Leaf, Op, OpRules, build_op, signatures};
 
 use super::attribute::attribute;
 use super::names::{give_way, node_name};
@@ -32,10 +32,8 @@ impl Elaborator<'_> {
             _ => own.to_owned(),
         };
         let region = self.region();
-        let types = region.graph.operand_types(&op, &operands);
-        let fits = brolga_compiler::ops::OpRules::infer(&op, &types)
-            .is_ok_and(|found| found.first() == Some(&wanted));
-        if !fits {
+        let found = op.infer(&region.graph.operand_types(&op, &operands));
+        if !found.is_ok_and(|found| found.first() == Some(&wanted)) {
             return Ok(None);
         }
         give_way(&mut region.graph, &name);
