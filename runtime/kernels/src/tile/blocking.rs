@@ -7,21 +7,15 @@ use super::{Block, Microkernels, Tile};
 /// Half of a second cache of 1 MB, in bytes: what is to stay there.
 const L2_SHARE: usize = 512 << 10;
 
-/// Of so many blocks of rows each panel of a B that is larger than that is copied once: a copy takes
-/// most of a block's time.
+/// Of so many blocks of rows each panel of a B of which a part of the sum is larger than that is copied
+/// once: a copy takes most of a block's time.
 const BLOCKS_TO_PACK: usize = 4;
-/// Of so many where B is at least half as large: from the second cache it comes nearly in time. Of
-/// fewer where its rows evict each other.
-const NEAR_TO_PACK: usize = 12;
+/// Of so many where the whole panel is at least half as large: part by part it comes from the second
+/// cache in time, or nearly. Of fewer where B's rows evict each other.
+const NEAR_TO_PACK: usize = 20;
 const STRIDES_TO_PACK: usize = 6;
-/// Of so many where the rows of B scatter: to read them three times costs more.
+/// Of so many where the rows of B scatter.
 const SCATTERED_TO_PACK: usize = 3;
-/// Where the steps of A are lines apart, of so many rows times steps: its lines crowd a B that fills it
-/// out of a first cache of 32 KB. Out of one of 48 KB if they evict each other besides: else B comes as
-/// fast from a second one of 1 MB and more.
-const JUMPS_TO_PACK: usize = 9 << 10;
-/// Bytes of the first cache.
-const L1: usize = 32 << 10;
 /// Steps of a sum of which so much is read of A that it is worth a copy.
 const LONG_SUM: usize = 256;
 
@@ -30,9 +24,14 @@ const LONG_SUM: usize = 256;
 const ROW_TO_COPY: usize = 1 << 10;
 const STRIDES_TO_COPY: usize = 512;
 
-/// Computes the tile. Goes through strips of columns, whose part of B stays in the second cache; in
-/// each through blocks of rows, whose part of A stays in the first; in each through panels of
-/// columns: blocks, whose C stays in registers. For many rows and a far B see [`packed`].
+/// Bytes of the steps of a sum, in a row of A, that are gone through at once where what is read of A
+/// or of B meanwhile would leave the near caches else: C is read and written once for so many.
+const PART_BYTES: usize = 1 << 10;
+
+/// Computes the tile. Goes through parts of the sum; in each through strips of columns, whose part of
+/// B stays in the second cache; in each through blocks of rows, whose part of A stays in the first; in
+/// each through panels of columns: blocks, whose C stays in registers. For many rows and a far B see
+/// [`packed`].
 ///
 /// # Safety
 /// As for [`super::brolga_tile_f32`], with elements `T`; the instruction set must be available.
@@ -40,49 +39,56 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let (levels, rows) = (&Levels::gathered::<T>(tile), &Rows::gathered::<T>(tile));
     let steps = levels.steps();
     let kernels = blocks.panels(tile, steps);
-    let at_once = rows.at_once(kernels.rows());
+    let registers = rows.at_once(kernels.rows());
     let row = tile.n.saturating_mul(size_of::<T>());
-    let bytes = steps.saturating_mul(row);
+    let whole = steps.saturating_mul(row);
     let a_column = usize::from(tile.a_columns != 0);
     let panel = 2 * blocks.lanes;
     let jumps = levels.jumps::<T>();
-    let crowds = jumps && (!blocks.has_wide_copies || levels.a_strides::<T>());
+    let part = PART_BYTES / size_of::<T>();
+    let splits = steps > 2 * part && (jumps || whole >= L2_SHARE / 2);
+    let at_once = if splits { part } else { steps };
+    let bytes = at_once.saturating_mul(row);
     let copies_rows = steps >= LONG_SUM
         && (jumps && row >= ROW_TO_COPY || levels.a_strides::<T>() && row >= STRIDES_TO_COPY);
     let near = if levels.strides::<T>() { STRIDES_TO_PACK } else { NEAR_TO_PACK };
-    let has_blocks = |n: usize| rows.count() > (n - 1) * at_once;
+    let has_blocks = |n: usize| rows.count() > (n - 1) * registers;
     let is_far = levels.scatters::<T>() && has_blocks(SCATTERED_TO_PACK)
         || bytes > L2_SHARE && has_blocks(BLOCKS_TO_PACK)
-        || bytes >= L2_SHARE / 2 && has_blocks(near)
-        || crowds && bytes > L1 && steps.saturating_mul(rows.count()) > JUMPS_TO_PACK;
+        || whole >= L2_SHARE / 2 && has_blocks(near)
+        || copies_rows && levels.a_strides::<T>() && has_blocks(BLOCKS_TO_PACK);
     // Of an A with columns as much is read as of B.
     if is_far && tile.a_columns == 0 {
         // SAFETY: the caller's promises.
         return unsafe { packed(blocks, tile, rows, levels, copies_rows) };
     }
     // As many panels as fit in the second cache, at least one.
-    let panels = L2_SHARE / steps.saturating_mul(panel * size_of::<T>()).max(1);
+    let panels = L2_SHARE / at_once.saturating_mul(panel * size_of::<T>()).max(1);
     let strip = panels.max(1) * panel;
-    for first in (0..tile.n).step_by(strip) {
-        let end = tile.n.min(first.saturating_add(strip));
-        for (i, n) in full_parts(rows.count(), at_once) {
-            let rows = &rows.offsets(i, n);
-            let mut j = first;
-            while j < end {
-                let (kernel, columns) = kernels.panel(n, (blocks.lanes, usize::MAX), end - j);
-                let block = Block {
-                    c: tile.c.cast::<T>().wrapping_add(j),
-                    a: tile.a.cast::<T>().wrapping_add(j * a_column),
-                    b: tile.b.cast::<T>().wrapping_add(j),
-                    columns,
-                    rows,
-                    levels,
-                    accumulates: tile.accumulate != 0,
-                };
-                // SAFETY: the block lies within the tile, whose elements are accessible.
-                unsafe { kernel(&block) };
-                j += columns;
+    let mut accumulates = tile.accumulate != 0;
+    levels.parts(at_once, |levels, a, b| {
+        for first in (0..tile.n).step_by(strip) {
+            let end = tile.n.min(first.saturating_add(strip));
+            for (i, n) in full_parts(rows.count(), registers) {
+                let rows = &rows.offsets(i, n);
+                let mut j = first;
+                while j < end {
+                    let (kernel, columns) = kernels.panel(n, (blocks.lanes, usize::MAX), end - j);
+                    let block = Block {
+                        c: tile.c.cast::<T>().wrapping_add(j),
+                        a: tile.a.cast::<T>().wrapping_offset(a).wrapping_add(j * a_column),
+                        b: tile.b.cast::<T>().wrapping_offset(b).wrapping_add(j),
+                        columns,
+                        rows,
+                        levels,
+                        accumulates,
+                    };
+                    // SAFETY: the block lies within the tile, whose elements are accessible.
+                    unsafe { kernel(&block) };
+                    j += columns;
+                }
             }
         }
-    }
+        accumulates = true;
+    });
 }

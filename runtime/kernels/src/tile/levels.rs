@@ -204,6 +204,9 @@ impl Levels {
     /// The reduction in parts of at most so many steps, in order, each with where it begins in A
     /// and in B. Inner levels stay whole where they can.
     pub(super) fn parts(&self, most: usize, mut part: impl FnMut(&Levels, isize, isize)) {
+        if self.steps() <= most {
+            return part(self, 0, 0);
+        }
         // The level that is cut; those inside of it are whole, those around it go step by step.
         let (mut cut, mut inside) = (2, 1usize);
         while cut > 0 && inside.saturating_mul(self.len[cut]) <= most {

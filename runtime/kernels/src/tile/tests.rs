@@ -327,6 +327,20 @@ macro_rules! suite {
                 }
             }
 
+            /// Sums that are gone through in parts where they lie: few rows of a left factor whose steps
+            /// are lines apart, a large right factor, levels that are cut and such that stay whole, and
+            /// an empty one.
+            #[test]
+            fn sums_in_parts() {
+                for accumulate in [false, true] {
+                    for len in [[1, 1, 1537], [1, 28, 64], [7, 9, 25], [600, 1, 3], [2, 0, 900]] {
+                        check(Case::transposed(17, 10, len, accumulate));
+                        check(Case::plain(13, 130, len, accumulate));
+                        check(Case::transposed(5, 33, len, accumulate).by_columns());
+                    }
+                }
+            }
+
             /// Rows of the left factor that are copied, as their steps are lines apart: more than are
             /// copied at once, of more steps, for more columns. Rows that evict each other.
             #[test]
