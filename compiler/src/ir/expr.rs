@@ -51,7 +51,7 @@ pub enum Term {
     Data(ExprId, i64),
 }
 
-/// IndexTerms of an index, each with its coefficient. Few have more than these.
+/// Terms of an index, each with its coefficient. Few have more than four.
 pub type IndexTerms = SmallVec<[(Term, i64); 4]>;
 
 /// Indices of an element, one per dimension.

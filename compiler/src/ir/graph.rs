@@ -294,8 +294,8 @@ impl Graph {
         self.walk(roots, |id| !known(id) && seen.insert(id))
     }
 
-    /// The nodes to which `enter` says yes, and it is asked of each as often as there is a way to it,
-    /// operands before users.
+    /// What `enter` lets in, from the given nodes on, operands before users. It is asked of a node once
+    /// for every way to it.
     fn walk(&self, roots: &[NodeId], mut enter: impl FnMut(NodeId) -> bool) -> Vec<NodeId> {
         let mut order = vec![];
         // A node is pushed twice: to visit its operands, then to be listed after them.
