@@ -56,8 +56,9 @@ impl Level {
 fn take_rows(outer: &mut Vec<Level>, enough: usize) -> [Level; 2] {
     let mut rows: Vec<(Level, Vec<usize>)> = vec![];
     for at in (0..outer.len()).rev().filter(|&at| outer[at].b == 0) {
-        if !rows.iter().any(|(_, taken)| taken.contains(&at)) {
-            rows.push(continued(outer, at));
+        let taken: Vec<usize> = rows.iter().flat_map(|(_, taken)| taken.clone()).collect();
+        if !taken.contains(&at) {
+            rows.push(continued(outer, at, &taken));
         }
     }
     // Innermost first; a level that is not there counts once.
@@ -74,11 +75,13 @@ fn take_rows(outer: &mut Vec<Level>, enough: usize) -> [Level; 2] {
     [o, i].map(|at| rows[at].0.clone())
 }
 
-/// A level and all that continue it as one, with their positions.
-fn continued(levels: &[Level], at: usize) -> (Level, Vec<usize>) {
+/// A level and all that continue it as one, with their positions. Some are others' already: where nothing
+/// is computed, several may continue into the same one.
+fn continued(levels: &[Level], at: usize, of_others: &[usize]) -> (Level, Vec<usize>) {
     let (mut level, mut taken) = (levels[at].clone(), vec![at]);
     let next = |level: &Level, taken: &[usize]| {
-        let others = (0..levels.len()).filter(|at| !taken.contains(at));
+        let is_free = |at: &usize| !taken.contains(at) && !of_others.contains(at);
+        let others = (0..levels.len()).filter(is_free);
         others.filter_map(|at| Some((at, level.joined(&levels[at])?))).next()
     };
     while let Some((at, joined)) = next(&level, &taken) {
