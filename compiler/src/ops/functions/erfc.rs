@@ -79,8 +79,9 @@ const ERFC_F64: [f64; 23] = [
 /// Where t is 0, of f32 and of f64.
 const CENTRES: [f64; 2] = [2.0, 4.0];
 
-/// Beyond this, of f32 and of f64, it is 0.
-const BOUNDS: [f64; 2] = [10.2, 28.0];
+/// Here, of f32 and of f64, both factors of `e^(−x²)` are 0 (see [`Math::exp`]); it is 0 from 10.2 and
+/// 28 on.
+const BOUNDS: [f64; 2] = [13.27, 37.66];
 
 impl Math<'_> {
     /// As [`of_f64`].

@@ -173,7 +173,8 @@ impl<'a> Math<'a> {
         (upper, self.sub(x, upper))
     }
 
-    /// The integer `m` next to `x · factor`, as a float, and `2^m`, for |m| below the bias.
+    /// The integer `m` next to `x · factor`, as a float, and `2^m`, for |m| below the bias; and 0 for
+    /// an m of -bias.
     pub(crate) fn power_of_two(&mut self, x: ExprId, factor: f64) -> (ExprId, ExprId) {
         self.power_of_two_less(x, factor, 0)
     }

@@ -9,7 +9,7 @@ pub(super) fn f32_value<const FMA: bool>(x: f32) -> f32 {
     if FMA {
         let v0 = x < 0.0_f32;
         let v1 = x.abs();
-        let v2 = if 10.2_f32 < v1 { 10.2_f32 } else { v1 };
+        let v2 = if 13.27_f32 < v1 { 13.27_f32 } else { v1 };
         let v3 = v2 * v2;
         let v4 = -v3;
         let v5 = v4.mul_add(0.7213475_f32, 12583039.0_f32);
@@ -52,7 +52,7 @@ pub(super) fn f32_value<const FMA: bool>(x: f32) -> f32 {
     } else {
         let v0 = x < 0.0_f32;
         let v1 = x.abs();
-        let v2 = if 10.2_f32 < v1 { 10.2_f32 } else { v1 };
+        let v2 = if 13.27_f32 < v1 { 13.27_f32 } else { v1 };
         let v3 = v2 * v2;
         let v4 = -v3;
         let v5 = v4 * 0.7213475_f32;
@@ -131,7 +131,7 @@ pub(super) fn f64_value<const FMA: bool>(x: f64) -> f64 {
     if FMA {
         let v0 = x < 0.0_f64;
         let v1 = x.abs();
-        let v2 = if 28.0_f64 < v1 { 28.0_f64 } else { v1 };
+        let v2 = if 37.66_f64 < v1 { 37.66_f64 } else { v1 };
         let v3 = v2 * v2;
         let v4 = -v3;
         let v5 = v4.mul_add(0.7213475204444817_f64, 6755399441056767.0_f64);
@@ -193,7 +193,7 @@ pub(super) fn f64_value<const FMA: bool>(x: f64) -> f64 {
     } else {
         let v0 = x < 0.0_f64;
         let v1 = x.abs();
-        let v2 = if 28.0_f64 < v1 { 28.0_f64 } else { v1 };
+        let v2 = if 37.66_f64 < v1 { 37.66_f64 } else { v1 };
         let v3 = v2 * v2;
         let v4 = -v3;
         let v5 = v4 * 0.7213475204444817_f64;

@@ -8,7 +8,7 @@ use crate::real::Real as _;
 pub(super) fn f32_value<const FMA: bool>(x: f32) -> f32 {
     if FMA {
         let v0 = if 89.0_f32 < x { 89.0_f32 } else { x };
-        let v1 = if v0 < -104.0_f32 { -104.0_f32 } else { v0 };
+        let v1 = if v0 < -176.0_f32 { -176.0_f32 } else { v0 };
         let v2 = v1.mul_add(0.7213475_f32, 12583039.0_f32);
         let v3 = v2 - 12583039.0_f32;
         let v4 = v3.mul_add(-1.3867188_f32, v1);
@@ -28,7 +28,7 @@ pub(super) fn f32_value<const FMA: bool>(x: f32) -> f32 {
         v17
     } else {
         let v0 = if 89.0_f32 < x { 89.0_f32 } else { x };
-        let v1 = if v0 < -104.0_f32 { -104.0_f32 } else { v0 };
+        let v1 = if v0 < -176.0_f32 { -176.0_f32 } else { v0 };
         let v2 = v1 * 0.7213475_f32;
         let v3 = v2 + 12583039.0_f32;
         let v4 = v3 - 12583039.0_f32;
@@ -63,7 +63,7 @@ pub(super) fn f32_value<const FMA: bool>(x: f32) -> f32 {
 pub(super) fn f64_value<const FMA: bool>(x: f64) -> f64 {
     if FMA {
         let v0 = if 710.0_f64 < x { 710.0_f64 } else { x };
-        let v1 = if v0 < -746.0_f64 { -746.0_f64 } else { v0 };
+        let v1 = if v0 < -1418.0_f64 { -1418.0_f64 } else { v0 };
         let v2 = v1.mul_add(0.7213475204444817_f64, 6755399441056767.0_f64);
         let v3 = v2 - 6755399441056767.0_f64;
         let v4 = v3.mul_add(-1.3862943607382476_f64, v1);
@@ -89,7 +89,7 @@ pub(super) fn f64_value<const FMA: bool>(x: f64) -> f64 {
         v23
     } else {
         let v0 = if 710.0_f64 < x { 710.0_f64 } else { x };
-        let v1 = if v0 < -746.0_f64 { -746.0_f64 } else { v0 };
+        let v1 = if v0 < -1418.0_f64 { -1418.0_f64 } else { v0 };
         let v2 = v1 * 0.7213475204444817_f64;
         let v3 = v2 + 6755399441056767.0_f64;
         let v4 = v3 - 6755399441056767.0_f64;

@@ -263,7 +263,7 @@ pub(super) fn f64_value<const FMA: bool>(x: f64, y: f64) -> f64 {
         let v98 = if v10 { v95 } else { v97 };
         let v99 = y * v98;
         let v100 = if 710.0_f64 < v99 { 710.0_f64 } else { v99 };
-        let v101 = if v100 < -746.0_f64 { -746.0_f64 } else { v100 };
+        let v101 = if v100 < -1418.0_f64 { -1418.0_f64 } else { v100 };
         let v102 = v101.mul_add(0.7213475204444817_f64, 6755399441056767.0_f64);
         let v103 = v102 - 6755399441056767.0_f64;
         let v104 = v103.mul_add(-1.3862943607382476_f64, v101);
@@ -485,7 +485,7 @@ pub(super) fn f64_value<const FMA: bool>(x: f64, y: f64) -> f64 {
         let v169 = if v10 { v166 } else { v168 };
         let v170 = y * v169;
         let v171 = if 710.0_f64 < v170 { 710.0_f64 } else { v170 };
-        let v172 = if v171 < -746.0_f64 { -746.0_f64 } else { v171 };
+        let v172 = if v171 < -1418.0_f64 { -1418.0_f64 } else { v171 };
         let v173 = v172 * 0.7213475204444817_f64;
         let v174 = v173 + 6755399441056767.0_f64;
         let v175 = v174 - 6755399441056767.0_f64;

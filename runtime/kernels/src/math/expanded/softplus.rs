@@ -11,7 +11,7 @@ pub(super) fn f32_value<const FMA: bool>(x: f32) -> f32 {
         let v1 = x.abs();
         let v2 = -v1;
         let v3 = if 89.0_f32 < v2 { 89.0_f32 } else { v2 };
-        let v4 = if v3 < -104.0_f32 { -104.0_f32 } else { v3 };
+        let v4 = if v3 < -176.0_f32 { -176.0_f32 } else { v3 };
         let v5 = v4.mul_add(0.7213475_f32, 12583039.0_f32);
         let v6 = v5 - 12583039.0_f32;
         let v7 = v6.mul_add(-1.3867188_f32, v4);
@@ -73,7 +73,7 @@ pub(super) fn f32_value<const FMA: bool>(x: f32) -> f32 {
         let v1 = x.abs();
         let v2 = -v1;
         let v3 = if 89.0_f32 < v2 { 89.0_f32 } else { v2 };
-        let v4 = if v3 < -104.0_f32 { -104.0_f32 } else { v3 };
+        let v4 = if v3 < -176.0_f32 { -176.0_f32 } else { v3 };
         let v5 = v4 * 0.7213475_f32;
         let v6 = v5 + 12583039.0_f32;
         let v7 = v6 - 12583039.0_f32;
@@ -160,7 +160,7 @@ pub(super) fn f64_value<const FMA: bool>(x: f64) -> f64 {
         let v1 = x.abs();
         let v2 = -v1;
         let v3 = if 710.0_f64 < v2 { 710.0_f64 } else { v2 };
-        let v4 = if v3 < -746.0_f64 { -746.0_f64 } else { v3 };
+        let v4 = if v3 < -1418.0_f64 { -1418.0_f64 } else { v3 };
         let v5 = v4.mul_add(0.7213475204444817_f64, 6755399441056767.0_f64);
         let v6 = v5 - 6755399441056767.0_f64;
         let v7 = v6.mul_add(-1.3862943607382476_f64, v4);
@@ -234,7 +234,7 @@ pub(super) fn f64_value<const FMA: bool>(x: f64) -> f64 {
         let v1 = x.abs();
         let v2 = -v1;
         let v3 = if 710.0_f64 < v2 { 710.0_f64 } else { v2 };
-        let v4 = if v3 < -746.0_f64 { -746.0_f64 } else { v3 };
+        let v4 = if v3 < -1418.0_f64 { -1418.0_f64 } else { v3 };
         let v5 = v4 * 0.7213475204444817_f64;
         let v6 = v5 + 6755399441056767.0_f64;
         let v7 = v6 - 6755399441056767.0_f64;
