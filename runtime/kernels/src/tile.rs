@@ -19,17 +19,20 @@
 //! A panel of columns and up to so many rows is held in registers (`Microkernels`): two vectors of
 //! columns, and more where the rows are few, as a dozen sums must be under way for none to wait. Where A
 //! has columns and the sum is short the rows are few and the vectors four, so that what is read of A
-//! is longer.
+//! is longer. A step of a sum reads a number of each row; so that it reads no addresses beside them,
+//! kernels of many rows are compiled for such as lie evenly ([`Place`]).
 
 mod blocking;
 mod levels;
 mod packed;
 mod vector;
 
+use core::array;
+
 use crate::isa::Isa;
 use blocking::product;
-use levels::{Levels, RowOffsets};
-use vector::{Lanes, Vector, fetch};
+use levels::{FEW_OFFSETS, Levels, MAX_ROWS, Place, RowOffsets};
+use vector::{Lanes, Vector, fetch, opaque, opaque_step};
 
 /// A product to compute. Strides are in elements; the columns of B and C are contiguous, and those
 /// of A if it has any.
@@ -130,6 +133,24 @@ const SHORT_SUM: usize = 64;
 /// Bytes of a cache line.
 const CACHE_LINE: usize = 64;
 
+/// How a kernel finds the rows of A, by [`Place`].
+const ANYWHERE: u8 = Place::Anywhere as u8;
+const EVEN: u8 = Place::Even as u8;
+const ADJACENT: u8 = Place::Adjacent as u8;
+/// So many rows have addresses of one register and multiples of how far they are apart.
+const GROUP: usize = 5;
+
+impl Place {
+    /// What the kernel of so many rows that lie so is compiled for.
+    const fn of(self, rows: usize) -> u8 {
+        match self {
+            Place::Even if rows > FEW_OFFSETS => EVEN,
+            Place::Anywhere | Place::Even => ANYWHERE,
+            Place::Adjacent => ADJACENT,
+        }
+    }
+}
+
 /// Computes some rows of a panel of columns.
 type Microkernel<T> = unsafe fn(block: &Block<'_, T>);
 
@@ -159,8 +180,8 @@ struct Microkernels<T: 'static> {
     lanes: usize,
     /// Whether processors that have these instructions have second caches of 1 MB and more.
     has_wide_copies: bool,
-    /// Those where A has no columns.
-    matrix: Panels<T>,
+    /// Those where A has no columns, by the [`Place`] of the rows.
+    matrix: [Panels<T>; 3],
     /// Those where it has.
     columns: Panels<T>,
     /// Those where it has and the sum is short.
@@ -173,7 +194,7 @@ struct Microkernels<T: 'static> {
 
 /// Kernels by the columns of a panel, each a list by the number of rows less one.
 struct Panels<T: 'static> {
-    /// Whole vectors of columns: how many there are, the most first, two last.
+    /// Whole vectors of columns: how many there are, the most first.
     whole: &'static [&'static [(usize, Microkernel<T>)]],
     /// More than one vector of columns, at most two.
     edge: &'static [Microkernel<T>],
@@ -184,10 +205,15 @@ struct Panels<T: 'static> {
 }
 
 impl<T> Microkernels<T> {
-    /// The kernels for a sum of so many steps.
-    fn panels(&self, tile: &Tile, steps: usize) -> &Panels<T> {
+    /// The most rows of a block, for a sum of so many steps.
+    fn rows(&self, tile: &Tile, steps: usize) -> usize {
+        self.panels(tile, steps, Place::Anywhere).rows()
+    }
+
+    /// The kernels for a sum of so many steps and rows that lie so.
+    fn panels(&self, tile: &Tile, steps: usize, place: Place) -> &Panels<T> {
         match tile.a_columns {
-            0 => &self.matrix,
+            0 => &self.matrix[place as usize],
             _ if steps <= SHORT_SUM && tile.n >= 4 * self.lanes => &self.short,
             _ => &self.columns,
         }
@@ -211,7 +237,7 @@ impl<T> Panels<T> {
     ) -> (Microkernel<T>, usize) {
         let fills = |&&(vectors, _): &&(usize, Microkernel<T>)| {
             let rest = columns.checked_sub(vectors * lanes);
-            vectors <= most && rest.is_some_and(|rest| rest == 0 || rest > lanes || vectors <= 2)
+            vectors <= most && rest.is_some_and(|rest| rest == 0 || rest > lanes || vectors == 2)
         };
         if let Some(&(vectors, kernel)) = self.whole[rows - 1].iter().find(fills) {
             return (kernel, vectors * lanes);
@@ -228,10 +254,11 @@ impl<T> Panels<T> {
 }
 
 /// The block of `R` rows and `W` vectors of columns, all in registers. If it is an `EDGE`, the last
-/// vector is cut to the block's columns. `COLUMNS` says whether A has columns.
+/// vector is cut to the block's columns. `COLUMNS` says whether A has columns, `PLACE` where its rows
+/// are ([`Place`]).
 ///
 /// # Safety
-/// The host has the instructions of `V`, and the block's elements are accessible.
+/// The host has the instructions of `V`, the block's elements are accessible, and its rows lie so.
 #[expect(clippy::needless_range_loop, reason = "rows and vectors index memory and registers alike")]
 #[inline(always)]
 unsafe fn block<
@@ -240,6 +267,7 @@ unsafe fn block<
     const W: usize,
     const EDGE: bool,
     const COLUMNS: bool,
+    const PLACE: u8,
 >(
     block: &Block<'_, V::Element>,
 ) {
@@ -261,13 +289,32 @@ unsafe fn block<
         }
         // Read once: nothing says that what is asked for is not where it lies.
         let ahead = levels.ahead;
+        // The first rows of the groups are named by pointers, those after them by multiples.
+        let mut apart = if PLACE == EVEN { rows.a[1] - rows.a[0] } else { 0 };
+        let mut thrice = 3 * apart;
+        let groups = if PLACE == EVEN { R.div_ceil(GROUP) } else { 1 };
+        let a = if PLACE == ANYWHERE { a } else { a.byte_offset(rows.a[0]) };
         let (mut a0, mut b0) = (a, b);
         for _ in 0..levels.len[0] {
             let (mut a1, mut b1) = (a0, b0);
             for _ in 0..levels.len[1] {
-                let (mut a2, mut b2) = (a1, b1);
+                let mut b2 = b1;
+                let mut a2: [_; MAX_ROWS.div_ceil(GROUP)] =
+                    array::from_fn(|g| a1.wrapping_byte_offset((g * GROUP) as isize * apart));
                 for _ in 0..levels.len[2] {
-                    let of_row = |i: usize| a2.byte_offset(rows.a[i]);
+                    if PLACE == EVEN {
+                        // Or the compiler makes pointers to all rows of them, for which there are
+                        // no registers.
+                        a2[..groups].iter_mut().for_each(|first| *first = opaque(*first));
+                        (apart, thrice) = (opaque_step(apart), opaque_step(thrice));
+                    }
+                    let multiples = [0, apart, 2 * apart, thrice, 4 * apart];
+                    let row: [_; R] = array::from_fn(|i| match PLACE {
+                        ANYWHERE => a2[0].wrapping_byte_offset(rows.a[i]),
+                        EVEN => a2[i / GROUP].wrapping_byte_offset(multiples[i % GROUP]),
+                        ADJACENT => a2[0].wrapping_add(i),
+                        _ => unreachable!(),
+                    });
                     let column = |w: usize| load::<V>(b2.add(w * V::LANES), last(w), mask);
                     for w in 0..W {
                         if (w * size_of::<V>()).is_multiple_of(CACHE_LINE) {
@@ -276,7 +323,7 @@ unsafe fn block<
                     }
                     // The side of fewer vectors stays in registers.
                     if W > R && !COLUMNS {
-                        let x: [V; R] = core::array::from_fn(|i| V::splat(of_row(i)));
+                        let x: [V; R] = array::from_fn(|i| V::splat(row[i]));
                         for w in 0..W {
                             let y = column(w);
                             for i in 0..R {
@@ -284,19 +331,21 @@ unsafe fn block<
                             }
                         }
                     } else {
-                        let y: [V; W] = core::array::from_fn(column);
+                        let y: [V; W] = array::from_fn(column);
                         for i in 0..R {
                             for w in 0..W {
                                 let x = if COLUMNS {
-                                    load::<V>(of_row(i).add(w * V::LANES), last(w), mask)
+                                    load::<V>(row[i].add(w * V::LANES), last(w), mask)
                                 } else {
-                                    V::splat(of_row(i))
+                                    V::splat(row[i])
                                 };
                                 acc[i][w] = x.mul_add(y[w], acc[i][w]);
                             }
                         }
                     }
-                    a2 = a2.wrapping_offset(levels.a_step[2]);
+                    for first in &mut a2[..groups] {
+                        *first = first.wrapping_offset(levels.a_step[2]);
+                    }
                     b2 = b2.wrapping_offset(levels.b_step[2]);
                 }
                 a1 = a1.wrapping_offset(levels.a_step[1]);
@@ -425,20 +474,25 @@ unsafe fn pack_rows<V: Vector>(
 
 /// Lists a block for each number of rows.
 macro_rules! by_rows {
-    ($block:ident<$v:ty, $w:literal, $edge:literal, $columns:literal>, $($rows:literal)*) => {
-        &[$($block::<$v, $rows, $w, $edge, $columns>),*]
+    ($block:ident<$v:ty, $w:literal, $edge:literal, $columns:literal, $place:ident>, $($rows:literal)*) => {
+        &[$($block::<$v, $rows, $w, $edge, $columns, { Place::$place.of($rows) }>),*]
     };
 }
 
 /// The lists of [`Panels`], given the vectors of a panel by its rows; `$half` is the vector for at most
 /// half the columns.
 macro_rules! panels {
-    ($block:ident<$v:ty, $half:ty, $columns:literal>, $($rows:literal: $($vectors:literal)*,)*) => {
+    (
+        $block:ident<$v:ty, $half:ty, $columns:literal, $place:ident>,
+        $($rows:literal: $($vectors:literal)*,)*
+    ) => {
         Panels {
-            whole: &[$(&[$(($vectors, $block::<$v, $rows, $vectors, false, $columns>)),*]),*],
-            edge: by_rows!($block<$v, 2, true, $columns>, $($rows)*),
-            narrow: by_rows!($block<$v, 1, true, $columns>, $($rows)*),
-            slim: by_rows!($block<$half, 1, true, $columns>, $($rows)*),
+            whole: &[$(&[
+                $(($vectors, $block::<$v, $rows, $vectors, false, $columns, { Place::$place.of($rows) }>)),*
+            ]),*],
+            edge: by_rows!($block<$v, 2, true, $columns, $place>, $($rows)*),
+            narrow: by_rows!($block<$v, 1, true, $columns, $place>, $($rows)*),
+            slim: by_rows!($block<$half, 1, true, $columns, $place>, $($rows)*),
         }
     };
 }
@@ -453,9 +507,13 @@ macro_rules! blocks {
         Microkernels {
             lanes: <$v as Vector>::LANES,
             has_wide_copies: $has_wide_copies,
-            matrix: panels!($block<$v, $half, false>, $($matrix)*),
-            columns: panels!($block<$v, $half, true>, $($by_columns)*),
-            short: panels!($block<$v, $half, true>, $($short)*),
+            matrix: [
+                panels!($block<$v, $half, false, Anywhere>, $($matrix)*),
+                panels!($block<$v, $half, false, Even>, $($matrix)*),
+                panels!($block<$v, $half, false, Adjacent>, $($matrix)*),
+            ],
+            columns: panels!($block<$v, $half, true, Anywhere>, $($by_columns)*),
+            short: panels!($block<$v, $half, true, Anywhere>, $($short)*),
             pack: $pack::<$v>,
             pack_rows: $pack_rows::<$v>,
         }
@@ -469,11 +527,12 @@ unsafe fn block_portable<
     const W: usize,
     const EDGE: bool,
     const COLUMNS: bool,
+    const PLACE: u8,
 >(
     at: &Block<'_, V::Element>,
 ) {
     // SAFETY: the caller's promises.
-    unsafe { block::<V, R, W, EDGE, COLUMNS>(at) }
+    unsafe { block::<V, R, W, EDGE, COLUMNS, PLACE>(at) }
 }
 
 /// [`pack`] compiled for the same.
@@ -518,7 +577,9 @@ static F64_PORTABLE: Microkernels<f64> = portable_blocks!(Lanes<f64, 2>, Lanes<f
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::vector::x86::{F32x8, F32x8Vl, F32x16, F64x4, F64x4Vl, F64x8};
-    use super::{Block, Levels, Microkernels, Panels, RowOffsets, Vector, block, pack, pack_rows};
+    use super::{
+        Block, Levels, Microkernels, Panels, Place, RowOffsets, Vector, block, pack, pack_rows,
+    };
 
     /// [`block`] compiled for AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
@@ -528,11 +589,12 @@ mod x86 {
         const W: usize,
         const EDGE: bool,
         const COLUMNS: bool,
+        const PLACE: u8,
     >(
         at: &Block<'_, V::Element>,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE, COLUMNS>(at) }
+        unsafe { block::<V, R, W, EDGE, COLUMNS, PLACE>(at) }
     }
 
     /// [`pack`] compiled for the same.
@@ -567,11 +629,12 @@ mod x86 {
         const W: usize,
         const EDGE: bool,
         const COLUMNS: bool,
+        const PLACE: u8,
     >(
         at: &Block<'_, V::Element>,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE, COLUMNS>(at) }
+        unsafe { block::<V, R, W, EDGE, COLUMNS, PLACE>(at) }
     }
 
     /// [`pack`] compiled for the same.
@@ -605,8 +668,8 @@ mod x86 {
             blocks!(
                 block_avx512<$v, $half>, pack_avx512, pack_rows_avx512, true;
                 matrix {
-                    1: 8 4 3 2, 2: 8 4 3 2, 3: 4 3 2, 4: 4 3 2, 5: 4 3 2, 6: 4 3 2, 7: 4 3 2,
-                    8: 3 2, 9: 3 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2,
+                    1: 8 4 3 2 1, 2: 8 4 3 2 1, 3: 4 3 2 1, 4: 4 3 2 1, 5: 4 3 2 1, 6: 4 3 2 1, 7: 4 3 2 1,
+                    8: 3 2 1, 9: 3 2 1, 10: 2 1, 11: 2 1, 12: 2 1, 13: 2 1, 14: 2 1,
                 }
                 columns {
                     1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2,
@@ -623,7 +686,7 @@ mod x86 {
         ($v:ty) => {
             blocks!(
                 block_avx2<$v, $v>, pack_avx2, pack_rows_avx2, false;
-                matrix { 1: 8 4 3 2, 2: 6 4 3 2, 3: 4 3 2, 4: 3 2, 5: 2, 6: 2, }
+                matrix { 1: 8 4 3 2 1, 2: 6 4 3 2 1, 3: 4 3 2 1, 4: 3 2 1, 5: 2 1, 6: 2 1, }
                 columns { 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, }
                 short { 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, }
             )

@@ -1,6 +1,6 @@
 //! In which order the blocks of a tile are computed, so that operands are read from near caches.
 
-use super::levels::{Levels, Rows, full_parts};
+use super::levels::{Levels, Rows};
 use super::packed::packed;
 use super::{Block, Microkernels, Tile};
 
@@ -38,8 +38,7 @@ const PART_BYTES: usize = 1 << 10;
 pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     let (levels, rows) = (&Levels::gathered::<T>(tile), &Rows::gathered::<T>(tile));
     let steps = levels.steps();
-    let kernels = blocks.panels(tile, steps);
-    let registers = rows.at_once(kernels.rows());
+    let registers = rows.at_once(blocks.rows(tile, steps));
     let row = tile.n.saturating_mul(size_of::<T>());
     let whole = steps.saturating_mul(row);
     let a_column = usize::from(tile.a_columns != 0);
@@ -69,8 +68,9 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
     levels.parts(at_once, |levels, a, b| {
         for first in (0..tile.n).step_by(strip) {
             let end = tile.n.min(first.saturating_add(strip));
-            for (i, n) in full_parts(rows.count(), registers) {
+            for (i, n) in rows.blocks(registers) {
                 let rows = &rows.offsets(i, n);
+                let kernels = blocks.panels(tile, steps, rows.place);
                 let mut j = first;
                 while j < end {
                     let (kernel, columns) = kernels.panel(n, (blocks.lanes, usize::MAX), end - j);

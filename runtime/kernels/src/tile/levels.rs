@@ -3,7 +3,11 @@
 use super::{CACHE_LINE, Tile};
 
 /// The most rows of a block, of any instruction set.
-const MAX_ROWS: usize = 14;
+pub(super) const MAX_ROWS: usize = 14;
+
+/// Rows whose offsets fit into the registers of addresses, beside what else is there. Those of more would
+/// be loaded at each step, as often as elements.
+pub(super) const FEW_OFFSETS: usize = 9;
 
 /// Bytes of a page, and pages that the first translation buffer of a core holds (more on some).
 const PAGE: usize = 4096;
@@ -35,6 +39,19 @@ pub(super) const AHEAD: usize = 8;
 pub(super) struct RowOffsets {
     pub(super) a: [isize; MAX_ROWS],
     pub(super) c: [isize; MAX_ROWS],
+    /// How those of A lie.
+    pub(super) place: Place,
+}
+
+/// How the rows of a block of A lie to each other.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// In any way.
+    Anywhere,
+    /// Each as far from the one before.
+    Even,
+    /// Each an element from the one before.
+    Adjacent,
 }
 
 /// Splits `0..m` into the fewest parts of at most `limit`, as even as can be: `(first, length)`.
@@ -48,7 +65,7 @@ pub(super) fn even_parts(m: usize, limit: usize) -> impl Iterator<Item = (usize,
 
 /// Splits `0..m` into parts of `limit`, and what is left into a part, or two even ones with the last
 /// whole part if it is less than half of one: `(first, length)`.
-pub(super) fn full_parts(m: usize, limit: usize) -> impl Iterator<Item = (usize, usize)> {
+fn full_parts(m: usize, limit: usize) -> impl Iterator<Item = (usize, usize)> {
     let rest = m % limit;
     let last = if rest * 2 < limit { m.min(limit + rest) } else { rest };
     let whole = m - last;
@@ -72,21 +89,24 @@ pub(super) struct Rows {
     m: [usize; 2],
     a: [isize; 2],
     c: [isize; 2],
+    /// Bytes of an element.
+    element: isize,
 }
 
 impl Rows {
     #[inline(always)]
     pub(super) fn gathered<T>(tile: &Tile) -> Rows {
-        let bytes = |step: isize| step.wrapping_mul(size_of::<T>() as isize);
+        let element = size_of::<T>() as isize;
+        let bytes = |step: isize| step.wrapping_mul(element);
         let (m, a, c) = (tile.m, tile.a_row.map(bytes), tile.c_row.map(bytes));
         let inner = m[1] as isize;
         let continues = |step: [isize; 2]| step[0] == step[1].wrapping_mul(inner);
         if m[1] == 1 {
-            Rows { m: [1, m[0]], a: [0, a[0]], c: [0, c[0]] }
+            Rows { m: [1, m[0]], a: [0, a[0]], c: [0, c[0]], element }
         } else if continues(a) && continues(c) {
-            Rows { m: [1, m[0] * m[1]], a: [0, a[1]], c: [0, c[1]] }
+            Rows { m: [1, m[0] * m[1]], a: [0, a[1]], c: [0, c[1]], element }
         } else {
-            Rows { m, a, c }
+            Rows { m, a, c, element }
         }
     }
 
@@ -105,13 +125,28 @@ impl Rows {
         self.m[0] * self.m[1]
     }
 
+    /// The rows in blocks of at most `limit`: `(first, length)`. If the inner level is long, each of its
+    /// runs has blocks of its own: so all rows are evenly apart ([`Place::Even`]).
+    pub(super) fn blocks(&self, limit: usize) -> impl Iterator<Item = (usize, usize)> {
+        let [outer, inner] = self.m;
+        let runs = if outer > 1 && inner > FEW_OFFSETS { outer } else { 0 };
+        let whole = if runs == 0 { self.count() } else { 0 };
+        let in_runs = (0..runs).flat_map(move |run| {
+            even_parts(inner, limit).map(move |(first, length)| (run * inner + first, length))
+        });
+        full_parts(whole, limit).chain(in_runs)
+    }
+
     /// Where `n` rows from the `first` on lie, from the first of the tile.
     pub(super) fn offsets(&self, first: usize, n: usize) -> RowOffsets {
+        let even = if self.a[1] == self.element { Place::Adjacent } else { Place::Even };
         if self.m[0] == 1 {
-            return RowOffsets { a: series(first, self.a[1]), c: series(first, self.c[1]) };
+            let [a, c] = [self.a, self.c].map(|step| series(first, step[1]));
+            return RowOffsets { a, c, place: even };
         }
-        let mut offsets = RowOffsets { a: [0; MAX_ROWS], c: [0; MAX_ROWS] };
         let (mut outer, mut inner) = (first / self.m[1], first % self.m[1]);
+        let place = if inner + n <= self.m[1] { even } else { Place::Anywhere };
+        let mut offsets = RowOffsets { a: [0; MAX_ROWS], c: [0; MAX_ROWS], place };
         for row in 0..n {
             let at = |step: [isize; 2]| outer as isize * step[0] + inner as isize * step[1];
             (offsets.a[row], offsets.c[row]) = (at(self.a), at(self.c));

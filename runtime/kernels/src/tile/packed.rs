@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::levels::{AHEAD, Levels, Rows, even_parts, series};
+use super::levels::{AHEAD, Levels, Place, Rows, even_parts, series};
 use super::{Block, Microkernels, Tile};
 
 /// Bytes of the steps of a sum that are gone through at once, in a row of A: C is read and written once
@@ -129,7 +129,7 @@ impl<T> Part<'_, T> {
     /// The elements of the part are accessible as the tile's are, and the copies are so large as
     /// they are said to be.
     unsafe fn compute(&self) {
-        let registers = self.blocks.matrix.rows();
+        let registers = self.blocks.matrix[0].rows();
         let (at_once, most) = match self.row_copy {
             Some(_) => (registers, COPIED_ROWS),
             None => (self.rows.at_once(registers), ROWS),
@@ -181,12 +181,13 @@ impl<T> Part<'_, T> {
         let (mut a, mut rows) = (self.a, self.rows.offsets(first + i, n));
         if let Some(copy) = self.row_copy {
             a = copy.wrapping_add(i * levels.steps());
-            rows.a = series(0, size_of::<T>() as isize);
+            (rows.a, rows.place) = (series(0, size_of::<T>() as isize), Place::Adjacent);
             levels.a_step = levels.adjacent(n);
         }
+        let kernels = &self.blocks.matrix[rows.place as usize];
         for j in (left..right).step_by(panel) {
             let columns = panel.min(right - j);
-            let (kernel, _) = self.blocks.matrix.panel(n, (self.blocks.lanes, 2), columns);
+            let (kernel, _) = kernels.panel(n, (self.blocks.lanes, 2), columns);
             let block = Block {
                 c: self.tile.c.cast::<T>().wrapping_add(j),
                 a,

@@ -52,6 +52,35 @@ pub(super) fn fetch<T>(at: *const T) {
     let _ = at;
 }
 
+/// Makes of a value one of which the compiler knows nothing but that it is in a register.
+macro_rules! opaque {
+    ($value:ident) => {
+        #[cfg(target_arch = "x86_64")]
+        let $value = {
+            let mut value = $value;
+            // SAFETY: no instructions; the register keeps what it holds.
+            unsafe {
+                core::arch::asm!("/* {0} */", inout(reg) value, options(nomem, nostack, pure, preserves_flags));
+            }
+            value
+        };
+    };
+}
+
+/// A pointer that is not seen to be one of several of the same origin.
+#[inline(always)]
+pub(super) fn opaque<T>(pointer: *const T) -> *const T {
+    opaque!(pointer);
+    pointer
+}
+
+/// A step that is not seen to be the multiple of another.
+#[inline(always)]
+pub(super) fn opaque_step(step: isize) -> isize {
+    opaque!(step);
+    step
+}
+
 /// A vector in plain Rust.
 #[derive(Clone, Copy)]
 pub(super) struct Lanes<T, const N: usize>([T; N]);
