@@ -20,7 +20,7 @@
 //! columns, and more where the rows are few, as a dozen sums must be under way for none to wait. Where A
 //! has columns and the sum is short the rows are few and the vectors four, so that what is read of A
 //! is longer. A step of a sum reads a number of each row; so that it reads no addresses beside them,
-//! kernels of many rows are compiled for such as lie evenly ([`Place`]).
+//! there are kernels of many rows that lie evenly ([`RowOffsets::are_even`]).
 
 mod blocking;
 mod levels;
@@ -31,7 +31,7 @@ use core::array;
 
 use crate::isa::Isa;
 use blocking::product;
-use levels::{FEW_OFFSETS, Levels, MAX_ROWS, Place, RowOffsets};
+use levels::{FEW_OFFSETS, Levels, MAX_ROWS, RowOffsets};
 use vector::{Lanes, Vector, fetch, opaque, opaque_step};
 
 /// A product to compute. Strides are in elements; the columns of B and C are contiguous, and those
@@ -133,23 +133,8 @@ const SHORT_SUM: usize = 64;
 /// Bytes of a cache line.
 const CACHE_LINE: usize = 64;
 
-/// How a kernel finds the rows of A, by [`Place`].
-const ANYWHERE: u8 = Place::Anywhere as u8;
-const EVEN: u8 = Place::Even as u8;
-const ADJACENT: u8 = Place::Adjacent as u8;
 /// So many rows have addresses of one register and multiples of how far they are apart.
 const GROUP: usize = 5;
-
-impl Place {
-    /// What the kernel of so many rows that lie so is compiled for.
-    const fn of(self, rows: usize) -> u8 {
-        match self {
-            Place::Even if rows > FEW_OFFSETS => EVEN,
-            Place::Anywhere | Place::Even => ANYWHERE,
-            Place::Adjacent => ADJACENT,
-        }
-    }
-}
 
 /// Computes some rows of a panel of columns.
 type Microkernel<T> = unsafe fn(block: &Block<'_, T>);
@@ -180,8 +165,10 @@ struct Microkernels<T: 'static> {
     lanes: usize,
     /// Whether processors that have these instructions have second caches of 1 MB and more.
     has_wide_copies: bool,
-    /// Those where A has no columns, by the [`Place`] of the rows.
-    matrix: [Panels<T>; 3],
+    /// Those where A has no columns.
+    matrix: Panels<T>,
+    /// The same where the rows of A lie evenly.
+    even: Panels<T>,
     /// Those where it has.
     columns: Panels<T>,
     /// Those where it has and the sum is short.
@@ -194,7 +181,7 @@ struct Microkernels<T: 'static> {
 
 /// Kernels by the columns of a panel, each a list by the number of rows less one.
 struct Panels<T: 'static> {
-    /// Whole vectors of columns: how many there are, the most first.
+    /// Whole vectors of columns: how many there are, the most first; two are in each.
     whole: &'static [&'static [(usize, Microkernel<T>)]],
     /// More than one vector of columns, at most two.
     edge: &'static [Microkernel<T>],
@@ -207,13 +194,14 @@ struct Panels<T: 'static> {
 impl<T> Microkernels<T> {
     /// The most rows of a block, for a sum of so many steps.
     fn rows(&self, tile: &Tile, steps: usize) -> usize {
-        self.panels(tile, steps, Place::Anywhere).rows()
+        self.panels(tile, steps, false).rows()
     }
 
-    /// The kernels for a sum of so many steps and rows that lie so.
-    fn panels(&self, tile: &Tile, steps: usize, place: Place) -> &Panels<T> {
+    /// The kernels for a sum of so many steps, and for rows that are even or not.
+    fn panels(&self, tile: &Tile, steps: usize, are_even: bool) -> &Panels<T> {
         match tile.a_columns {
-            0 => &self.matrix[place as usize],
+            0 if are_even => &self.even,
+            0 => &self.matrix,
             _ if steps <= SHORT_SUM && tile.n >= 4 * self.lanes => &self.short,
             _ => &self.columns,
         }
@@ -254,8 +242,8 @@ impl<T> Panels<T> {
 }
 
 /// The block of `R` rows and `W` vectors of columns, all in registers. If it is an `EDGE`, the last
-/// vector is cut to the block's columns. `COLUMNS` says whether A has columns, `PLACE` where its rows
-/// are ([`Place`]).
+/// vector is cut to the block's columns. `COLUMNS` says whether A has columns, `EVEN` whether it is for
+/// rows that lie evenly alone.
 ///
 /// # Safety
 /// The host has the instructions of `V`, the block's elements are accessible, and its rows lie so.
@@ -267,7 +255,7 @@ unsafe fn block<
     const W: usize,
     const EDGE: bool,
     const COLUMNS: bool,
-    const PLACE: u8,
+    const EVEN: bool,
 >(
     block: &Block<'_, V::Element>,
 ) {
@@ -290,10 +278,10 @@ unsafe fn block<
         // Read once: nothing says that what is asked for is not where it lies.
         let ahead = levels.ahead;
         // The first rows of the groups are named by pointers, those after them by multiples.
-        let mut apart = if PLACE == EVEN { rows.a[1] - rows.a[0] } else { 0 };
+        let mut apart = if EVEN { rows.a[1] - rows.a[0] } else { 0 };
         let mut thrice = 3 * apart;
-        let groups = if PLACE == EVEN { R.div_ceil(GROUP) } else { 1 };
-        let a = if PLACE == ANYWHERE { a } else { a.byte_offset(rows.a[0]) };
+        let groups = if EVEN { R.div_ceil(GROUP) } else { 1 };
+        let a = if EVEN { a.byte_offset(rows.a[0]) } else { a };
         let (mut a0, mut b0) = (a, b);
         for _ in 0..levels.len[0] {
             let (mut a1, mut b1) = (a0, b0);
@@ -302,18 +290,19 @@ unsafe fn block<
                 let mut a2: [_; MAX_ROWS.div_ceil(GROUP)] =
                     array::from_fn(|g| a1.wrapping_byte_offset((g * GROUP) as isize * apart));
                 for _ in 0..levels.len[2] {
-                    if PLACE == EVEN {
+                    if EVEN {
                         // Or the compiler makes pointers to all rows of them, for which there are
                         // no registers.
                         a2[..groups].iter_mut().for_each(|first| *first = opaque(*first));
                         (apart, thrice) = (opaque_step(apart), opaque_step(thrice));
                     }
                     let multiples = [0, apart, 2 * apart, thrice, 4 * apart];
-                    let row: [_; R] = array::from_fn(|i| match PLACE {
-                        ANYWHERE => a2[0].wrapping_byte_offset(rows.a[i]),
-                        EVEN => a2[i / GROUP].wrapping_byte_offset(multiples[i % GROUP]),
-                        ADJACENT => a2[0].wrapping_add(i),
-                        _ => unreachable!(),
+                    let row: [_; R] = array::from_fn(|i| {
+                        if EVEN {
+                            a2[i / GROUP].wrapping_byte_offset(multiples[i % GROUP])
+                        } else {
+                            a2[0].wrapping_byte_offset(rows.a[i])
+                        }
                     });
                     let column = |w: usize| load::<V>(b2.add(w * V::LANES), last(w), mask);
                     for w in 0..W {
@@ -474,8 +463,8 @@ unsafe fn pack_rows<V: Vector>(
 
 /// Lists a block for each number of rows.
 macro_rules! by_rows {
-    ($block:ident<$v:ty, $w:literal, $edge:literal, $columns:literal, $place:ident>, $($rows:literal)*) => {
-        &[$($block::<$v, $rows, $w, $edge, $columns, { Place::$place.of($rows) }>),*]
+    ($block:ident<$v:ty, $w:literal, $edge:literal, $columns:literal, $even:literal>, $($rows:literal)*) => {
+        &[$($block::<$v, $rows, $w, $edge, $columns, { $even && $rows > FEW_OFFSETS }>),*]
     };
 }
 
@@ -483,16 +472,16 @@ macro_rules! by_rows {
 /// half the columns.
 macro_rules! panels {
     (
-        $block:ident<$v:ty, $half:ty, $columns:literal, $place:ident>,
+        $block:ident<$v:ty, $half:ty, $columns:literal, $even:literal>,
         $($rows:literal: $($vectors:literal)*,)*
     ) => {
         Panels {
             whole: &[$(&[
-                $(($vectors, $block::<$v, $rows, $vectors, false, $columns, { Place::$place.of($rows) }>)),*
+                $(($vectors, $block::<$v, $rows, $vectors, false, $columns, { $even && $rows > FEW_OFFSETS }>)),*
             ]),*],
-            edge: by_rows!($block<$v, 2, true, $columns, $place>, $($rows)*),
-            narrow: by_rows!($block<$v, 1, true, $columns, $place>, $($rows)*),
-            slim: by_rows!($block<$half, 1, true, $columns, $place>, $($rows)*),
+            edge: by_rows!($block<$v, 2, true, $columns, $even>, $($rows)*),
+            narrow: by_rows!($block<$v, 1, true, $columns, $even>, $($rows)*),
+            slim: by_rows!($block<$half, 1, true, $columns, $even>, $($rows)*),
         }
     };
 }
@@ -507,13 +496,10 @@ macro_rules! blocks {
         Microkernels {
             lanes: <$v as Vector>::LANES,
             has_wide_copies: $has_wide_copies,
-            matrix: [
-                panels!($block<$v, $half, false, Anywhere>, $($matrix)*),
-                panels!($block<$v, $half, false, Even>, $($matrix)*),
-                panels!($block<$v, $half, false, Adjacent>, $($matrix)*),
-            ],
-            columns: panels!($block<$v, $half, true, Anywhere>, $($by_columns)*),
-            short: panels!($block<$v, $half, true, Anywhere>, $($short)*),
+            matrix: panels!($block<$v, $half, false, false>, $($matrix)*),
+            even: panels!($block<$v, $half, false, true>, $($matrix)*),
+            columns: panels!($block<$v, $v, true, false>, $($by_columns)*),
+            short: panels!($block<$v, $v, true, false>, $($short)*),
             pack: $pack::<$v>,
             pack_rows: $pack_rows::<$v>,
         }
@@ -527,12 +513,12 @@ unsafe fn block_portable<
     const W: usize,
     const EDGE: bool,
     const COLUMNS: bool,
-    const PLACE: u8,
+    const EVEN: bool,
 >(
     at: &Block<'_, V::Element>,
 ) {
     // SAFETY: the caller's promises.
-    unsafe { block::<V, R, W, EDGE, COLUMNS, PLACE>(at) }
+    unsafe { block::<V, R, W, EDGE, COLUMNS, EVEN>(at) }
 }
 
 /// [`pack`] compiled for the same.
@@ -559,9 +545,9 @@ unsafe fn pack_rows_portable<V: Vector>(
 
 /// [`blocks`] of any instruction set: 4 rows of two vectors, 8 accumulators of 128 bits.
 macro_rules! portable_blocks {
-    ($v:ty, $half:ty) => {
+    ($v:ty) => {
         blocks!(
-            block_portable<$v, $half>, pack_portable, pack_rows_portable, false;
+            block_portable<$v, $v>, pack_portable, pack_rows_portable, false;
             matrix { 1: 8 4 3 2, 2: 4 3 2, 3: 2, 4: 2, }
             columns { 1: 2, 2: 2, 3: 2, 4: 2, }
             short { 1: 2, 2: 2, 3: 2, 4: 2, }
@@ -570,15 +556,16 @@ macro_rules! portable_blocks {
 }
 
 /// 4 rows of 8 columns.
-static F32_PORTABLE: Microkernels<f32> = portable_blocks!(Lanes<f32, 4>, Lanes<f32, 2>);
+static F32_PORTABLE: Microkernels<f32> = portable_blocks!(Lanes<f32, 4>);
 /// 4 rows of 4 columns.
-static F64_PORTABLE: Microkernels<f64> = portable_blocks!(Lanes<f64, 2>, Lanes<f64, 1>);
+static F64_PORTABLE: Microkernels<f64> = portable_blocks!(Lanes<f64, 2>);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::vector::x86::{F32x8, F32x8Vl, F32x16, F64x4, F64x4Vl, F64x8};
     use super::{
-        Block, Levels, Microkernels, Panels, Place, RowOffsets, Vector, block, pack, pack_rows,
+        Block, FEW_OFFSETS, Levels, Microkernels, Panels, RowOffsets, Vector, block, pack,
+        pack_rows,
     };
 
     /// [`block`] compiled for AVX-512.
@@ -589,12 +576,12 @@ mod x86 {
         const W: usize,
         const EDGE: bool,
         const COLUMNS: bool,
-        const PLACE: u8,
+        const EVEN: bool,
     >(
         at: &Block<'_, V::Element>,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE, COLUMNS, PLACE>(at) }
+        unsafe { block::<V, R, W, EDGE, COLUMNS, EVEN>(at) }
     }
 
     /// [`pack`] compiled for the same.
@@ -629,12 +616,12 @@ mod x86 {
         const W: usize,
         const EDGE: bool,
         const COLUMNS: bool,
-        const PLACE: u8,
+        const EVEN: bool,
     >(
         at: &Block<'_, V::Element>,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE, COLUMNS, PLACE>(at) }
+        unsafe { block::<V, R, W, EDGE, COLUMNS, EVEN>(at) }
     }
 
     /// [`pack`] compiled for the same.
@@ -668,7 +655,7 @@ mod x86 {
             blocks!(
                 block_avx512<$v, $half>, pack_avx512, pack_rows_avx512, true;
                 matrix {
-                    1: 8 4 3 2 1, 2: 8 4 3 2 1, 3: 4 3 2 1, 4: 4 3 2 1, 5: 4 3 2 1, 6: 4 3 2 1, 7: 4 3 2 1,
+                    1: 8 4 3 2, 2: 8 4 3 2, 3: 4 3 2, 4: 4 3 2, 5: 4 3 2, 6: 4 3 2, 7: 4 3 2,
                     8: 3 2 1, 9: 3 2 1, 10: 2 1, 11: 2 1, 12: 2 1, 13: 2 1, 14: 2 1,
                 }
                 columns {
@@ -686,7 +673,7 @@ mod x86 {
         ($v:ty) => {
             blocks!(
                 block_avx2<$v, $v>, pack_avx2, pack_rows_avx2, false;
-                matrix { 1: 8 4 3 2 1, 2: 6 4 3 2 1, 3: 4 3 2 1, 4: 3 2 1, 5: 2 1, 6: 2 1, }
+                matrix { 1: 8 4 3 2, 2: 6 4 3 2, 3: 4 3 2, 4: 3 2, 5: 2, 6: 2, }
                 columns { 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, }
                 short { 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, }
             )

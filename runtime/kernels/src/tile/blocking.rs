@@ -70,7 +70,7 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
             let end = tile.n.min(first.saturating_add(strip));
             for (i, n) in rows.blocks(registers) {
                 let rows = &rows.offsets(i, n);
-                let kernels = blocks.panels(tile, steps, rows.place);
+                let kernels = blocks.panels(tile, steps, rows.are_even);
                 let mut j = first;
                 while j < end {
                     let (kernel, columns) = kernels.panel(n, (blocks.lanes, usize::MAX), end - j);

@@ -39,19 +39,8 @@ pub(super) const AHEAD: usize = 8;
 pub(super) struct RowOffsets {
     pub(super) a: [isize; MAX_ROWS],
     pub(super) c: [isize; MAX_ROWS],
-    /// How those of A lie.
-    pub(super) place: Place,
-}
-
-/// How the rows of a block of A lie to each other.
-#[derive(Clone, Copy)]
-pub(super) enum Place {
-    /// In any way.
-    Anywhere,
-    /// Each as far from the one before.
-    Even,
-    /// Each an element from the one before.
-    Adjacent,
+    /// Whether each row of A is as far from the one before.
+    pub(super) are_even: bool,
 }
 
 /// Splits `0..m` into the fewest parts of at most `limit`, as even as can be: `(first, length)`.
@@ -89,24 +78,21 @@ pub(super) struct Rows {
     m: [usize; 2],
     a: [isize; 2],
     c: [isize; 2],
-    /// Bytes of an element.
-    element: isize,
 }
 
 impl Rows {
     #[inline(always)]
     pub(super) fn gathered<T>(tile: &Tile) -> Rows {
-        let element = size_of::<T>() as isize;
-        let bytes = |step: isize| step.wrapping_mul(element);
+        let bytes = |step: isize| step.wrapping_mul(size_of::<T>() as isize);
         let (m, a, c) = (tile.m, tile.a_row.map(bytes), tile.c_row.map(bytes));
         let inner = m[1] as isize;
         let continues = |step: [isize; 2]| step[0] == step[1].wrapping_mul(inner);
         if m[1] == 1 {
-            Rows { m: [1, m[0]], a: [0, a[0]], c: [0, c[0]], element }
+            Rows { m: [1, m[0]], a: [0, a[0]], c: [0, c[0]] }
         } else if continues(a) && continues(c) {
-            Rows { m: [1, m[0] * m[1]], a: [0, a[1]], c: [0, c[1]], element }
+            Rows { m: [1, m[0] * m[1]], a: [0, a[1]], c: [0, c[1]] }
         } else {
-            Rows { m, a, c, element }
+            Rows { m, a, c }
         }
     }
 
@@ -126,7 +112,7 @@ impl Rows {
     }
 
     /// The rows in blocks of at most `limit`: `(first, length)`. If the inner level is long, each of its
-    /// runs has blocks of its own: so all rows are evenly apart ([`Place::Even`]).
+    /// runs has blocks of its own: so all rows lie evenly.
     pub(super) fn blocks(&self, limit: usize) -> impl Iterator<Item = (usize, usize)> {
         let [outer, inner] = self.m;
         let runs = if outer > 1 && inner > FEW_OFFSETS { outer } else { 0 };
@@ -139,14 +125,13 @@ impl Rows {
 
     /// Where `n` rows from the `first` on lie, from the first of the tile.
     pub(super) fn offsets(&self, first: usize, n: usize) -> RowOffsets {
-        let even = if self.a[1] == self.element { Place::Adjacent } else { Place::Even };
         if self.m[0] == 1 {
             let [a, c] = [self.a, self.c].map(|step| series(first, step[1]));
-            return RowOffsets { a, c, place: even };
+            return RowOffsets { a, c, are_even: true };
         }
         let (mut outer, mut inner) = (first / self.m[1], first % self.m[1]);
-        let place = if inner + n <= self.m[1] { even } else { Place::Anywhere };
-        let mut offsets = RowOffsets { a: [0; MAX_ROWS], c: [0; MAX_ROWS], place };
+        let are_even = inner + n <= self.m[1];
+        let mut offsets = RowOffsets { a: [0; MAX_ROWS], c: [0; MAX_ROWS], are_even };
         for row in 0..n {
             let at = |step: [isize; 2]| outer as isize * step[0] + inner as isize * step[1];
             (offsets.a[row], offsets.c[row]) = (at(self.a), at(self.c));

@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::levels::{AHEAD, Levels, Place, Rows, even_parts, series};
+use super::levels::{AHEAD, Levels, Rows, even_parts, series};
 use super::{Block, Microkernels, Tile};
 
 /// Bytes of the steps of a sum that are gone through at once, in a row of A: C is read and written once
@@ -129,7 +129,7 @@ impl<T> Part<'_, T> {
     /// The elements of the part are accessible as the tile's are, and the copies are so large as
     /// they are said to be.
     unsafe fn compute(&self) {
-        let registers = self.blocks.matrix[0].rows();
+        let registers = self.blocks.matrix.rows();
         let (at_once, most) = match self.row_copy {
             Some(_) => (registers, COPIED_ROWS),
             None => (self.rows.at_once(registers), ROWS),
@@ -181,10 +181,10 @@ impl<T> Part<'_, T> {
         let (mut a, mut rows) = (self.a, self.rows.offsets(first + i, n));
         if let Some(copy) = self.row_copy {
             a = copy.wrapping_add(i * levels.steps());
-            (rows.a, rows.place) = (series(0, size_of::<T>() as isize), Place::Adjacent);
+            (rows.a, rows.are_even) = (series(0, size_of::<T>() as isize), true);
             levels.a_step = levels.adjacent(n);
         }
-        let kernels = &self.blocks.matrix[rows.place as usize];
+        let kernels = self.blocks.panels(self.tile, levels.steps(), rows.are_even);
         for j in (left..right).step_by(panel) {
             let columns = panel.min(right - j);
             let (kernel, _) = kernels.panel(n, (self.blocks.lanes, 2), columns);
