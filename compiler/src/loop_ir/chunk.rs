@@ -13,12 +13,13 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::effects::{Reads, Writes, bound};
 use super::rebuild::Rebuild;
 use super::runs::can_be_of_a_run;
 use super::{Chunk, ChunkFn, Extent, Kernel, Local, Loop, LoopKind, Stmt};
 use crate::ir::{
     AxisId, Costs, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, OriginId, PlaceId, Reindex,
-    Target, Term, VarId,
+    Target, VarId,
 };
 
 /// From so many elements on a function is called of which the library computes what only few arguments
@@ -371,16 +372,6 @@ fn stored_value(stmt: &Stmt) -> Option<ExprId> {
     if let Stmt::Store { value, .. } = stmt { Some(*value) } else { None }
 }
 
-/// The value that a variable of a body is bound to, through other variables; any other value itself.
-fn bound(exprs: &Exprs, body: &[Stmt], value: ExprId) -> ExprId {
-    let Expr::Var(var, _) = exprs.expr(value) else { return value };
-    let found = body.iter().find_map(|stmt| match stmt {
-        Stmt::Let(own, value) if own == var => Some(*value),
-        _ => None,
-    });
-    found.map_or(value, |value| bound(exprs, body, value))
-}
-
 /// The calls in an expression, those in arguments first.
 fn calls_in(exprs: &Exprs, id: ExprId, seen: &mut FxHashSet<ExprId>, calls: &mut Vec<Application>) {
     if !seen.insert(id) {
@@ -440,102 +431,6 @@ fn is_free_of_rows(
     varies
         && reads.places.is_disjoint(&writes.places)
         && reads.vars.iter().all(|var| known.contains(var) || !writes.vars.contains(var))
-}
-
-/// What statements write: memories and variables.
-#[derive(Default)]
-struct Writes {
-    places: FxHashSet<PlaceId>,
-    vars: FxHashSet<VarId>,
-}
-
-impl Writes {
-    fn stmts(&mut self, stmts: &[Stmt]) {
-        for stmt in stmts {
-            match stmt {
-                Stmt::For(l) => {
-                    self.stmts(&l.body);
-                    self.vars.extend(l.folds.iter().flat_map(|fold| fold.vars.iter().copied()));
-                }
-                Stmt::Let(var, _) => {
-                    self.vars.insert(*var);
-                }
-                Stmt::Store { place, .. } => {
-                    self.places.insert(*place);
-                }
-                Stmt::Check { .. } => {}
-                Stmt::Tile(tile) => {
-                    self.places.insert(tile.c.place);
-                }
-                Stmt::Chunk(chunk) => {
-                    self.places.insert(chunk.to.0);
-                }
-            }
-        }
-    }
-}
-
-/// What an expression reads.
-#[derive(Default)]
-struct Reads {
-    seen: FxHashSet<ExprId>,
-    axes: FxHashSet<AxisId>,
-    vars: FxHashSet<VarId>,
-    places: FxHashSet<PlaceId>,
-}
-
-impl Reads {
-    /// What the bindings of a body read, of variables that are read.
-    fn through(&mut self, exprs: &Exprs, body: &[Stmt]) {
-        for stmt in body.iter().rev() {
-            if let Stmt::Let(var, bound) = stmt
-                && self.vars.contains(var)
-            {
-                self.expr(exprs, *bound);
-            }
-        }
-    }
-
-    fn expr(&mut self, exprs: &Exprs, id: ExprId) {
-        if !self.seen.insert(id) {
-            return;
-        }
-        match exprs.expr(id) {
-            Expr::Load { place, index, .. } => {
-                self.places.insert(*place);
-                self.index(exprs, *index);
-            }
-            Expr::Index(index, _) => self.index(exprs, *index),
-            Expr::Var(var, _) => {
-                self.vars.insert(*var);
-            }
-            Expr::Const(..)
-            | Expr::Element { .. }
-            | Expr::Unary(..)
-            | Expr::Binary(..)
-            | Expr::Compare(..)
-            | Expr::Select(..)
-            | Expr::Cast(..)
-            | Expr::Fma(..)
-            | Expr::Bitcast(..)
-            | Expr::ShiftLeft(..)
-            | Expr::ShiftRightSigned(..) => {
-                exprs.operands(id).for_each(|x| self.expr(exprs, x));
-            }
-        }
-    }
-
-    fn index(&mut self, exprs: &Exprs, id: IndexId) {
-        for &(term, _) in &exprs.index(id).terms {
-            match term {
-                Term::Axis(axis) => {
-                    self.axes.insert(axis);
-                }
-                Term::Div(x, _) | Term::Mod(x, _) => self.index(exprs, x),
-                Term::Data(value, _) => self.expr(exprs, value),
-            }
-        }
-    }
 }
 
 /// Puts expressions in the place of others; what stands in indices stays.

@@ -25,10 +25,12 @@
 //! - Loads see the stores before them in program order.
 
 mod blocks;
+mod checks;
 mod chunk;
 mod claim;
 mod collapse;
 mod columns;
+mod effects;
 mod expand_math;
 mod fma;
 mod interpret;
@@ -43,6 +45,7 @@ mod vectorise;
 mod verify;
 
 pub use blocks::blocks;
+pub use checks::checks;
 pub use chunk::chunk;
 pub use claim::claim;
 pub use collapse::collapse;

@@ -3,7 +3,8 @@
 //! fold, and `fma`, which rounds less often.
 
 use super::{
-    Kernel, blocks, chunk, claim, collapse, columns, expand_math, fma, hoist, strips, vectorise,
+    Kernel, blocks, checks, chunk, claim, collapse, columns, expand_math, fma, hoist, strips,
+    vectorise,
 };
 use crate::ir::{Costs, Target};
 use crate::passes::PassOptions;
@@ -33,7 +34,14 @@ pub struct LoopPass {
 
 /// Every pass, in order.
 pub static LOOP_PIPELINE: &[LoopPass] = &[
-    // First, while every index is as `lower` wrote it.
+    // First: a loop with a check is neither collapsed nor vectorised.
+    LoopPass {
+        name: "checks",
+        doc: "checks indices before the loops that read by them",
+        run: |kernel, _| checks(kernel),
+        required: false,
+    },
+    // While every index is as `lower` wrote it.
     LoopPass {
         name: "collapse",
         doc: "joins loops over adjacent elements",

@@ -68,6 +68,8 @@ macro_rules! opaque {
 }
 
 /// A pointer that is not seen to be one of several of the same origin.
+// Nothing is read or written by way of it in there.
+#[allow(clippy::pointers_in_nomem_asm_block)]
 #[inline(always)]
 pub(super) fn opaque<T>(pointer: *const T) -> *const T {
     opaque!(pointer);
