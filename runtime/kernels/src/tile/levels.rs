@@ -112,10 +112,11 @@ impl Rows {
     }
 
     /// The rows in blocks of at most `limit`: `(first, length)`. If the inner level is long, each of its
-    /// runs has blocks of its own: so all rows lie evenly.
+    /// runs has blocks of its own where these are of many rows: so all rows lie evenly.
     pub(super) fn blocks(&self, limit: usize) -> impl Iterator<Item = (usize, usize)> {
         let [outer, inner] = self.m;
-        let runs = if outer > 1 && inner > FEW_OFFSETS { outer } else { 0 };
+        let splits = outer > 1 && inner.min(limit) > FEW_OFFSETS;
+        let runs = if splits { outer } else { 0 };
         let whole = if runs == 0 { self.count() } else { 0 };
         let in_runs = (0..runs).flat_map(move |run| {
             even_parts(inner, limit).map(move |(first, length)| (run * inner + first, length))
