@@ -219,6 +219,15 @@ fn broken_kernels_are_refused() {
     assert!(matches!(problem, Problem::Columns(2)), "{problem}");
     let problem = wrong(|kernel| tile(kernel).a.column = 2);
     assert!(matches!(problem, Problem::Columns(2)), "{problem}");
+    // Rows that shift otherwise than the sum, or beyond it.
+    let problem = wrong(|kernel| tile(kernel).within = Some([0, 1]));
+    assert!(matches!(problem, Problem::Within([0, 1])), "{problem}");
+    let problem = wrong(|kernel| {
+        let tile = tile(kernel);
+        tile.a.row[0] = tile.a_step[2];
+        tile.within = Some([1, 1 << 20]);
+    });
+    assert!(matches!(problem, Problem::Within(_)), "{problem}");
     // Columns of the left factor that it has not.
     let problem = wrong(|kernel| tile(kernel).a.column = 1);
     let left_out = matches!(problem, Problem::NotWritten { .. } | Problem::OutOfBounds { .. });

@@ -86,6 +86,8 @@ pub(crate) fn extremes() -> Vec<Way> {
         few_products: usize::MAX,
         long_product: 0,
         long_example: 0,
+        shifting_columns: (1, usize::MAX),
+        shifting_rows: 1,
         large_factor: 64,
         few_rows: 2,
         many_rows: 3,

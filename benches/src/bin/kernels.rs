@@ -135,6 +135,7 @@ fn products(effort: &Effort, pool: &Pool) {
             b_step: [0, 0, n as isize],
             accumulate: 0,
             a_columns: 0,
+            within: [0; 2],
         });
         let one = effort.time(|| tile.part(0, 1));
         let two = effort.time(|| pool.run(2, &|part| tile.part(part, 2)));
@@ -210,6 +211,7 @@ impl Conv {
             b_step: [0, (3 * channels * filters) as isize, filters as isize],
             accumulate: 0,
             a_columns: 0,
+            within: [0; 2],
         };
         // SAFETY: the views are within the operands; no other thread has this row of the result.
         unsafe { brolga_tile_f32(&tile) }
@@ -239,6 +241,7 @@ impl Conv {
             b_step: [image.1 as isize, (out * filters) as isize, filters as isize],
             accumulate: 0,
             a_columns: 0,
+            within: [0; 2],
         };
         // SAFETY: the views are within the operands; no other thread has this part of the filter.
         unsafe { brolga_tile_f32(&tile) }

@@ -20,7 +20,7 @@ use crate::program::Frame;
 pub(super) type Result<T> = std::result::Result<T, CodegenError>;
 
 /// Bytes of the descriptor that a tile takes.
-const TILE_BYTES: u32 = 21 * 8;
+const TILE_BYTES: u32 = 23 * 8;
 
 /// So many iterations that whole vectors leave, or that an axis of a window has, are written out: a loop
 /// would cost as much again.
@@ -588,6 +588,7 @@ impl Emitter<'_> {
         words.extend(tile.b_step.map(Int::Const));
         words.push(Int::Const(i64::from(tile.accumulate)));
         words.push(Int::Const(i64::from(tile.a.column != 0)));
+        words.extend(tile.within.unwrap_or_default().map(|n| Int::Const(n as i64)));
         for (i, word) in words.into_iter().enumerate() {
             let offset = 8 * i as i32;
             match word {

@@ -34,7 +34,9 @@ pub use draft::{Along, UnitDim};
 pub use groups::{Group, Member};
 pub use in_place::may_overwrite;
 pub use stages::{Residence, Stage};
-pub use values::{DataIndex, Factor, PlacedPart, ProductBox, Span, Value, Values, Work, is_memory};
+pub use values::{
+    DataIndex, Factor, PlacedPart, ProductBox, Span, Value, Values, Within, Work, is_memory,
+};
 
 use crate::ir::{Costs, Graph, NodeId, Target};
 

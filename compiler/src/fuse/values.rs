@@ -29,10 +29,26 @@ pub struct ProductBox {
     pub accumulates: bool,
     /// What is summed over, outermost first.
     pub reduced: Vec<AxisId>,
+    /// Which terms there are, if not all.
+    pub within: Option<Within>,
     /// The left factor.
     pub a: Factor,
     /// The right factor.
     pub b: Factor,
+}
+
+/// The terms of a product of which the indices along an axis of the result and one that is summed over
+/// have a sum in `first..end`: the left factor is read at that sum, and has nothing elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Within {
+    /// The axis of the result, all of a dimension.
+    pub kept: AxisId,
+    /// The axis that is summed over, all of it.
+    pub summed: AxisId,
+    /// The least sum.
+    pub first: i64,
+    /// One more than the greatest.
+    pub end: i64,
 }
 
 /// The indices `first + step · axis` along a dimension.

@@ -72,6 +72,11 @@ pub struct Costs {
     pub near_factor: usize,
     /// Of fewer rows than this a tile is so narrow that products wait for each other.
     pub narrow_rows: usize,
+    /// Of so many columns, at least and at most, a tile waits for what it reads of its left factor, unless its rows shift with
+    /// its sum: then that is read once for several of them, ...
+    pub shifting_columns: (usize, usize),
+    /// ... if there are so many for each step of the shift.
+    pub shifting_rows: usize,
     /// A right factor of fewer bytes stays in a cache from one unit to the next: any other is read
     /// anew by each.
     pub large_factor: usize,
@@ -137,6 +142,8 @@ impl Default for Costs {
             shortest_product: 256,
             near_factor: 32 << 10,
             narrow_rows: 12,
+            shifting_columns: (9, 16),
+            shifting_rows: 8,
             large_factor: 512 << 10,
             few_rows: 32,
             many_rows: 112,

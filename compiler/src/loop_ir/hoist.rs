@@ -9,7 +9,7 @@ use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::rebuild::Rebuild;
-use super::{Chunk, ChunkFn, Fold, Kernel, Loop, Stmt, Tile};
+use super::{Chunk, ChunkFn, Fold, Kernel, Loop, Stmt};
 use crate::ir::{AxisId, Expr, ExprId, Exprs, IndexId, PlaceId, Term, VarId};
 
 /// Moves the expressions of a kernel out of loops.
@@ -280,8 +280,8 @@ fn collect_varying(stmts: &[Stmt], varying: &mut Varying) {
             Stmt::Store { place, .. } => {
                 varying.written.insert(*place);
             }
-            Stmt::Tile(Tile { c, .. }) => {
-                varying.written.insert(c.place);
+            Stmt::Tile(tile) => {
+                varying.written.insert(tile.c.place);
             }
             Stmt::Check { .. } | Stmt::Chunk(Chunk { function: ChunkFn::Claim, .. }) => {}
             Stmt::Chunk(Chunk { to, .. }) => {

@@ -328,11 +328,13 @@ impl Machine<'_> {
         let [c, a, b] = [tile.c.offset, tile.a.offset, tile.b.offset].map(|x| self.position(x, 0));
         let m = tile.m.map(|m| self.count(m));
         for i in 0..m[0] * m[1] {
+            let [outer, inner] = [i / m[1], i % m[1]];
             let row = |start: usize, steps: [i64; 2]| {
-                let [outer, inner] = [i / m[1], i % m[1]].map(|index| index as i64);
-                (start as i64 + steps[0] * outer + steps[1] * inner) as usize
+                (start as i64 + steps[0] * outer as i64 + steps[1] * inner as i64) as usize
             };
-            let a = row(a, tile.a.row);
+            let terms = tile.terms(outer);
+            let a = (a as i64 + tile.row_of_a(outer) + tile.a.row[1] * inner as i64) as usize;
+            let b = (b as i64 + tile.b_step[2] * terms.start as i64) as usize;
             for j in 0..self.count(tile.n) {
                 let to = row(c, tile.c.row) + j;
                 let a = a + j * tile.a.column as usize;
@@ -347,13 +349,13 @@ impl Machine<'_> {
                         let of = |bytes, at| f32::from_le_bytes(element(bytes, at));
                         let add = |a: f32, b, c| if fused { a.mul_add(b, c) } else { a * b + c };
                         let next = |sum, [a, b]: [usize; 2]| add(of(x, a), of(y, b), sum);
-                        Scalar::F32(fold_levels(tile, starts, sum, next))
+                        Scalar::F32(fold_levels(tile, terms.len(), starts, sum, next))
                     }
                     Scalar::F64(sum) => {
                         let of = |bytes, at| f64::from_le_bytes(element(bytes, at));
                         let add = |a: f64, b, c| if fused { a.mul_add(b, c) } else { a * b + c };
                         let next = |sum, [a, b]: [usize; 2]| add(of(x, a), of(y, b), sum);
-                        Scalar::F64(fold_levels(tile, starts, sum, next))
+                        Scalar::F64(fold_levels(tile, terms.len(), starts, sum, next))
                     }
                     other => unreachable!("a product of {}", other.dtype()),
                 };
@@ -508,9 +510,11 @@ fn element<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     *bytes[at * N..].first_chunk().expect("the verifier has seen that it is there")
 }
 
-/// The positions in the factors of a tile from where they start on, one after another, folded.
+/// The positions in the factors of a tile from where they start on, so many on the innermost level, one
+/// after another, folded.
 fn fold_levels<T>(
     tile: &Tile,
+    terms: usize,
     [a, b]: [usize; 2],
     mut sum: T,
     next: impl Fn(T, [usize; 2]) -> T,
@@ -521,7 +525,7 @@ fn fold_levels<T>(
         let (mut a_inner, mut b_inner) = (a_outer, b_outer);
         for _ in 0..tile.len[1] {
             let (mut a, mut b) = (a_inner, b_inner);
-            for _ in 0..tile.len[2] {
+            for _ in 0..terms {
                 sum = next(sum, [a as usize, b as usize]);
                 (a, b) = (a + a2, b + b2);
             }

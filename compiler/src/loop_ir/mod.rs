@@ -65,6 +65,8 @@ pub use text::{TextError, parse_kernels};
 pub use vectorise::vectorise;
 pub use verify::{KernelError, Problem, verify};
 
+use std::ops::Range;
+
 use crate::ir::{
     AxisId, DType, Expr, ExprId, Exprs, IndexId, LibraryFn, Monoid, Name, OriginId, PlaceId,
     Provenance, Scalar, VarId,
@@ -225,7 +227,7 @@ pub enum Stmt {
         origin: OriginId,
     },
     /// A product of matrices.
-    Tile(Tile),
+    Tile(Box<Tile>),
     /// A library function on consecutive elements.
     Chunk(Chunk),
 }
@@ -285,14 +287,49 @@ pub struct Tile {
     pub b_step: [i64; 3],
     /// Whether to add to what `c` holds.
     pub accumulate: bool,
+    /// Which terms there are if not all: those of which the index of the row's outer level and that of
+    /// the sum's innermost one come to at least the first number and less than the second. Both levels
+    /// are as far apart in `a`, whose offset is where they come to the first.
+    pub within: Option<[usize; 2]>,
     /// The nodes for which it is.
     pub origin: OriginId,
 }
 
 impl Tile {
     /// The same of other views.
-    fn map_views(self, mut view: impl FnMut(View) -> View) -> Tile {
-        Tile { c: view(self.c), a: view(self.a), b: view(self.b), ..self }
+    fn map_views(mut self: Box<Tile>, mut view: impl FnMut(View) -> View) -> Box<Tile> {
+        [&mut self.c, &mut self.a, &mut self.b].into_iter().for_each(|own| *own = view(*own));
+        self
+    }
+
+    /// The terms of row `i` of the outer level, on the sum's innermost one.
+    pub(crate) fn terms(&self, i: usize) -> Range<usize> {
+        let len = self.len[2];
+        match self.within {
+            Some([first, end]) => {
+                let first = first.saturating_sub(i).min(len);
+                first..end.saturating_sub(i).clamp(first, len)
+            }
+            None => 0..len,
+        }
+    }
+
+    /// Where row `i` of the outer level begins in `a`, at its first term, from the offset on.
+    pub(crate) fn row_of_a(&self, i: usize) -> i64 {
+        match self.within {
+            Some([first, _]) => (i.max(first) - first) as i64 * self.a_step[2],
+            None => i as i64 * self.a.row[0],
+        }
+    }
+
+    /// The levels of the rows and the sum, as `a` has them: how many, given the rows', and how far apart.
+    pub(crate) fn levels_of_a(&self, m: [usize; 2]) -> [(usize, i64); 5] {
+        let [l0, l1, l2] = [0, 1, 2].map(|l| (self.len[l], self.a_step[l]));
+        let [outer, inner] = [0, 1].map(|l| (m[l], self.a.row[l]));
+        match self.within {
+            Some([first, end]) => [(1, 0), inner, l0, l1, (end - first, self.a_step[2])],
+            None => [outer, inner, l0, l1, l2],
+        }
     }
 }
 

@@ -137,14 +137,15 @@ impl Accesses {
                 self.elements.push(Access::element(*place, *index, true));
             }
             Stmt::Tile(tile) => {
-                let Tile { c, a, b, .. } = tile;
+                let Tile { c, a, b, .. } = &**tile;
                 let extents = [tile.m[0], tile.m[1], tile.n];
                 self.stays |= extents.into_iter().any(|extent| self.is_said_around(extent));
                 let rows = |view: &View| [0, 1].map(|level| (tile.m[level].max(), view.row[level]));
                 let column = |view: &View| (tile.n.max(), view.column);
                 let sums = |steps: [i64; 3]| [0, 1, 2].map(|level| (tile.len[level], steps[level]));
                 let of_c = [&rows(c)[..], &[column(c)]].concat();
-                let of_a = [&rows(a)[..], &[column(a)], &sums(tile.a_step)].concat();
+                let rows_and_sums = tile.levels_of_a(tile.m.map(|m| m.max()));
+                let of_a = [&rows_and_sums[..], &[column(a)]].concat();
                 let of_b = [&[column(b)][..], &sums(tile.b_step)].concat();
                 self.elements.extend([
                     Access::view(c, &of_c, true),

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use rustc_hash::FxHashMap;
 
 use super::{Dimension, KernelBuilder, wrap};
-use crate::fuse::{Factor, ProductBox};
+use crate::fuse::{Factor, ProductBox, Span, Within};
 use crate::ir::{AxisId, DType, IndexId, PlaceId};
 use crate::loop_ir::{Extent, Stmt, Tile, View};
 
@@ -75,6 +75,16 @@ fn take_rows(outer: &mut Vec<Level>, enough: usize) -> [Level; 2] {
     [o, i].map(|at| rows[at].0.clone())
 }
 
+/// Takes the two levels of rows that shift with the sum: the one along the axis, and of the others
+/// that only the left factor and the result have the longest.
+fn take_shifting_rows(outer: &mut Vec<Level>, axis: AxisId) -> [Level; 2] {
+    let shifting = outer.iter().position(|level| level.axes[..] == [axis]);
+    let shifting = outer.remove(shifting.expect("it has more than one index"));
+    let rows = (0..outer.len()).filter(|&at| outer[at].b == 0);
+    let inner = rows.max_by_key(|&at| outer[at].extent.max()).map(|at| outer.remove(at));
+    [shifting, inner.unwrap_or_else(Level::one)]
+}
+
 /// A level and all that continue it as one, with their positions. Some are others' already: where nothing
 /// is computed, several may continue into the same one.
 fn continued(levels: &[Level], at: usize, of_others: &[usize]) -> (Level, Vec<usize>) {
@@ -116,12 +126,28 @@ impl KernelBuilder<'_> {
         let level = |d: &Dimension| d.axis.map(|loops| self.level(abc, loops));
         let column = level(&dims[product.column]).unwrap_or_else(Level::one);
         let mut outer: Vec<Level> = dims[..product.column].iter().filter_map(level).collect();
-        let rows = take_rows(&mut outer, BLOCKS * self.target.tile.0);
         let sums: Vec<Level> = sums.iter().filter_map(level).collect();
+        let rows = match &product.within {
+            Some(within) => {
+                let is_kept = |span: &Span| span.axis == within.kept;
+                let dim = product.kept.iter().position(is_kept).expect("a dimension of the box");
+                assert_eq!(
+                    product.reduced.last(),
+                    Some(&within.summed),
+                    "the innermost sum shifts"
+                );
+                take_shifting_rows(&mut outer, dims[dim].axis.expect("a free dimension").0)
+            }
+            None => take_rows(&mut outer, BLOCKS * self.target.tile.0),
+        };
         let mut tile = self.tile(value.tensor_type.dtype, abc, &rows, &column, &sums);
         tile.accumulate = product.accumulates;
+        if let Some(Within { first, end, .. }) = product.within {
+            tile.a.offset = self.exprs.index_scale(tile.a.offset, 1, first * tile.a_step[2]);
+            tile.within = Some([first, end].map(|sum| sum as usize));
+        }
         let outer: Vec<(AxisId, Extent)> = outer.iter().map(|l| (l.axes[0], l.extent)).collect();
-        wrap(&outer, vec![Stmt::Tile(tile)])
+        wrap(&outer, vec![Stmt::Tile(Box::new(tile))])
     }
 
     /// The loops over the result: the member's where the box has all of a dimension.
@@ -163,6 +189,7 @@ impl KernelBuilder<'_> {
             a_step,
             b_step,
             accumulate: false,
+            within: None,
             origin: self.exprs.origin(),
         }
     }

@@ -148,8 +148,12 @@ impl Counter<'_> {
     }
 
     fn tile(&mut self, tile: &Tile) {
-        let rows = self.count(tile.m[0]) * self.count(tile.m[1]) * self.count(tile.n);
-        let operations = 2.0 * rows * tile.len.iter().map(|&n| n as f64).product::<f64>();
+        let terms = match tile.within {
+            Some(_) => (0..tile.m[0].max()).map(|i| tile.terms(i).len()).sum::<usize>() as f64,
+            None => self.count(tile.m[0]) * tile.len[2] as f64,
+        };
+        let elements = self.count(tile.m[1]) * self.count(tile.n);
+        let operations = 2.0 * elements * terms * (tile.len[0] * tile.len[1]) as f64;
         self.operations += operations * self.times;
         let weight = operations * self.times / OF_PRODUCT;
         *self.parts.entry(tile.origin).or_default() += weight;

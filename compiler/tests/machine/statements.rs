@@ -488,6 +488,7 @@ fn tiles() {
                 a_step: [0, 0, each as i64],
                 b_step: [0, 0, n as i64],
                 accumulate,
+                within: None,
                 origin: OriginId::default(),
             };
             let at_local = case.e.index_dot(&[row, j_at], &[n as i64, 1]);
@@ -499,10 +500,10 @@ fn tiles() {
             let kind = LoopKind::Serial;
             let c_at = case.e.index_scale(u, (block * n) as i64, 0);
             case.body = vec![
-                Stmt::Tile(tile(local, zero, false)),
-                Stmt::Tile(tile(local, zero, true)),
+                Stmt::Tile(Box::new(tile(local, zero, false))),
+                Stmt::Tile(Box::new(tile(local, zero, true))),
                 Stmt::For(Loop { axis: i, extent: rows, kind, body: inner, folds: vec![] }),
-                Stmt::Tile(tile(c, c_at, true)),
+                Stmt::Tile(Box::new(tile(c, c_at, true))),
             ];
             case.check(&format!("tile {dtype} {m}x{k}x{n}, by column: {by_column}"));
         }

@@ -25,6 +25,7 @@
 mod blocking;
 mod levels;
 mod packed;
+mod slide;
 mod vector;
 
 use core::array;
@@ -32,6 +33,7 @@ use core::array;
 use crate::isa::Isa;
 use blocking::product;
 use levels::{FEW_OFFSETS, Levels, MAX_ROWS, RowOffsets};
+use slide::SlidingKernels;
 use vector::{Lanes, Vector, fetch, opaque, opaque_step};
 
 /// A product to compute. Strides are in elements; the columns of B and C are contiguous, and those
@@ -67,6 +69,10 @@ pub struct Tile {
     pub accumulate: usize,
     /// Not 0 if A has columns.
     pub a_columns: usize,
+    /// Unless it is 0 and 0, the terms are those for which `i_0 + r_2` is at least the first and less
+    /// than the second, and `a` is where it is the first: `a_row[0]` is `a_step[2]`, and A has no
+    /// columns.
+    pub within: [usize; 2],
 }
 
 /// Computes a product of f32: see [`Tile`].
@@ -173,6 +179,8 @@ struct Microkernels<T: 'static> {
     columns: Panels<T>,
     /// Those where it has and the sum is short.
     short: Panels<T>,
+    /// Those where it has none, and its rows shift with the sum.
+    sliding: &'static [SlidingKernels<T>],
     /// Copies panels of B, each row after row of two vectors, in the order of the levels.
     pack: unsafe fn(to: *mut T, b: *const T, levels: &Levels, columns: usize),
     /// Copies some rows of A, one step of all after the other, in the order of the levels.
@@ -490,7 +498,7 @@ macro_rules! panels {
 /// where A has no columns, where it has, and where it has and the sum is short.
 macro_rules! blocks {
     (
-        $block:ident<$v:ty, $half:ty>, $pack:ident, $pack_rows:ident, $has_wide_copies:literal;
+        $block:ident<$v:ty, $half:ty>, $sliding:expr, $pack:ident, $pack_rows:ident, $has_wide_copies:literal;
         matrix { $($matrix:tt)* } columns { $($by_columns:tt)* } short { $($short:tt)* }
     ) => {
         Microkernels {
@@ -500,6 +508,7 @@ macro_rules! blocks {
             even: panels!($block<$v, $half, false, true>, $($matrix)*),
             columns: panels!($block<$v, $v, true, false>, $($by_columns)*),
             short: panels!($block<$v, $v, true, false>, $($short)*),
+            sliding: $sliding,
             pack: $pack::<$v>,
             pack_rows: $pack_rows::<$v>,
         }
@@ -547,7 +556,7 @@ unsafe fn pack_rows_portable<V: Vector>(
 macro_rules! portable_blocks {
     ($v:ty) => {
         blocks!(
-            block_portable<$v, $v>, pack_portable, pack_rows_portable, false;
+            block_portable<$v, $v>, &[], pack_portable, pack_rows_portable, false;
             matrix { 1: 8 4 3 2, 2: 4 3 2, 3: 2, 4: 2, }
             columns { 1: 2, 2: 2, 3: 2, 4: 2, }
             short { 1: 2, 2: 2, 3: 2, 4: 2, }
@@ -555,140 +564,13 @@ macro_rules! portable_blocks {
     };
 }
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 /// 4 rows of 8 columns.
 static F32_PORTABLE: Microkernels<f32> = portable_blocks!(Lanes<f32, 4>);
 /// 4 rows of 4 columns.
 static F64_PORTABLE: Microkernels<f64> = portable_blocks!(Lanes<f64, 2>);
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::vector::x86::{F32x8, F32x8Vl, F32x16, F64x4, F64x4Vl, F64x8};
-    use super::{
-        Block, FEW_OFFSETS, Levels, Microkernels, Panels, RowOffsets, Vector, block, pack,
-        pack_rows,
-    };
-
-    /// [`block`] compiled for AVX-512.
-    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-    unsafe fn block_avx512<
-        V: Vector,
-        const R: usize,
-        const W: usize,
-        const EDGE: bool,
-        const COLUMNS: bool,
-        const EVEN: bool,
-    >(
-        at: &Block<'_, V::Element>,
-    ) {
-        // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE, COLUMNS, EVEN>(at) }
-    }
-
-    /// [`pack`] compiled for the same.
-    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-    unsafe fn pack_avx512<V: Vector>(
-        to: *mut V::Element,
-        b: *const V::Element,
-        levels: &Levels,
-        columns: usize,
-    ) {
-        // SAFETY: the caller's promises.
-        unsafe { pack::<V>(to, b, levels, columns) }
-    }
-
-    /// [`pack_rows`] compiled for the same.
-    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-    unsafe fn pack_rows_avx512<V: Vector>(
-        to: *mut V::Element,
-        a: *const V::Element,
-        levels: &Levels,
-        rows: (&RowOffsets, usize),
-    ) {
-        // SAFETY: the caller's promises.
-        unsafe { pack_rows::<V>(to, a, levels, rows) }
-    }
-
-    /// [`block`] compiled for AVX2 and FMA.
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn block_avx2<
-        V: Vector,
-        const R: usize,
-        const W: usize,
-        const EDGE: bool,
-        const COLUMNS: bool,
-        const EVEN: bool,
-    >(
-        at: &Block<'_, V::Element>,
-    ) {
-        // SAFETY: the caller's promises.
-        unsafe { block::<V, R, W, EDGE, COLUMNS, EVEN>(at) }
-    }
-
-    /// [`pack`] compiled for the same.
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn pack_avx2<V: Vector>(
-        to: *mut V::Element,
-        b: *const V::Element,
-        levels: &Levels,
-        columns: usize,
-    ) {
-        // SAFETY: the caller's promises.
-        unsafe { pack::<V>(to, b, levels, columns) }
-    }
-
-    /// [`pack_rows`] compiled for the same.
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn pack_rows_avx2<V: Vector>(
-        to: *mut V::Element,
-        a: *const V::Element,
-        levels: &Levels,
-        rows: (&RowOffsets, usize),
-    ) {
-        // SAFETY: the caller's promises.
-        unsafe { pack_rows::<V>(to, a, levels, rows) }
-    }
-
-    /// [`blocks`] of AVX-512: 14 rows of two vectors, of which 28 of 32 registers accumulate, two hold
-    /// B, one A.
-    macro_rules! avx512_blocks {
-        ($v:ty, $half:ty) => {
-            blocks!(
-                block_avx512<$v, $half>, pack_avx512, pack_rows_avx512, true;
-                matrix {
-                    1: 8 4 3 2, 2: 8 4 3 2, 3: 4 3 2, 4: 4 3 2, 5: 4 3 2, 6: 4 3 2, 7: 4 3 2,
-                    8: 3 2 1, 9: 3 2 1, 10: 2 1, 11: 2 1, 12: 2 1, 13: 2 1, 14: 2 1,
-                }
-                columns {
-                    1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2,
-                    8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2,
-                }
-                short { 1: 4 2, 2: 4 2, 3: 4 2, 4: 4 2, 5: 4 2, 6: 4 2, }
-            )
-        };
-    }
-
-    /// [`blocks`] of AVX2: 6 rows of two vectors, of which 12 of 16 registers accumulate, two hold B,
-    /// one A.
-    macro_rules! avx2_blocks {
-        ($v:ty) => {
-            blocks!(
-                block_avx2<$v, $v>, pack_avx2, pack_rows_avx2, false;
-                matrix { 1: 8 4 3 2, 2: 6 4 3 2, 3: 4 3 2, 4: 3 2, 5: 2, 6: 2, }
-                columns { 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, }
-                short { 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, }
-            )
-        };
-    }
-
-    /// 14 rows of 32 columns.
-    pub(super) static F32_AVX512: Microkernels<f32> = avx512_blocks!(F32x16, F32x8Vl);
-    /// 14 rows of 16 columns.
-    pub(super) static F64_AVX512: Microkernels<f64> = avx512_blocks!(F64x8, F64x4Vl);
-    /// 6 rows of 16 columns.
-    pub(super) static F32_AVX2: Microkernels<f32> = avx2_blocks!(F32x8);
-    /// 6 rows of 8 columns.
-    pub(super) static F64_AVX2: Microkernels<f64> = avx2_blocks!(F64x4);
-}
 
 #[cfg(test)]
 mod tests;

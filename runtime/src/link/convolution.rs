@@ -122,5 +122,6 @@ fn tile<T>(product: &StridedProduct, operands: &Operands<T>) -> Tile {
         b_step: b.steps,
         accumulate: 0,
         a_columns: usize::from(a_columns),
+        within: [0; 2],
     }
 }

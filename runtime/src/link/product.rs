@@ -261,6 +261,7 @@ impl<T> Part<T> {
             b_step: [0, 0, self.b_steps[0]],
             accumulate: 0,
             a_columns: 0,
+            within: [0; 2],
         }
     }
 }

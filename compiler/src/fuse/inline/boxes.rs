@@ -16,6 +16,7 @@
 //!
 //! Linear in the sizes of the result's axes and in the boxes.
 
+use crate::fuse::values::Within;
 use crate::ir::{AxisId, Exprs, Index, Reading, Term};
 
 /// The indices `first + step · i` of an axis, for `i < count`.
@@ -35,6 +36,8 @@ pub(super) struct Piece {
     pub(super) runs: Runs,
     /// Whether its products are added to those of the boxes before it.
     pub(super) accumulates: bool,
+    /// What counts of two axes neither of which is cut.
+    pub(super) within: Option<Within>,
 }
 
 /// Which axis of a position is cut.
@@ -42,6 +45,9 @@ pub(super) struct Piece {
 pub(super) enum Cut {
     /// That of the result.
     Kept,
+    /// That of the result; but none along the innermost axis of the sum where that has more indices and
+    /// both are as far from one to the next: [`Within`] says what counts.
+    Shifting,
     /// That of the result, but along the last dimension the other if it has more than twice the indices.
     LongerLast,
     /// Along every dimension the one of which there are more indices.
@@ -85,6 +91,16 @@ pub(super) fn boxes(
     let pieces = |(at, window): (usize, &Window)| {
         let longer = match cut {
             Cut::Kept => false,
+            Cut::Shifting => {
+                let within = window.within(exprs).filter(|within| {
+                    // That of a tile which shifts is the innermost of its sum.
+                    reduced.last() == Some(&within.summed)
+                });
+                if let Some(within) = within {
+                    return vec![Piece { runs: vec![], accumulates: false, within: Some(within) }];
+                }
+                false
+            }
             // Edges that are as much as what is inside are worth no tiles of their own.
             Cut::LongerLast => at == last && window.sums_over_more(exprs, 2),
             Cut::Longer => window.sums_over_more(exprs, 1),
@@ -96,7 +112,7 @@ pub(super) fn boxes(
 
 /// Every combination of the pieces along each dimension; `None` if they are more than `most`.
 fn product(pieces: impl Iterator<Item = Vec<Piece>>, most: usize) -> Option<Vec<Piece>> {
-    let mut boxes: Vec<Piece> = vec![Piece { runs: vec![], accumulates: false }];
+    let mut boxes = vec![Piece { runs: vec![], accumulates: false, within: None }];
     for pieces in pieces {
         if boxes.len() * pieces.len() > most {
             return None;
@@ -112,7 +128,8 @@ impl Piece {
     /// What is in this piece and in one along another dimension.
     fn with(&self, other: &Piece) -> Piece {
         let runs = self.runs.iter().chain(&other.runs).copied().collect();
-        Piece { runs, accumulates: self.accumulates || other.accumulates }
+        let within = self.within.or(other.within);
+        Piece { runs, accumulates: self.accumulates || other.accumulates, within }
     }
 }
 
@@ -159,6 +176,22 @@ impl Window {
         self.kept.into_iter().chain(self.summed)
     }
 
+    /// What counts of both axes, if the summed one has more indices and both are as far from one to
+    /// the next.
+    fn within(&self, exprs: &Exprs) -> Option<Within> {
+        let (kept, summed) = self.kept.zip(self.summed)?;
+        let apart = self.of_kept;
+        let shifts = apart == self.of_summed && apart > 0 && exprs.extent(kept) > 1;
+        if !shifts || !self.sums_over_more(exprs, 1) {
+            return None;
+        }
+        let all = exprs.extent(kept) + exprs.extent(summed) - 1;
+        // `0 <= apart · sum + constant < size`.
+        let least = |position: i64| (position - self.constant + apart - 1).div_euclid(apart);
+        let (first, end) = (least(0).max(0), least(self.size).min(all));
+        (first < end).then_some(Within { kept, summed, first, end })
+    }
+
     /// Whether there are more indices of the summed axis than so many times those of the kept one, and
     /// every position is whole.
     fn sums_over_more(&self, exprs: &Exprs, times: i64) -> bool {
@@ -175,7 +208,7 @@ impl Window {
             let of_summed = self.summed.map(|axis| (axis, summed));
             let nothing = empty.filter(|_| summed.count == 0).map(|axis| (axis, summed));
             let runs = of_kept.into_iter().chain(of_summed).chain(nothing).collect();
-            Piece { runs, accumulates: false }
+            Piece { runs, accumulates: false, within: None }
         };
         self.runs(exprs).into_iter().map(piece).collect()
     }
@@ -197,9 +230,15 @@ impl Window {
             of_summed.into_iter().chain(of_kept).collect()
         };
         let rest = counting.into_iter();
-        let rest =
-            rest.map(|(summed, kept)| Piece { runs: runs(summed, Some(kept)), accumulates: true });
-        [Piece { runs: runs(first, None), accumulates: false }].into_iter().chain(rest).collect()
+        let rest = rest.map(|(summed, kept)| Piece {
+            runs: runs(summed, Some(kept)),
+            accumulates: true,
+            within: None,
+        });
+        [Piece { runs: runs(first, None), accumulates: false, within: None }]
+            .into_iter()
+            .chain(rest)
+            .collect()
     }
 
     /// The runs of the kept axis, with the run of the summed axis that counts there.
@@ -300,7 +339,7 @@ mod tests {
         };
         let all = |run: Run| (0..run.count as i64).map(move |i| run.first + run.step * i);
         let mut seen = vec![0; n];
-        for Piece { runs, accumulates } in &found {
+        for Piece { runs, accumulates, .. } in &found {
             assert!(!accumulates, "{case}");
             let (kept, summed) = (run(runs, axes[0]), run(runs, axes[1]));
             for i in all(kept) {
@@ -318,7 +357,7 @@ mod tests {
         // indices of the result, if boxes are added up.
         let mut pairs: Vec<(i64, i64)> = vec![];
         let found = boxes(Cut::Longer).expect("a sum of two axes");
-        for (at, Piece { runs, accumulates }) in found.iter().enumerate() {
+        for (at, Piece { runs, accumulates, .. }) in found.iter().enumerate() {
             let (kept, summed) = (run(runs, axes[0]), run(runs, axes[1]));
             pairs.extend(all(kept).flat_map(|i| all(summed).map(move |j| (i, j))));
             let is_sum = found.iter().any(|piece| piece.accumulates);
@@ -330,8 +369,17 @@ mod tests {
             let at = of_kept * i + of_summed * j + constant;
             at % step == 0 && (0..size as i64).contains(&(at / step)) && at >= 0
         };
-        let want = (0..n as i64).flat_map(|i| (0..k as i64).map(move |j| (i, j)));
-        assert_eq!(pairs, want.filter(counts).collect::<Vec<_>>(), "{case}");
+        let all_pairs = || (0..n as i64).flat_map(|i| (0..k as i64).map(move |j| (i, j)));
+        let want: Vec<(i64, i64)> = all_pairs().filter(counts).collect();
+        assert_eq!(pairs, want, "{case}");
+        // Of a box that is not cut the same pairs are within.
+        let found = boxes(Cut::Shifting).expect("a sum of two axes");
+        if let [Piece { within: Some(within), .. }] = found[..] {
+            let is_within = |(i, j): &(i64, i64)| (within.first..within.end).contains(&(i + j));
+            assert_eq!(all_pairs().filter(is_within).collect::<Vec<_>>(), want, "{case}");
+        } else {
+            assert_eq!(found, boxes(Cut::Kept).expect("a sum of two axes"), "{case}");
+        }
     }
 
     #[test]
@@ -346,9 +394,23 @@ mod tests {
         let edge = |place, kept| Piece {
             runs: vec![(axes[1], run(place, 1)), (axes[0], run(kept, 2))],
             accumulates: true,
+            within: None,
         };
-        let inside = Piece { runs: vec![(axes[1], run(1, 26))], accumulates: false };
+        let inside = Piece { runs: vec![(axes[1], run(1, 26))], accumulates: false, within: None };
         assert_eq!(found, Some(vec![inside, edge(0, 1), edge(27, 0)]));
+    }
+
+    #[test]
+    fn the_gradient_of_a_filter_shifts() {
+        let mut exprs = Exprs::default();
+        let axes = exprs.axes(&[3, 28]);
+        let indices = exprs.index_axes(&axes);
+        let sum = exprs.index_dot(&indices, &[2, 2]);
+        let position = Reading { index: exprs.index_scale(sum, 1, -3), step: 1 };
+        let found = boxes(&exprs, [&axes[..1], &axes[1..]], &[(position, 55)], (Cut::Shifting, 1));
+        let within = Within { kept: axes[0], summed: axes[1], first: 2, end: 29 };
+        let piece = Piece { runs: vec![], accumulates: false, within: Some(within) };
+        assert_eq!(found, Some(vec![piece]));
     }
 
     #[test]
@@ -369,8 +431,10 @@ mod tests {
             let edge = |place, kept| Piece {
                 runs: vec![row, places, run(3, place, 1), run(1, kept, 2)],
                 accumulates: true,
+                within: None,
             };
-            let inside = Piece { runs: vec![row, places, run(3, 1, 6)], accumulates: false };
+            let runs = vec![row, places, run(3, 1, 6)];
+            let inside = Piece { runs, accumulates: false, within: None };
             [inside, edge(0, 1), edge(7, 0)]
         });
         assert_eq!(cut(9), Some(want.collect()));
@@ -408,6 +472,7 @@ mod tests {
         let piece = |[i, k]: [Run; 2]| Piece {
             runs: vec![(axes[0], i), (reduced[0], k)],
             accumulates: false,
+            within: None,
         };
         assert_eq!(cut(9), Some(want.map(piece).to_vec()));
         assert_eq!(cut(2), None);

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::boxes::{Cut, Piece, Run, Runs, boxes};
 use super::{Form, Inliner, Lowered, lower};
-use crate::fuse::values::{Factor, ProductBox, Span};
+use crate::fuse::values::{Factor, ProductBox, Span, Within};
 use crate::ir::{
     AxisId, Costs, Expr, ExprId, Graph, IndexId, Lowering, NodeId, Origin, Reading, strides,
 };
@@ -45,6 +45,7 @@ struct Loops {
     column: usize,
     reduced: Vec<AxisId>,
     accumulates: bool,
+    within: Option<Within>,
 }
 
 impl Loops {
@@ -69,9 +70,13 @@ pub(super) fn lower_in_boxes(graph: &Graph, node: NodeId, costs: &Costs) -> (Low
     let own_rows = a.iter().filter_map(|reading| lowered.exprs.as_axis(reading.index));
     let own_rows = own_rows.filter(|&axis| axes.contains(&axis) && !has(b, axis));
     let rows: usize = own_rows.map(extent).product();
+    let (least, most) = costs.shifting_columns;
+    let shifts = rows >= costs.shifting_rows && (least..=most).contains(&extent(axes[*column]));
     let cut = if has(a, axes[*column]) {
         // A left factor with columns has no rows but those of the window.
         Cut::Longer
+    } else if shifts {
+        Cut::Shifting
     } else if rows < costs.narrow_rows {
         Cut::LongerLast
     } else {
@@ -117,8 +122,8 @@ impl Inliner<'_> {
     pub(super) fn products(&mut self, node: NodeId, axes: &[AxisId]) -> Vec<ProductBox> {
         let product = |s: &mut Self, loops: Loops| {
             let [a, b] = [0, 1].map(|k| s.factor(node, k, &loops));
-            let Loops { kept, column, reduced, accumulates, .. } = loops;
-            ProductBox { kept, column, accumulates, reduced, a, b }
+            let Loops { kept, column, reduced, accumulates, within, .. } = loops;
+            ProductBox { kept, column, accumulates, reduced, within, a, b }
         };
         self.loops(node, axes).into_iter().map(|loops| product(self, loops)).collect()
     }
@@ -197,14 +202,22 @@ impl Inliner<'_> {
         let reduced = self.exprs.axes(&sizes);
         let whole: Vec<(AxisId, AxisId)> = old.iter().copied().zip(axes.iter().copied()).collect();
         let summed: Vec<(AxisId, AxisId)> = old_reduced.into_iter().zip(reduced).collect();
-        let one = |s: &mut Self, Piece { runs, accumulates }: Piece| {
-            let kept: Vec<Span> = whole.iter().map(|&pair| s.span(&runs, pair)).collect();
+        let one = |s: &mut Self, Piece { runs, accumulates, within }: Piece| {
+            let mut kept: Vec<Span> = whole.iter().map(|&pair| s.span(&runs, pair)).collect();
             let reduced: Vec<Span> = summed.iter().map(|&pair| s.span(&runs, pair)).collect();
+            let within = within.map(|within| {
+                let at = |axis, of: &[(AxisId, AxisId)]| of.iter().position(|pair| pair.0 == axis);
+                let dim = at(within.kept, &whole).expect("a dimension of the result");
+                let sum = at(within.summed, &summed).expect("an axis that is summed over");
+                // An axis of its own: the tile has all of the dimension, which no unit has a part of.
+                kept[dim].axis = s.exprs.axis(s.exprs.extent(kept[dim].axis) as usize);
+                Within { kept: kept[dim].axis, summed: reduced[sum].axis, ..within }
+            });
             let spans = kept.iter().chain(&reduced).map(|&span| s.index_of(span));
             let old = whole.iter().chain(&summed).map(|pair| pair.0);
             let pairs = old.zip(spans).collect();
             let reduced = reduced.iter().map(|span| span.axis).collect();
-            Loops { pairs, kept, column, reduced, accumulates }
+            Loops { pairs, kept, column, reduced, accumulates, within }
         };
         self.boxes[&node].clone().into_iter().map(|piece| one(self, piece)).collect()
     }

@@ -187,7 +187,7 @@ impl Reader {
                     _ if is_element => self.store(line)?,
                     "for" => self.for_loop(line, lines, depth, &mut body)?,
                     "check" => self.check(line)?,
-                    "tile" => Stmt::Tile(self.tile(line)?),
+                    "tile" => Stmt::Tile(Box::new(self.tile(line)?)),
                     "chunk" | "sort" | "claim" => Stmt::Chunk(self.chunk(line, first)?),
                     _ => self.binding(line)?,
                 };
@@ -355,9 +355,10 @@ impl Reader {
         let b_step = cursor.numbers()?;
         cursor.word("over")?;
         let len = cursor.numbers()?;
+        let within = if cursor.take_word("within") { Some(cursor.numbers()?) } else { None };
         cursor.end()?;
         let origin = OriginId::default();
-        Ok(Tile { dtype, c, a, b, m, n, len, a_step, b_step, accumulate, origin })
+        Ok(Tile { dtype, c, a, b, m, n, len, a_step, b_step, accumulate, within, origin })
     }
 
     /// `chunk f32 8: y[0] = exp(x[0])`, `chunk 8: y[0] = philox(...)`, `sort 3 of 8: y[0]` or

@@ -214,8 +214,10 @@ impl<'a> Printer<'a> {
         let len = tile.len.map(|n| n as i64);
         let (a_step, b_step) = (list(&tile.a_step), list(&tile.b_step));
         let len = list(&len);
+        let within = tile.within.map(|[first, end]| format!(" within [{first}, {end}]"));
+        let within = within.unwrap_or_default();
         self.line(&format!(
-            "tile {} {m} x {n}: {c} {sign} {a}{of_a} step {a_step} * {b} step {b_step} over {len}",
+            "tile {} {m} x {n}: {c} {sign} {a}{of_a} step {a_step} * {b} step {b_step} over {len}{within}",
             tile.dtype
         ))
     }

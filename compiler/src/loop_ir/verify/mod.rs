@@ -65,6 +65,9 @@ pub enum Problem {
     /// Columns of a tile that are not adjacent.
     #[error("has columns {0} elements apart, which must be adjacent")]
     Columns(i64),
+    /// Terms of a tile that are not, or not as they must be.
+    #[error("has rows that shift otherwise than its sum, or no terms within {0:?}")]
+    Within([usize; 2]),
     /// A memory that the kernel does not declare.
     #[error("names a memory that the kernel does not have: {0:?}")]
     NoPlace(PlaceId),
@@ -447,6 +450,15 @@ impl Verifier<'_> {
         for (view, adjacent) in [(&tile.c, 1..=1), (&tile.b, 1..=1), (&tile.a, 0..=1)] {
             if tile.n.max() > 1 && !adjacent.contains(&view.column) {
                 return Err(self.error("tile", Problem::Columns(view.column)));
+            }
+        }
+        if let Some([first, end]) = tile.within {
+            let Extent::Const(rows) = tile.m[0] else {
+                return Err(self.error("tile", Problem::Within([first, end])));
+            };
+            let are_terms = first < end && end < (rows + tile.len[2]).max(1);
+            if !are_terms || tile.a.row[0] != tile.a_step[2] || tile.a.column != 0 {
+                return Err(self.error("tile", Problem::Within([first, end])));
             }
         }
         [tile.c, tile.a, tile.b].iter().try_for_each(|view| self.view(view, tile.dtype))

@@ -224,10 +224,9 @@ impl Walk<'_> {
             return Ok(());
         }
         let rows = |view: &View| [(m0, view.row[0]), (m1, view.row[1])];
-        let levels = |step: [i64; 3]| (0..3).map(move |l| (tile.len[l] as i64, step[l]));
-        let mut of_a: Vec<_> = levels(tile.a_step).collect();
-        let mut of_b: Vec<_> = levels(tile.b_step).collect();
-        of_a.extend(rows(&tile.a));
+        let mut of_b: Vec<_> = (0..3).map(|l| (tile.len[l] as i64, tile.b_step[l])).collect();
+        let of_a = tile.levels_of_a([m0, m1].map(|m| m as usize));
+        let mut of_a: Vec<_> = of_a.into_iter().map(|(n, step)| (n as i64, step)).collect();
         of_a.push((n, tile.a.column));
         of_b.push((n, 1));
         let mut of_c = rows(&tile.c).to_vec();
@@ -464,9 +463,9 @@ impl Accesses<'_> {
                 self.walk.kernel.exprs.data_of(*index).into_iter().for_each(|v| self.value(v));
                 self.written.insert(*place);
             }
-            Stmt::Tile(Tile { c, a, b, .. }) => {
-                self.reads([a.place, b.place]);
-                self.written.insert(c.place);
+            Stmt::Tile(tile) => {
+                self.reads([tile.a.place, tile.b.place]);
+                self.written.insert(tile.c.place);
             }
             Stmt::Chunk(Chunk { function, to, .. }) => match function {
                 ChunkFn::Math { from, .. } => {

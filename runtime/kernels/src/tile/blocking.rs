@@ -2,6 +2,7 @@
 
 use super::levels::{Levels, Rows};
 use super::packed::packed;
+use super::slide::sliding;
 use super::{Block, Microkernels, Tile};
 
 /// Half of a second cache of 1 MB, in bytes: what is to stay there.
@@ -36,6 +37,10 @@ const PART_BYTES: usize = 1 << 10;
 /// # Safety
 /// As for [`super::brolga_tile_f32`], with elements `T`; the instruction set must be available.
 pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
+    if tile.within != [0; 2] {
+        // SAFETY: the caller's promises.
+        return unsafe { shifting(blocks, tile) };
+    }
     let (levels, rows) = (&Levels::gathered::<T>(tile), &Rows::gathered::<T>(tile));
     let steps = levels.steps();
     let registers = rows.at_once(blocks.rows(tile, steps));
@@ -91,4 +96,49 @@ pub(super) unsafe fn product<T>(blocks: &Microkernels<T>, tile: &Tile) {
         }
         accumulates = true;
     });
+}
+
+/// Computes a tile that is [`Tile::within`]: by kernels that slide along the places if there are some
+/// for it, else as a product for each tap.
+///
+/// # Safety
+/// As for [`product`].
+unsafe fn shifting<T>(blocks: &Microkernels<T>, tile: &Tile) {
+    let kernels = blocks.sliding.iter().find(|kernels| kernels.compute(tile));
+    let fills = tile.n > blocks.lanes / 2 && tile.n <= blocks.lanes;
+    // SAFETY: the caller's promises.
+    unsafe {
+        match kernels.filter(|_| fills) {
+            Some(kernels) => sliding(kernels, tile, L2_SHARE),
+            None => by_taps(blocks, tile),
+        }
+    }
+}
+
+/// A product for each tap.
+///
+/// # Safety
+/// As for [`product`].
+unsafe fn by_taps<T>(blocks: &Microkernels<T>, tile: &Tile) {
+    let ([taps, channels], [first, end]) = (tile.m, tile.within);
+    let [.., places] = tile.len;
+    for tap in 0..taps {
+        let from = first.saturating_sub(tap).min(places);
+        let to = end.saturating_sub(tap).clamp(from, places);
+        let a =
+            tile.a.cast::<T>().wrapping_offset((tap.max(first) - first) as isize * tile.a_row[0]);
+        let b = tile.b.cast::<T>().wrapping_offset(from as isize * tile.b_step[2]);
+        let c = tile.c.cast::<T>().wrapping_offset(tap as isize * tile.c_row[0]);
+        let of_tap = Tile {
+            c: c.cast(),
+            a: a.cast(),
+            b: b.cast(),
+            m: [1, channels],
+            len: [tile.len[0], tile.len[1], to - from],
+            within: [0; 2],
+            ..*tile
+        };
+        // SAFETY: the terms are of the tile.
+        unsafe { product(blocks, &of_tap) };
+    }
 }

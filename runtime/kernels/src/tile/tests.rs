@@ -15,6 +15,7 @@ struct Case {
     c_row: [isize; 2],
     accumulate: bool,
     a_columns: bool,
+    within: [usize; 2],
 }
 
 impl Case {
@@ -24,8 +25,8 @@ impl Case {
         let levels = [(len[1] * len[2]) as isize, len[2] as isize, 1];
         let b_step = levels.map(|step| step * n as isize);
         let (a_row, c_row) = ([0, k as isize], [0, n as isize]);
-        let (m, a_step, a_columns) = ([1, m], levels, false);
-        Case { m, n, len, a_row, a_step, b_step, c_row, accumulate, a_columns }
+        let (m, a_step, a_columns, within) = ([1, m], levels, false, [0; 2]);
+        Case { m, n, len, a_row, a_step, b_step, c_row, accumulate, a_columns, within }
     }
 
     /// As `plain`, with A stored as `[k, m]`.
@@ -42,9 +43,40 @@ impl Case {
         Case { a_row, a_step, a_columns: true, ..self }
     }
 
+    /// The gradient by a row of a filter of so many taps, from images of so many rows of `width`
+    /// places of which the first has so many before it, and as many places of the other factor.
+    fn shifting(
+        [taps, channels]: [usize; 2],
+        n: usize,
+        [rows, width]: [usize; 2],
+        places: usize,
+        before: usize,
+    ) -> Self {
+        let a_step = [rows * width * channels, width * channels, channels];
+        let b_step = [rows * places * n, places * n, n];
+        Case {
+            m: [taps, channels],
+            n,
+            len: [2, rows, places],
+            a_row: [channels as isize, 1],
+            a_step: a_step.map(|step| step as isize),
+            b_step: b_step.map(|step| step as isize),
+            c_row: [(channels * n) as isize, n as isize],
+            accumulate: false,
+            a_columns: false,
+            within: [before, (before + width).min(places + taps - 1)],
+        }
+    }
+
     /// The level of rows that is split.
     fn split_level(&self) -> usize {
-        usize::from(self.m[0] == 1)
+        usize::from(self.m[0] == 1 || self.within != [0; 2])
+    }
+
+    /// Whether a row of the outer level has a term.
+    fn has(&self, i: usize, r: usize) -> bool {
+        let [first, end] = self.within;
+        end == 0 || (first..end).contains(&(i + r))
     }
 
     /// One past the greatest offset of each of A, B and C.
@@ -56,6 +88,17 @@ impl Case {
             (0..2).map(|l| steps[l] * self.m[l].saturating_sub(1) as isize).sum()
         };
         let columns = self.n as isize;
+        let [first, end] = self.within;
+        if end > 0 {
+            // The places of A are those within.
+            let all = Case { within: [0; 2], m: [1, self.m[1]], ..*self };
+            let all = Case { len: [self.len[0], self.len[1], end - first], ..all };
+            return [
+                all.sizes()[0],
+                (last(self.b_step) + columns) as usize,
+                (rows(self.c_row) + columns) as usize,
+            ];
+        }
         [
             (last(self.a_step) + rows(self.a_row) + if self.a_columns { columns } else { 1 })
                 as usize,
@@ -97,13 +140,14 @@ macro_rules! suite {
                         let mut acc = if case.accumulate { c[to] } else { 0.0 };
                         for r0 in 0..case.len[0] {
                             for r1 in 0..case.len[1] {
-                                for r2 in 0..case.len[2] {
+                                let (i0, first) = (i / case.m[1], case.within[0] as isize);
+                                for r2 in (0..case.len[2]).filter(|&r2| case.has(i0, r2)) {
                                     let of = |steps: [isize; 3]| {
                                         at(r0, steps[0]) + at(r1, steps[1]) + at(r2, steps[2])
                                     };
                                     let column = if case.a_columns { j } else { 0 };
-                                    let x =
-                                        a[(row(case.a_row) + of(case.a_step)) as usize + column];
+                                    let shifted = row(case.a_row) - first * case.a_step[2];
+                                    let x = a[(shifted + of(case.a_step)) as usize + column];
                                     let y = b[j + of(case.b_step) as usize];
                                     acc = if fuses { x.mul_add(y, acc) } else { x * y + acc };
                                 }
@@ -146,6 +190,7 @@ macro_rules! suite {
                     b_step: case.b_step,
                     accumulate: usize::from(case.accumulate),
                     a_columns: usize::from(case.a_columns),
+                    within: case.within,
                 };
                 // SAFETY: the buffers are as large as `Case::sizes` says.
                 unsafe { $tile(isa, &tile) }
@@ -212,6 +257,31 @@ macro_rules! suite {
             }
 
             #[test]
+            fn rows_that_shift() {
+                let rows = [[3, 8], [3, 14], [3, 20], [3, 7], [5, 10], [2, 8], [7, 3], [3, 1]];
+                for rows in rows {
+                    for n in [1, 9, 10, 16, 17] {
+                        for (width, places, before) in [
+                            (6, 6, 1),
+                            (9, 7, 0),
+                            (3, 4, 1),
+                            (2, 1, 1),
+                            (11, 12, 3),
+                            (1, 3, 1),
+                            (40, 40, 2),
+                        ] {
+                            let before = before.min(places + rows[0] - 2);
+                            let case = Case::shifting(rows, n, [3, width], places, before);
+                            check(case);
+                            check(Case { accumulate: true, ..case });
+                        }
+                    }
+                }
+                // A sum in parts, each of some rows of the images.
+                check(Case::shifting([3, 8], 16, [70, 300], 300, 1));
+            }
+
+            #[test]
             fn strides_of_a_convolution() {
                 // An image of 9 × 9 × 5 and a filter of 3 × 2 × 5 → 21: overlapping windows.
                 let row = Case {
@@ -224,6 +294,7 @@ macro_rules! suite {
                     c_row: [0, 25],
                     accumulate: true,
                     a_columns: false,
+                    within: [0; 2],
                 };
                 check(row);
                 // All rows of the image at once, and some rows of the gradient of its filter.
@@ -248,6 +319,7 @@ macro_rules! suite {
                     c_row: [0, 39],
                     accumulate: false,
                     a_columns: false,
+                    within: [0; 2],
                 });
             }
 
@@ -268,6 +340,7 @@ macro_rules! suite {
                         c_row: [5 * columns, columns],
                         accumulate,
                         a_columns: true,
+                        within: [0; 2],
                     };
                     check(places);
                     // The gradient of its filter, of two images.

@@ -40,6 +40,7 @@ fn gathered(len: [usize; 3], a_step: [isize; 3], b_step: [isize; 3]) -> Levels {
         b_step,
         accumulate: 0,
         a_columns: 0,
+        within: [0; 2],
     })
 }
 
