@@ -258,7 +258,7 @@ macro_rules! suite {
 
             #[test]
             fn rows_that_shift() {
-                let rows = [[3, 8], [3, 14], [3, 20], [3, 7], [5, 10], [2, 8], [7, 3], [3, 1]];
+                let rows = [[3, 8], [3, 12], [3, 14], [5, 8], [5, 12], [2, 8], [7, 3], [3, 1]];
                 for rows in rows {
                     for n in [1, 9, 10, 16, 17] {
                         for (width, places, before) in [

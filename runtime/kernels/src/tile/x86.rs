@@ -138,7 +138,7 @@ macro_rules! sliding {
 }
 
 /// Up to 24 sums, for filters of 3 and of 5 columns.
-static F32_SLIDING: [SlidingKernels<f32>; 2] = sliding!(slide_avx512<F32x16>, 3: 8 4 2, 5: 4 2,);
+static F32_SLIDING: [SlidingKernels<f32>; 2] = sliding!(slide_avx512<F32x16>, 3: 8 4, 5: 4,);
 
 /// 14 rows of 32 columns.
 pub(super) static F32_AVX512: Microkernels<f32> = avx512_blocks!(F32x16, F32x8Vl, &F32_SLIDING);
