@@ -8,6 +8,9 @@
 //! rows read a B that is far, or whose lines or A's evict each other from the first cache, or long sums
 //! for many columns an A whose steps are lines apart ([`packed`]).
 //!
+//! Where the rows of A shift with the sum, as those of a filter's gradient do, each may have the terms
+//! alone that are within an image ([`slide`]).
+//!
 //! A may have columns too, `A[i, r, j]`: as many products as there are columns, side by side, such
 //! as those of the channels of a depthwise convolution. Then vectors of A are loaded where else a
 //! number is for all columns.

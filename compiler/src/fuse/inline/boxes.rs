@@ -13,6 +13,8 @@
 //! dimension, or along all of them, the second can be cut instead: the inner places of an output, which
 //! meet the whole filter, are a box of all elements; a few at the edges are added to some of them. So
 //! all of the filter's columns are rows of one tile. The sum of an element has the order of the boxes.
+//! Or neither is cut, and the tile itself takes what counts ([`Within`]): where a filter is narrow, that
+//! is faster, and the sum of an element has the order of its terms.
 //!
 //! Linear in the sizes of the result's axes and in the boxes.
 
