@@ -65,7 +65,8 @@ pub enum Problem {
     /// Columns of a tile that are not adjacent.
     #[error("has columns {0} elements apart, which must be adjacent")]
     Columns(i64),
-    /// Terms of a tile that are not, or not as they must be.
+    /// Rows of a tile that are not as far apart as the sum they shift with, or sums of both beyond those
+    /// that there are: the least, and one more than the greatest.
     #[error("has rows that shift otherwise than its sum, or no terms within {0:?}")]
     Within([usize; 2]),
     /// A memory that the kernel does not declare.
@@ -456,7 +457,7 @@ impl Verifier<'_> {
             let Extent::Const(rows) = tile.m[0] else {
                 return Err(self.error("tile", Problem::Within([first, end])));
             };
-            let are_terms = first < end && end < (rows + tile.len[2]).max(1);
+            let are_terms = first < end && end < rows + tile.len[2];
             if !are_terms || tile.a.row[0] != tile.a_step[2] || tile.a.column != 0 {
                 return Err(self.error("tile", Problem::Within([first, end])));
             }
